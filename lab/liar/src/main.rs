@@ -1,0 +1,3 @@
+//! A server that lies, as a real process.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What a program needs to use a cluster.

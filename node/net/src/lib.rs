@@ -1,0 +1,1 @@
+//! Framing, sessions, peers, back-pressure.

@@ -1,0 +1,7 @@
+//! The ordering engine, LanePBFT.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;

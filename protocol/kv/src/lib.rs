@@ -1,0 +1,7 @@
+//! A small ordered key-value service.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;

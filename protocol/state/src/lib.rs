@@ -1,0 +1,7 @@
+//! One authenticated ordered map.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;

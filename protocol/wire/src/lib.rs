@@ -1,0 +1,7 @@
+//! Canonical binary encoding.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;

@@ -1,0 +1,3 @@
+//! The gate and its helpers.
+
+fn main() {}
