@@ -1,0 +1,10 @@
+//! Named bounds of the shared types.
+
+/// Largest number of replicas in a group.
+pub const REPLICAS_MAX: usize = 64;
+/// Longest network address of a server, in bytes.
+pub const ADDRESS_BYTES_MAX: usize = 255;
+/// Longest label of a failure domain, in bytes.
+pub const FAILURE_DOMAIN_BYTES_MAX: usize = 63;
+/// Most servers in one configuration.
+pub const MEMBERS_MAX: usize = 1 << 20;
