@@ -36,8 +36,9 @@
 //! Forward zones sorted by *f* overlap only if two neighbours do. If none do, then of those that
 //! begin before a backward zone the last one also ends last, and it alone is compared.
 //!
-//! A pending write that was read ends at [`Moment::Never`]. One that nobody read is dropped: it
-//! may not have happened (and its zone, which never ends, would be inside no other anyway).
+//! A pending operation returns at [`Moment::Never`]. A pending read is dropped, as it says nothing.
+//! A pending write that was read counts by the reads; one that nobody read may not have happened,
+//! and needs no case of its own: its zone is backward and never ends, so it is inside no other.
 //!
 //! # Invariants
 //! - HIS-1: each of the two zones of a reported clash must come before the other.

@@ -17,7 +17,8 @@
 //! invocation, or nowhere. The search is done when every call that returned is placed.
 //!
 //! The decision is NP-complete (Gibbons and Korach 1997), so the search has a cap on its steps and
-//! says [`Verdict::Undecided`] beyond it. Its memory is at most one entry per step.
+//! says [`Verdict::Undecided`] beyond it. Its memory is at most one entry per step, of a
+//! state and one bit per call between the first call not placed and the last one placed.
 //!
 //! # Invariants
 //! - HIS-3: `Ok` only with an order that, replayed from the initial state, gives every recorded
@@ -41,8 +42,8 @@ pub use key_value::{KeyValue, KeyValueInput, KeyValueOutput};
 pub use model::{Call, CallOf, KeyedModel, Model, Return};
 pub use register::{Register, RegisterInput, RegisterOutput, check_register};
 
-/// A cap that decides histories of some thousand calls by eight clients in about a second, and
-/// bounds memory to some hundred megabytes at worst.
+/// The usual cap, in calls tried. It decides 10,000 calls on one register by eight clients with
+/// room to spare, and gives up on 2,000 by sixteen, where the zones still decide.
 pub const STEPS_MAX: u64 = 1_000_000;
 
 /// The judgement of a search.

@@ -20,8 +20,7 @@ pub(super) fn zones(history: &[Operation]) -> Result<Vec<Zone>, Violation> {
             Some(value) => cluster_of(&mut clusters, value, read)?.add(read)?,
         }
     }
-    let happened = clusters.into_iter().filter(|cluster| cluster.happened());
-    Ok(happened.map(|cluster| cluster.zone).chain([initial]).collect())
+    Ok(clusters.into_iter().map(|cluster| cluster.zone).chain([initial]).collect())
 }
 
 /// A write and the zone of what is known of its cluster so far.
@@ -30,26 +29,19 @@ struct Cluster {
     value: u64,
     write: Operation,
     zone: Zone,
-    is_read: bool,
 }
 
 impl Cluster {
     fn new(value: u64, write: Operation) -> Self {
-        Self { value, write, zone: Zone::of_write(value, write), is_read: false }
+        Self { value, write, zone: Zone::of_write(value, write) }
     }
 
     fn add(&mut self, read: Operation) -> Result<(), Violation> {
         if read.return_moment() < Moment::At(self.write.invoked) {
             return Err(Violation::ReadBeforeWrite { read, write: self.write });
         }
-        self.is_read = true;
         self.zone.add(read);
         Ok(())
-    }
-
-    /// A pending write that nobody read need not have happened.
-    fn happened(&self) -> bool {
-        self.is_read || self.write.returned.is_some()
     }
 }
 

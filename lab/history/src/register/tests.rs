@@ -65,6 +65,7 @@ fn a_read_before_its_write_is_named() {
     );
 }
 
+/// HIS-1: both directions of the contradiction are in the explanation.
 #[test]
 fn a_stale_read_is_named_with_both_zones_his_1() {
     refused(
@@ -107,6 +108,7 @@ fn two_readers_who_see_two_writes_in_opposite_orders_are_named() {
     assert!(!check(&overlapping).is_ok());
 }
 
+/// HIS-2: the nearest forward zone is the one to compare with, whichever it is.
 #[test]
 fn an_enclosed_zone_is_found_beside_other_forward_zones_his_2() {
     let sound = [write(1, 0, 1), read(1, 9, 10), write(2, 11, 12), read(2, 20, 21)];

@@ -97,6 +97,7 @@ fn hard_history(writes: u64) -> Vec<Operation> {
     writes.chain([Operation::read(0, None, 11, Some(12))]).collect()
 }
 
+/// HIS-4: neither a hard history nor a sound one is judged beyond the cap.
 #[test]
 fn a_search_beyond_its_cap_is_undecided_his_4() {
     let hard = hard_history(12);
