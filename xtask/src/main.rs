@@ -1,3 +1,58 @@
-//! The gate and its helpers.
+//! The gate and its helpers: one command checks everything, here and on the build machine.
+//!
+//! Standard library only, so that the gate itself builds in seconds.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "a command line tool speaks on standard output")]
 
-fn main() {}
+mod bless;
+mod gate;
+mod run;
+mod simulator;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+usage: cargo xtask <command>
+
+  ci [--fast]       the gate: fmt, clippy, rustdoc, tests, tidy, golden files, simulation,
+                    one round over real processes; --fast leaves out the last two
+  tidy              the rules of STYLE.md that a program can check
+  bless [--check]   rewrite the golden files by running their tests with QUORATE_BLESS=1;
+                    --check compares and writes nothing
+  sim <args...>     the simulator, built for release: replay | shrink | ci | soak
+  help              this text
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let root = workspace_root();
+    let outcome = match words.as_slice() {
+        ["ci"] => gate::run(&root, gate::Extent::Full),
+        ["ci", "--fast"] => gate::run(&root, gate::Extent::Fast),
+        ["tidy"] => tidy::run(&root),
+        ["bless"] => bless::run(&root, bless::Mode::Rewrite),
+        ["bless", "--check"] => bless::run(&root, bless::Mode::Check),
+        ["sim", rest @ ..] if !rest.is_empty() => simulator::run(&root, rest),
+        ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        other => Err(format!("not understood: `{}`\n\n{HELP}", other.join(" "))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            println!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder that holds the workspace manifest: the parent of this package.
+fn workspace_root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().expect("the package lies in a folder of the workspace").to_path_buf()
+}
