@@ -6,7 +6,8 @@ const SOURCE: &str = "//! A.\n\n/// Docs.\n// tidy: messages\n#[derive(Debug, Cl
     pub enum Message {\n    /// One {.\n    Prepare(Vec<u8>, [u8; 2]),\n    #[doc(hidden)]\n    \
     Commit { view: u64, slot: u64 },\n    Status = 3,\n    Last\n}\n\n\
     // tidy: timers\npub enum Timer { Progress }\n";
-const LIMIT: &str = "//! A.\n/// Bytes\n/// of it. More.\n#[doc(alias = \"a\")]\npub const BYTES_MAX: usize = 1;\nconst OWN: u8 = 2;\n";
+const LIMIT: &str = "//! A.\n/// Bytes\n/// of it. More.\n#[doc(alias = \"a\")]\n\
+    pub const BYTES_MAX: usize = 1;\nconst OWN: u8 = 2;\n";
 const ROWS: &str = "# M\n| `Prepare` |\n| `Commit` |\n| `Status` |\n| `Last` |\n| `Progress` |\n";
 
 fn findings(source: &str, limits: &str, messages: &str, limit_rows: &str) -> Vec<String> {
