@@ -147,9 +147,11 @@ fn rustdoc(root: &Path) -> Result<(), String> {
     run::run(run::cargo(root, &words).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
+/// The examples in the documentation come first, so that the closing line of all other tests is
+/// what stands at the end.
 fn all_tests(root: &Path) -> Result<(), String> {
-    run::run(&mut tests_command(root))?;
-    run::run(&mut run::cargo(root, &["test", run::JOBS, "--workspace", "--doc"]))
+    run::run(&mut run::cargo(root, &["test", run::JOBS, "--workspace", "--doc"]))?;
+    run::run(&mut tests_command(root))
 }
 
 fn tests_command(root: &Path) -> Command {

@@ -44,3 +44,11 @@ fn the_summary_has_a_time_for_each_step_and_for_all() {
     assert!(lines[2].starts_with("clippy") && lines[2].ends_with("61.0 s"));
     assert!(lines[3].starts_with("in all") && lines[3].ends_with("62.0 s"));
 }
+
+#[test]
+fn what_is_not_written_yet_is_said_and_does_not_fail() {
+    let nowhere = Path::new("no-such-folder-here");
+    assert_eq!(simulation(nowhere), Ok(()));
+    assert_eq!(processes(nowhere), Ok(()));
+    assert!(simulator::run(nowhere, &["ci"]).is_err_and(|error| error.contains("not built yet")));
+}
