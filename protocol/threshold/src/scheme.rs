@@ -1,0 +1,92 @@
+//! The face that participants see, so that the lab can put another scheme in the place of this one.
+//!
+//! Which scheme runs is injected as one object; the data types are the same for all.
+
+use crate::domain::Domain;
+use crate::group::GroupKey;
+use crate::public::{PublicKey, Signature};
+use crate::rejected::Rejected;
+use crate::share::KeyShare;
+use crate::signature::{CombineFailure, Combined, PartialSignature};
+
+/// A threshold signature scheme: partial signatures, without interaction, that combine to one.
+pub trait ThresholdScheme {
+    /// The partial signature of `share`; see [`KeyShare::sign`].
+    fn sign_partial(&self, share: &KeyShare, domain: Domain, message: &[u8]) -> PartialSignature;
+
+    /// Whether a partial signature is right; see [`GroupKey::verify_partial`].
+    ///
+    /// # Errors
+    /// Why it is not.
+    fn verify_partial(
+        &self,
+        group: &GroupKey,
+        domain: Domain,
+        message: &[u8],
+        partial: &PartialSignature,
+    ) -> Result<(), Rejected>;
+
+    /// The signature of the group; see [`GroupKey::combine`].
+    ///
+    /// # Errors
+    /// Why there is none, and who sent wrong partials.
+    fn combine(
+        &self,
+        group: &GroupKey,
+        domain: Domain,
+        message: &[u8],
+        partials: &[PartialSignature],
+    ) -> Result<Combined, CombineFailure>;
+
+    /// Whether a signature is right; see [`PublicKey::verify`].
+    ///
+    /// # Errors
+    /// Why it is not.
+    fn verify(
+        &self,
+        key: &PublicKey,
+        domain: Domain,
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<(), Rejected>;
+}
+
+/// BLS signatures over BLS12-381 with keys in G1.
+#[derive(Clone, Copy, Debug)]
+pub struct Bls12381;
+
+impl ThresholdScheme for Bls12381 {
+    fn sign_partial(&self, share: &KeyShare, domain: Domain, message: &[u8]) -> PartialSignature {
+        share.sign(domain, message)
+    }
+
+    fn verify_partial(
+        &self,
+        group: &GroupKey,
+        domain: Domain,
+        message: &[u8],
+        partial: &PartialSignature,
+    ) -> Result<(), Rejected> {
+        group.verify_partial(domain, message, partial)
+    }
+
+    fn combine(
+        &self,
+        group: &GroupKey,
+        domain: Domain,
+        message: &[u8],
+        partials: &[PartialSignature],
+    ) -> Result<Combined, CombineFailure> {
+        group.combine(domain, message, partials)
+    }
+
+    fn verify(
+        &self,
+        key: &PublicKey,
+        domain: Domain,
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<(), Rejected> {
+        key.verify(domain, message, signature)
+    }
+}
