@@ -10,7 +10,7 @@ mod run;
 mod simulator;
 mod tidy;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -52,7 +52,11 @@ fn main() -> ExitCode {
 }
 
 /// The folder that holds the workspace manifest: the parent of this package.
+///
+/// `cargo run` says where the package is now. Where it was built may be another checkout, if both
+/// share a target folder.
 fn workspace_root() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let built_in = || env!("CARGO_MANIFEST_DIR").into();
+    let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(built_in));
     package.parent().expect("the package lies in a folder of the workspace").to_path_buf()
 }
