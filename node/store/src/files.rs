@@ -1,0 +1,63 @@
+//! Small durable operations on files that several parts of the store need.
+//!
+//! A name in a directory survives a power cut only after the directory itself was synced; every
+//! function here does that before it returns.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// What the name of an unfinished file ends with.
+pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// Makes the names inside `directory` durable.
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Creates `directory` and all its missing parents; the new names are durable on return.
+pub(crate) fn create_directory(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let parent = parent_of(directory);
+    create_directory(&parent)?;
+
+    match std::fs::create_dir(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Err(_) | Ok(()) => {}
+    }
+    sync_directory(&parent)
+}
+
+/// Replaces `path` by `bytes` so that a crash leaves the old content or the new, never a mix.
+pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    write_renamed(path, bytes, mode)?;
+    sync_directory(&parent_of(path))
+}
+
+/// As [`replace`], but leaves syncing the directory to the caller.
+pub(crate) fn write_renamed(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let temporary = temporary_of(path);
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, path)
+}
+
+/// The directory that holds `path`.
+pub(crate) fn parent_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        Some(_) | None => PathBuf::from("."),
+    }
+}
+
+fn temporary_of(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path.as_os_str());
+    name.push(TEMPORARY_SUFFIX);
+    PathBuf::from(name)
+}
