@@ -1,6 +1,7 @@
 //! The way from a promise to its proof: every invariant is declared once, enforced and tested.
 //!
 //! A declaration is a line `//! - ABC-1: text` in the `# Invariants` section of a file's opening.
+//! A file above may list it again if its text names the module, in backticks or with `.rs`.
 //! The id must stand in an assert's message or a comment of production code, or in a checker of the
 //! lab; and in a test: its text, a comment, or the name (`abc_1_..`). The lab counts as either, but
 //! one line cannot be both. An id that is cited and nowhere declared is a mistake in writing.
@@ -24,10 +25,18 @@ const STANDARDS: [&str; 10] =
 /// A place: path and line.
 type Site = (String, usize);
 
+/// A line that declares an id.
+#[derive(Clone, Debug)]
+struct Declaration {
+    site: Site,
+    /// What it promises, on one line.
+    text: String,
+}
+
 /// What is known of all ids.
 #[derive(Debug, Default)]
 struct Ledger {
-    declared: BTreeMap<String, Vec<Site>>,
+    declared: BTreeMap<String, Vec<Declaration>>,
     misplaced: Vec<(String, Site)>,
     enforced: BTreeMap<String, BTreeSet<Site>>,
     tested: BTreeMap<String, BTreeSet<Site>>,
@@ -93,8 +102,10 @@ impl Ledger {
     fn read_declarations(&mut self, path: &str, text: &str) -> BTreeSet<usize> {
         let mut lines = BTreeSet::new();
         let mut section = "";
-        for (index, line) in text.lines().enumerate() {
-            let Some(doc) = line.strip_prefix("//!").map(str::trim) else {
+        let docs: Vec<Option<&str>> =
+            text.lines().map(|line| line.strip_prefix("//!").map(str::trim)).collect();
+        for (index, doc) in docs.iter().enumerate() {
+            let Some(doc) = doc else {
                 section = "";
                 continue;
             };
@@ -105,7 +116,8 @@ impl Ledger {
             let site = (path.to_owned(), index + 1);
             lines.insert(index + 1);
             if section == "Invariants" {
-                self.declared.entry(id.to_owned()).or_default().push(site);
+                let text = joined(&docs[index..]);
+                self.declared.entry(id.to_owned()).or_default().push(Declaration { site, text });
             } else {
                 self.misplaced.push((id.to_owned(), site));
             }
@@ -134,11 +146,13 @@ impl Ledger {
             finding(site, format!("{id} is declared outside `//! # Invariants`"))
                 .remedy("move the line into that section of the file's opening")
         });
-        let repeated = self.declared.iter().flat_map(|(id, sites)| {
-            sites.iter().skip(1).map(move |site| {
-                let (path, line) = &sites[0];
-                finding(site, format!("{id} is declared at {path}:{line} already"))
-                    .remedy("take the next free number; ids are never used twice")
+        let repeated = self.declared.iter().flat_map(|(id, all)| {
+            originals(all).into_iter().skip(1).map(move |again| {
+                let (path, line) = &main_site(all);
+                let remedy =
+                    "take the next free number; a line that only lists it names its module";
+                finding(&again.site, format!("{id} is declared at {path}:{line} already"))
+                    .remedy(remedy)
             })
         });
         misplaced.chain(repeated).collect()
@@ -147,7 +161,7 @@ impl Ledger {
     fn link_findings(&self) -> Vec<Finding> {
         let none = BTreeSet::new();
         let mut findings = Vec::new();
-        for (id, sites) in &self.declared {
+        for (id, all) in &self.declared {
             let enforced = self.enforced.get(id).unwrap_or(&none);
             let tested = self.tested.get(id).unwrap_or(&none);
             let message = if enforced.is_empty() {
@@ -159,8 +173,11 @@ impl Ledger {
             } else {
                 continue;
             };
-            let remedy = format!("cite it: assert!(.., \"{id}: ..\") and a test named or noted so");
-            findings.push(finding(&sites[0], message).remedy(remedy));
+            let remedy = format!(
+                "cite it in assert!(.., \"{id}: ..\") or a `//` comment (documentation does not \
+                 count), and in a test's name, text or comment"
+            );
+            findings.push(finding(&main_site(all), message).remedy(remedy));
         }
         findings
     }
@@ -183,6 +200,34 @@ impl Ledger {
             })
             .collect()
     }
+}
+
+/// The text of a list item, to its end.
+fn joined(docs: &[Option<&str>]) -> String {
+    let ends = |doc: &str| doc.is_empty() || doc.starts_with("- ") || doc.starts_with('#');
+    let more = docs.iter().skip(1).map_while(|doc| doc.filter(|doc| !ends(doc)));
+    docs.iter().take(1).flatten().copied().chain(more).collect::<Vec<_>>().join(" ")
+}
+
+/// The declarations that do not merely point to another one.
+fn originals(all: &[Declaration]) -> Vec<&Declaration> {
+    let points_to = |one: &Declaration, other: &Declaration| {
+        let stem = other.site.0.rsplit('/').next().unwrap_or_default().trim_end_matches(".rs");
+        let is_named =
+            [format!("`{stem}`"), format!("{stem}.rs")].iter().any(|name| one.text.contains(name));
+        one.site.0 != other.site.0 && crate_folder(one) == crate_folder(other) && is_named
+    };
+    all.iter().filter(|one| !all.iter().any(|other| points_to(one, other))).collect()
+}
+
+fn crate_folder(declaration: &Declaration) -> &str {
+    let path = declaration.site.0.as_str();
+    path.split_once("/src/").map_or(path, |(folder, _)| folder)
+}
+
+/// Where the id is declared; two lines that point to each other count as the first of them.
+fn main_site(all: &[Declaration]) -> Site {
+    originals(all).first().copied().unwrap_or(&all[0]).site.clone()
 }
 
 fn finding((path, line): &Site, message: String) -> Finding {

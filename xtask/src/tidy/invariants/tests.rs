@@ -91,3 +91,15 @@ fn a_second_declaration_and_one_in_the_wrong_section_are_found() {
     let found = findings(ASSERT, &[TEST, misplaced]);
     assert!(found.len() == 1 && found[0].contains("outside `//! # Invariants`"), "{found:?}");
 }
+
+#[test]
+fn a_list_above_may_repeat_an_id_if_it_names_the_module_of_its_crate() {
+    let list = "//! A.\n//! # Invariants\n//! - BFT-1: one vote\n//!   per slot (`vote`).\n";
+    assert!(findings(ASSERT, &[TEST, ("protocol/bft/src/lib.rs", list)]).is_empty());
+    assert!(
+        findings("", &[TEST, ("protocol/bft/src/lib.rs", list)])[0].contains("bft/src/vote.rs")
+    );
+    let elsewhere = list.replace("`vote`", "`other`");
+    assert_eq!(findings(ASSERT, &[TEST, ("protocol/bft/src/lib.rs", &elsewhere)]).len(), 1);
+    assert_eq!(findings(ASSERT, &[TEST, ("protocol/dht/src/lib.rs", list)]).len(), 1);
+}
