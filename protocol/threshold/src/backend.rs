@@ -12,8 +12,8 @@ use core::fmt::Debug;
 
 use zeroize::ZeroizeOnDrop;
 
-use crate::limits::{PUBLIC_KEY_BYTES, SCALAR_BYTES, SIGNATURE_BYTES};
 use crate::rejected::Rejected;
+use crate::sizes::{PUBLIC_KEY_BYTES, SCALAR_BYTES, SIGNATURE_BYTES};
 
 /// The backend that this build uses.
 pub(crate) type Active = blst::Blst;

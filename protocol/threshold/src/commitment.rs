@@ -1,6 +1,6 @@
 //! What a dealer publishes about its polynomial: one point for each coefficient.
 //!
-//! Feldman 1987, section 4: the exponents commit to the polynomial, and anyone can compute from
+//! Feldman 1987: the exponents commit to the polynomial, and anyone can compute from
 //! them the public point of the value at any index.
 //!
 //! # Invariants
@@ -8,13 +8,13 @@
 
 use alloc::vec::Vec;
 
-use crate::limits::PUBLIC_KEY_BYTES;
 use crate::parameters::{Parameters, ShareIndex};
 use crate::point::KeyPoint;
 use crate::polynomial::Polynomial;
 use crate::public::PublicKey;
 use crate::rejected::Rejected;
 use crate::scalar::Scalar;
+use crate::sizes::PUBLIC_KEY_BYTES;
 
 /// The points of a polynomial from the constant term upwards.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,6 @@ use zeroize::Zeroizing;
 
 use crate::commitment::Commitment;
 use crate::group::GroupKey;
-use crate::limits::{INDEX_BYTES, SUBSHARE_BYTES};
 use crate::parameters::{Parameters, ShareIndex};
 use crate::point::KeyPoint;
 use crate::polynomial::Polynomial;
@@ -26,6 +25,7 @@ use crate::rejected::Rejected;
 use crate::scalar::Scalar;
 use crate::seed::{Derivation, Origin, Seed, Session};
 use crate::share::KeyShare;
+use crate::sizes::{INDEX_BYTES, SUBSHARE_BYTES};
 
 /// What a dealer needs besides the secret: deals the same whenever asked the same.
 #[derive(Debug)]

@@ -24,16 +24,19 @@
 //! [`Domain`] keeps purposes apart, and nothing else is added here.
 //!
 //! # Invariants
-//! - THR-1: indices are from 1 to the number of shares (`parameters`).
-//! - THR-2: points from bytes are on the curve, in the subgroup, not the identity (`backend`).
-//! - THR-3: the degree of a polynomial is the threshold minus one (`polynomial`).
-//! - THR-4: a commitment has exactly as many points as the threshold (`commitment`).
-//! - THR-5: no key share is zero (`share`).
-//! - THR-6: resharing keeps the public key (`sharing`).
-//! - THR-7: an assembled share belongs to its public share (`sharing`).
-//! - THR-8: domain tags are apart (`domain`).
-//! - THR-9: combine returns only signatures that verify (`signature`).
-//! - THR-10: dealings of different sessions are never put together (`sharing`).
+//! Each is stated where it is kept:
+//! ```text
+//! THR-1   indices are from 1 to the number of shares                        parameters
+//! THR-2   points from bytes are on the curve, in the subgroup, no identity  backend
+//! THR-3   the degree of a polynomial is the threshold minus one             polynomial
+//! THR-4   a commitment has exactly as many points as the threshold          commitment
+//! THR-5   no key share is zero                                              share
+//! THR-6   resharing keeps the public key                                    sharing
+//! THR-7   an assembled share belongs to its public share                    sharing
+//! THR-8   domain tags are apart                                             domain
+//! THR-9   combine returns only signatures that verify                       signature
+//! THR-10  dealings of different sessions are never put together             sharing
+//! ```
 //!
 //! # Deviations
 //! - From Feldman 1987: the commitments are public and complete, a dealing is checked against one
@@ -79,6 +82,7 @@ mod seed;
 mod share;
 mod sharing;
 mod signature;
+mod sizes;
 #[cfg(test)]
 mod testing;
 
@@ -86,10 +90,7 @@ pub use crate::commitment::Commitment;
 pub use crate::dealing::{CheckedDealing, Dealer, Dealing, Dealt, Subshare};
 pub use crate::domain::Domain;
 pub use crate::group::GroupKey;
-pub use crate::limits::{
-    DOMAIN_TAG_BYTES_MAX, INDEX_BYTES, KEY_SHARE_BYTES, PARTIAL_SIGNATURE_BYTES, PARTIALS_MAX,
-    PUBLIC_KEY_BYTES, SCALAR_BYTES, SHARE_COUNT_MAX, SIGNATURE_BYTES, SUBSHARE_BYTES,
-};
+pub use crate::limits::{PARTIALS_MAX, SHARE_COUNT_MAX};
 pub use crate::parameters::{Parameters, ShareIndex};
 pub use crate::public::{PublicKey, Signature};
 pub use crate::rejected::Rejected;
@@ -98,3 +99,7 @@ pub use crate::seed::{SEED_BYTES, SESSION_BYTES, Seed, Session};
 pub use crate::share::KeyShare;
 pub use crate::sharing::Sharing;
 pub use crate::signature::{CombineFailure, Combined, PartialSignature};
+pub use crate::sizes::{
+    INDEX_BYTES, KEY_SHARE_BYTES, PARTIAL_SIGNATURE_BYTES, PUBLIC_KEY_BYTES, SCALAR_BYTES,
+    SIGNATURE_BYTES, SUBSHARE_BYTES,
+};

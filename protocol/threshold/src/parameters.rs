@@ -5,8 +5,9 @@
 
 use core::fmt;
 
-use crate::limits::{INDEX_BYTES, SHARE_COUNT_MAX};
+use crate::limits::SHARE_COUNT_MAX;
 use crate::rejected::Rejected;
+use crate::sizes::INDEX_BYTES;
 
 /// The place of one share: the point at which the polynomial is evaluated, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +90,7 @@ impl Parameters {
     /// # Errors
     /// [`Rejected::IndexTooLarge`].
     pub const fn check_index(self, index: ShareIndex) -> Result<(), Rejected> {
+        assert!(index.0 > 0, "THR-1: an index of zero, the place of the secret");
         if index.0 > self.share_count {
             return Err(Rejected::IndexTooLarge { index: index.0, max: self.share_count });
         }

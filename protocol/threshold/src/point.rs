@@ -4,9 +4,9 @@
 //! of such points may be the identity; who needs otherwise asks.
 
 use crate::backend::{Active, Backend};
-use crate::limits::{PUBLIC_KEY_BYTES, SIGNATURE_BYTES};
 use crate::rejected::Rejected;
 use crate::scalar::Scalar;
+use crate::sizes::{PUBLIC_KEY_BYTES, SIGNATURE_BYTES};
 
 /// An element of G1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

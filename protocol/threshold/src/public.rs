@@ -5,9 +5,9 @@
 use core::fmt;
 
 use crate::domain::Domain;
-use crate::limits::{PUBLIC_KEY_BYTES, SIGNATURE_BYTES};
 use crate::point::{KeyPoint, SignaturePoint};
 use crate::rejected::Rejected;
+use crate::sizes::{PUBLIC_KEY_BYTES, SIGNATURE_BYTES};
 
 /// A public key: a compressed point of G1. Plain bytes; every use checks the point again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

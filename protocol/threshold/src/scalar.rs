@@ -8,8 +8,8 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::backend::{Active, Backend, UNIFORM_BYTES};
-use crate::limits::SCALAR_BYTES;
 use crate::rejected::Rejected;
+use crate::sizes::SCALAR_BYTES;
 
 /// An integer modulo the group order.
 #[derive(Clone)]

@@ -90,3 +90,6 @@ impl ThresholdScheme for Bls12381 {
         key.verify(domain, message, signature)
     }
 }
+
+#[cfg(test)]
+mod tests;

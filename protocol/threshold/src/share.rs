@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 
 use crate::backend::{Active, Backend};
 use crate::domain::Domain;
-use crate::limits::{INDEX_BYTES, KEY_SHARE_BYTES};
 use crate::parameters::ShareIndex;
 use crate::point::KeyPoint;
 use crate::public::{PublicKey, Signature, exactly};
 use crate::rejected::Rejected;
 use crate::scalar::Scalar;
 use crate::signature::PartialSignature;
+use crate::sizes::{INDEX_BYTES, KEY_SHARE_BYTES};
 
 /// A secret share of the key; erased when dropped. Never part of replicated state or backups.
 pub struct KeyShare {

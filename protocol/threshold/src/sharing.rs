@@ -1,6 +1,6 @@
 //! From the chosen dealings to one sharing: its public side for all, its own share for each member.
 //!
-//! Wong, Wang and Wing 2002, section 3 (redistribution); Herzberg et al. 1995/1997 for the aim,
+//! Wong, Wang and Wing 2002 (redistribution); Herzberg et al. 1995/1997 for the aim,
 //! that shares of different epochs are useless together.
 //!
 //! # Protocol
@@ -42,7 +42,9 @@ struct Chosen {
 impl Sharing {
     /// The sum of dealings of new secrets: nobody knows the key unless all dealers tell.
     ///
-    /// A single dealing is a trusted dealer's.
+    /// A single dealing is a trusted dealer's. Of several, each must be acknowledged by a threshold
+    /// of correct members that checked their subshares: that shows that its dealer knows what it
+    /// dealt, and did not choose its constant term to cancel those of others.
     ///
     /// # Errors
     /// [`Rejected::WrongDealingCount`], [`Rejected::DuplicateIndex`], [`Rejected::WrongSession`],

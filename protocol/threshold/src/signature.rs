@@ -1,6 +1,6 @@
 //! Partial signatures, and how any threshold of them make the one signature of the group.
 //!
-//! Boldyreva 2003, section 3: partial signatures interpolate in the exponent, without interaction,
+//! Boldyreva 2003: partial signatures interpolate in the exponent, without interaction,
 //! to a signature that is unique. Hence it also serves as randomness.
 //!
 //! # Protocol
@@ -20,11 +20,12 @@ use alloc::vec::Vec;
 use crate::domain::Domain;
 use crate::group::GroupKey;
 use crate::lagrange::weights_at_zero;
-use crate::limits::{INDEX_BYTES, PARTIAL_SIGNATURE_BYTES, PARTIALS_MAX};
+use crate::limits::PARTIALS_MAX;
 use crate::parameters::ShareIndex;
 use crate::point::SignaturePoint;
 use crate::public::{Signature, exactly};
 use crate::rejected::Rejected;
+use crate::sizes::{INDEX_BYTES, PARTIAL_SIGNATURE_BYTES};
 
 /// The signature of one share. Plain bytes beside an index; every use checks the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,7 +119,9 @@ impl GroupKey {
     /// right, whatever the others are.
     ///
     /// The order decides which are tried first. Copies count once; different partials under one
-    /// index are each considered, so nobody can displace the partial of another.
+    /// index are each considered, so nobody can displace the partial of another. Each that is
+    /// looked at costs a pairing check once the first try fails, so a caller that knows the sender
+    /// passes on one partial for each.
     ///
     /// # Errors
     /// [`CombineFailure`]: too few good partials, or more partials than the bound.

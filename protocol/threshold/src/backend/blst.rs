@@ -17,8 +17,8 @@ use blst::{
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{Backend, UNIFORM_BYTES};
-use crate::limits::{PUBLIC_KEY_BYTES, SCALAR_BYTES, SIGNATURE_BYTES};
 use crate::rejected::Rejected;
+use crate::sizes::{PUBLIC_KEY_BYTES, SCALAR_BYTES, SIGNATURE_BYTES};
 
 /// Bits of a scalar that a point product reads.
 const SCALAR_BITS: usize = 255;

@@ -3,8 +3,8 @@
 use std::vec::Vec;
 
 use super::{Active, Backend, UNIFORM_BYTES};
-use crate::limits::{PUBLIC_KEY_BYTES, SIGNATURE_BYTES};
 use crate::rejected::Rejected;
+use crate::sizes::{PUBLIC_KEY_BYTES, SIGNATURE_BYTES};
 use crate::testing::naive::Number;
 
 type Scalar = <Active as Backend>::Scalar;

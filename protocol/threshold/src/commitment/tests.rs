@@ -5,8 +5,8 @@ use std::vec::Vec;
 use proptest::prelude::{any, prop_assert_eq, proptest};
 
 use super::Commitment;
-use crate::limits::PUBLIC_KEY_BYTES;
 use crate::rejected::Rejected;
+use crate::sizes::PUBLIC_KEY_BYTES;
 use crate::testing::{deal_fresh, parameters};
 
 fn encoded(threshold: u16, share_count: u16) -> Vec<u8> {

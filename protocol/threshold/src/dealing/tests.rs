@@ -6,9 +6,9 @@ use std::vec::Vec;
 use proptest::prelude::{prop_assert_eq, proptest};
 
 use super::{Dealer, Dealing, Dealt, Subshare};
-use crate::limits::SUBSHARE_BYTES;
 use crate::rejected::Rejected;
 use crate::scalar::Scalar;
+use crate::sizes::SUBSHARE_BYTES;
 use crate::testing::naive::{Number, interpolate};
 use crate::testing::{GROUPS, committee, deal_fresh, index, parameters, seed, session};
 

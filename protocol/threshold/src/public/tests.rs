@@ -1,6 +1,5 @@
 //! Keys and signatures as bytes: checked when read, checked again when used.
 
-use std::format;
 use std::vec::Vec;
 
 use proptest::collection::vec;
@@ -8,8 +7,8 @@ use proptest::prelude::{any, prop_assert_eq, proptest};
 
 use super::{PublicKey, Signature};
 use crate::domain::Domain;
-use crate::limits::{PUBLIC_KEY_BYTES, SIGNATURE_BYTES};
 use crate::rejected::Rejected;
+use crate::sizes::{PUBLIC_KEY_BYTES, SIGNATURE_BYTES};
 use crate::testing::committee;
 
 #[test]
@@ -20,7 +19,6 @@ fn key_and_signature_come_back_from_their_bytes() {
     assert_eq!(PublicKey::decode(key.as_bytes()), Ok(key));
     assert_eq!(Signature::decode(signature.as_bytes()), Ok(signature));
     assert_eq!(key.verify(Domain::Group, b"message", &signature), Ok(()));
-    assert!(format!("{key:?}").starts_with("PublicKey(8") || format!("{key:?}").len() == 107);
 }
 
 #[test]

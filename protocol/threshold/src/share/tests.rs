@@ -6,8 +6,8 @@ use std::vec::Vec;
 use proptest::prelude::{prop_assert_eq, proptest};
 
 use super::KeyShare;
-use crate::limits::KEY_SHARE_BYTES;
 use crate::rejected::Rejected;
+use crate::sizes::KEY_SHARE_BYTES;
 use crate::testing::{committee, index};
 
 #[test]

@@ -1,0 +1,22 @@
+//! The sizes of what is encoded, in one place: they are part of the format.
+
+/// Bytes of a secret scalar: big-endian, below the group order.
+pub const SCALAR_BYTES: usize = 32;
+
+/// Bytes of a compressed point of G1: a public key, or one point of a commitment.
+pub const PUBLIC_KEY_BYTES: usize = 48;
+
+/// Bytes of a compressed point of G2: a signature, partial or whole.
+pub const SIGNATURE_BYTES: usize = 96;
+
+/// Bytes of an encoded index: big-endian.
+pub const INDEX_BYTES: usize = 2;
+
+/// Bytes of an encoded [`KeyShare`](crate::KeyShare).
+pub const KEY_SHARE_BYTES: usize = INDEX_BYTES + SCALAR_BYTES;
+
+/// Bytes of an encoded [`Subshare`](crate::Subshare): dealer, recipient, scalar.
+pub const SUBSHARE_BYTES: usize = 2 * INDEX_BYTES + SCALAR_BYTES;
+
+/// Bytes of an encoded [`PartialSignature`](crate::PartialSignature).
+pub const PARTIAL_SIGNATURE_BYTES: usize = INDEX_BYTES + SIGNATURE_BYTES;
