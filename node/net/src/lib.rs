@@ -1,1 +1,69 @@
-//! Framing, sessions, peers, back-pressure.
+//! Framing, sessions, peers, back-pressure: moves opaque frames between authenticated peers.
+//!
+//! A peer is its Ed25519 key ([`PeerKey`]). Nodes and clients speak TLS 1.3 with raw public keys
+//! (RFC 7250) over TCP, two connections per pair: *main* for the classes [`Class::Control`] and
+//! [`Class::Ordered`], *bulk* for [`Class::Bulk`]. A node has a [`Transport`], a client a
+//! [`Connector`]; both give their [`Events`] to one receiver.
+//!
+//! ```text
+//! send(peer, class, bytes)                              Events::recv()
+//!   -> three bounded queues per peer                      ^  batches, in order of class,
+//!        -> one write per peer and tick   ==TLS/TCP==>    |  peers in turns
+//!           (Control before Ordered)                    bounded per connection; then the
+//!                                                       socket is not read
+//! ```
+//!
+//! What a caller can rely on, and what not:
+//! - Frames of one class of one peer arrive in order and whole, each at most once. Frames can be
+//!   lost: with the connection, and when a queue is full. Protocols send again.
+//! - A control frame waits for at most one write of its peer's main connection and for earlier
+//!   control frames.
+//! - Memory is bounded by [`limits`], whatever peers do. A peer that misbehaves costs itself its
+//!   connection; the reasons are counted by name ([`Cause`]).
+//! - The lower key dials, so that a pair of nodes has one connection of each link. Clients
+//!   always dial.
+//!
+//! The transport starts no task by itself: it is given a [`Spawner`]. It needs a tokio runtime
+//! with I/O and time. It knows no message and no protocol.
+//!
+//! # Not here
+//! Which clients may do what: the caller decides and calls [`Transport::disconnect`]. Signatures
+//! of messages: the channel proves who sent a frame, not who wrote what is in it.
+
+#![forbid(unsafe_code)]
+
+mod backoff;
+mod budget;
+mod config;
+mod connection;
+mod counters;
+mod error;
+mod event;
+mod frame;
+mod handshake;
+mod hello;
+mod identity;
+pub mod limits;
+mod outbound;
+mod peer;
+mod shared;
+mod state;
+mod stop;
+mod tasks;
+mod tls;
+mod transport;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{
+    Budget, Config, ConnectorConfig, Deadlines, Known, Limits, QueueLimits, Spawner, Task,
+};
+pub use counters::{NetCounters, NetSnapshot};
+pub use error::{BindError, Cause, DownReason, HandshakeError, HandshakeStep};
+pub use event::{Event, Inbound, Sent};
+pub use frame::Class;
+pub use hello::{Link, PeerKind, RefuseCode, VersionRange};
+pub use identity::{PeerKey, Seed, SystemId};
+pub use tls::peer_key_of_seed;
+pub use transport::{Connector, Events, Transport};

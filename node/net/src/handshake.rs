@@ -1,0 +1,258 @@
+//! From a TCP connection to a registered one: TLS, then one hello each way.
+//!
+//! ```text
+//! dialler   --TLS 1.3, raw keys-->  listener
+//! dialler   --Hello------------->   listener: checks, registers
+//! dialler   <--Hello | Refuse----   listener
+//! dialler: checks, registers (or --Refuse-->)
+//! ```
+//!
+//! # Invariants
+//! - NET-15: nothing is registered before TLS has proved the key and the hello was right.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use rustls::{CertificateError, Error as TlsError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+use crate::config::Known;
+use crate::error::{HandshakeError, HandshakeStep};
+use crate::frame::{FrameError, FrameKind, header, parse_header};
+use crate::hello::{
+    Hello, Link, ParsedHello, PeerKind, RefuseCode, encode_refuse, parse_hello, parse_refuse,
+};
+use crate::identity::PeerKey;
+use crate::limits::{
+    FAREWELL_BYTES_MAX, FAREWELL_DEADLINE_MS, FRAME_HEADER_BYTES, HELLO_BYTES_MAX,
+    READ_BUFFER_BYTES,
+};
+use crate::shared::{Registration, Shared, within};
+use crate::state::Candidate;
+use crate::stop::Stop;
+use crate::tls::{KeyMismatch, key_of_spki};
+
+pub(crate) type Stream = TlsStream<TcpStream>;
+
+/// A connection that is up.
+pub(crate) struct Established {
+    pub(crate) registration: Registration,
+    pub(crate) stream: Box<Stream>,
+}
+
+/// A failed handshake and, as far as it is proved, with whom.
+pub(crate) struct Failed {
+    pub(crate) peer: Option<PeerKey>,
+    pub(crate) error: HandshakeError,
+}
+
+/// Dials one connection to a node.
+pub(crate) async fn dial(
+    shared: &Arc<Shared>,
+    target: Known,
+    link: Link,
+) -> Result<Established, HandshakeError> {
+    let deadlines = shared.deadlines();
+    let tcp = within(deadlines.connect, HandshakeStep::Connect, connect(target.address)).await?;
+    let tls = connect_tls(shared, target.key, tcp);
+    let mut stream = within(deadlines.handshake, HandshakeStep::Tls, tls).await?;
+    let hello = within(
+        deadlines.hello,
+        HandshakeStep::Hello,
+        greet_as_dialler(shared, target.key, link, &mut stream),
+    );
+    match hello.await {
+        Ok(registration) => Ok(Established { registration, stream }),
+        Err(error) => {
+            refuse(&mut stream, &error).await;
+            Err(error)
+        }
+    }
+}
+
+async fn connect(address: SocketAddr) -> Result<TcpStream, HandshakeError> {
+    let tcp = TcpStream::connect(address).await.map_err(HandshakeError::Connect)?;
+    tcp.set_nodelay(true).map_err(HandshakeError::Connect)?;
+    Ok(tcp)
+}
+
+async fn connect_tls(
+    shared: &Shared,
+    expected: PeerKey,
+    tcp: TcpStream,
+) -> Result<Box<Stream>, HandshakeError> {
+    let connector = TlsConnector::from(shared.identity.client_config(expected));
+    let address = tcp.peer_addr().map_err(HandshakeError::Connect)?;
+    let name = ServerName::IpAddress(address.ip().into());
+    let stream = connector.connect(name, tcp).await.map_err(tls_error)?;
+    let stream = Box::new(Stream::from(stream));
+    let proved = proved_key(&stream);
+    assert_eq!(proved, Some(expected), "NET-1: TLS let another key through");
+    Ok(stream)
+}
+
+/// Takes an accepted TCP connection through TLS and hello.
+pub(crate) async fn accept(
+    shared: &Arc<Shared>,
+    tcp: TcpStream,
+    stop: Arc<Stop>,
+) -> Result<Established, Failed> {
+    let deadlines = shared.deadlines();
+    let tls = within(deadlines.handshake, HandshakeStep::Tls, accept_tls(shared, tcp));
+    let mut stream = tls.await.map_err(|error| Failed { peer: None, error })?;
+    let Some(peer) = proved_key(&stream) else {
+        let error = HandshakeError::NotHello("no raw public key");
+        return Err(Failed { peer: None, error });
+    };
+    let greeting = greet_as_listener(shared, peer, stop, &mut stream);
+    match within(deadlines.hello, HandshakeStep::Hello, greeting).await {
+        Ok(registration) => Ok(Established { registration, stream }),
+        Err(error) => {
+            refuse(&mut stream, &error).await;
+            Err(Failed { peer: Some(peer), error })
+        }
+    }
+}
+
+async fn accept_tls(shared: &Shared, tcp: TcpStream) -> Result<Box<Stream>, HandshakeError> {
+    tcp.set_nodelay(true).map_err(HandshakeError::Tls)?;
+    let acceptor = TlsAcceptor::from(shared.identity.server_config());
+    let stream = acceptor.accept(tcp).await.map_err(tls_error)?;
+    Ok(Box::new(Stream::from(stream)))
+}
+
+fn proved_key(stream: &Stream) -> Option<PeerKey> {
+    let certificates = stream.get_ref().1.peer_certificates()?;
+    key_of_spki(certificates.first()?.as_ref())
+}
+
+/// Finds our own error inside what TLS reports.
+fn tls_error(error: io::Error) -> HandshakeError {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+    if let Some(TlsError::InvalidCertificate(CertificateError::Other(other))) = inner
+        && let Some(KeyMismatch { expected, got }) = other.0.downcast_ref()
+    {
+        return HandshakeError::WrongKey { expected: *expected, got: *got };
+    }
+    HandshakeError::Tls(error)
+}
+
+async fn greet_as_dialler(
+    shared: &Arc<Shared>,
+    peer: PeerKey,
+    link: Link,
+    stream: &mut Stream,
+) -> Result<Registration, HandshakeError> {
+    write_frame(stream, FrameKind::Hello, &shared.hello(link).encode()).await?;
+    let (hello, version) = read_hello(shared, stream).await?;
+    if hello.role != PeerKind::Node || hello.link != link {
+        return Err(HandshakeError::Role(peer));
+    }
+    let stop = Arc::new(Stop::default());
+    let candidate = Candidate { id: (peer, 0), kind: PeerKind::Node, link, version, stop };
+    shared.register(candidate).await
+}
+
+async fn greet_as_listener(
+    shared: &Arc<Shared>,
+    peer: PeerKey,
+    stop: Arc<Stop>,
+    stream: &mut Stream,
+) -> Result<Registration, HandshakeError> {
+    let (hello, version) = read_hello(shared, stream).await?;
+    if hello.role == PeerKind::Node && peer >= shared.identity.key {
+        return Err(HandshakeError::Role(peer));
+    }
+    let (id, kind, link) = ((peer, hello.session), hello.role, hello.link);
+    let registration = shared.register(Candidate { id, kind, link, version, stop }).await?;
+    write_frame(stream, FrameKind::Hello, &shared.hello(link).encode()).await?;
+    Ok(registration)
+}
+
+/// Reads the first frame of the peer and checks what is the same for both sides.
+async fn read_hello(shared: &Shared, stream: &mut Stream) -> Result<(Hello, u16), HandshakeError> {
+    let (kind, body) = read_frame(stream).await?;
+    match kind {
+        FrameKind::Hello => {}
+        FrameKind::Refuse => {
+            let (code, text) = parse_refuse(&body);
+            return Err(HandshakeError::Refused { code, text });
+        }
+        FrameKind::Data(_) | FrameKind::Ping => {
+            return Err(HandshakeError::NotHello("a frame of another kind"));
+        }
+    }
+    let (hello, version) = match parse_hello(&body, shared.versions) {
+        ParsedHello::Hello(hello, version) => (hello, version),
+        ParsedHello::Foreign(theirs) => {
+            return Err(HandshakeError::Version { ours: shared.versions, theirs });
+        }
+        ParsedHello::Malformed(reason) => return Err(HandshakeError::NotHello(reason)),
+    };
+    assert!(
+        shared.versions.min <= version && version <= shared.versions.max,
+        "NET-4: version {version} outside of {}",
+        shared.versions
+    );
+    if hello.system != shared.system {
+        return Err(HandshakeError::System { ours: shared.system, theirs: hello.system });
+    }
+    Ok((hello, version))
+}
+
+/// Reads exactly one small frame; what follows stays in the stream.
+async fn read_frame(stream: &mut Stream) -> Result<(FrameKind, Vec<u8>), HandshakeError> {
+    let mut head = [0; FRAME_HEADER_BYTES];
+    stream.read_exact(&mut head).await.map_err(HandshakeError::Lost)?;
+    let (kind, length) = parse_header(head, HELLO_BYTES_MAX).map_err(|error| match error {
+        FrameError::TooLarge { .. } => HandshakeError::NotHello("too large for a hello"),
+        FrameError::UnknownKind(_) => HandshakeError::NotHello("a frame of an unknown kind"),
+    })?;
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.map_err(HandshakeError::Lost)?;
+    Ok((kind, body))
+}
+
+async fn write_frame(
+    stream: &mut Stream,
+    kind: FrameKind,
+    body: &[u8],
+) -> Result<(), HandshakeError> {
+    let bytes = [&header(kind, body.len())[..], body].concat();
+    stream.write_all(&bytes).await.map_err(HandshakeError::Lost)?;
+    stream.flush().await.map_err(HandshakeError::Lost)
+}
+
+/// Tells the other side why, if there is something to tell.
+async fn refuse(stream: &mut Stream, error: &HandshakeError) {
+    if let Some(code) = error.refusal() {
+        farewell(stream, code, &error.to_string()).await;
+    }
+}
+
+/// Writes a refusal, closes our direction, and reads on for a moment: closing with unread bytes
+/// would reset the connection and with it the refusal.
+pub(crate) async fn farewell(stream: &mut Stream, code: RefuseCode, text: &str) {
+    let work = async {
+        write_frame(stream, FrameKind::Refuse, &encode_refuse(code, text)).await.ok()?;
+        stream.shutdown().await.ok()?;
+        let mut buffer = vec![0; READ_BUFFER_BYTES];
+        let mut left = FAREWELL_BYTES_MAX;
+        while left > 0 {
+            match stream.read(&mut buffer).await {
+                Ok(read) if read > 0 => left = left.saturating_sub(read),
+                Ok(_) | Err(_) => break,
+            }
+        }
+        Some(())
+    };
+    let deadline = Duration::from_millis(FAREWELL_DEADLINE_MS);
+    // Best effort: whether it worked makes no difference to us.
+    drop(timeout(deadline, work).await);
+}

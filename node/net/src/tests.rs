@@ -1,0 +1,7 @@
+//! The transport over real loopback sockets: what it promises to friends and to enemies.
+
+mod flood;
+mod hostile;
+mod roles;
+mod support;
+mod versions;

@@ -1,0 +1,318 @@
+//! The transport of a node and the connector of a client.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+use crate::config::{Config, ConnectorConfig, Known, Spawner, check, wrong};
+use crate::counters::NetCounters;
+use crate::error::{BindError, DownReason};
+use crate::event::{Event, Sent};
+use crate::frame::Class;
+use crate::hello::{Link, PeerKind};
+use crate::identity::PeerKey;
+use crate::limits::PEERS_MAX;
+use crate::peer::Peer;
+use crate::shared::{Parts, Shared};
+use crate::stop::Stop;
+use crate::tasks;
+use crate::tls::Identity;
+
+/// Connections of a node to the other nodes and to clients. Dropping it closes all of them.
+#[derive(Debug)]
+pub struct Transport {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+}
+
+/// Connections of a client to nodes: a transport that does not listen. Dropping it closes all of
+/// them.
+#[derive(Debug)]
+pub struct Connector {
+    shared: Arc<Shared>,
+}
+
+/// The events of a transport or connector, for one receiver.
+#[derive(Debug)]
+pub struct Events {
+    shared: Arc<Shared>,
+}
+
+impl Transport {
+    /// Listens, and dials those known nodes whose key is greater than the own one; the others
+    /// dial us.
+    ///
+    /// # Errors
+    /// [`BindError::Listen`] if the address cannot be used, [`BindError::Config`] if the
+    /// configuration makes no sense.
+    pub async fn bind(config: &Config, spawner: Spawner) -> Result<(Self, Events), BindError> {
+        check(config.versions, &config.peers, &config.limits)?;
+        let failed = |source| BindError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let shared = Arc::new(Shared::new(Parts {
+            identity: Identity::from_seed(&config.seed),
+            system: config.system,
+            versions: config.versions,
+            role: PeerKind::Node,
+            session: 0,
+            jitter_seed: config.jitter_seed,
+            limits: config.limits,
+            spawner,
+        }));
+        set_known(&shared, &config.peers);
+        (shared.spawner)(Box::pin(tasks::listen(shared.clone(), listener)));
+        let events = Events { shared: shared.clone() };
+        Ok((Self { shared, address }, events))
+    }
+
+    /// Where it listens, with the port that the system chose.
+    #[must_use]
+    pub const fn local_address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The own key.
+    #[must_use]
+    pub fn key(&self) -> PeerKey {
+        self.shared.identity.key
+    }
+
+    /// Replaces the set of known nodes: new ones are dialled or accepted from now on, missing
+    /// ones are disconnected, and those whose address changed are dialled at the new one.
+    ///
+    /// # Errors
+    /// [`BindError::Config`] if there are more than `PEERS_MAX`; nothing changes then.
+    pub fn set_known(&self, peers: &[Known]) -> Result<(), BindError> {
+        try_set_known(&self.shared, peers)
+    }
+
+    /// Queues a frame for a peer; never waits. A client key stands for all its sessions.
+    ///
+    /// Frames may be lost: when the queue of the class is full (the newest is dropped and
+    /// counted), and with the connection. Within one class of one connection frames keep their
+    /// order. [`Event::Up`] says from when on a peer takes frames.
+    pub fn send(&self, peer: PeerKey, class: Class, bytes: &Arc<[u8]>) -> Sent {
+        self.shared.state().send(peer, class, bytes)
+    }
+
+    /// Bytes of bodies that the queue of this class takes now (the fullest session of a client;
+    /// each frame costs `FRAME_COST_BYTES` more). 0 if the peer is not connected.
+    #[must_use]
+    pub fn room(&self, peer: PeerKey, class: Class) -> usize {
+        room(&self.shared, peer, class)
+    }
+
+    /// Charges a peer for processing its frames. A peer that is over its budget is not read
+    /// until the budget has refilled, at most `PAUSE_MS_MAX`.
+    pub fn charge(&self, peer: PeerKey, micros: u64) {
+        self.shared.state().charge(peer, micros, Instant::now());
+    }
+
+    /// Ends the connections of a peer, for example of a client that is not authorised. It may
+    /// connect again.
+    pub fn disconnect(&self, peer: PeerKey) {
+        self.shared.state().disconnect(peer);
+    }
+
+    /// Whether frames can be sent to a peer now.
+    #[must_use]
+    pub fn is_up(&self, peer: PeerKey) -> bool {
+        is_up(&self.shared, peer)
+    }
+
+    /// The counters, also for other threads.
+    #[must_use]
+    pub fn counters(&self) -> Arc<NetCounters> {
+        self.shared.counters.clone()
+    }
+
+    /// Ends the listener, all connections and all tasks; frames still queued are dropped.
+    /// [`Events::recv`] gives the remaining events and then nothing.
+    pub fn close(&self) {
+        close(&self.shared);
+    }
+}
+
+impl Drop for Transport {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Connector {
+    /// Dials all nodes given, and again whenever a connection is lost.
+    ///
+    /// # Errors
+    /// [`BindError::Config`] if the configuration makes no sense.
+    pub fn new(config: &ConnectorConfig, spawner: Spawner) -> Result<(Self, Events), BindError> {
+        check(config.versions, &config.peers, &config.limits)?;
+        if config.session == 0 {
+            return Err(wrong("session", &0, "a random number other than 0"));
+        }
+        let shared = Arc::new(Shared::new(Parts {
+            identity: Identity::from_seed(&config.seed),
+            system: config.system,
+            versions: config.versions,
+            role: PeerKind::Client,
+            session: config.session,
+            jitter_seed: config.jitter_seed,
+            limits: config.limits,
+            spawner,
+        }));
+        set_known(&shared, &config.peers);
+        let events = Events { shared: shared.clone() };
+        Ok((Self { shared }, events))
+    }
+
+    /// The own key.
+    #[must_use]
+    pub fn key(&self) -> PeerKey {
+        self.shared.identity.key
+    }
+
+    /// Replaces the set of nodes to be connected to.
+    ///
+    /// # Errors
+    /// [`BindError::Config`] if there are more than `PEERS_MAX`; nothing changes then.
+    pub fn set_known(&self, peers: &[Known]) -> Result<(), BindError> {
+        try_set_known(&self.shared, peers)
+    }
+
+    /// Queues a frame for a node; see [`Transport::send`].
+    pub fn send(&self, peer: PeerKey, class: Class, bytes: &Arc<[u8]>) -> Sent {
+        self.shared.state().send(peer, class, bytes)
+    }
+
+    /// Bytes that the queue of this class takes now; see [`Transport::room`].
+    #[must_use]
+    pub fn room(&self, peer: PeerKey, class: Class) -> usize {
+        room(&self.shared, peer, class)
+    }
+
+    /// Charges a node for processing its frames; see [`Transport::charge`].
+    pub fn charge(&self, peer: PeerKey, micros: u64) {
+        self.shared.state().charge(peer, micros, Instant::now());
+    }
+
+    /// Ends the connections to a node; it is dialled again.
+    pub fn disconnect(&self, peer: PeerKey) {
+        self.shared.state().disconnect(peer);
+    }
+
+    /// Whether frames can be sent to a node now.
+    #[must_use]
+    pub fn is_up(&self, peer: PeerKey) -> bool {
+        is_up(&self.shared, peer)
+    }
+
+    /// The counters, also for other threads.
+    #[must_use]
+    pub fn counters(&self) -> Arc<NetCounters> {
+        self.shared.counters.clone()
+    }
+
+    /// Ends all connections and tasks; frames still queued are dropped.
+    pub fn close(&self) {
+        close(&self.shared);
+    }
+}
+
+impl Drop for Connector {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Events {
+    /// The next event; nothing once the transport is closed and all events are taken. Taking
+    /// frames makes room for more of the same peers. Cancel safe.
+    pub async fn recv(&mut self) -> Option<Event> {
+        loop {
+            let (event, finished) = {
+                let mut state = self.shared.state();
+                (state.next_event(), state.is_finished())
+            };
+            if event.is_some() || finished {
+                return event;
+            }
+            self.shared.events.notified().await;
+        }
+    }
+
+    /// The next event, if there is one now.
+    pub fn try_recv(&mut self) -> Option<Event> {
+        self.shared.state().next_event()
+    }
+}
+
+fn try_set_known(shared: &Arc<Shared>, peers: &[Known]) -> Result<(), BindError> {
+    if peers.len() > PEERS_MAX {
+        return Err(wrong("peers", &peers.len(), "at most PEERS_MAX"));
+    }
+    set_known(shared, peers);
+    Ok(())
+}
+
+fn set_known(shared: &Arc<Shared>, peers: &[Known]) {
+    let own = shared.identity.key;
+    let wanted = peers.iter().filter(|peer| peer.key != own);
+    let wanted: BTreeMap<PeerKey, Known> = wanted.map(|peer| (peer.key, *peer)).collect();
+    let mut state = shared.state();
+    if state.closed {
+        return;
+    }
+    let gone = state.peers.iter().filter(|(id, peer)| peer.known && !wanted.contains_key(&id.0));
+    let gone: Vec<_> = gone.map(|(id, _)| *id).collect();
+    for id in gone {
+        state.forget(id, &DownReason::Removed);
+    }
+    let mut dials = Vec::new();
+    for known in wanted.values() {
+        let fresh = || Peer::new(PeerKind::Node, &shared.limits, Instant::now());
+        let peer = state.peers.entry((known.key, 0)).or_insert_with(fresh);
+        peer.known = true;
+        if shared.role == PeerKind::Client || own < known.key {
+            dials.extend(redial(peer, *known));
+        }
+    }
+    drop(state);
+    for (known, link, stop) in dials {
+        (shared.spawner)(Box::pin(tasks::keep_dialled(shared.clone(), known, link, stop)));
+    }
+    shared.events.notify_one();
+}
+
+/// The tasks to start for a peer that is dialled at a new address.
+fn redial(peer: &mut Peer, known: Known) -> Vec<(Known, Link, Arc<Stop>)> {
+    if peer.dial.as_ref().is_some_and(|(address, _)| *address == known.address) {
+        return Vec::new();
+    }
+    if let Some((_, stops)) = peer.dial.take() {
+        stops.iter().for_each(|stop| stop.stop(DownReason::Replaced));
+    }
+    let stops = [Arc::new(Stop::default()), Arc::new(Stop::default())];
+    let [main, bulk] = stops.clone();
+    peer.dial = Some((known.address, stops));
+    vec![(known, Link::Main, main), (known, Link::Bulk, bulk)]
+}
+
+fn room(shared: &Shared, key: PeerKey, class: Class) -> usize {
+    let state = shared.state();
+    let up = state.sessions(key).filter(|(_, peer)| peer.is_up());
+    let rooms = up.map(|(_, peer)| peer.outbound.limit(class) - peer.outbound.bytes(class));
+    rooms.min().unwrap_or(0)
+}
+
+fn is_up(shared: &Shared, key: PeerKey) -> bool {
+    shared.state().sessions(key).any(|(_, peer)| peer.is_up())
+}
+
+fn close(shared: &Shared) {
+    shared.listener_stop.stop(DownReason::Shutdown);
+    shared.state().close();
+    shared.events.notify_one();
+}
