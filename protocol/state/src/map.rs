@@ -1,0 +1,159 @@
+//! The live map: what a replica writes to.
+
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Bound;
+
+use quorate_types::Digest;
+
+use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::tree::Tree;
+use crate::{Bytes, Entries, Proof, Snapshot, audit};
+
+/// A key with its value now; nothing if it has been removed.
+pub type Change = (Bytes, Option<Bytes>);
+
+/// An authenticated ordered map from byte strings to byte strings.
+#[derive(Default)]
+pub struct Map {
+    tree: Tree,
+    /// Keys written since the changes were last taken.
+    changed: BTreeSet<Bytes>,
+}
+
+impl fmt::Debug for Map {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "map of {} entries, {} changed", self.len(), self.changed.len())
+    }
+}
+
+impl Map {
+    /// The map without entries.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The map as it was at a snapshot, without changes to take.
+    #[must_use]
+    pub fn from_snapshot(snapshot: &Snapshot) -> Self {
+        Self { tree: snapshot.tree().clone(), changed: BTreeSet::new() }
+    }
+
+    /// Number of entries.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.tree.entry_count
+    }
+
+    /// Are there no entries?
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.tree.entry_count == 0
+    }
+
+    /// Bytes in the keys and values of all entries.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.tree.entry_bytes
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        self.get_shared(key).map(|value| &**value)
+    }
+
+    /// The value of a key, to be kept without copying it.
+    #[must_use]
+    pub fn get_shared(&self, key: &[u8]) -> Option<&Bytes> {
+        self.tree.find(key).map(|node| &node.value)
+    }
+
+    /// Sets the value of a key.
+    ///
+    /// # Panics
+    /// If the key or the value is longer than its limit: the caller refuses such requests.
+    pub fn insert(&mut self, key: &[u8], value: &[u8]) {
+        self.insert_shared(key, value.into());
+    }
+
+    /// Sets the value of a key without copying the value. Panics as [`Self::insert`].
+    pub(crate) fn insert_shared(&mut self, key: &[u8], value: Bytes) {
+        assert!(key.len() <= KEY_BYTES_MAX, "STA-3: a key of {} bytes", key.len());
+        assert!(value.len() <= VALUE_BYTES_MAX, "STA-3: a value of {} bytes", value.len());
+        let written = self.tree.insert(key, value);
+        self.changed.insert(written.key);
+    }
+
+    /// Removes a key. Returns the value that it had.
+    pub fn remove(&mut self, key: &[u8]) -> Option<Bytes> {
+        let written = self.tree.remove(key)?;
+        self.changed.insert(written.key);
+        written.before
+    }
+
+    /// The entries in ascending order of key.
+    #[must_use]
+    pub fn iter(&self) -> Entries<'_> {
+        Entries::new(&self.tree.top, Bound::Unbounded)
+    }
+
+    /// The entries from a lower bound on, in ascending order of key.
+    #[must_use]
+    pub fn iter_from(&self, lower: Bound<&[u8]>) -> Entries<'_> {
+        Entries::new(&self.tree.top, lower)
+    }
+
+    /// Up to `count_max` entries, beginning with the first key not below `from`.
+    #[must_use]
+    pub fn scan(&self, from: &[u8], count_max: usize) -> Vec<(Bytes, Bytes)> {
+        let entries = self.iter_from(Bound::Included(from)).take(count_max);
+        entries.map(|(key, value)| (Arc::clone(key), Arc::clone(value))).collect()
+    }
+
+    /// The digest of all entries and their number; hashes what has changed since the last call.
+    pub fn root(&mut self) -> Digest {
+        self.tree.root()
+    }
+
+    /// The map as it is now; later writes copy what they change.
+    pub fn snapshot(&mut self) -> Snapshot {
+        let root = self.tree.root();
+        Snapshot::new(self.tree.clone(), root)
+    }
+
+    /// Proves to whoever knows the root what a key holds, or that it holds nothing.
+    pub fn prove(&mut self, key: &[u8]) -> Proof {
+        self.tree.root();
+        Proof::new(&self.tree, key)
+    }
+
+    /// The keys written since the last call, in ascending order, each with its value now.
+    ///
+    /// The keys are kept until they are taken, each once; what a [`crate::Restore`] built counts
+    /// as written.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        let changed = core::mem::take(&mut self.changed);
+        let change = |key: Bytes| {
+            let value = self.get_shared(&key).map(Arc::clone);
+            (key, value)
+        };
+        changed.into_iter().map(change).collect()
+    }
+
+    /// Forgets which keys were written: for a map whose entries lie on the disk already.
+    pub fn discard_changes(&mut self) {
+        self.changed.clear();
+    }
+
+    /// Checks the invariants of the whole tree; for tests and the simulator.
+    ///
+    /// # Panics
+    /// If one does not hold.
+    pub fn audit(&self) {
+        audit::audit(&self.tree);
+    }
+}
