@@ -17,35 +17,31 @@ pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Creates `directory` and all its missing parents; the new names are durable on return.
+/// Creates `directory` and all its missing parents; the names are durable on return, also that of
+/// a directory that was there: the process that created it may have ended before its sync.
 pub(crate) fn create_directory(directory: &Path) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
     let parent = parent_of(directory);
-    create_directory(&parent)?;
-
-    match std::fs::create_dir(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        Err(_) | Ok(()) => {}
+    if !directory.is_dir() {
+        if !parent.is_dir() {
+            create_directory(&parent)?;
+        }
+        match std::fs::create_dir(directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Err(_) | Ok(()) => {}
+        }
     }
     sync_directory(&parent)
 }
 
 /// Replaces `path` by `bytes` so that a crash leaves the old content or the new, never a mix.
 pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    write_renamed(path, bytes, mode)?;
-    sync_directory(&parent_of(path))
-}
-
-/// As [`replace`], but leaves syncing the directory to the caller.
-pub(crate) fn write_renamed(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let temporary = temporary_of(path);
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    std::fs::rename(&temporary, path)
+    std::fs::rename(&temporary, path)?;
+    sync_directory(&parent_of(path))
 }
 
 /// The directory that holds `path`.
@@ -56,7 +52,8 @@ pub(crate) fn parent_of(path: &Path) -> PathBuf {
     }
 }
 
-fn temporary_of(path: &Path) -> PathBuf {
+/// Where [`replace`] writes first.
+pub(crate) fn temporary_of(path: &Path) -> PathBuf {
     let mut name = OsString::from(path.as_os_str());
     name.push(TEMPORARY_SUFFIX);
     PathBuf::from(name)

@@ -37,10 +37,10 @@ fn commit_more(log: &mut Log<FaultyMedium>, count: u64) {
 }
 
 fn corrupt_reason(medium: &FaultyMedium) -> &'static str {
-    match open(medium.clone()) {
-        Err(LogError::Corrupt { reason, .. }) => reason,
-        other => panic!("expected corruption, got {other:?}"),
-    }
+    let error = open(medium.clone()).expect_err("damaged");
+    let reason = if let LogError::Corrupt { reason, .. } = &error { *reason } else { "" };
+    assert!(!reason.is_empty(), "expected corruption, got {error}");
+    reason
 }
 
 #[test]

@@ -248,8 +248,9 @@ fn check<M: Medium>(
         scans: Vec::<Scan<M::File>>::new(),
         torn_tail: false,
     };
-    let mut expected_sequence = newest.oldest_sequence;
-    for Headed { name, file, header } in live {
+    assert!(!live.is_empty(), "STO-2: the newest segment needs at least itself");
+    for (expected_sequence, segment) in (newest.oldest_sequence..).zip(live) {
+        let Headed { name, file, header } = segment;
         let mut scan = Scan::new(medium, &name, file, &header);
         check_header(&scan, &header, expected_sequence, newest)?;
         if let Some(previous) = checked.scans.last()
@@ -268,7 +269,6 @@ fn check<M: Medium>(
         checked.names.push(name);
         checked.headers.push(header);
         checked.scans.push(scan);
-        expected_sequence += 1;
     }
     Ok(checked)
 }

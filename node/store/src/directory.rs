@@ -1,0 +1,149 @@
+//! The data directory of one node: used by one process, and known when it was wiped.
+//!
+//! The key of a node lives outside its data directory and records whether the node has served.
+//! The data directory holds a marker with the identity that the key belongs to. A key that has
+//! served and a directory without the marker mean that the node has forgotten its votes: it would
+//! be a traitor without knowing it, so it does not start.
+//!
+//! # Invariants
+//! - STO-6: a directory without the marker of the identity is never opened for a node that has
+//!   served before.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::StoreError;
+use crate::files;
+
+/// The file with the identity.
+const MARKER: &str = "identity";
+/// The file that is locked while a process uses the directory.
+const LOCK: &str = "lock";
+
+/// What the node key says about the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expectation {
+    /// The node has never served: the directory may be new.
+    Fresh,
+    /// The node has served before: its data must be there.
+    Existing,
+}
+
+/// A data directory, locked as long as this value lives.
+#[derive(Debug)]
+pub struct DataDirectory {
+    path: PathBuf,
+    #[expect(dead_code, reason = "the lock is held by the open file")]
+    lock: File,
+}
+
+impl DataDirectory {
+    /// Opens the directory for the node with this identity and locks it.
+    ///
+    /// # Errors
+    /// [`StoreError::Wiped`], [`StoreError::OtherIdentity`], [`StoreError::NotEmpty`] or
+    /// [`StoreError::InUse`] if this node must not use it; otherwise what the disk reports.
+    pub fn open(
+        path: &Path,
+        identity: &[u8; 32],
+        expectation: Expectation,
+    ) -> Result<Self, StoreError> {
+        let expected = hex(identity);
+        let marker = path.join(MARKER);
+        if expectation == Expectation::Existing && !exists(&marker)? {
+            return Err(StoreError::Wiped { path: path.to_path_buf() });
+        }
+        files::create_directory(path).map_err(|error| StoreError::io("create", path, error, 0))?;
+        let lock = lock(path)?;
+
+        match read_marker(&marker)? {
+            Some(found) if found == expected => {}
+            Some(found) => {
+                return Err(StoreError::OtherIdentity {
+                    path: path.to_path_buf(),
+                    found,
+                    expected,
+                });
+            }
+            None => {
+                assert_eq!(expectation, Expectation::Fresh, "STO-6: checked above");
+                check_empty(path)?;
+                let line = format!("{expected}\n");
+                files::replace(&marker, line.as_bytes(), 0o644)
+                    .map_err(|error| StoreError::io("write", &marker, error, 65))?;
+            }
+        }
+        Ok(Self { path: path.to_path_buf(), lock })
+    }
+
+    /// Where the directory is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of something inside.
+    #[must_use]
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let name = path.join(LOCK);
+    let mut options = File::options();
+    let file = options
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&name)
+        .map_err(|error| StoreError::io("open", &name, error, 0))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_path_buf() }),
+        Err(TryLockError::Error(error)) => Err(StoreError::io("lock", &name, error, 0)),
+    }
+}
+
+fn exists(path: &Path) -> Result<bool, StoreError> {
+    path.try_exists().map_err(|error| StoreError::io("look for", path, error, 0))
+}
+
+fn read_marker(marker: &Path) -> Result<Option<String>, StoreError> {
+    let text = match std::fs::read_to_string(marker) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(StoreError::io("read", marker, error, 0)),
+        Ok(text) => text,
+    };
+    let found = text.trim_end();
+    if found.len() != 64 || !found.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(StoreError::corrupt(marker, "it should hold 64 hexadecimal digits"));
+    }
+    Ok(Some(found.to_string()))
+}
+
+/// The lock, and a marker that a crash left unfinished, do not count.
+fn check_empty(path: &Path) -> Result<(), StoreError> {
+    let entries =
+        std::fs::read_dir(path).map_err(|error| StoreError::io("list", path, error, 0))?;
+    for entry in entries {
+        let name = entry.map_err(|error| StoreError::io("list", path, error, 0))?.file_name();
+        let name = name.to_string_lossy();
+        let is_own = name == LOCK || name.strip_suffix(files::TEMPORARY_SUFFIX) == Some(MARKER);
+        if !is_own {
+            return Err(StoreError::NotEmpty { path: path.to_path_buf() });
+        }
+    }
+    Ok(())
+}
+
+/// Lowercase hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+    }
+    text
+}
