@@ -79,7 +79,8 @@ pub struct QueueLimits {
 /// What one peer may cost per second before it is not read for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Bytes per second, for each of its two connections.
+    /// Bytes per second, for each of its two connections; every frame costs
+    /// `FRAME_COST_BYTES` more.
     pub bytes_per_second: u64,
     /// Microseconds per second of what is charged with `charge`.
     pub micros_per_second: u64,

@@ -17,7 +17,7 @@ use crate::error::DownReason;
 use crate::frame::{Class, Decoder, FrameError, FrameKind, header};
 use crate::handshake::{Established, farewell};
 use crate::hello::parse_refuse;
-use crate::limits::{FLUSH_BYTES_MAX, READ_BUFFER_BYTES, READ_BYTES_MAX};
+use crate::limits::{FLUSH_BYTES_MAX, FRAME_COST_BYTES, READ_BUFFER_BYTES, READ_BYTES_MAX};
 use crate::outbound::{Flush, link_of};
 use crate::shared::{Registration, Shared};
 use crate::state::{Admission, Ticket};
@@ -223,19 +223,20 @@ impl<'a> Reader<'a> {
         let mut input = self.buffer.get(..read).unwrap_or_default();
         let mut frames = Vec::new();
         let mut outcome = Ok(());
-        let mut completed = false;
+        let mut frames_seen = 0;
         while !input.is_empty() && outcome.is_ok() {
             match self.decoder.next(&mut input) {
                 Ok(Some(frame)) => {
-                    completed = true;
+                    frames_seen += 1;
                     outcome = check_frame(self.ticket, frame.kind, frame.body, &mut frames);
                 }
                 Ok(None) => {}
                 Err(error) => outcome = Err(reason_of_frame(error)),
             }
         }
-        self.note_partial(completed);
-        self.shared.state().deliver(self.ticket, frames, read);
+        self.note_partial(frames_seen > 0);
+        let charged = read + frames_seen * FRAME_COST_BYTES;
+        self.shared.state().deliver(self.ticket, frames, charged);
         self.shared.events.notify_one();
         outcome
     }

@@ -137,6 +137,7 @@ impl Decoder {
 
     /// Fills the header; true once it is complete and valid.
     fn take_header(&mut self, input: &mut &[u8]) -> Result<bool, FrameError> {
+        assert!(self.header_length < FRAME_HEADER_BYTES, "NET-3: a whole header was left behind");
         let wanted = (FRAME_HEADER_BYTES - self.header_length).min(input.len());
         let (taken, rest) = input.split_at(wanted);
         self.header[self.header_length..self.header_length + wanted].copy_from_slice(taken);

@@ -171,6 +171,7 @@ async fn greet_as_listener(
     }
     let (id, kind, link) = ((peer, hello.session), hello.role, hello.link);
     let registration = shared.register(Candidate { id, kind, link, version, stop }).await?;
+    assert_eq!(registration.ticket.id.0, peer, "NET-15: registered under a key not proved");
     write_frame(stream, FrameKind::Hello, &shared.hello(link).encode()).await?;
     Ok(registration)
 }

@@ -8,22 +8,26 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
 use crate::backoff::{Backoff, seed_for};
+use crate::budget::Bucket;
 use crate::config::Known;
 use crate::connection;
 use crate::counters::count;
 use crate::error::{DownReason, HandshakeError};
 use crate::handshake::{self, Failed};
 use crate::hello::Link;
-use crate::limits::ACCEPT_PAUSE_MS;
+use crate::limits::{ACCEPT_PAUSE_MS, HANDSHAKES_PER_SECOND_MAX};
 use crate::shared::Shared;
 use crate::stop::Stop;
 
 /// Accepts until the transport is closed.
 pub(crate) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
     let accepting = async {
+        let mut budget = Bucket::new(HANDSHAKES_PER_SECOND_MAX, Instant::now());
         loop {
+            sleep(budget.pause(Instant::now())).await;
             match listener.accept().await {
                 Ok((tcp, address)) => {
+                    budget.take(1, Instant::now());
                     let task = serve(shared.clone(), tcp, address);
                     (shared.spawner)(Box::pin(task));
                 }

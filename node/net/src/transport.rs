@@ -39,6 +39,8 @@ pub struct Connector {
 #[derive(Debug)]
 pub struct Events {
     shared: Arc<Shared>,
+    /// The caller has had a batch since the tasks had their turn.
+    turn_due: bool,
 }
 
 impl Transport {
@@ -65,7 +67,7 @@ impl Transport {
         }));
         set_known(&shared, &config.peers);
         (shared.spawner)(Box::pin(tasks::listen(shared.clone(), listener)));
-        let events = Events { shared: shared.clone() };
+        let events = Events { shared: shared.clone(), turn_due: false };
         Ok((Self { shared, address }, events))
     }
 
@@ -164,7 +166,7 @@ impl Connector {
             spawner,
         }));
         set_known(&shared, &config.peers);
-        let events = Events { shared: shared.clone() };
+        let events = Events { shared: shared.clone(), turn_due: false };
         Ok((Self { shared }, events))
     }
 
@@ -229,21 +231,29 @@ impl Drop for Connector {
 
 impl Events {
     /// The next event; nothing once the transport is closed and all events are taken. Taking
-    /// frames makes room for more of the same peers. Cancel safe.
+    /// frames makes room for more of the same peers. Between two batches the tasks of the
+    /// transport have their turn: what was sent meanwhile is written then, in one write per
+    /// peer. Cancel safe.
     pub async fn recv(&mut self) -> Option<Event> {
+        if self.turn_due {
+            tokio::task::yield_now().await;
+            self.turn_due = false;
+        }
         loop {
             let (event, finished) = {
                 let mut state = self.shared.state();
                 (state.next_event(), state.is_finished())
             };
             if event.is_some() || finished {
+                self.turn_due = matches!(event, Some(Event::Frames(_)));
                 return event;
             }
             self.shared.events.notified().await;
         }
     }
 
-    /// The next event, if there is one now.
+    /// The next event, if there is one now. Does not give the tasks of the transport a turn:
+    /// who loops over it has to await something in between.
     pub fn try_recv(&mut self) -> Option<Event> {
         self.shared.state().next_event()
     }

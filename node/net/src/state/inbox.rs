@@ -39,12 +39,12 @@ impl State {
         if pause.is_zero() { Admission::Open } else { Admission::Pause(pause) }
     }
 
-    /// Takes the frames of one read of a connection.
+    /// Takes the frames of one read of a connection; its byte budget is `charged`.
     pub(crate) fn deliver(
         &mut self,
         ticket: &Ticket,
         frames: Vec<(Class, Vec<u8>)>,
-        bytes_read: usize,
+        charged: usize,
     ) {
         let limit = self.limits.pending_bytes;
         let peer = self.peers.get_mut(&ticket.id);
@@ -53,7 +53,7 @@ impl State {
             frames.iter().for_each(|_| count(&self.counters.dropped_inbound));
             return;
         };
-        peer.link_mut(ticket.link).bytes.take(bytes_read as u64, Instant::now());
+        peer.link_mut(ticket.link).bytes.take(charged as u64, Instant::now());
         for (class, body) in frames {
             self.counters.frames_in.add(class, 1);
             let link = peer.link_mut(ticket.link);

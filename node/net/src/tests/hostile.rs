@@ -280,6 +280,52 @@ async fn a_peer_over_its_processing_budget_is_paused_and_then_read_again() {
     assert!(node.counters().snapshot().pauses_budget > 0);
 }
 
+#[tokio::test]
+async fn a_peer_over_its_byte_budget_is_paused_and_loses_nothing() {
+    // NET-5.
+    let mut config = config(&seed(1), &[]);
+    config.limits.client_budget.bytes_per_second = 4_000_000;
+    let (node, mut events) = bind(config).await;
+    let (client, mut client_events) = connect(&client_config(&seed(3), &[known(&node)]));
+    await_up(&mut client_events, node.key()).await;
+    for _ in 0..50 {
+        client.send(node.key(), Class::Ordered, &vec![0; 100_000].into());
+    }
+    assert_eq!(await_frames(&mut events, 50).await.len(), 50);
+    assert!(node.counters().snapshot().pauses_budget > 0);
+}
+
+#[tokio::test]
+async fn empty_frames_and_keep_alives_use_up_a_byte_budget_too() {
+    // NET-5.
+    for kind in [FrameKind::Ping, FrameKind::Data(Class::Control)] {
+        let mut config = config(&seed(1), &[]);
+        config.limits.client_budget.bytes_per_second = 100_000;
+        let (node, _events) = bind(config).await;
+        let mut enemy = Enemy::greeted(&seed(2), known(&node), Link::Main).await;
+        // Ten thousand bytes, which is a tenth of the budget, in two thousand frames.
+        enemy.write(&frame(kind, b"").repeat(2_000)).await;
+        await_counters(&node, |now| now.pauses_budget > 0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_half_open_connection_is_replaced_by_the_next_one_of_the_same_session() {
+    // NET-10, NET-11.
+    let (node, mut events) = bind(config(&seed(1), &[])).await;
+    let mut forgotten = Enemy::greeted(&seed(2), known(&node), Link::Main).await;
+    await_up(&mut events, forgotten.key).await;
+    // The node must hear of the end of the first before it takes the second.
+    let same = seed(2);
+    let second = Enemy::greeted(&same, known(&node), Link::Main);
+    let (down, mut second) = tokio::join!(await_down(&mut events, forgotten.key), second);
+    assert_eq!(down, DownReason::Replaced);
+    await_up(&mut events, second.key).await;
+    assert!(forgotten.read_frame().await.is_none(), "the first is closed");
+    second.write(&data(Class::Control, b"here")).await;
+    assert_eq!(await_frames(&mut events, 1).await[0].bytes, b"here");
+}
+
 /// A friend gets in and is heard.
 async fn still_serves(node: &Transport) {
     let before = node.counters().snapshot().frames_in[0];
