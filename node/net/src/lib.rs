@@ -26,6 +26,25 @@
 //! The transport starts no task by itself: it is given a [`Spawner`]. It needs a tokio runtime
 //! with I/O and time. It knows no message and no protocol.
 //!
+//! ```no_run
+//! # use std::sync::Arc;
+//! # use quorate_net::{Class, Config, Event, Transport};
+//! # async fn node(config: Config) -> Result<(), quorate_net::BindError> {
+//! let spawner = Arc::new(|task| drop(tokio::task::spawn_local(task)));
+//! let (transport, mut events) = Transport::bind(&config, spawner).await?;
+//! while let Some(event) = events.recv().await {
+//!     match event {
+//!         Event::Up { peer, .. } => {
+//!             transport.send(peer, Class::Control, &b"status".as_slice().into());
+//!         }
+//!         Event::Frames(batch) => { /* one step of the machine per frame, then `send` */ }
+//!         Event::Down { .. } | Event::HandshakeFailed { .. } => {}
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Not here
 //! Which clients may do what: the caller decides and calls [`Transport::disconnect`]. Signatures
 //! of messages: the channel proves who sent a frame, not who wrote what is in it.

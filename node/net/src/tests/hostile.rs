@@ -11,7 +11,7 @@ use super::support::{
     config, connect, data, frame, hello, known, seed, watched,
 };
 use crate::frame::{Class, FrameKind};
-use crate::limits::FRAME_BYTES_MAX;
+use crate::limits::{FRAME_BYTES_MAX, TURN_FRAMES_MAX};
 use crate::{
     Cause, Config, Deadlines, DownReason, Events, HandshakeError, HandshakeStep, Link, PeerKind,
     RefuseCode, Sent, Transport,
@@ -259,6 +259,7 @@ async fn a_peer_whose_frames_are_not_taken_is_not_read_and_another_is() {
         let batch = await_frames(&mut events, 1).await;
         position = mine(&batch);
     }
+    assert!(position.is_some_and(|at| at <= TURN_FRAMES_MAX), "{position:?}");
     assert!(node.counters().snapshot().pending_bytes_peak < 100_000 + 300_000);
 }
 
