@@ -167,7 +167,7 @@ fn item(link: &Link, gap: Gap<'_>, range: Range<'_>) -> Item {
     if range.excludes(gap) {
         return Item::Pruned(digest_of(link));
     }
-    let key = Bytes::clone(&node.key);
+    let key = Bytes::from(&*node.key);
     if range.contains(&key) {
         return Item::Entry { key, value: Bytes::clone(&node.value) };
     }

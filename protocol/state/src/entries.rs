@@ -42,7 +42,7 @@ impl<'a> Entries<'a> {
 }
 
 impl<'a> Iterator for Entries<'a> {
-    type Item = (&'a Bytes, &'a Bytes);
+    type Item = (&'a [u8], &'a Bytes);
 
     fn next(&mut self) -> Option<Self::Item> {
         let node = self.pending.pop()?;

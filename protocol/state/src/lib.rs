@@ -43,6 +43,7 @@ extern crate std;
 mod audit;
 mod chunk;
 mod entries;
+mod key;
 pub mod limits;
 mod map;
 mod node;
@@ -60,5 +61,5 @@ pub use restore::Restore;
 pub use section::Section;
 pub use snapshot::Snapshot;
 
-/// A key or a value, shared between the map, its snapshots and whoever got it from them.
+/// A value, shared between the map, its snapshots and whoever got it from them; or a key.
 pub type Bytes = alloc::sync::Arc<[u8]>;

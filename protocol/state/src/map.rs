@@ -8,6 +8,7 @@ use core::ops::Bound;
 
 use quorate_types::Digest;
 
+use crate::key::Key;
 use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::tree::Tree;
 use crate::{Bytes, Entries, Proof, Snapshot, audit};
@@ -20,7 +21,7 @@ pub type Change = (Bytes, Option<Bytes>);
 pub struct Map {
     tree: Tree,
     /// Keys written since the changes were last taken.
-    changed: BTreeSet<Bytes>,
+    changed: BTreeSet<Key>,
 }
 
 impl fmt::Debug for Map {
@@ -111,7 +112,7 @@ impl Map {
     #[must_use]
     pub fn scan(&self, from: &[u8], count_max: usize) -> Vec<(Bytes, Bytes)> {
         let entries = self.iter_from(Bound::Included(from)).take(count_max);
-        entries.map(|(key, value)| (Arc::clone(key), Arc::clone(value))).collect()
+        entries.map(|(key, value)| (key.into(), Arc::clone(value))).collect()
     }
 
     /// The digest of all entries and their number; hashes what has changed since the last call.
@@ -134,12 +135,13 @@ impl Map {
     /// The keys written since the last call, in ascending order, each with its value now.
     ///
     /// The keys are kept until they are taken, each once; what a [`crate::Restore`] built counts
-    /// as written.
+    /// as written. Applied to the entries at the last call they give the map.
     pub fn take_changes(&mut self) -> Vec<Change> {
+        // STA-8: every write has left its key here.
         let changed = core::mem::take(&mut self.changed);
-        let change = |key: Bytes| {
+        let change = |key: Key| {
             let value = self.get_shared(&key).map(Arc::clone);
-            (key, value)
+            (Bytes::from(&*key), value)
         };
         changed.into_iter().map(change).collect()
     }

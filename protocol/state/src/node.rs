@@ -8,6 +8,7 @@ use quorate_crypto::{Domain, hash};
 use quorate_types::Digest;
 
 use crate::Bytes;
+use crate::key::Key;
 
 /// A place in the tree: empty, or the node that may be shared with snapshots.
 pub(crate) type Link = Option<Arc<Node>>;
@@ -29,7 +30,7 @@ pub(crate) struct Node {
     pub(crate) digest: Option<Digest>,
     /// Digest of the value; nothing while the value is unhashed.
     pub(crate) value_digest: Option<Digest>,
-    pub(crate) key: Bytes,
+    pub(crate) key: Key,
     pub(crate) value: Bytes,
     pub(crate) left: Link,
     pub(crate) right: Link,

@@ -74,7 +74,7 @@ impl Proof {
                 Side::Left => &node.right,
                 Side::Right => &node.left,
             };
-            let (key, value) = (Bytes::clone(&node.key), hashed(node.value_digest));
+            let (key, value) = (Bytes::from(&*node.key), hashed(node.value_digest));
             steps.push(Step { key, value, other: digest_of(other) });
             place = node.child(side).as_deref();
         }
@@ -98,6 +98,7 @@ impl Proof {
             let children = [found.left, found.right];
             node_digest(key, value_digest(&found.value), children, &mut scratch)
         });
+        // STA-5: the key alone says to which side each step goes, and the root binds the rest.
         for step in self.steps.iter().rev() {
             if *step.key == *key {
                 return Err(ProofError::KeyOnPath);

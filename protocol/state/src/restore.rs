@@ -103,3 +103,6 @@ impl Restore {
         Ok(self.map)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use quorate_types::Digest;
 
 use crate::Bytes;
+use crate::key::Key;
 use crate::node::{Link, Node, Side, digest_of, priority, root_digest};
 
 /// A tree with the number of its entries and the bytes in them.
@@ -22,7 +23,7 @@ pub(crate) struct Tree {
 /// What an insertion or removal found.
 pub(crate) struct Written {
     /// The key as the tree holds or held it.
-    pub(crate) key: Bytes,
+    pub(crate) key: Key,
     /// The value that was replaced or removed.
     pub(crate) before: Option<Bytes>,
 }
@@ -69,6 +70,7 @@ impl Tree {
 
 /// The node at a place, for changing it: its own copy if it is shared, without its digest.
 fn touch(link: &mut Link) -> &mut Node {
+    // STA-4: a node that a snapshot shares is copied here, before anything is written to it.
     let node = Arc::make_mut(link.as_mut().expect("the caller has seen a node here"));
     node.digest = None;
     node
@@ -86,11 +88,11 @@ fn insert(top: &mut Link, key: &[u8], value: Bytes) -> Written {
         let node = touch(link);
         node.value_digest = None;
         let before = Some(core::mem::replace(&mut node.value, value));
-        return Written { key: Arc::clone(&node.key), before };
+        return Written { key: node.key.clone(), before };
     }
     let mut node = Node::new(priority, key, value);
     (node.left, node.right) = split(link.take(), key);
-    let key = Arc::clone(&node.key);
+    let key = node.key.clone();
     *link = Some(Arc::new(node));
     Written { key, before: None }
 }
@@ -102,7 +104,7 @@ fn remove(top: &mut Link, key: &[u8]) -> Written {
         link = touch(link).child_mut(side);
     }
     let node = touch(link);
-    let written = Written { key: Arc::clone(&node.key), before: Some(Arc::clone(&node.value)) };
+    let written = Written { key: node.key.clone(), before: Some(Arc::clone(&node.value)) };
     let (left, right) = (node.left.take(), node.right.take());
     *link = merge(left, right);
     written

@@ -8,6 +8,7 @@ use quorate_crypto::{Domain, Hasher, hash};
 use quorate_machine::ServiceState;
 use quorate_state::{Map, Section};
 use quorate_types::Digest;
+use quorate_wire::encode;
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -53,8 +54,13 @@ enum Action {
     TakeChanges,
 }
 
+/// Few different keys, some of them at the length from which nodes do not hold them inside.
 fn key() -> impl Strategy<Value = Vec<u8>> {
-    proptest::collection::vec(0_u8..4, 0..4)
+    let short = || proptest::collection::vec(0_u8..4, 0..4);
+    prop_oneof![
+        4 => short(),
+        1 => (36_usize..40, short()).prop_map(|(zeros, end)| [vec![0; zeros], end].concat()),
+    ]
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -74,7 +80,7 @@ fn check_equal(map: &Map, model: &Model) {
     assert_eq!(map.len(), model.len());
     let bytes: usize = model.iter().map(|(key, value)| key.len() + value.len()).sum();
     assert_eq!(map.bytes(), bytes as u64);
-    assert!(map.iter().map(|(k, v)| (&**k, &**v)).eq(model.iter().map(|(k, v)| (&**k, &**v))));
+    assert!(map.iter().map(|(k, v)| (k, &**v)).eq(model.iter().map(|(k, v)| (&**k, &**v))));
 }
 
 fn run(actions: &[Action]) {
@@ -231,7 +237,44 @@ fn sta_4_a_snapshot_stays_as_it_was_while_the_map_is_written() {
 }
 
 #[test]
-#[should_panic(expected = "STA-3")]
+fn the_format_is_pinned() {
+    assert_eq!(
+        Map::new().root().to_hex(),
+        "7020074bcf4eab471ed45d7d5350cf88bfa0b24e03fa438ffc082e88766a7ac6"
+    );
+    let mut map = map_of(&(0..20_u8).map(|n| (vec![n; usize::from(n)], vec![n])).collect());
+    assert_eq!(
+        map.root().to_hex(),
+        "44309274d4bdb138acd9f2c33079465dc57f72cb5b4ca1692d9caa21874e929c"
+    );
+    let snapshot = map.snapshot();
+    let proof = encode(&snapshot.prove(&[3, 3, 3]));
+    assert_eq!(
+        hash(Domain::Derivation, &proof).to_hex(),
+        "3e174516c14cc1806568ba12fe937f88227653b775573b6dee6e297b14181585"
+    );
+    let chunk = encode(&snapshot.chunk(Some(&[3, 3, 3]), 60));
+    assert_eq!(
+        hash(Domain::Derivation, &chunk).to_hex(),
+        "c33469d63312d86a0e88305c538aa3f04519332162637ba3954b21c953cc0827"
+    );
+}
+
+#[test]
+fn a_snapshot_may_be_read_by_another_thread() {
+    const fn check<T: Send + Sync>() {}
+    check::<quorate_state::Snapshot>();
+    check::<Map>();
+}
+
+#[test]
+#[should_panic(expected = "STA-3: a value")]
+fn sta_3_a_value_over_the_limit_is_a_fault_of_the_caller() {
+    Map::new().insert(b"", &vec![0; quorate_state::limits::VALUE_BYTES_MAX + 1]);
+}
+
+#[test]
+#[should_panic(expected = "STA-3: a key")]
 fn sta_3_a_key_over_the_limit_is_a_fault_of_the_caller() {
     Map::new().insert(&[0; quorate_state::limits::KEY_BYTES_MAX + 1], b"");
 }

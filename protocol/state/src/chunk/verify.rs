@@ -102,6 +102,7 @@ impl Chunk {
         if self.from.as_deref() != from {
             return Err(Rejected::WrongPosition);
         }
+        // STA-6: the range, and whether more follows, are read off the items that the root binds.
         let range = Range { from, through: self.through() };
         let mut shape = Shape { pending: vec![Place::TOP], range, has_more: false };
         self.items.iter().try_for_each(|item| shape.take(item))?;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::node::Node;
-use crate::{Chunk, Entries, Proof};
+use crate::{Chunk, Entries, Proof, Rejected};
 use core::ops::Bound;
 
 /// Deeper than any stack of a test thread could take by recursion.
@@ -31,8 +31,9 @@ fn a_chain_of_hostile_depth_is_hashed_read_proved_cut_and_freed() {
     assert_eq!(tree.find(&last).map(|node| &*node.value), Some(&last[..]));
     assert_eq!(Entries::new(&tree.top, Bound::Unbounded).count(), DEPTH as usize);
     assert_eq!(Proof::new(&tree, &last).verify(root, &last), Ok(Some(&last[..])));
-    let chunk = Chunk::new(&tree, Some(&(DEPTH - 3).to_be_bytes()), 1 << 20);
-    assert!(chunk.verify(root, Some(&(DEPTH - 3).to_be_bytes())).is_err(), "made-up priorities");
+    let from = (DEPTH - 3).to_be_bytes();
+    let verified = Chunk::new(&tree, Some(&from), 1 << 20).verify(root, Some(&from));
+    assert_eq!(verified, Err(Rejected::WrongOrder), "the priorities are made up");
 }
 
 #[test]
