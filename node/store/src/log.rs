@@ -120,7 +120,6 @@ impl LogOptions {
 }
 
 /// A segmented write-ahead log.
-#[derive(Debug)]
 pub struct Log<M: Medium> {
     medium: M,
     options: LogOptions,
@@ -137,6 +136,19 @@ pub struct Log<M: Medium> {
     next_record: RecordNumber,
     kept_buffer: Vec<u8>,
     poison: Option<String>,
+}
+
+impl<M: Medium> fmt::Debug for Log<M> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Log")
+            .field("medium", &self.medium)
+            .field("first", &self.first_number())
+            .field("durable", &self.durable_number())
+            .field("next", &self.next_record)
+            .field("poison", &self.poison)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<M: Medium> Log<M> {

@@ -188,6 +188,28 @@ fn a_torn_last_batch_is_cut_off_and_reported() {
 }
 
 #[test]
+fn a_torn_batch_is_never_completed_by_a_later_torn_one() {
+    let (medium, mut log) = with_commits(1);
+    let crash = |log: &mut Log<FaultyMedium>, payload: &[u8], survivors| {
+        log.append(1, payload).expect("appended");
+        medium.arm(2, Fault::Crash);
+        log.commit().expect_err("the power fails in the sync");
+        medium.power_cut(survivors);
+    };
+    // The second sector of the batch is lost.
+    crash(&mut log, &[5; 1_400], Survivors::Even);
+    let (mut log, records) = open(medium.clone()).expect("reopened");
+    assert_eq!(records.len(), 1);
+
+    // Of another batch, just the sector that the first one lacks arrives.
+    let mut payload = [5; 1_400];
+    payload[1_399] = 6;
+    crash(&mut log, &payload, Survivors::Odd);
+    let (_, records) = open(medium.clone()).expect("reopened");
+    assert_eq!(records.len(), 1, "STO-2: the batch of an abandoned history came back");
+}
+
+#[test]
 fn a_flipped_bit_anywhere_in_an_earlier_batch_is_corruption() {
     let (medium, log) = with_commits(3);
     drop(log);
@@ -239,6 +261,36 @@ fn a_missing_segment_is_corruption_wherever_it_stood() {
         }
     }
     assert_eq!(lost, 5);
+}
+
+#[test]
+fn a_lost_segment_is_noticed_also_if_a_crash_came_before_the_seal_of_the_one_before() {
+    let (medium, mut log) = with_commits(6);
+    log.append(1, b"opens the next segment").expect("appended");
+    // Header and sync of the next segment, then the seal.
+    medium.arm(3, Fault::Crash);
+    log.commit().expect_err("the power fails");
+    medium.power_cut(Survivors::None);
+
+    drop(open(medium.clone()).expect("a crash is repaired"));
+    medium.lose("segment-00000002");
+    assert!(corrupt_reason(&medium).contains("missing"));
+}
+
+#[test]
+fn a_whole_batch_of_another_history_is_corruption() {
+    let (medium, log) = with_commits(1);
+    drop(log);
+    let other = medium.fork();
+    for (medium, payload) in [(&medium, b"mine "), (&other, b"other")] {
+        let (mut log, _) = open(medium.clone()).expect("reopened");
+        log.append(1, payload).expect("appended");
+        log.commit().expect("committed");
+        commit_more(&mut log, 1);
+    }
+    let block = other.bytes(FIRST)[3 * 4096..4 * 4096].to_vec();
+    medium.damage(FIRST, 3 * BLOCK, &block);
+    assert!(corrupt_reason(&medium).contains("does not continue"), "STO-3");
 }
 
 #[test]

@@ -20,6 +20,8 @@
 //! - STO-3: a batch of a former use of a segment file is never recovered: its life, its number and
 //!   its link differ.
 
+use std::fmt;
+
 use super::RecordNumber;
 
 /// The unit of writing, in bytes.
@@ -166,11 +168,18 @@ impl BatchKind {
 }
 
 /// Records that wait for one commit, laid out as they are written.
-#[derive(Debug)]
 pub(super) struct BatchBuffer {
     first: RecordNumber,
     count: u32,
     bytes: Vec<u8>,
+}
+
+/// Without the payloads: they are long and not for everyone's eyes.
+impl fmt::Debug for BatchBuffer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = formatter.debug_struct("BatchBuffer");
+        fields.field("first", &self.first).field("count", &self.count).finish_non_exhaustive()
+    }
 }
 
 impl BatchBuffer {
