@@ -114,6 +114,31 @@ fn sta_6_items_that_are_not_one_tree_are_refused() {
 }
 
 #[test]
+fn sta_6_a_boundary_node_sent_as_an_entry_is_refused() {
+    let snapshot = sample();
+    let mut lie_count = 0;
+    for index in 0..middle().items.len() {
+        let mut lie = middle();
+        let Item::Outside { key, .. } = &lie.items[index] else { continue };
+        if **key > [9][..] {
+            continue;
+        }
+        let value = Bytes::clone(snapshot.get_shared(key).unwrap());
+        lie.items[index] = Item::Entry { key: Bytes::clone(key), value };
+        check(&lie, Rejected::Excess);
+        lie_count += 1;
+    }
+    assert!(lie_count > 0);
+}
+
+#[test]
+fn sta_6_an_empty_place_has_one_encoding() {
+    let bytes = quorate_wire::encode(&Item::Pruned(Digest::ZERO));
+    let refused = DecodeError::NotCanonical { of: "state chunk item" };
+    assert_eq!(quorate_wire::decode::<Item>(&bytes), Err(refused));
+}
+
+#[test]
 fn sta_6_nodes_that_could_be_cut_off_are_refused() {
     let snapshot = sample();
     let mut lie = middle();

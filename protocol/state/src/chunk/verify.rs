@@ -106,9 +106,6 @@ impl Chunk {
         let range = Range { from, through: self.through() };
         let mut shape = Shape { pending: vec![Place::TOP], range, has_more: false };
         self.items.iter().try_for_each(|item| shape.take(item))?;
-        if !shape.pending.is_empty() {
-            return Err(Rejected::NotATree);
-        }
         let has_more = shape.has_more;
         let top = top_digest(&self.items).ok_or(Rejected::NotATree)?;
         if root_digest(self.entry_count, top) != root {
@@ -192,7 +189,8 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// The pass from the back: the digest of the tree whose preorder the items are.
+/// The pass from the back: the digest of the tree whose preorder the items are; nothing if they
+/// are no preorder of one tree.
 pub(super) fn top_digest(items: &[Item]) -> Option<Digest> {
     let mut scratch = Vec::new();
     let mut done: Vec<Digest> = Vec::new();
