@@ -1,0 +1,94 @@
+//! What replies about content mean.
+
+use quorate_machine::Class;
+use quorate_types::{Now, ReplicaId};
+
+use crate::message::{ContentReply, Message, Presence, PutContent};
+use crate::object::{Body, KEEP_FOR_EVER, ObjectKey};
+
+use super::call::Next;
+use super::goal::{GetPurpose, Goal};
+use super::phase::Phase;
+use super::{Answer, Client, ClientEffects, Failure};
+
+impl Client {
+    /// A member sent content, or does not have it. Wrong bytes prove that it is bad; it counts
+    /// among those without the content, of which `2f + 1` cannot exist beside a completed write.
+    pub(super) fn content(
+        &mut self,
+        now: Now,
+        (goal, phase): (&Goal, &mut Phase),
+        (place, reply): (ReplicaId, ContentReply),
+        effects: &mut ClientEffects,
+    ) -> Next {
+        let Goal::Get { key, purpose } = goal else { return Next::Wait };
+        let is_right = reply.body.as_ref().is_some_and(|body| key.is_name_of(body));
+        let node = phase.group.member(place);
+        if phase.answered.contains(place) && !is_right {
+            return Next::Wait;
+        }
+        phase.count(reply.head, place);
+        match reply.body {
+            Some(body) if is_right => {
+                assert!(key.is_name_of(&body), "DHT-3: content that does not hash to its name");
+                self.preference.forgive(node);
+                self.heal((*key, body.clone()), phase, effects);
+                let bytes = u32::try_from(body.len()).expect("content is at most 1 MiB");
+                return Next::Return(Ok(match purpose {
+                    GetPurpose::Return => Answer::Content(body),
+                    GetPurpose::Stat => Answer::Present(bytes),
+                }));
+            }
+            Some(_) => {
+                effects.mark("dht.client.wrong_content");
+                self.preference.penalise(now, node);
+            }
+            None => effects.mark("dht.client.absent"),
+        }
+        phase.absent.insert(place);
+        if phase.absent.len() >= phase.group.resilience().quorum() {
+            return Next::Return(Err(Failure::Absent));
+        }
+        let _is_asked = self.ask_next_for_content(now, (goal, phase), effects);
+        Next::Wait
+    }
+
+    /// Sends content to the members that did not have it; nobody waits for their answers.
+    fn heal(&self, (key, body): (ObjectKey, Body), phase: &Phase, effects: &mut ClientEffects) {
+        if phase.absent.is_empty() {
+            return;
+        }
+        effects.mark("dht.client.heal");
+        let authority = self.sign(&self.statement(key, None, KEEP_FOR_EVER));
+        let put = PutContent { head: phase.head, authority, key, body };
+        let peers = phase.group.peers(|place| phase.absent.contains(place));
+        effects.send_each(&peers, Class::Bulk, Message::PutContent(put));
+    }
+}
+
+/// A member said whether content is there. A liar alone convinces nobody, either way.
+pub(super) fn presence(
+    goal: &Goal,
+    phase: &mut Phase,
+    (place, reply): (ReplicaId, Presence),
+) -> Next {
+    let is_repeated = phase.answered.contains(place);
+    let (Goal::Stat { .. }, false) = (goal, is_repeated) else { return Next::Wait };
+    phase.count(reply.head, place);
+    match reply.bytes {
+        Some(bytes) => {
+            phase.lengths.insert(place, bytes);
+            let equal = phase.lengths.values().filter(|length| **length == bytes).count();
+            if equal >= phase.group.resilience().weak_quorum() {
+                return Next::Return(Ok(Answer::Present(bytes)));
+            }
+        }
+        None => {
+            phase.absent.insert(place);
+        }
+    }
+    if phase.absent.len() >= phase.group.resilience().quorum() {
+        return Next::Return(Err(Failure::Absent));
+    }
+    Next::Wait
+}

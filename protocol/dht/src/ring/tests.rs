@@ -1,0 +1,81 @@
+//! Placement follows the ids around the ring, over active servers alone.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use std::collections::BTreeSet;
+
+use quorate_types::{
+    Configuration, Epoch, FailureDomain, MemberRecord, MemberStatus, NodeId, ObjectId, PublicKey,
+    Resilience, Signature, SoftwareVersion, SystemId, UnixTime,
+};
+
+use super::{Ring, TooFewServers};
+
+fn member(first_byte: u8, status: MemberStatus) -> MemberRecord {
+    let key = PublicKey::new([first_byte; 32]);
+    MemberRecord {
+        id: NodeId::new([first_byte; 32]),
+        identity_key: key,
+        epoch_key: key,
+        epoch_key_certificate: Signature::new([0; 64]),
+        address: String::from("localhost:1"),
+        probe_port: 1,
+        failure_domain: FailureDomain(String::new()),
+        version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
+        status,
+    }
+}
+
+fn configuration(members: Vec<MemberRecord>) -> Configuration {
+    let resilience = Resilience::new(1).unwrap();
+    Configuration {
+        system: SystemId::new([1; 32]),
+        epoch: Epoch::ZERO,
+        storage: resilience,
+        membership: resilience,
+        authority_key: PublicKey::new([2; 32]),
+        membership_group: Vec::new(),
+        created: UnixTime::ZERO,
+        members,
+    }
+}
+
+fn first_bytes(ring: &Ring, id: u8) -> Vec<u8> {
+    let group = ring.group(ObjectId::new([id; 32]));
+    group.members().iter().map(|node| node.as_bytes()[0]).collect()
+}
+
+#[test]
+fn the_group_is_the_servers_that_follow_the_id_and_wraps() {
+    let active = [10, 20, 30, 40, 50, 60].map(|id| member(id, MemberStatus::Active));
+    let ring = Ring::new(&configuration(active.to_vec())).unwrap();
+    assert_eq!(first_bytes(&ring, 5), [10, 20, 30, 40]);
+    assert_eq!(first_bytes(&ring, 20), [20, 30, 40, 50], "an id's own server comes first");
+    assert_eq!(first_bytes(&ring, 45), [50, 60, 10, 20]);
+    assert_eq!(first_bytes(&ring, 61), [10, 20, 30, 40]);
+}
+
+#[test]
+fn inactive_servers_hold_nothing() {
+    let mut members = [10, 20, 30, 40, 50].map(|id| member(id, MemberStatus::Active));
+    members[1].status = MemberStatus::Inactive;
+    let ring = Ring::new(&configuration(members.to_vec())).unwrap();
+    assert_eq!(first_bytes(&ring, 15), [30, 40, 50, 10]);
+}
+
+#[test]
+fn every_group_has_distinct_members_dht_6() {
+    let active: Vec<_> = (1..=9).map(|id| member(id * 25, MemberStatus::Active)).collect();
+    let ring = Ring::new(&configuration(active)).unwrap();
+    for id in 0..=255 {
+        let distinct: BTreeSet<u8> = first_bytes(&ring, id).into_iter().collect();
+        assert_eq!(distinct.len(), 4, "DHT-6");
+    }
+}
+
+#[test]
+fn fewer_servers_than_a_group_are_refused() {
+    let active = [10, 20, 30].map(|id| member(id, MemberStatus::Active)).to_vec();
+    let refused = Ring::new(&configuration(active));
+    assert_eq!(refused.err(), Some(TooFewServers { active: 3, needed: 4 }));
+}

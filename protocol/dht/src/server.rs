@@ -1,0 +1,220 @@
+//! The storage server: keeps objects in the node's object store and answers for them.
+//!
+//! Every request about an object waits until the object is loaded; then all that wait for it are
+//! served in the order in which they came, each one against what the one before it left. So two
+//! concurrent writes of one object are compared with each other without a table of stamps in
+//! memory. A damaged copy is mended from other members of the group; until then its reads are
+//! refused, and never answered with "absent".
+//!
+//! ```text
+//! request --> admit --> Load --> serve: Persist, Send
+//!                          `--> damaged: repair from peers --> serve
+//! ```
+//! # Invariants
+//! - DHT-10: a server never says that an object is absent while its own copy is damaged.
+//! - DHT-11: requests that wait, and their bytes, stay below the limits of a peer and of all.
+//!
+//! # Deviations from the paper
+//! - Nothing is served from a cache: the object store has one, below the check of every read.
+
+mod admission;
+mod budget;
+mod job;
+mod repair;
+mod scrub;
+mod serve;
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+
+use quorate_crypto::{Verified, Verifier};
+use quorate_machine::{Effects, Input, Machine};
+use quorate_types::{Epoch, NodeId, Now};
+
+use crate::message::{CertifiedConfiguration, Message, OperationId};
+use crate::object::{ObjectKey, Record};
+use crate::ring::Ring;
+
+use budget::Budget;
+use job::Slot;
+use scrub::Scrub;
+
+pub use scrub::ScrubReport;
+
+pub(crate) type ServerEffects = Effects<Server>;
+
+/// Names a load, so that its answer finds who waits for it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ticket(u64);
+
+/// What a load found in the object store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// No object; for [`ServerOutput::LoadNext`]: none from there on.
+    Absent,
+    /// The bytes of the object, as [`Record::bytes`] gave them.
+    Object(ObjectKey, alloc::vec::Vec<u8>),
+    /// There is an object, and the store knows that it is damaged.
+    Damaged(ObjectKey),
+}
+
+/// What the node asks of its storage server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ServerRequest {
+    /// The answer to a load.
+    Loaded {
+        /// Which load.
+        ticket: Ticket,
+        /// What it found.
+        found: Found,
+    },
+    /// Check every object once, and mend what is damaged; while this goes on, another is ignored.
+    Scrub,
+    /// The node has entered a later epoch; an earlier one is ignored.
+    Reconfigured {
+        /// The ring of the epoch.
+        ring: Ring,
+        /// The configuration, for whoever is still in an earlier epoch.
+        certified: CertifiedConfiguration,
+    },
+}
+
+/// What a storage server asks of its node, or tells it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ServerOutput {
+    /// Load this object, and answer with [`ServerRequest::Loaded`].
+    Load {
+        /// Names the load.
+        ticket: Ticket,
+        /// The object.
+        key: ObjectKey,
+    },
+    /// Load the object with the lowest name above this one; the lowest of all without one.
+    LoadNext {
+        /// Names the load.
+        ticket: Ticket,
+        /// The name to go on from.
+        after: Option<ObjectKey>,
+    },
+    /// Somebody is in this later epoch: its configuration has to be fetched.
+    Behind(Epoch),
+    /// No peer could mend the damaged copy of this object, up to now.
+    Unrepaired(ObjectKey),
+    /// All objects were checked.
+    Scrubbed(ScrubReport),
+}
+
+// tidy: timers
+/// What a storage server sets alarms for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum ServerTimer {
+    /// Ask again for a whole copy of this object.
+    Repair(ObjectKey),
+}
+
+/// Why an object is being loaded.
+#[derive(Clone, Copy, Debug)]
+enum Purpose {
+    Serve(ObjectKey),
+    Scrub,
+}
+
+/// The storage server of one node.
+#[derive(Debug)]
+pub struct Server {
+    node: NodeId,
+    ring: Ring,
+    certified: CertifiedConfiguration,
+    verifier: Arc<dyn Verifier>,
+    next_number: u64,
+    budget: Budget,
+    slots: BTreeMap<ObjectKey, Slot>,
+    loads: BTreeMap<Ticket, Purpose>,
+    repairs: BTreeMap<OperationId, ObjectKey>,
+    scrub: Option<Scrub>,
+}
+
+impl Server {
+    /// A server that is `node` on the ring. `first_number` is random, so that no late reply to an
+    /// earlier run of the process counts in this one.
+    #[must_use]
+    pub fn new(
+        node: NodeId,
+        (ring, certified): (Ring, CertifiedConfiguration),
+        verifier: Arc<dyn Verifier>,
+        first_number: u64,
+    ) -> Self {
+        Self {
+            node,
+            ring,
+            certified,
+            verifier,
+            next_number: first_number,
+            budget: Budget::new(),
+            slots: BTreeMap::new(),
+            loads: BTreeMap::new(),
+            repairs: BTreeMap::new(),
+            scrub: None,
+        }
+    }
+
+    /// The epoch in which the server answers.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        self.ring.epoch
+    }
+
+    fn take_number(&mut self) -> u64 {
+        let number = self.next_number;
+        self.next_number = number.wrapping_add(1);
+        number
+    }
+
+    fn load(&mut self, key: ObjectKey, effects: &mut ServerEffects) {
+        let ticket = Ticket(self.take_number());
+        self.loads.insert(ticket, Purpose::Serve(key));
+        effects.emit(ServerOutput::Load { ticket, key });
+    }
+
+    fn loaded(&mut self, now: Now, (ticket, found): (Ticket, Found), effects: &mut ServerEffects) {
+        match self.loads.remove(&ticket) {
+            Some(Purpose::Serve(key)) => self.serve_loaded(now, key, found, effects),
+            Some(Purpose::Scrub) => self.scrub_found(now, found, effects),
+            None => effects.mark("dht.server.unknown_ticket"),
+        }
+    }
+
+    fn reconfigure(&mut self, ring: Ring, certified: CertifiedConfiguration) {
+        if ring.epoch > self.ring.epoch {
+            self.ring = ring;
+            self.certified = certified;
+        }
+    }
+}
+
+impl Machine for Server {
+    type Inbound = Verified<Message>;
+    type Outbound = Message;
+    type Record = Record;
+    type Timer = ServerTimer;
+    type Request = ServerRequest;
+    type Output = ServerOutput;
+
+    fn step(&mut self, now: Now, input: Input<Self>, effects: &mut ServerEffects) {
+        match input {
+            Input::Start => {}
+            Input::Deliver { from, message } => self.deliver(now, from, message, effects),
+            Input::Expired(ServerTimer::Repair(key)) => self.repair_again(now, key, effects),
+            Input::Request(ServerRequest::Loaded { ticket, found }) => {
+                self.loaded(now, (ticket, found), effects);
+            }
+            Input::Request(ServerRequest::Scrub) => self.start_scrub(effects),
+            Input::Request(ServerRequest::Reconfigured { ring, certified }) => {
+                self.reconfigure(ring, certified);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! Serving what waits for an object against what the store holds of it.
+
+use alloc::vec::Vec;
+
+use quorate_machine::Class;
+use quorate_types::{Epoch, Now};
+use quorate_wire::decode;
+
+use crate::limits::SEQUENCE_SKIP_MAX;
+use crate::message::{ContentReply, Message, Presence, Refusal, Stored, Versioned};
+use crate::object::{Body, ObjectKey, Record, StoredContent, StoredObject, Version};
+
+use super::job::{Asker, Job, Work};
+use super::{Found, Server, ServerEffects};
+
+/// What the store holds of an object, as far as this step knows.
+#[derive(Debug)]
+pub(super) enum Copy {
+    Absent,
+    Content(StoredContent),
+    Version(Version),
+    Damaged,
+}
+
+/// Proof that an object is in the store for good: it was loaded whole, or its `Persist` has been
+/// pushed. DHT-1: an acknowledgement takes one.
+#[derive(Debug)]
+pub(super) struct Durable(ObjectKey);
+
+impl Server {
+    /// What was loaded, after every check.
+    pub(super) fn inspect(&self, key: ObjectKey, found: Found) -> Copy {
+        let bytes = match found {
+            Found::Absent => return Copy::Absent,
+            Found::Object(found_key, bytes) if found_key == key => bytes,
+            Found::Object(..) | Found::Damaged(_) => return Copy::Damaged,
+        };
+        match decode::<StoredObject>(&bytes) {
+            Ok(StoredObject::Content(content)) if key.is_name_of(&content.body) => {
+                Copy::Content(content)
+            }
+            Ok(StoredObject::Version(version)) if self.is_whole(key, &version) => {
+                Copy::Version(version)
+            }
+            Ok(_) | Err(_) => Copy::Damaged,
+        }
+    }
+
+    fn is_whole(&self, key: ObjectKey, version: &Version) -> bool {
+        version.key() == key
+            && version.fits_its_stamp()
+            && self.verifier.is_valid(&version.signed.check(self.ring.system))
+    }
+
+    pub(super) fn serve_loaded(
+        &mut self,
+        now: Now,
+        key: ObjectKey,
+        found: Found,
+        effects: &mut ServerEffects,
+    ) {
+        let copy = self.inspect(key, found);
+        self.serve(now, key, copy, effects);
+    }
+
+    /// Serves all that wait for an object; repairs it if somebody has to wait on.
+    pub(super) fn serve(
+        &mut self,
+        now: Now,
+        key: ObjectKey,
+        mut copy: Copy,
+        effects: &mut ServerEffects,
+    ) {
+        let Some(slot) = self.slots.remove(&key) else { return };
+        let was_damaged = matches!(copy, Copy::Damaged);
+        let mut waiting = Vec::new();
+        for job in slot.waiting {
+            match job {
+                Job::Answer(asker, work) => {
+                    let must_wait = work.must_wait_for_repair();
+                    if must_wait && matches!(copy, Copy::Damaged) {
+                        waiting.push(Job::Answer(asker, work));
+                    } else {
+                        self.answer(asker, work, (key, &mut copy), effects);
+                    }
+                }
+                Job::Scrub if matches!(copy, Copy::Damaged) => waiting.push(Job::Scrub),
+                Job::Scrub => self.scrub_next(true, effects),
+            }
+        }
+        if matches!(copy, Copy::Damaged) {
+            effects.mark("dht.server.damaged");
+            self.begin_repair(now, key, waiting, effects);
+        } else if was_damaged && !waiting.is_empty() {
+            self.slots.entry(key).or_default().waiting = waiting;
+            self.serve(now, key, copy, effects);
+        }
+    }
+
+    /// Serves what came while the object is being repaired; leaves what has to wait.
+    pub(super) fn serve_during_repair(
+        &mut self,
+        now: Now,
+        key: ObjectKey,
+        effects: &mut ServerEffects,
+    ) {
+        let Some(mut slot) = self.slots.remove(&key) else { return };
+        let Some(Job::Answer(asker, work)) = slot
+            .waiting
+            .pop_if(|job| matches!(job, Job::Answer(_, work) if !work.must_wait_for_repair()))
+        else {
+            self.slots.insert(key, slot);
+            return;
+        };
+        let mut copy = Copy::Damaged;
+        self.answer(asker, work, (key, &mut copy), effects);
+        self.slots.insert(key, slot);
+        if !matches!(copy, Copy::Damaged) {
+            self.end_repair(now, key, copy, effects);
+        }
+    }
+
+    fn answer(
+        &mut self,
+        asker: Asker,
+        work: Work,
+        (key, copy): (ObjectKey, &mut Copy),
+        effects: &mut ServerEffects,
+    ) {
+        self.budget.give_back(asker.peer, work.waiting_bytes());
+        if !self.is_of_this_epoch(asker, effects) {
+            return;
+        }
+        match work {
+            Work::Get => self.answer_get(asker, copy, effects),
+            Work::Stat => self.answer_stat(asker, copy, effects),
+            Work::Put { body, expires } => {
+                let durable = keep_content((key, copy), body, expires, effects);
+                self.acknowledge(asker, (key, &durable), effects);
+            }
+            Work::Read { wants_value } => self.answer_read(asker, copy, wants_value, effects),
+            Work::Write(version) => match keep_version((key, copy), version, effects) {
+                Ok(durable) => self.acknowledge(asker, (key, &durable), effects),
+                Err(refusal) => self.refuse(asker, refusal, effects),
+            },
+        }
+    }
+
+    fn acknowledge(
+        &self,
+        asker: Asker,
+        (key, durable): (ObjectKey, &Durable),
+        effects: &mut ServerEffects,
+    ) {
+        assert!(durable.0 == key, "DHT-1: an acknowledgement of an object that is not durable");
+        let head = self.reply_head(asker);
+        effects.send(asker.peer, Class::Ordered, Message::Stored(Stored { head }));
+    }
+
+    fn answer_get(&self, asker: Asker, copy: &Copy, effects: &mut ServerEffects) {
+        let body = match copy {
+            Copy::Content(content) => Some(content.body.clone()),
+            Copy::Absent => None,
+            Copy::Damaged | Copy::Version(_) => return self.refuse_damaged(asker, effects),
+        };
+        let head = self.reply_head(asker);
+        effects.send(asker.peer, Class::Bulk, Message::Content(ContentReply { head, body }));
+    }
+
+    fn answer_stat(&self, asker: Asker, copy: &Copy, effects: &mut ServerEffects) {
+        let bytes = match copy {
+            Copy::Content(content) => u32::try_from(content.body.len()).ok(),
+            Copy::Absent => None,
+            Copy::Damaged | Copy::Version(_) => return self.refuse_damaged(asker, effects),
+        };
+        let head = self.reply_head(asker);
+        effects.send(asker.peer, Class::Ordered, Message::Presence(Presence { head, bytes }));
+    }
+
+    fn answer_read(
+        &self,
+        asker: Asker,
+        copy: &Copy,
+        wants_value: bool,
+        effects: &mut ServerEffects,
+    ) {
+        let version = match copy {
+            Copy::Version(version) => Some(version),
+            Copy::Absent => None,
+            Copy::Damaged | Copy::Content(_) => return self.refuse_damaged(asker, effects),
+        };
+        let value = version.filter(|_| wants_value).map(|version| version.value.clone());
+        let signed = version.map(|version| version.signed);
+        let head = self.reply_head(asker);
+        let reply = Message::Versioned(Versioned { head, signed, value });
+        effects.send(asker.peer, Class::Ordered, reply);
+    }
+
+    fn refuse_damaged(&self, asker: Asker, effects: &mut ServerEffects) {
+        // DHT-10: the copy is damaged, so nothing is known, not even that it is absent.
+        self.refuse(asker, Refusal::Damaged, effects);
+    }
+}
+
+/// Persists content, unless the copy is whole and will be kept as long.
+fn keep_content(
+    (key, copy): (ObjectKey, &mut Copy),
+    body: Body,
+    expires: Epoch,
+    effects: &mut ServerEffects,
+) -> Durable {
+    let stored_until = match copy {
+        Copy::Content(content) => Some(content.expires),
+        Copy::Absent | Copy::Damaged | Copy::Version(_) => None,
+    };
+    if stored_until.is_some_and(|stored| stored >= expires) {
+        effects.mark("dht.server.content_known");
+        return Durable(key);
+    }
+    let content = StoredContent { expires, body };
+    *copy = Copy::Content(content.clone());
+    persist(key, StoredObject::Content(content), effects)
+}
+
+/// Persists a version if it is higher than the stored one; a lower one needs nothing more.
+fn keep_version(
+    (key, copy): (ObjectKey, &mut Copy),
+    version: Version,
+    effects: &mut ServerEffects,
+) -> Result<Durable, Refusal> {
+    let stored = match copy {
+        Copy::Version(stored) => Some(stored.stamp()),
+        Copy::Absent => None,
+        Copy::Damaged | Copy::Content(_) => return Err(Refusal::Damaged),
+    };
+    if stored.is_some_and(|stored| stored >= version.stamp()) {
+        effects.mark("dht.server.older_version");
+        return Ok(Durable(key));
+    }
+    let sequence = stored.map_or(0, |stored| stored.sequence);
+    if version.stamp().sequence > sequence.saturating_add(SEQUENCE_SKIP_MAX) {
+        effects.mark("dht.server.sequence_skip");
+        return Err(Refusal::SequenceSkip);
+    }
+
+    assert!(stored < Some(version.stamp()), "DHT-2: a version replaced by one that is not higher");
+
+    *copy = Copy::Version(version.clone());
+    Ok(persist(key, StoredObject::Version(version), effects))
+}
+
+/// Makes an object durable before all that follows.
+pub(super) fn persist(
+    key: ObjectKey,
+    object: StoredObject,
+    effects: &mut ServerEffects,
+) -> Durable {
+    effects.persist(Record::Store(key, object));
+    Durable(key)
+}
