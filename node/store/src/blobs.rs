@@ -79,7 +79,7 @@ impl Blobs {
         let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut directories = BTreeSet::new();
         for some in blobs.chunks(OPEN_FILES_MAX) {
-            self.put_some(some, &mut directories)?;
+            self.put_some(some, &mut directories).inspect_err(|_| self.free_incoming())?;
         }
         directories.iter().try_for_each(|directory| sync(directory))?;
         for (name, content) in blobs {
@@ -182,10 +182,8 @@ impl Blobs {
         }
         // All are written before the first sync waits, so that the disk can work on them at once.
         for (file, incoming, path, needed_bytes) in written {
-            file.sync_all().map_err(|error| {
-                free(&incoming);
-                StoreError::io("sync", &incoming, error, needed_bytes)
-            })?;
+            file.sync_all()
+                .map_err(|error| StoreError::io("sync", &incoming, error, needed_bytes))?;
             let directory = files::parent_of(&path);
             if !directory.is_dir() {
                 files::create_directory(&directory)
@@ -198,6 +196,14 @@ impl Blobs {
         Ok(())
     }
 
+    /// Gives the space of unfinished files back, if that works: the next opening removes them
+    /// anyway.
+    fn free_incoming(&self) {
+        for index in 0..OPEN_FILES_MAX {
+            drop(std::fs::remove_file(self.root.join(INCOMING).join(index.to_string())));
+        }
+    }
+
     fn path_of(&self, name: &BlobName) -> PathBuf {
         let text = hex(name);
         self.root.join(&text[..2]).join(&text[2..4]).join(&text)
@@ -207,16 +213,8 @@ impl Blobs {
 fn write_incoming(incoming: &Path, content: &[u8]) -> Result<File, StoreError> {
     let fail = |error| StoreError::io("write", incoming, error, content.len() as u64);
     let mut file = File::create(incoming).map_err(fail)?;
-    if let Err(error) = file.write_all(content) {
-        free(incoming);
-        return Err(fail(error));
-    }
+    file.write_all(content).map_err(fail)?;
     Ok(file)
-}
-
-/// Gives the space of an unfinished file back, if that works: the next opening removes it anyway.
-fn free(incoming: &Path) {
-    drop(std::fs::remove_file(incoming));
 }
 
 fn sync(directory: &Path) -> Result<(), StoreError> {

@@ -3,6 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+#[cfg(test)]
+mod tests;
+
 /// Why stored state could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -51,6 +51,7 @@ impl ObjectStore {
             return Ok(());
         }
         self.objects.write(&batch)?;
+        // STO-13: the blobs were synced above; this syncs all the rest.
         self.objects.persist()
     }
 

@@ -16,6 +16,9 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, Pers
 use crate::error::{StoreError, is_disk_full};
 use crate::files;
 
+#[cfg(test)]
+mod tests;
+
 /// The longest key, in bytes.
 pub const OBJECT_KEY_BYTES_MAX: usize = 4096;
 /// The longest value, in bytes.
@@ -125,6 +128,7 @@ impl Objects {
     /// What the disk reports; the store is poisoned then.
     pub fn persist(&self) -> Result<(), StoreError> {
         self.check_poison()?;
+        // STO-10: the journal is shared by all spaces, so one sync covers every earlier batch.
         self.or_poison(self.database.persist(PersistMode::SyncData), 0)?;
         assert!(self.poison.get().is_none(), "STO-11: a poisoned store acknowledges nothing");
         Ok(())

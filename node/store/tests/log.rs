@@ -3,7 +3,7 @@
 use quorate_store::log::{Log, LogError, LogOptions, PENDING_BYTES_MAX, Record, RecordNumber};
 use quorate_store::medium::{Medium, RealMedium};
 
-use support::{Fault, FaultyMedium, Survivors};
+use support::{Fault, FaultyMedium, Survivors, mix};
 
 #[expect(dead_code, reason = "shared with the other test of the log")]
 mod support;
@@ -243,6 +243,30 @@ fn a_flipped_bit_anywhere_in_a_header_is_noticed() {
             }
         }
     }
+}
+
+#[test]
+fn no_rot_anywhere_brings_back_a_wrong_record_or_loses_more_than_the_last_commit() {
+    let (medium, log) = with_commits(30);
+    drop(log);
+    let names = medium.names();
+    let mut noticed = 0;
+    for round in 0..1_500 {
+        let medium = medium.fork();
+        let name = &names[round % names.len()];
+        let offset = mix(1, round as u64) % SEGMENT_BYTES;
+        let used = medium.bytes(name)[usize::try_from(offset).expect("small")];
+        medium.damage(name, offset, &[used ^ (1 << (round % 8))]);
+        match open(medium) {
+            Ok((_, records)) => {
+                assert!(records.len() >= 29, "STO-2: {offset} of {name}: {} left", records.len());
+                assert!(records.iter().all(|record| record.bytes == [1; 100]), "STO-3");
+            }
+            Err(LogError::Corrupt { .. }) => noticed += 1,
+            Err(error) => assert!(matches!(error, LogError::Foreign { .. }), "{error}"),
+        }
+    }
+    assert!(noticed > 10, "the rot met something: {noticed}");
 }
 
 #[test]

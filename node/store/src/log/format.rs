@@ -259,6 +259,7 @@ impl BatchHeader {
     /// The header at the start of `block` if it is one of this use of the segment file.
     pub(super) fn decode(block: &[u8], life: u64) -> Option<Self> {
         let header = block.get(..BATCH_HEADER_BYTES)?;
+        // STO-3: bytes of a former use of the file carry another life.
         if !header.starts_with(&BATCH_MAGIC) || read_u64(header, 8) != life {
             return None;
         }

@@ -43,6 +43,21 @@ fn what_a_crash_left_unfinished_is_removed_at_the_next_opening() {
 }
 
 #[test]
+fn a_batch_that_fails_leaves_nothing_unfinished_and_no_part_of_a_blob() {
+    let scratch = Scratch::new();
+    let root = scratch.join("blobs");
+    let blobs = Blobs::open(&root).expect("created");
+    // A file stands where the directory of the second blob should be.
+    std::fs::write(root.join("02"), "in the way").expect("written");
+    let batch = [(name(1, 0, 0), &b"whole"[..]), (name(2, 0, 0), b"never"), (name(3, 0, 0), b"no")];
+    let error = blobs.put_batch(&batch).expect_err("in the way");
+    assert!(matches!(error, StoreError::Io { .. }), "{error}");
+    assert_eq!(std::fs::read_dir(root.join("incoming")).expect("listed").count(), 0);
+    assert_eq!(blobs.get(&name(1, 0, 0)).expect("readable").as_deref(), Some(&b"whole"[..]));
+    assert_eq!(blobs.get(&name(3, 0, 0)).expect("readable"), None, "STO-12");
+}
+
+#[test]
 fn names_are_listed_in_order_from_any_of_them_and_foreign_files_are_left_out() {
     let scratch = Scratch::new();
     let root = scratch.join("blobs");
