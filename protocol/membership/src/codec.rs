@@ -1,0 +1,28 @@
+//! Encodings that the wire crate does not have: texts and threshold signatures.
+
+use alloc::string::String;
+
+use quorate_threshold::{SIGNATURE_BYTES, Signature};
+use quorate_wire::{DecodeError, Limit, Reader, Writer};
+
+/// Version of the documents of this crate that are kept for years: the first byte of each.
+pub(crate) const FORMAT: u8 = 1;
+
+pub(crate) fn read_format(reader: &mut Reader<'_>, of: &'static str) -> Result<(), DecodeError> {
+    match reader.tag()? {
+        FORMAT => Ok(()),
+        tag => Err(DecodeError::UnknownTag { of, tag }),
+    }
+}
+
+pub(crate) fn read_text(reader: &mut Reader<'_>, limit: Limit) -> Result<String, DecodeError> {
+    String::from_utf8(reader.bytes(limit)?).or(Err(DecodeError::NotCanonical { of: limit.name }))
+}
+
+pub(crate) fn write_signature(writer: &mut Writer, signature: &Signature) {
+    writer.raw(signature.as_bytes());
+}
+
+pub(crate) fn read_signature(reader: &mut Reader<'_>) -> Result<Signature, DecodeError> {
+    reader.array::<SIGNATURE_BYTES>().map(Signature::new)
+}

@@ -1,0 +1,193 @@
+//! A configuration that anybody can check with the system's one key.
+//!
+//! TDSC'12 section V.A. Who serves it matters as little as how it arrived: it proves itself.
+//!
+//! Invariants: MEM-1.
+
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use quorate_crypto::{SignatureCheck, Verifier, merkle};
+use quorate_threshold as threshold;
+use quorate_types::limits::MEMBERS_MAX;
+use quorate_types::{Configuration, Digest, Epoch, MemberRecord, MemberStatus, NodeId};
+use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
+
+use crate::epoch_key::EpochKeyStatement;
+use crate::header::{CertifiedHeader, ConfigurationHeader, VerifiedHeader, member_leaves};
+use crate::member_proof::MemberProof;
+use crate::page::ConfigurationPage;
+use crate::rejected::Rejected;
+use crate::schemes::Schemes;
+
+const MEMBERS: Limit = Limit::new("members", MEMBERS_MAX);
+
+/// A certified header with the members that it names by their root.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CertifiedConfiguration {
+    /// The signed part.
+    pub certified: CertifiedHeader,
+    /// The members in ascending order of id.
+    pub members: Vec<MemberRecord>,
+}
+
+impl CertifiedConfiguration {
+    /// Checks everything: the signature under the one key, the root, the rules, and that every
+    /// epoch key is certified by the identity key beside it.
+    ///
+    /// # Errors
+    /// [`Rejected`] says why it is not believed.
+    pub fn verify(
+        &self,
+        system_key: &threshold::PublicKey,
+        schemes: &Schemes,
+    ) -> Result<VerifiedConfiguration, Rejected> {
+        let header = self.certified.verify(system_key, &*schemes.threshold)?;
+        VerifiedConfiguration::join(header, self.members.clone(), &*schemes.signatures)
+    }
+}
+
+fn check_members(header: &ConfigurationHeader, members: &[MemberRecord]) -> Result<(), Rejected> {
+    let (expected, got) = (header.member_count as usize, members.len());
+    if expected != got {
+        return Err(Rejected::MemberCount { expected, got });
+    }
+    if !members.is_sorted_by(|left, right| left.id < right.id) {
+        return Err(Rejected::MemberOrder);
+    }
+    if merkle::root(&member_leaves(members)) != header.member_root {
+        return Err(Rejected::MemberRoot);
+    }
+    let identities: BTreeSet<_> = members.iter().map(|member| member.identity_key).collect();
+    if identities.len() != members.len() {
+        return Err(Rejected::DuplicateIdentity);
+    }
+    check_active(header, members)
+}
+
+fn check_active(header: &ConfigurationHeader, members: &[MemberRecord]) -> Result<(), Rejected> {
+    let is_active = |member: &&MemberRecord| member.status == MemberStatus::Active;
+    let active: BTreeSet<_> = members.iter().filter(is_active).map(|member| member.id).collect();
+    let (needed, got) = (header.storage.replicas(), active.len());
+    if got < needed {
+        return Err(Rejected::TooFewActive { needed, got });
+    }
+    if !header.membership_group.iter().all(|id| active.contains(id)) {
+        return Err(Rejected::GroupMember);
+    }
+    Ok(())
+}
+
+fn epoch_key_checks(header: &ConfigurationHeader, members: &[MemberRecord]) -> Vec<SignatureCheck> {
+    let check = |member: &MemberRecord| {
+        EpochKeyStatement::of_member(header.system, header.epoch, member)
+            .check(member.epoch_key_certificate)
+    };
+    members.iter().map(check).collect()
+}
+
+#[derive(PartialEq, Eq, Debug)]
+struct Inner {
+    header: VerifiedHeader,
+    configuration: Configuration,
+}
+
+/// MEM-1: a configuration that proved itself; only [`CertifiedConfiguration::verify`] makes one.
+/// Shared, so that copies cost nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VerifiedConfiguration(Arc<Inner>);
+
+impl VerifiedConfiguration {
+    /// Puts members to the header that names them.
+    pub(crate) fn join(
+        header: VerifiedHeader,
+        members: Vec<MemberRecord>,
+        verifier: &dyn Verifier,
+    ) -> Result<Self, Rejected> {
+        check_members(header.header(), &members)?;
+        if !verifier.are_valid(&epoch_key_checks(header.header(), &members)) {
+            return Err(Rejected::BadSignature);
+        }
+        let said = header.header();
+        let configuration = Configuration {
+            system: said.system,
+            epoch: said.epoch,
+            storage: said.storage,
+            membership: said.membership,
+            authority_key: said.authority_key,
+            membership_group: said.membership_group.clone(),
+            created: said.created,
+            members,
+        };
+        Ok(Self(Arc::new(Inner { header, configuration })))
+    }
+
+    /// The servers of the epoch.
+    #[must_use]
+    pub fn configuration(&self) -> &Configuration {
+        &self.0.configuration
+    }
+
+    /// The signed header.
+    #[must_use]
+    pub fn header(&self) -> &VerifiedHeader {
+        &self.0.header
+    }
+
+    /// The name of the configuration.
+    #[must_use]
+    pub fn hash(&self) -> Digest {
+        self.0.header.hash()
+    }
+
+    /// The epoch.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.0.configuration.epoch
+    }
+
+    /// The record of a server, if it is in the membership group.
+    #[must_use]
+    pub fn group_member(&self, id: NodeId) -> Option<&MemberRecord> {
+        let is_in_group = self.0.configuration.membership_group.contains(&id);
+        is_in_group.then(|| self.0.configuration.member(id)).flatten()
+    }
+
+    /// The configuration as it is stored and sent.
+    #[must_use]
+    pub fn to_certified(&self) -> CertifiedConfiguration {
+        CertifiedConfiguration {
+            certified: self.0.header.certified().clone(),
+            members: self.0.configuration.members.clone(),
+        }
+    }
+
+    /// The page that begins with the first member not below `from`.
+    #[must_use]
+    pub fn page(&self, from: NodeId) -> ConfigurationPage {
+        ConfigurationPage::cut(self.0.header.certified(), &self.0.configuration.members, from)
+    }
+
+    /// Proof for a light client that a server has this record in the epoch.
+    #[must_use]
+    pub fn prove(&self, id: NodeId) -> Option<MemberProof> {
+        MemberProof::of(&self.0.configuration.members, id)
+    }
+}
+
+impl Encode for CertifiedConfiguration {
+    fn encode(&self, writer: &mut Writer) {
+        self.certified.encode(writer);
+        writer.sequence(&self.members);
+    }
+}
+
+impl Decode for CertifiedConfiguration {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { certified: Decode::decode(reader)?, members: reader.sequence(MEMBERS)? })
+    }
+}
+
+#[cfg(test)]
+mod tests;

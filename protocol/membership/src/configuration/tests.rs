@@ -1,0 +1,99 @@
+//! A configuration proves itself under one key; each single change of it is found.
+use quorate_types::MemberStatus;
+use quorate_wire::{decode, encode};
+
+use super::CertifiedConfiguration;
+use crate::rejected::Rejected;
+use crate::testing::{World, schemes};
+
+#[test]
+fn mem_1_a_configuration_verifies_under_the_one_key_in_every_epoch() {
+    let world = World::new(7, 1);
+    let next = world.following(&world.first);
+    for configuration in [&world.first, &next] {
+        let certified = configuration.to_certified();
+        let bytes = encode(&certified);
+        let read: CertifiedConfiguration = decode(&bytes).unwrap();
+        assert_eq!(read, certified);
+        let verified = read.verify(&world.founding.system_key, &schemes());
+        assert_eq!(verified.as_ref(), Ok(configuration), "MEM-1");
+    }
+    assert_eq!(next.header().header().lineage.previous, world.first.hash());
+}
+
+#[test]
+fn mem_1_members_that_the_header_does_not_name_are_refused() {
+    let world = World::new(7, 1);
+    let good = world.first.to_certified();
+    let verdict = |certified: &CertifiedConfiguration| {
+        certified.verify(&world.founding.system_key, &schemes()).map(|_| ())
+    };
+
+    let mut moved = good.clone();
+    moved.members[3].address.push('1');
+    assert_eq!(verdict(&moved), Err(Rejected::MemberRoot), "MEM-1");
+    let mut fewer = good.clone();
+    fewer.members.pop();
+    assert_eq!(verdict(&fewer), Err(Rejected::MemberCount { expected: 7, got: 6 }));
+    let mut swapped = good;
+    swapped.members.swap(0, 1);
+    assert_eq!(verdict(&swapped), Err(Rejected::MemberOrder));
+}
+
+#[test]
+fn a_signed_configuration_that_breaks_a_rule_is_refused_all_the_same() {
+    let world = World::new(7, 1);
+    let configuration = world.first.configuration().clone();
+    let lineage = world.first.header().header().lineage;
+    let verdict = |configuration| {
+        let certified = world.certify(configuration, lineage);
+        certified.verify(&world.founding.system_key, &schemes()).map(|_| ())
+    };
+
+    let mut uncertified = configuration.clone();
+    uncertified.members[0].epoch_key = uncertified.members[1].epoch_key;
+    assert_eq!(verdict(uncertified), Err(Rejected::BadSignature));
+    let mut double = configuration.clone();
+    double.members[0].identity_key = double.members[1].identity_key;
+    assert_eq!(verdict(double), Err(Rejected::DuplicateIdentity));
+    let mut asleep = configuration.clone();
+    let leader = asleep.membership_group[0];
+    let position = asleep.members.iter().position(|member| member.id == leader).unwrap();
+    asleep.members[position].status = MemberStatus::Inactive;
+    assert_eq!(verdict(asleep), Err(Rejected::GroupMember));
+    let mut dead = configuration;
+    for member in dead.members.iter_mut().take(4) {
+        member.status = MemberStatus::Inactive;
+    }
+    assert_eq!(verdict(dead), Err(Rejected::TooFewActive { needed: 4, got: 3 }));
+}
+
+#[test]
+fn mem_9_one_member_is_proved_to_whoever_has_only_the_header() {
+    let world = World::new(7, 1);
+    let header = world.first.header();
+    for member in &world.first.configuration().members {
+        let proof = world.first.prove(member.id).unwrap();
+        let proof: crate::MemberProof = decode(&encode(&proof)).unwrap();
+        assert_eq!(proof.verify(header), Ok(member));
+        let mut moved = proof.clone();
+        moved.member.probe_port += 1;
+        assert_eq!(moved.verify(header), Err(Rejected::MemberRoot), "MEM-9");
+        let next = world.following(&world.first);
+        assert_eq!(proof.verify(next.header()), Err(Rejected::MemberRoot), "MEM-9");
+        let mut longer = proof;
+        longer.path.leaf_count += 1;
+        let refused = Rejected::MemberCount { expected: 7, got: 8 };
+        assert_eq!(longer.verify(header), Err(refused));
+    }
+    assert_eq!(world.first.prove(quorate_types::NodeId::new([0; 32])), None);
+}
+
+#[test]
+fn no_prefix_of_a_configuration_decodes() {
+    let world = World::new(4, 1);
+    let bytes = encode(&world.first.to_certified());
+    for length in 0..bytes.len() {
+        assert!(decode::<CertifiedConfiguration>(&bytes[..length]).is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! Ids, the membership group and its place in the ordering engine: functions of public values.
+//!
+//! Settled point 27: an id is drawn from the randomness of the epoch of admission and kept for
+//! life; the group is the candidates with the smallest lottery numbers, so that neither the gaps on
+//! the ring nor a server's own choices matter.
+//!
+//! Invariants: MEM-10.
+
+use alloc::vec::Vec;
+
+use quorate_crypto::{Domain, Hasher, hash};
+use quorate_types::{
+    Digest, GroupConfiguration, GroupId, GroupMember, NodeId, PublicKey, ReadMode, Resilience,
+    Slot, SystemId,
+};
+
+use crate::configuration::VerifiedConfiguration;
+
+/// The id of a server that is admitted in the epoch of this randomness.
+#[must_use]
+pub fn node_id(system: SystemId, identity_key: PublicKey, randomness: Digest) -> NodeId {
+    let mut hasher = Hasher::new(Domain::Node);
+    hasher.update(system.as_bytes()).update(identity_key.as_bytes()).update(randomness.as_bytes());
+    NodeId::new(*hasher.finish().as_bytes())
+}
+
+fn lottery_number(randomness: Digest, attempt: u32, id: NodeId) -> Digest {
+    let mut hasher = Hasher::new(Domain::Group);
+    hasher.update(b"membership lottery").update(randomness.as_bytes());
+    hasher.update(&attempt.to_be_bytes()).update(id.as_bytes());
+    hasher.finish()
+}
+
+/// MEM-10: the membership group of an attempt in the order of share indices; nothing if there are
+/// too few candidates.
+#[must_use]
+pub fn elect(
+    (randomness, attempt): (Digest, u32),
+    candidates: impl IntoIterator<Item = NodeId>,
+    resilience: Resilience,
+) -> Option<Vec<NodeId>> {
+    let number = |id| (lottery_number(randomness, attempt, id), id);
+    let mut drawn: Vec<_> = candidates.into_iter().map(number).collect();
+    drawn.sort_unstable();
+    drawn.dedup();
+    let group = drawn.get(..resilience.replicas())?;
+    Some(group.iter().map(|(_, id)| *id).collect())
+}
+
+/// The group of the membership service, the same in every epoch.
+#[must_use]
+pub fn membership_group_id(system: SystemId) -> GroupId {
+    let mut hasher = Hasher::new(Domain::Group);
+    hasher.update(b"membership group").update(system.as_bytes());
+    GroupId::new(*hasher.finish().as_bytes())
+}
+
+/// What the ordering engine of the membership service is started with; `base_slot` is the last
+/// slot of the epoch before.
+///
+/// # Panics
+/// Never: a verified configuration has a record for each member of its group.
+#[must_use]
+pub fn membership_replicas(
+    configuration: &VerifiedConfiguration,
+    base_slot: Slot,
+) -> GroupConfiguration {
+    let servers = configuration.configuration();
+    let member = |id: &NodeId| {
+        let record = servers.member(*id).expect("MEM-1: the group is among the members");
+        GroupMember { node: *id, key: record.epoch_key }
+    };
+    GroupConfiguration {
+        system: servers.system,
+        group: membership_group_id(servers.system),
+        epoch: servers.epoch,
+        members: servers.membership_group.iter().map(member).collect(),
+        resilience: servers.membership,
+        authority_key: servers.authority_key,
+        read_mode: ReadMode::Ordered,
+        base_slot,
+        base_digest: hash(Domain::EpochStart, configuration.hash().as_bytes()),
+    }
+}

@@ -1,0 +1,158 @@
+//! What the membership service answers.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use quorate_types::{Epoch, MemberRecord, PublicKey};
+use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
+
+use super::change::PendingChange;
+use crate::limits::PENDING_PAGE_MAX;
+use crate::page::ConfigurationPage;
+
+/// Why a certificate of the authority changes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// It is for another system.
+    Foreign,
+    /// Its first epoch has not begun.
+    NotYetValid,
+    /// Its last epoch has passed.
+    Expired,
+    /// A certificate about the server with this or a higher number was executed.
+    Replayed {
+        /// The highest number executed.
+        highest: u64,
+    },
+    /// The server was removed; it may not come back under this key before the epoch has passed.
+    Removed {
+        /// The last epoch of the removal.
+        last_epoch: Epoch,
+    },
+    /// The authority did not sign it.
+    BadSignature,
+    /// The address or the failure domain of the server is malformed.
+    BadServer,
+    /// No record of another server can be kept.
+    Full,
+}
+
+/// Some recorded changes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PendingPage {
+    /// Where the page begins.
+    pub from: PublicKey,
+    /// Up to [`PENDING_PAGE_MAX`] changes in ascending order of identity key; fewer: the last page.
+    pub changes: Vec<PendingChange>,
+}
+
+/// One answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MembershipReply {
+    /// The change is recorded; it takes effect after this epoch.
+    Recorded(Epoch),
+    /// The certificate changes nothing.
+    Refused(Refusal),
+    /// A page of the configuration.
+    Configuration(Box<ConfigurationPage>),
+    /// Recorded changes.
+    Pending(PendingPage),
+    /// The record of a server, if there is one.
+    Member(Option<Box<MemberRecord>>),
+    /// The bytes are no operation.
+    Malformed,
+}
+
+const PENDING: Limit = Limit::new("pending changes", PENDING_PAGE_MAX);
+
+impl Encode for PendingPage {
+    fn encode(&self, writer: &mut Writer) {
+        self.from.encode(writer);
+        writer.sequence(&self.changes);
+    }
+}
+
+impl Decode for PendingPage {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { from: Decode::decode(reader)?, changes: reader.sequence(PENDING)? })
+    }
+}
+
+impl Encode for Refusal {
+    fn encode(&self, writer: &mut Writer) {
+        match self {
+            Self::Foreign => writer.tag(1),
+            Self::NotYetValid => writer.tag(2),
+            Self::Expired => writer.tag(3),
+            Self::Replayed { highest } => {
+                writer.tag(4);
+                highest.encode(writer);
+            }
+            Self::Removed { last_epoch } => {
+                writer.tag(5);
+                last_epoch.encode(writer);
+            }
+            Self::BadSignature => writer.tag(6),
+            Self::BadServer => writer.tag(7),
+            Self::Full => writer.tag(8),
+        }
+    }
+}
+
+impl Decode for Refusal {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match reader.tag()? {
+            1 => Ok(Self::Foreign),
+            2 => Ok(Self::NotYetValid),
+            3 => Ok(Self::Expired),
+            4 => Ok(Self::Replayed { highest: Decode::decode(reader)? }),
+            5 => Ok(Self::Removed { last_epoch: Decode::decode(reader)? }),
+            6 => Ok(Self::BadSignature),
+            7 => Ok(Self::BadServer),
+            8 => Ok(Self::Full),
+            tag => Err(DecodeError::UnknownTag { of: "Refusal", tag }),
+        }
+    }
+}
+
+impl Encode for MembershipReply {
+    fn encode(&self, writer: &mut Writer) {
+        match self {
+            Self::Recorded(epoch) => {
+                writer.tag(1);
+                epoch.encode(writer);
+            }
+            Self::Refused(refusal) => {
+                writer.tag(2);
+                refusal.encode(writer);
+            }
+            Self::Configuration(page) => {
+                writer.tag(3);
+                page.encode(writer);
+            }
+            Self::Pending(page) => {
+                writer.tag(4);
+                page.encode(writer);
+            }
+            Self::Member(member) => {
+                writer.tag(5);
+                member.encode(writer);
+            }
+            Self::Malformed => writer.tag(6),
+        }
+    }
+}
+
+impl Decode for MembershipReply {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match reader.tag()? {
+            1 => Decode::decode(reader).map(Self::Recorded),
+            2 => Decode::decode(reader).map(Self::Refused),
+            3 => Decode::decode(reader).map(Self::Configuration),
+            4 => Decode::decode(reader).map(Self::Pending),
+            5 => Decode::decode(reader).map(Self::Member),
+            6 => Ok(Self::Malformed),
+            tag => Err(DecodeError::UnknownTag { of: "MembershipReply", tag }),
+        }
+    }
+}

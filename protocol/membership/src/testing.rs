@@ -1,0 +1,169 @@
+//! A small system for the tests of this crate: keys, a genesis, the epochs that follow.
+use std::collections::BTreeMap;
+use std::format;
+use std::string::ToString;
+use std::sync::Arc;
+use std::vec::Vec;
+
+use quorate_crypto::Signer;
+use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
+use quorate_machine::ServiceState;
+use quorate_threshold::{Bls12381, GroupKey, Seed};
+use quorate_types::{
+    Configuration, Digest, Epoch, FailureDomain, Instant, NodeId, Now, PublicKey, Resilience,
+    SoftwareVersion, UnixTime,
+};
+
+use crate::admission::{NodeAdmission, ServerDescription};
+use crate::configuration::{CertifiedConfiguration, VerifiedConfiguration};
+use crate::epoch_key::EpochKeyStatement;
+use crate::genesis::{CheckedGenesis, Founding, Genesis};
+use crate::header::{ConfigurationHeader, Lineage};
+use crate::schemes::Schemes;
+
+pub(crate) fn registry() -> IdealRegistry {
+    IdealRegistry::new([7; 32])
+}
+
+pub(crate) fn schemes() -> Schemes {
+    Schemes { threshold: Arc::new(Bls12381), signatures: Arc::new(registry()) }
+}
+
+/// The signer of a role, a number of a server and an epoch.
+fn signer(role: u8, server: usize, epoch: Epoch) -> IdealSigner {
+    let mut seed = [role; 32];
+    seed[0..8].copy_from_slice(&(server as u64).to_be_bytes());
+    seed[8..16].copy_from_slice(&epoch.get().to_be_bytes());
+    registry().signer(&seed)
+}
+
+pub(crate) fn authority() -> IdealSigner {
+    signer(b'a', 0, Epoch::ZERO)
+}
+
+pub(crate) fn identity(server: usize) -> IdealSigner {
+    signer(b'i', server, Epoch::ZERO)
+}
+
+pub(crate) fn epoch_signer(server: usize, epoch: Epoch) -> IdealSigner {
+    signer(b'e', server, epoch)
+}
+
+pub(crate) fn description(server: usize) -> ServerDescription {
+    ServerDescription {
+        address: format!("server-{server}.example:4700"),
+        probe_port: 4701,
+        failure_domain: FailureDomain("rack".to_string()),
+        version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
+    }
+}
+
+pub(crate) fn admission(server: usize) -> NodeAdmission {
+    let epoch_key = epoch_signer(server, Epoch::ZERO).public_key();
+    NodeAdmission::new(description(server), &identity(server), epoch_key)
+}
+
+pub(crate) fn genesis(server_count: usize, f_membership: u16) -> Genesis {
+    let mut admissions: Vec<_> = (0..server_count).map(admission).collect();
+    admissions.sort_by_key(|admission| admission.identity_key);
+    Genesis {
+        authority_key: authority().public_key(),
+        storage: Resilience::new(1).unwrap(),
+        membership: Resilience::new(f_membership).unwrap(),
+        created: UnixTime::from_micros(1_000_000),
+        randomness: Digest::new([5; 32]),
+        admissions,
+    }
+}
+
+/// A founded system.
+pub(crate) struct World {
+    pub(crate) genesis: CheckedGenesis,
+    pub(crate) founding: Founding,
+    pub(crate) first: VerifiedConfiguration,
+    server_count: usize,
+}
+
+impl World {
+    pub(crate) fn new(server_count: usize, f_membership: u16) -> Self {
+        let genesis = genesis(server_count, f_membership).check(&registry()).unwrap();
+        let founding = genesis.found(&Seed::new([9; 32]), &Bls12381).unwrap();
+        let first = founding.configuration.verify(&founding.system_key, &schemes()).unwrap();
+        Self { genesis, founding, first, server_count }
+    }
+
+    /// The number of the server with this identity key.
+    fn number_of(&self, key: PublicKey) -> usize {
+        let found = (0..self.server_count).find(|server| identity(*server).public_key() == key);
+        found.unwrap()
+    }
+
+    /// The key with which a member signs in an epoch.
+    pub(crate) fn signer(&self, id: NodeId, epoch: Epoch) -> Arc<dyn Signer> {
+        let key = self.first.configuration().member(id).unwrap().identity_key;
+        Arc::new(epoch_signer(self.number_of(key), epoch))
+    }
+
+    pub(crate) fn group(&self) -> &[NodeId] {
+        &self.first.configuration().membership_group
+    }
+
+    /// Signs whatever it is given, as the holders of the shares could.
+    pub(crate) fn certify(
+        &self,
+        configuration: Configuration,
+        lineage: Lineage,
+    ) -> CertifiedConfiguration {
+        let header = ConfigurationHeader::of(&configuration, lineage);
+        let shares = self.founding.shares.iter();
+        let partials: Vec<_> =
+            shares.map(|(_, share)| header.sign_partial(share, &Bls12381)).collect();
+        let group = GroupKey::new(self.founding.commitment.clone()).unwrap();
+        let (certified, bad) = header.certify(&group, &partials, &Bls12381).unwrap();
+        assert!(bad.is_empty());
+        CertifiedConfiguration { certified, members: configuration.members }
+    }
+
+    /// The configuration of the epoch after, with the same servers.
+    pub(crate) fn following(&self, old: &VerifiedConfiguration) -> VerifiedConfiguration {
+        let mut configuration = old.configuration().clone();
+        configuration.epoch = old.epoch().next();
+        for member in &mut configuration.members {
+            let server = self.number_of(member.identity_key);
+            member.epoch_key = epoch_signer(server, configuration.epoch).public_key();
+            let statement =
+                EpochKeyStatement::of_member(configuration.system, configuration.epoch, member);
+            member.epoch_key_certificate = statement.sign(&identity(server));
+        }
+        let lineage = Lineage { previous: old.hash(), ..old.header().header().lineage };
+        let certified = self.certify(configuration, lineage);
+        certified.verify(&self.founding.system_key, &schemes()).unwrap()
+    }
+}
+
+pub(crate) fn now(micros: u64) -> Now {
+    Now { instant: Instant::from_micros(micros), wall: UnixTime::from_micros(micros) }
+}
+
+/// The replicated map as a plain one.
+#[derive(Clone, Default, PartialEq, Debug)]
+pub(crate) struct MapState(pub(crate) BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl ServiceState for MapState {
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.0.get(key).cloned()
+    }
+
+    fn put(&mut self, key: &[u8], value: Vec<u8>) {
+        self.0.insert(key.to_vec(), value);
+    }
+
+    fn remove(&mut self, key: &[u8]) {
+        self.0.remove(key);
+    }
+
+    fn scan(&self, from: &[u8], count_max: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let range = self.0.range(from.to_vec()..).take(count_max);
+        range.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+}
