@@ -1,0 +1,387 @@
+//! The client's half of the CLBFT interface: `invoke`, from one machine per client process.
+//!
+//! Upon a call: number it, bundle it with others that wait, sign, send the bundle to one replica;
+//! accept an answer that `f + 1` replicas give alike (`2f + 1` where the group allows unordered
+//! reads, settled points 12). Upon silence: send to `f + 1` replicas, then to all (settled points
+//! 26). Numbers are acknowledged as answers come, so that replicas forget them.
+//!
+//! # Invariants
+//! - BFT-9: an answer is given once per call, and only when enough distinct replicas gave it alike
+//!   for the very operation that was asked.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::convert::Infallible;
+
+use quorate_crypto::{ClientCertificate, Domain, Signer, Verified, hash_of};
+use quorate_machine::{Class, Effects, Input, Machine};
+use quorate_types::{
+    Digest, Duration, GroupConfiguration, Instant, Now, Peer, ReadMode, ReplicaId, ReplicaSet,
+    RequestId, View,
+};
+
+use crate::limits::{BUNDLE_OPERATIONS_MAX, CLIENT_BUNDLES_MAX, OPERATION_BYTES_MAX};
+use crate::message::{
+    Answer, Bundle, BundleBody, Message, Operation, Outcome, Reply, Request, SessionId,
+    operation_digest,
+};
+
+/// Calls that may wait for a bundle.
+pub const CALLS_WAITING_MAX: usize = 4096;
+/// First time after which a bundle is sent to more replicas.
+pub const RETRY_TIMEOUT_MIN: Duration = Duration::from_millis(500);
+/// Longest such time.
+pub const RETRY_TIMEOUT_MAX: Duration = Duration::from_secs(8);
+
+/// What a client is started with.
+#[derive(Debug, Clone)]
+pub struct ClientSetup {
+    /// The group that it calls.
+    pub group: Arc<GroupConfiguration>,
+    /// Its key.
+    pub signer: Arc<dyn Signer>,
+    /// The authority's word for it.
+    pub certificate: ClientCertificate,
+    /// Fresh for each process of the client: names its session until the group does.
+    pub nonce: u64,
+    /// Most operations under one signature, 1 to 64.
+    pub bundle_operations_max: usize,
+}
+
+/// A call of the client's own program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientRequest {
+    /// The caller's name for the call.
+    pub ticket: u64,
+    /// The operation in the service's encoding.
+    pub operation: Vec<u8>,
+}
+
+/// Why a call has no reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClientFailure {
+    /// Too many calls wait: try again when some are answered.
+    Busy,
+    /// The operation is longer than a bundle takes.
+    TooLarge,
+    /// The client's certificate does not hold.
+    NotAuthorised,
+    /// The session was closed, or the number is too old: it is not known whether the operation
+    /// was executed.
+    SessionLost,
+}
+
+/// What the client tells its program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ClientOutput {
+    /// The call's reply.
+    Replied {
+        /// The caller's name for the call.
+        ticket: u64,
+        /// The service's reply.
+        reply: Vec<u8>,
+    },
+    /// The call has no reply.
+    Failed {
+        /// The caller's name for the call.
+        ticket: u64,
+        /// Why.
+        failure: ClientFailure,
+    },
+}
+
+/// What a client sets alarms for.
+// tidy: timers
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ClientTimer {
+    /// Send the oldest bundles to more replicas.
+    Retry,
+}
+
+/// A bundle that was sent and is not wholly answered.
+#[derive(Debug)]
+struct Sent {
+    bundle: Arc<Bundle>,
+    attempt: u32,
+    due: Instant,
+}
+
+/// An operation that waits for enough equal answers.
+#[derive(Debug)]
+struct Waiting {
+    ticket: u64,
+    operation: Digest,
+    bundle: u64,
+    answers: BTreeMap<Digest, (ReplicaSet, Answer)>,
+}
+
+#[derive(Debug)]
+enum SessionState {
+    Opening { answers: BTreeMap<Digest, (ReplicaSet, Answer)> },
+    Open(SessionId),
+    Refused(ClientFailure),
+}
+
+/// A client of a replica group.
+#[derive(Debug)]
+pub struct Client {
+    setup: ClientSetup,
+    session: SessionState,
+    queue: VecDeque<ClientRequest>,
+    sent: BTreeMap<u64, Sent>,
+    next_bundle: u64,
+    waiting: BTreeMap<RequestId, Waiting>,
+    next_id: RequestId,
+    view: View,
+}
+
+impl Machine for Client {
+    type Inbound = Verified<Message>;
+    type Outbound = Message;
+    type Record = Infallible;
+    type Timer = ClientTimer;
+    type Request = ClientRequest;
+    type Output = ClientOutput;
+
+    fn step(&mut self, now: Now, input: Input<Self>, effects: &mut Effects<Self>) {
+        match input {
+            Input::Start => self.open(now, effects),
+            Input::Request(request) => self.on_call(request, effects),
+            Input::Deliver { from, message } => {
+                if let (Some(replica), Message::Reply(reply)) =
+                    (self.replica_of(from), message.into_inner())
+                {
+                    self.on_reply(now, replica, reply, effects);
+                }
+            }
+            Input::Expired(ClientTimer::Retry) => self.retry(now, effects),
+        }
+        self.send_bundles(now, effects);
+    }
+}
+
+impl Client {
+    /// A client that has not opened its session.
+    #[must_use]
+    pub fn new(setup: ClientSetup) -> Self {
+        assert!(
+            (1..=BUNDLE_OPERATIONS_MAX).contains(&setup.bundle_operations_max),
+            "a bundle has 1 to 64 operations"
+        );
+        Self {
+            setup,
+            session: SessionState::Opening { answers: BTreeMap::new() },
+            queue: VecDeque::new(),
+            sent: BTreeMap::new(),
+            next_bundle: 0,
+            waiting: BTreeMap::new(),
+            next_id: RequestId::ZERO.next(),
+            view: View::ZERO,
+        }
+    }
+
+    fn replica_of(&self, peer: Peer) -> Option<ReplicaId> {
+        match peer {
+            Peer::Node(node) => self.setup.group.replica_of(node),
+            Peer::Client(_) => None,
+        }
+    }
+
+    fn replies_needed(&self) -> usize {
+        match self.setup.group.read_mode {
+            ReadMode::Ordered => self.setup.group.resilience.weak_quorum(),
+            ReadMode::Quorum => self.setup.group.resilience.quorum(),
+        }
+    }
+
+    fn open(&mut self, now: Now, effects: &mut Effects<Self>) {
+        let certificate = self.setup.certificate.clone();
+        let body = BundleBody::Open { certificate, nonce: self.setup.nonce };
+        self.send(now, body, effects);
+        effects.arm(ClientTimer::Retry, now.instant.after(RETRY_TIMEOUT_MIN));
+    }
+
+    fn on_call(&mut self, request: ClientRequest, effects: &mut Effects<Self>) {
+        let failure = match self.session {
+            SessionState::Refused(failure) => Some(failure),
+            _ if request.operation.len() > OPERATION_BYTES_MAX => Some(ClientFailure::TooLarge),
+            _ if self.queue.len() >= CALLS_WAITING_MAX => Some(ClientFailure::Busy),
+            SessionState::Opening { .. } | SessionState::Open(_) => None,
+        };
+        match failure {
+            None => self.queue.push_back(request),
+            Some(failure) => {
+                effects.emit(ClientOutput::Failed { ticket: request.ticket, failure });
+            }
+        }
+    }
+
+    /// Bundles what waits, as long as the group takes more bundles of this client.
+    fn send_bundles(&mut self, now: Now, effects: &mut Effects<Self>) {
+        let SessionState::Open(session) = self.session else { return };
+        while !self.queue.is_empty() && self.sent.len() < CLIENT_BUNDLES_MAX / 2 {
+            let count = self.queue.len().min(self.setup.bundle_operations_max);
+            let calls: Vec<_> = self.queue.drain(..count).collect();
+            let mut operations = Vec::with_capacity(count);
+            for call in calls {
+                let id = self.next_id;
+                self.next_id = id.next();
+                let operation = operation_digest(&call.operation);
+                let (ticket, bundle, answers) = (call.ticket, self.next_bundle, BTreeMap::new());
+                self.waiting.insert(id, Waiting { ticket, operation, bundle, answers });
+                operations.push(Operation { id, payload: call.operation });
+            }
+            let first = self.waiting.keys().next().copied().unwrap_or(self.next_id);
+            let ack_upto = first.minus(1);
+            self.send(now, BundleBody::Invoke { session, ack_upto, operations }, effects);
+        }
+    }
+
+    fn send(&mut self, now: Now, body: BundleBody, effects: &mut Effects<Self>) {
+        let (system, group) = (self.setup.group.system, self.setup.group.group);
+        let bundle = Arc::new(Bundle::sign((system, group), body, &*self.setup.signer));
+        let number = self.next_bundle;
+        self.next_bundle += 1;
+        let home = self.home(number);
+        self.request_from(home, &bundle, false, effects);
+        let due = now.instant.after(RETRY_TIMEOUT_MIN);
+        self.sent.insert(number, Sent { bundle, attempt: 0, due });
+    }
+
+    /// Where a bundle goes first: to the leader, whose lane is the shortest way, when little is
+    /// under way; spread over all lanes when there is much.
+    fn home(&self, bundle: u64) -> ReplicaId {
+        let group = &self.setup.group;
+        if self.sent.len() <= 1 {
+            return group.resilience.leader(self.view);
+        }
+        let offset = u64::from(self.setup.signer.public_key().as_bytes()[0]);
+        group.resilience.leader(View::new(bundle.wrapping_add(offset)))
+    }
+
+    fn request_from(
+        &self,
+        replica: ReplicaId,
+        bundle: &Arc<Bundle>,
+        is_retry: bool,
+        effects: &mut Effects<Self>,
+    ) {
+        let request = Request { bundle: Arc::clone(bundle), is_retry };
+        effects.send(self.setup.group.peer(replica), Class::Ordered, Message::Request(request));
+    }
+
+    fn retry(&mut self, now: Now, effects: &mut Effects<Self>) {
+        let due: Vec<u64> = self
+            .sent
+            .iter()
+            .filter(|(_, sent)| sent.due <= now.instant)
+            .map(|(number, _)| *number)
+            .collect();
+        for number in due {
+            self.retry_bundle(now, number, effects);
+        }
+        let next = self.sent.values().map(|sent| sent.due).min();
+        let idle = now.instant.after(RETRY_TIMEOUT_MIN);
+        effects.arm(ClientTimer::Retry, next.map_or(idle, |due| due.min(idle)));
+    }
+
+    fn retry_bundle(&mut self, now: Now, number: u64, effects: &mut Effects<Self>) {
+        let group = Arc::clone(&self.setup.group);
+        let Some(sent) = self.sent.get_mut(&number) else { return };
+        sent.attempt = sent.attempt.saturating_add(1);
+        let patience = RETRY_TIMEOUT_MIN.times(1 << sent.attempt.min(4)).min(RETRY_TIMEOUT_MAX);
+        sent.due = now.instant.after(patience);
+        let (bundle, attempt) = (Arc::clone(&sent.bundle), sent.attempt);
+        let weak_quorum = group.resilience.weak_quorum();
+        let count = if attempt == 1 { weak_quorum } else { group.members.len() };
+        effects.mark("bft.client_retried");
+        let first = usize::from(self.home(number).get()) + 1;
+        for offset in 0..count {
+            let index = (first + offset) % group.members.len();
+            let replica = ReplicaId::new(u16::try_from(index).expect("at most 64 replicas"));
+            self.request_from(replica, &bundle, true, effects);
+        }
+    }
+
+    fn on_reply(&mut self, now: Now, from: ReplicaId, reply: Reply, effects: &mut Effects<Self>) {
+        self.view = self.view.max(reply.view);
+        match (&self.session, reply.session) {
+            (SessionState::Opening { .. }, None) => {
+                for answer in reply.answers {
+                    self.on_opening_answer(from, answer, effects);
+                }
+            }
+            (SessionState::Open(session), Some(of)) if *session == of => {
+                for answer in reply.answers {
+                    self.on_answer(from, answer, effects);
+                }
+            }
+            _ => {}
+        }
+        let _ = now;
+    }
+
+    fn on_opening_answer(&mut self, from: ReplicaId, answer: Answer, effects: &mut Effects<Self>) {
+        let (needed, nonce) = (self.replies_needed(), self.setup.nonce);
+        let SessionState::Opening { answers } = &mut self.session else { return };
+        if answer.id != RequestId::new(nonce) {
+            return;
+        }
+        let Some(answer) = count(answers, from, answer, needed) else { return };
+        self.sent.clear();
+        self.session = match answer.outcome {
+            Outcome::Opened(session) => SessionState::Open(session),
+            Outcome::Executed(_)
+            | Outcome::UnknownSession
+            | Outcome::Expired
+            | Outcome::NotAuthorised => SessionState::Refused(ClientFailure::NotAuthorised),
+        };
+        if let SessionState::Refused(failure) = self.session {
+            for call in core::mem::take(&mut self.queue) {
+                effects.emit(ClientOutput::Failed { ticket: call.ticket, failure });
+            }
+        }
+    }
+
+    fn on_answer(&mut self, from: ReplicaId, answer: Answer, effects: &mut Effects<Self>) {
+        let (needed, id) = (self.replies_needed(), answer.id);
+        let Some(waiting) = self.waiting.get_mut(&id) else { return };
+        let Some(answer) = count(&mut waiting.answers, from, answer, needed) else { return };
+        let Some(waiting) = self.waiting.remove(&id) else { return };
+        let ticket = waiting.ticket;
+        let is_own = answer.operation == waiting.operation;
+        let failed = |failure| ClientOutput::Failed { ticket, failure };
+        effects.emit(match answer.outcome {
+            Outcome::Executed(reply) if is_own => ClientOutput::Replied { ticket, reply },
+            Outcome::NotAuthorised => failed(ClientFailure::NotAuthorised),
+            Outcome::Executed(_)
+            | Outcome::Opened(_)
+            | Outcome::UnknownSession
+            | Outcome::Expired => failed(ClientFailure::SessionLost),
+        });
+        let bundle = waiting.bundle;
+        if !self.waiting.values().any(|other| other.bundle == bundle) {
+            self.sent.remove(&bundle);
+        }
+    }
+}
+
+/// Counts an answer; returns it when enough distinct replicas gave it alike. BFT-9: a replica
+/// counts once for each answer, and answers are compared whole.
+fn count(
+    answers: &mut BTreeMap<Digest, (ReplicaSet, Answer)>,
+    from: ReplicaId,
+    answer: Answer,
+    needed: usize,
+) -> Option<Answer> {
+    let digest = hash_of(Domain::Operation, &answer);
+    // One answer per replica: whoever changes its mind is not counted twice (G13).
+    if answers.values().any(|(replicas, _)| replicas.contains(from)) {
+        return None;
+    }
+    let (replicas, answer) = answers.entry(digest).or_insert((ReplicaSet::EMPTY, answer));
+    replicas.insert(from);
+    assert!(replicas.len() <= needed, "BFT-9: an answer is given once");
+    (replicas.len() == needed).then(|| answer.clone())
+}

@@ -1,0 +1,292 @@
+//! The lanes: who holds which batches, and how far each lane is proven.
+//!
+//! Prime's pre-ordering (TDSC'11, section 4) on hash-chained lanes (settled points 13): a replica
+//! acknowledges the batches of a lane one after the other along one chain, so two tips that a
+//! quorum proves lie on one chain, and a lane that forks harms only its owner.
+//!
+//! # Invariants
+//! - BFT-1: a replica acknowledges at most one digest per position of a lane, and only the
+//!   successor of what it acknowledged, or of what is ordered.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use quorate_types::{Digest, LaneSeq, ReplicaId};
+
+use crate::limits::LANE_WINDOW_BATCHES;
+use crate::message::{AckVector, Batch, Tip};
+
+/// A batch of the acknowledged chain that is not executed.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    /// Digest of the batch.
+    pub digest: Digest,
+    /// Digest of its body.
+    pub body: Digest,
+}
+
+/// What became of a batch that came in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Placement {
+    /// It follows what is acknowledged.
+    Next,
+    /// It leaves a gap: kept until the gap is filled.
+    Ahead,
+    /// It is held, or executed.
+    Known,
+    /// Another batch is acknowledged at its position: its owner forked the lane.
+    Forked,
+    /// Too far ahead.
+    OutOfWindow,
+}
+
+/// One lane as this replica sees it.
+#[derive(Debug)]
+pub struct Lane {
+    index: usize,
+    /// The last batch that this replica acknowledges.
+    pub acknowledged: Tip,
+    /// The last batch that is executed.
+    pub executed: Tip,
+    /// Was the owner seen to sign two batches for one position?
+    pub is_forked: bool,
+    chain: BTreeMap<LaneSeq, Link>,
+    promised: BTreeMap<LaneSeq, Digest>,
+    ahead: BTreeMap<LaneSeq, Arc<Batch>>,
+    rows: Vec<Row>,
+}
+
+/// What one replica says about one lane.
+#[derive(Debug, Default, Clone)]
+struct Row {
+    /// Its highest vector.
+    highest: Option<Arc<AckVector>>,
+    /// Its highest vector whose tip lies on the chain that this replica holds.
+    linked: Option<Arc<AckVector>>,
+}
+
+impl Lane {
+    fn new(index: usize, tip: Tip, replica_count: usize) -> Self {
+        Self {
+            index,
+            acknowledged: tip,
+            executed: tip,
+            is_forked: false,
+            chain: BTreeMap::new(),
+            promised: BTreeMap::new(),
+            ahead: BTreeMap::new(),
+            rows: alloc::vec![Row::default(); replica_count],
+        }
+    }
+
+    /// Where does a batch with this digest belong?
+    #[must_use]
+    pub fn place(&self, batch: &Batch, digest: Digest) -> Placement {
+        let header = &batch.header.header;
+        if header.seq <= self.executed.seq {
+            return Placement::Known;
+        }
+        if header.seq > self.executed.seq.plus(LANE_WINDOW_BATCHES) {
+            return Placement::OutOfWindow;
+        }
+        if self.promised.get(&header.seq).is_some_and(|promised| *promised != digest) {
+            return Placement::Forked;
+        }
+        match self.chain.get(&header.seq) {
+            Some(link) if link.digest == digest => Placement::Known,
+            Some(_) => Placement::Forked,
+            None if header.seq > self.acknowledged.seq.next() => Placement::Ahead,
+            None if header.previous == self.acknowledged.digest => Placement::Next,
+            None => Placement::Forked,
+        }
+    }
+
+    /// Acknowledges a batch that [`Lane::place`] called next.
+    pub fn acknowledge(&mut self, batch: &Batch, digest: Digest) {
+        let header = &batch.header.header;
+        assert!(
+            header.seq == self.acknowledged.seq.next()
+                && header.previous == self.acknowledged.digest,
+            "BFT-1: {} does not follow {}",
+            header.seq,
+            self.acknowledged.seq
+        );
+        self.chain.insert(header.seq, Link { digest, body: header.body });
+        self.acknowledged = Tip { seq: header.seq, digest };
+        self.link_rows();
+    }
+
+    /// Promises to acknowledge no other batch at this position: a prepare acknowledges the inline
+    /// batch of its cut (settled points 19), also where the lane has a gap before it.
+    pub fn promise(&mut self, seq: LaneSeq, digest: Digest) {
+        let known = *self.promised.entry(seq).or_insert(digest);
+        assert_eq!(known, digest, "BFT-1: one digest for {seq}");
+    }
+
+    /// Keeps a batch that leaves a gap.
+    pub fn keep_ahead(&mut self, batch: Arc<Batch>) {
+        self.ahead.insert(batch.header.header.seq, batch);
+    }
+
+    /// Takes the batch that was kept for the next position.
+    pub fn take_next(&mut self) -> Option<Arc<Batch>> {
+        self.ahead.remove(&self.acknowledged.seq.next())
+    }
+
+    /// The lowest batch that was kept behind a gap.
+    #[must_use]
+    pub fn first_ahead(&self) -> Option<&Arc<Batch>> {
+        self.ahead.values().next()
+    }
+
+    /// The acknowledged batch at a position above the executed ones.
+    #[must_use]
+    pub fn link(&self, seq: LaneSeq) -> Option<&Link> {
+        self.chain.get(&seq)
+    }
+
+    /// The acknowledged batches above a position, in order.
+    pub fn links_above(&self, seq: LaneSeq) -> impl Iterator<Item = (LaneSeq, &Link)> {
+        self.chain.range(seq.next()..).map(|(seq, link)| (*seq, link))
+    }
+
+    /// Moves on to what was executed. Where the acknowledged chain ends below, or on another
+    /// branch, acknowledgements continue from the executed tip: the branch that was left has no
+    /// quorum and never gets one, since a quorum proves the executed one.
+    pub fn execute_upto(&mut self, tip: Tip) {
+        if tip == self.executed {
+            return;
+        }
+        let is_on_chain = match self.chain.get(&tip.seq) {
+            Some(link) => link.digest == tip.digest,
+            None => tip == self.acknowledged,
+        };
+        self.chain = self.chain.split_off(&tip.seq.next());
+        self.ahead = self.ahead.split_off(&tip.seq.next());
+        self.promised = self.promised.split_off(&tip.seq.next());
+        self.executed = tip;
+        if !is_on_chain {
+            self.chain.clear();
+            self.acknowledged = tip;
+            self.link_rows();
+        }
+    }
+
+    /// Takes a replica's vector; false if it says nothing new about this lane.
+    pub fn take_row(&mut self, vector: &Arc<AckVector>) -> bool {
+        let row = &mut self.rows[vector.from.index()];
+        let tip = vector.tips[self.index];
+        let known = row.highest.as_ref().map(|highest| highest.tips[self.index].seq);
+        let is_newer = known.is_none_or(|seq| tip.seq > seq);
+        if is_newer || known == Some(tip.seq) {
+            row.highest = Some(Arc::clone(vector));
+            self.link_row(vector.from.index());
+        }
+        is_newer
+    }
+
+    /// The vectors whose tips lie on the chain that this replica holds, at or above `seq`.
+    pub fn linked_rows(&self, seq: LaneSeq) -> impl Iterator<Item = &Arc<AckVector>> {
+        let index = self.index;
+        let linked = self.rows.iter().filter_map(|row| row.linked.as_ref());
+        linked.filter(move |row| row.tips[index].seq >= seq)
+    }
+
+    /// The highest position that `quorum` linked vectors prove, at most `seq_max`.
+    #[must_use]
+    pub fn proven(&self, quorum: usize, seq_max: LaneSeq) -> LaneSeq {
+        let mut tips: Vec<_> =
+            self.linked_rows(LaneSeq::ZERO).map(|row| row.tips[self.index].seq).collect();
+        tips.sort_unstable_by(|left, right| right.cmp(left));
+        tips.get(quorum - 1).copied().unwrap_or(LaneSeq::ZERO).min(seq_max)
+    }
+
+    fn is_linked(&self, tip: Tip) -> bool {
+        match self.chain.get(&tip.seq) {
+            Some(link) => link.digest == tip.digest,
+            None => tip == self.executed || tip == self.acknowledged,
+        }
+    }
+
+    fn link_rows(&mut self) {
+        (0..self.rows.len()).for_each(|sender| self.link_row(sender));
+    }
+
+    fn link_row(&mut self, sender: usize) {
+        let Some(highest) = self.rows[sender].highest.clone() else { return };
+        if self.is_linked(highest.tips[self.index]) {
+            self.rows[sender].linked = Some(highest);
+        }
+    }
+}
+
+/// All lanes of a group.
+#[derive(Debug)]
+pub struct Lanes {
+    lanes: Vec<Lane>,
+    latest: Vec<Option<Arc<AckVector>>>,
+}
+
+impl Lanes {
+    /// Lanes that begin at these tips.
+    #[must_use]
+    pub fn new(tips: &[Tip]) -> Self {
+        let lane = |(index, tip): (usize, &Tip)| Lane::new(index, *tip, tips.len());
+        Self {
+            lanes: tips.iter().enumerate().map(lane).collect(),
+            latest: alloc::vec![None; tips.len()],
+        }
+    }
+
+    /// A lane of the group.
+    #[must_use]
+    pub fn lane(&self, owner: ReplicaId) -> &Lane {
+        &self.lanes[owner.index()]
+    }
+
+    /// A lane of the group.
+    pub fn lane_mut(&mut self, owner: ReplicaId) -> &mut Lane {
+        &mut self.lanes[owner.index()]
+    }
+
+    /// Every lane.
+    #[must_use]
+    pub fn all(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    /// What this replica acknowledges of each lane.
+    #[must_use]
+    pub fn acknowledged(&self) -> Vec<Tip> {
+        self.lanes.iter().map(|lane| lane.acknowledged).collect()
+    }
+
+    /// Takes a replica's vector; true if it says something new about some lane.
+    pub fn take_vector(&mut self, vector: &Arc<AckVector>) -> bool {
+        let latest = &mut self.latest[vector.from.index()];
+        if latest.as_ref().is_none_or(|known| known.clock <= vector.clock) {
+            *latest = Some(Arc::clone(vector));
+        }
+        let mut is_news = false;
+        for lane in &mut self.lanes {
+            is_news |= lane.take_row(vector);
+        }
+        is_news
+    }
+
+    /// The latest vector of each replica that sent one, in ascending order of replica.
+    pub fn latest(&self) -> impl Iterator<Item = &Arc<AckVector>> {
+        self.latest.iter().flatten()
+    }
+
+    /// Moves every lane on to what was executed.
+    pub fn execute_upto(&mut self, frontier: &[Tip]) {
+        for (lane, tip) in self.lanes.iter_mut().zip(frontier) {
+            lane.execute_upto(*tip);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

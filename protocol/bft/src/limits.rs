@@ -1,0 +1,44 @@
+//! Named bounds of the engine. The format's bounds are constants; what a group may tune is in
+//! [`crate::Parameters`].
+
+/// Most operations under one client signature.
+pub const BUNDLE_OPERATIONS_MAX: usize = 64;
+/// Longest operation, in bytes.
+pub const OPERATION_BYTES_MAX: usize = 64 * 1024;
+/// Longest reply, in bytes.
+pub const REPLY_BYTES_MAX: usize = 256 * 1024;
+/// Most bundles in a batch.
+pub const BATCH_BUNDLES_MAX: usize = 1024;
+/// Most bytes of bundles in a batch.
+pub const BATCH_BYTES_MAX: usize = 512 * 1024;
+/// Most bytes of bundles in a batch that travels inside a proposal.
+pub const INLINE_BYTES_MAX: usize = 16 * 1024;
+/// Most batches of a lane that are acknowledged but not executed.
+pub const LANE_WINDOW_BATCHES: u64 = 32;
+/// Most batches of a lane that one cut may add: the lane's quota.
+pub const LANE_QUOTA_BATCHES: u64 = 16;
+/// Most rows in a cut, per replica of the group.
+pub const CUT_ROWS_PER_REPLICA_MAX: usize = 2;
+/// Most slots that a group may have in flight.
+pub const SLOTS_IN_FLIGHT_MAX: u64 = 8;
+/// Slots above the highest committed one for which messages are kept.
+pub const SLOTS_AHEAD_MAX: u64 = 16;
+/// Most cuts in one answer to a fetch of slots.
+pub const FETCH_SLOTS_MAX: usize = 32;
+/// Most batches in one fetch of bodies.
+pub const FETCH_BATCHES_MAX: usize = 32;
+/// Most bytes of queued bundles at one replica.
+pub const REQUEST_QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most queued bundles of one client at one replica.
+pub const CLIENT_BUNDLES_MAX: usize = 16;
+/// Most sessions of one client; opening another closes the oldest.
+pub const CLIENT_SESSIONS_MAX: usize = 4;
+/// Requests of a session whose replies are kept.
+pub const SESSION_WINDOW_REQUESTS: u64 = 1024;
+/// Bytes of entries in one chunk of a state transfer.
+pub const STATE_CHUNK_BYTES: usize = 256 * 1024;
+
+const _: () = assert!(INLINE_BYTES_MAX <= BATCH_BYTES_MAX, "an inline batch is a batch");
+const _: () = assert!(OPERATION_BYTES_MAX < BATCH_BYTES_MAX, "an operation fits a batch");
+const _: () = assert!(LANE_QUOTA_BATCHES <= LANE_WINDOW_BATCHES, "a quota fits the window");
+const _: () = assert!(SLOTS_IN_FLIGHT_MAX < SLOTS_AHEAD_MAX, "slots in flight are kept");

@@ -1,0 +1,93 @@
+//! Statements about the state after a slot.
+//!
+//! Settled points 11 and 35: a commit says nothing about results, so state roots have signatures
+//! of their own; a checkpoint names the cut of its slot too, so that whoever starts from it can
+//! judge the next one.
+
+use alloc::vec::Vec;
+
+use quorate_crypto::{Certificate, Domain, Rejected, SignatureCheck, Signer};
+use quorate_types::{Digest, GroupConfiguration, ReplicaId, Signature, Slot, UnixTime};
+
+use super::{member_check, statement};
+
+/// What a replica says of its state.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct CheckpointStatement {
+    /// The slot after whose execution this holds.
+    pub slot: Slot,
+    /// Digest of the slot's cut.
+    pub cut: Digest,
+    /// Agreed time of the slot.
+    pub time: UnixTime,
+    /// Root of the replicated state: the service's part and the client table.
+    pub root: Digest,
+}
+
+quorate_wire::fields!(CheckpointStatement { slot, cut, time, root });
+
+/// One replica's signature on a statement about the state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Checkpoint {
+    /// What is said.
+    pub statement: CheckpointStatement,
+    /// Who says it.
+    pub from: ReplicaId,
+    /// The signature.
+    pub signature: Signature,
+}
+
+quorate_wire::fields!(Checkpoint { statement, from, signature });
+
+/// A quorum says the same of its state: the checkpoint is stable.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CheckpointCertificate {
+    /// What is said.
+    pub statement: CheckpointStatement,
+    /// The signatures of a quorum.
+    pub certificate: Certificate,
+}
+
+quorate_wire::fields!(CheckpointCertificate { statement, certificate });
+
+impl Checkpoint {
+    /// Signs a statement.
+    #[must_use]
+    pub fn sign(
+        group: &GroupConfiguration,
+        content: CheckpointStatement,
+        (from, signer): (ReplicaId, &dyn Signer),
+    ) -> Self {
+        let signature = signer.sign(&statement(Domain::Checkpoint, group, &content));
+        Self { statement: content, from, signature }
+    }
+
+    /// Lists the signature.
+    ///
+    /// # Errors
+    /// [`Rejected`] for a stranger.
+    pub fn checks(
+        &self,
+        group: &GroupConfiguration,
+        checks: &mut Vec<SignatureCheck>,
+    ) -> Result<(), Rejected> {
+        let digest = statement(Domain::Checkpoint, group, &self.statement);
+        checks.push(member_check(group, self.from, (digest, self.signature))?);
+        Ok(())
+    }
+}
+
+impl CheckpointCertificate {
+    /// Lists the signatures.
+    ///
+    /// # Errors
+    /// [`Rejected`] unless a quorum of members signed.
+    pub fn checks(
+        &self,
+        group: &GroupConfiguration,
+        checks: &mut Vec<SignatureCheck>,
+    ) -> Result<(), Rejected> {
+        let digest = statement(Domain::Checkpoint, group, &self.statement);
+        self.certificate.checks(digest, (group, group.resilience.quorum()), checks)
+    }
+}

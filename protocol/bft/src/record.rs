@@ -1,0 +1,220 @@
+//! What a replica writes to its log, and why each record must be there before what follows it.
+//!
+//! Settled points 2. Two barriers stand in the path of a cut: before the prepare, the cut with its
+//! inline batch ([`Record::Accepted`]); before the commit, the quorum of prepares
+//! ([`Record::Prepared`]). Group commit shares them with all that is written at that moment.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use quorate_state::Change;
+use quorate_types::View;
+use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
+
+use crate::message::{
+    Base, Batch, CheckpointCertificate, CheckpointStatement, CommitCertificate, HashedCut, NewView,
+    PrepareCertificate, ViewChange,
+};
+
+/// A record of a replica's log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Record {
+    /// A batch that the replica acknowledges, or sends in its own lane.
+    Batch(Arc<Batch>),
+    /// A cut that the replica prepares in a view.
+    Accepted {
+        /// The view.
+        view: View,
+        /// The cut.
+        cut: HashedCut,
+        /// Its inline batch, which the prepare acknowledges.
+        inline: Option<Arc<Batch>>,
+        /// Votes that decided the slot before, where the replica holds them.
+        parent: Option<CommitCertificate>,
+    },
+    /// A quorum of prepares, which the replica commits to.
+    Prepared {
+        /// The prepares.
+        certificate: PrepareCertificate,
+        /// The cut.
+        cut: HashedCut,
+    },
+    /// The replica enters a view.
+    ViewChange(Arc<ViewChange>),
+    /// The replica follows the start of a view.
+    NewView(Arc<NewView>),
+    /// The replica's state after a slot: what changed since the last such record.
+    Checkpoint {
+        /// What the replica says of the state.
+        statement: CheckpointStatement,
+        /// The cut of the slot.
+        cut: HashedCut,
+        /// Proof that this slot, or a later one, is decided.
+        proof: Base,
+        /// The changed entries.
+        changes: Vec<Change>,
+    },
+    /// The whole state, got from others: replaces what was there.
+    Installed {
+        /// What a quorum says of the state.
+        certificate: CheckpointCertificate,
+        /// The cut of the slot.
+        cut: HashedCut,
+        /// Every entry.
+        entries: Vec<Change>,
+    },
+    /// A quorum says the same of the state.
+    Stable(CheckpointCertificate),
+}
+
+/// What the executor keeps of the records that describe the state: the state itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Image {
+    /// What the replica said of the state.
+    pub statement: CheckpointStatement,
+    /// The cut of the slot.
+    pub cut: HashedCut,
+    /// Proof that this slot, or a later one, is decided.
+    pub proof: Base,
+}
+
+quorate_wire::fields!(Image { statement, cut, proof });
+
+impl Record {
+    /// What the record makes of the image: its new description, and the entries that change it;
+    /// nothing if it leaves the image alone. An [`Record::Installed`] replaces every entry.
+    #[must_use]
+    pub fn image(&self) -> Option<(Image, &[Change])> {
+        match self {
+            Self::Checkpoint { statement, cut, proof, changes } => {
+                let (cut, proof) = (cut.clone(), proof.clone());
+                Some((Image { statement: *statement, cut, proof }, changes))
+            }
+            Self::Installed { certificate, cut, entries } => {
+                let (statement, certificate) = (certificate.statement, certificate.clone());
+                let proof = Base::Checkpoint { cut: cut.clone(), certificate };
+                Some((Image { statement, cut: cut.clone(), proof }, entries))
+            }
+            Self::Batch(_)
+            | Self::Accepted { .. }
+            | Self::Prepared { .. }
+            | Self::ViewChange(_)
+            | Self::NewView(_)
+            | Self::Stable(_) => None,
+        }
+    }
+
+    /// Does the record replace the whole image, rather than change entries of it?
+    #[must_use]
+    pub const fn replaces_image(&self) -> bool {
+        matches!(self, Self::Installed { .. })
+    }
+}
+
+const CHANGES: Limit = Limit::new("changed entries", 1 << 26);
+const ENTRY: Limit = Limit::new("entry bytes", 1 << 26);
+
+fn write_change(writer: &mut Writer, (key, value): &Change) {
+    writer.bytes(key);
+    value.is_some().encode(writer);
+    if let Some(value) = value {
+        writer.bytes(value);
+    }
+}
+
+fn write_changes(writer: &mut Writer, changes: &[Change]) {
+    writer.count(changes.len());
+    changes.iter().for_each(|change| write_change(writer, change));
+}
+
+fn read_change(reader: &mut Reader<'_>) -> Result<Change, DecodeError> {
+    let key = reader.bytes(ENTRY)?;
+    let value = bool::decode(reader)?.then(|| reader.bytes(ENTRY)).transpose()?;
+    Ok((key.into(), value.map(Into::into)))
+}
+
+fn read_changes(reader: &mut Reader<'_>) -> Result<Vec<Change>, DecodeError> {
+    let count = reader.count(CHANGES)?;
+    (0..count).map(|_| read_change(reader)).collect()
+}
+
+impl Encode for Record {
+    fn encode(&self, writer: &mut Writer) {
+        match self {
+            Self::Batch(batch) => {
+                writer.tag(1);
+                batch.encode(writer);
+            }
+            Self::Accepted { view, cut, inline, parent } => {
+                writer.tag(2);
+                view.encode(writer);
+                cut.encode(writer);
+                inline.encode(writer);
+                parent.encode(writer);
+            }
+            Self::Prepared { certificate, cut } => {
+                writer.tag(3);
+                certificate.encode(writer);
+                cut.encode(writer);
+            }
+            Self::ViewChange(change) => {
+                writer.tag(4);
+                change.encode(writer);
+            }
+            Self::NewView(new_view) => {
+                writer.tag(5);
+                new_view.encode(writer);
+            }
+            Self::Checkpoint { statement, cut, proof, changes } => {
+                writer.tag(6);
+                statement.encode(writer);
+                cut.encode(writer);
+                proof.encode(writer);
+                write_changes(writer, changes);
+            }
+            Self::Installed { certificate, cut, entries } => {
+                writer.tag(7);
+                certificate.encode(writer);
+                cut.encode(writer);
+                write_changes(writer, entries);
+            }
+            Self::Stable(certificate) => {
+                writer.tag(8);
+                certificate.encode(writer);
+            }
+        }
+    }
+}
+
+impl Decode for Record {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(match reader.tag()? {
+            1 => Self::Batch(Decode::decode(reader)?),
+            2 => Self::Accepted {
+                view: Decode::decode(reader)?,
+                cut: Decode::decode(reader)?,
+                inline: Decode::decode(reader)?,
+                parent: Decode::decode(reader)?,
+            },
+            3 => Self::Prepared {
+                certificate: Decode::decode(reader)?,
+                cut: Decode::decode(reader)?,
+            },
+            4 => Self::ViewChange(Decode::decode(reader)?),
+            5 => Self::NewView(Decode::decode(reader)?),
+            6 => Self::Checkpoint {
+                statement: Decode::decode(reader)?,
+                cut: Decode::decode(reader)?,
+                proof: Decode::decode(reader)?,
+                changes: read_changes(reader)?,
+            },
+            7 => Self::Installed {
+                certificate: Decode::decode(reader)?,
+                cut: Decode::decode(reader)?,
+                entries: read_changes(reader)?,
+            },
+            8 => Self::Stable(Decode::decode(reader)?),
+            tag => return Err(DecodeError::UnknownTag { of: "Record", tag }),
+        })
+    }
+}

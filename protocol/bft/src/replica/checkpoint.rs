@@ -1,0 +1,211 @@
+//! Checkpoints: the state is certified, and what came before it is forgotten.
+//!
+//! PBFT (OSDI'99) section 4.3; settled points 2, 11, 35. After every interval of slots: make the
+//! changed entries durable, then sign the root. A quorum of equal statements is stable. Cuts and
+//! bodies are kept for one more interval, so that a replica that is a little behind gets slots
+//! rather than the whole state.
+//!
+//! # Invariants
+//! - BFT-8: nothing above the stable checkpoint before the last is forgotten.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use quorate_crypto::Certificate;
+use quorate_machine::{Class, RecordNumber, Service};
+use quorate_state::Snapshot;
+use quorate_types::{ReplicaId, Slot};
+
+use super::{Output, Replica, Turn};
+use crate::message::{Checkpoint, CheckpointCertificate, CheckpointStatement, HashedCut, Message};
+use crate::record::Record;
+
+/// Slots of checkpoints for which statements are kept, per replica.
+const STATEMENTS_MAX: usize = 8;
+
+/// This replica's own state after a slot.
+#[derive(Debug)]
+pub(super) struct OwnCheckpoint {
+    pub(super) message: Checkpoint,
+    pub(super) cut: HashedCut,
+    pub(super) snapshot: Snapshot,
+    pub(super) record: RecordNumber,
+}
+
+/// A state that a quorum certified and that this replica can serve.
+#[derive(Debug, Clone)]
+pub(super) struct StableCheckpoint {
+    pub(super) certificate: CheckpointCertificate,
+    pub(super) cut: HashedCut,
+    pub(super) snapshot: Snapshot,
+}
+
+/// What is known of checkpoints.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    pub(super) own: BTreeMap<Slot, OwnCheckpoint>,
+    pub(super) stable: Option<StableCheckpoint>,
+    /// The certificate of a state beyond this replica's.
+    pub(super) beyond: Option<CheckpointCertificate>,
+    statements: Vec<BTreeMap<Slot, Checkpoint>>,
+    base: Slot,
+}
+
+impl Checkpoints {
+    pub(super) fn new(base: Slot, replica_count: usize) -> Self {
+        Self {
+            own: BTreeMap::new(),
+            stable: None,
+            beyond: None,
+            statements: alloc::vec![BTreeMap::new(); replica_count],
+            base,
+        }
+    }
+
+    pub(super) fn stable_slot(&self) -> Slot {
+        self.stable.as_ref().map_or(self.base, |stable| stable.cut.slot)
+    }
+
+    fn take(&mut self, checkpoint: Checkpoint) {
+        let statements = &mut self.statements[checkpoint.from.index()];
+        statements.entry(checkpoint.statement.slot).or_insert(checkpoint);
+        if statements.len() > STATEMENTS_MAX {
+            statements.pop_first();
+        }
+    }
+
+    fn certificate(&self, slot: Slot, quorum: usize) -> Option<CheckpointCertificate> {
+        let said: Vec<&Checkpoint> =
+            self.statements.iter().filter_map(|statements| statements.get(&slot)).collect();
+        let agreeing = |statement: CheckpointStatement| {
+            said.iter().filter(move |other| other.statement == statement)
+        };
+        let winner = said.iter().find(|one| agreeing(one.statement).count() >= quorum)?;
+        let signatures =
+            agreeing(winner.statement).map(|checkpoint| (checkpoint.from, checkpoint.signature));
+        let certificate = Certificate::new(signatures);
+        Some(CheckpointCertificate { statement: winner.statement, certificate })
+    }
+
+    fn forget_below(&mut self, slot: Slot) {
+        self.own = self.own.split_off(&slot);
+        for statements in &mut self.statements {
+            *statements = statements.split_off(&slot);
+        }
+        if self.beyond.as_ref().is_some_and(|beyond| beyond.statement.slot <= slot) {
+            self.beyond = None;
+        }
+    }
+
+    /// This replica's statement about a slot.
+    pub(super) fn own_message(&self, slot: Slot) -> Option<Checkpoint> {
+        self.own.get(&slot).map(|own| own.message)
+    }
+}
+
+impl<S: Service> Replica<S> {
+    /// Signs the state after the slot that was just executed.
+    pub(super) fn take_checkpoint(&mut self, turn: &mut Turn<'_, S>) {
+        let cut = self.executed.cut.clone();
+        let statement = CheckpointStatement {
+            slot: cut.slot,
+            cut: cut.digest(),
+            time: self.executed.time,
+            root: self.state.root(),
+        };
+        let changes = self.state.take_changes();
+        let proof = self.proof.clone();
+        let record =
+            self.persist(turn, Record::Checkpoint { statement, cut: cut.clone(), proof, changes });
+        self.carry_over(turn);
+        let message = Checkpoint::sign(&self.group, statement, (self.me, &*self.signer));
+        let snapshot = self.state.snapshot();
+        self.checkpoints.own.insert(cut.slot, OwnCheckpoint { message, cut, snapshot, record });
+        turn.mark("bft.checkpoint_taken");
+        self.relax_progress_timeout();
+        self.broadcast(turn, Class::Control, Message::Checkpoint(message));
+        self.on_checkpoint(turn, message);
+    }
+
+    /// Writes again what is alive behind the checkpoint, so that older records can be released.
+    fn carry_over(&mut self, turn: &mut Turn<'_, S>) {
+        let mut records: Vec<Record> = Vec::new();
+        for lane in self.lanes.all() {
+            let held = lane.links_above(lane.executed.seq);
+            let bodies = held.filter_map(|(_, link)| self.bodies.get(&link.digest));
+            records.extend(bodies.cloned().map(Record::Batch));
+        }
+        records.extend(self.views.records());
+        for (_, open) in self.slots.all_open() {
+            if let Some((view, cut)) = &open.accepted {
+                let inline = cut.inline.as_ref().and_then(|it| self.bodies.get(&it.digest()));
+                records.push(Record::Accepted {
+                    view: *view,
+                    cut: cut.clone(),
+                    inline: inline.cloned(),
+                    parent: None,
+                });
+            }
+            if let Some(prepared) = &open.prepared {
+                let (certificate, cut) = (prepared.certificate.clone(), prepared.cut.clone());
+                records.push(Record::Prepared { certificate, cut });
+            }
+        }
+        for record in records {
+            self.persist(turn, record);
+        }
+    }
+
+    pub(super) fn on_checkpoint(&mut self, turn: &mut Turn<'_, S>, checkpoint: Checkpoint) {
+        let slot = checkpoint.statement.slot;
+        let is_due = slot.get().is_multiple_of(self.parameters.checkpoint_interval);
+        if !is_due || slot <= self.checkpoints.stable_slot() {
+            return turn.mark("bft.checkpoint_ignored");
+        }
+        self.checkpoints.take(checkpoint);
+        let Some(certificate) = self.checkpoints.certificate(slot, self.quorum()) else { return };
+        match self.checkpoints.own.get(&slot) {
+            Some(own) if own.message.statement == certificate.statement => {
+                let (cut, snapshot) = (own.cut.clone(), own.snapshot.clone());
+                self.stabilise(turn, StableCheckpoint { certificate, cut, snapshot });
+            }
+            Some(_) => self.diverged(turn, certificate),
+            None => {
+                self.checkpoints.beyond = Some(certificate);
+                self.fetch_slots_upto(turn, slot);
+            }
+        }
+    }
+
+    /// A quorum certified another state than this replica's: this one is wrong (B20).
+    fn diverged(&mut self, turn: &mut Turn<'_, S>, certificate: CheckpointCertificate) {
+        let slot = certificate.statement.slot;
+        turn.mark("bft.diverged");
+        turn.emit(Output::Diverged(slot));
+        self.checkpoints.beyond = Some(certificate);
+        self.begin_transfer(turn, slot, ReplicaId::new(0));
+    }
+
+    pub(super) fn stabilise(&mut self, turn: &mut Turn<'_, S>, stable: StableCheckpoint) {
+        let (slot, before) = (stable.cut.slot, self.checkpoints.stable_slot());
+        assert!(slot > before, "BFT-8: {slot} becomes stable behind {before}");
+        turn.mark("bft.checkpoint_stable");
+        self.persist(turn, Record::Stable(stable.certificate.clone()));
+        turn.emit(Output::Stable(stable.certificate.statement));
+        self.checkpoints.stable = Some(stable);
+        self.forget(turn, before);
+        self.checkpoints.forget_below(slot);
+    }
+
+    /// Forgets slots and bodies up to the stable checkpoint before the last.
+    fn forget(&mut self, turn: &mut Turn<'_, S>, upto: Slot) {
+        self.slots.forget_upto(upto);
+        let kept = self.bodies_of.split_off(&upto.next());
+        for digest in core::mem::replace(&mut self.bodies_of, kept).into_values().flatten() {
+            self.bodies.remove(&digest);
+        }
+        if let Some(own) = self.checkpoints.own.get(&upto) {
+            turn.effects.release(own.record);
+        }
+    }
+}

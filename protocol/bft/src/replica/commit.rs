@@ -1,0 +1,84 @@
+//! Third phase: what a quorum prepared is decided once a quorum has that on its disks.
+//!
+//! PBFT (OSDI'99) section 4.2 with parents (settled points 3, R2): a replica commits a cut only
+//! behind its parent, so the votes on a slot decide all its ancestors. A replica that did not
+//! prepare commits all the same.
+
+use quorate_machine::{Class, Service};
+use quorate_types::Slot;
+
+use super::{Replica, Turn};
+use crate::message::{HashedCut, Message, Phase, Prepared, Vote};
+use crate::record::Record;
+
+impl<S: Service> Replica<S> {
+    /// Commits what a quorum prepared for a slot in this view.
+    pub(super) fn commit_prepared(&mut self, turn: &mut Turn<'_, S>, slot: Slot) {
+        let (view, quorum) = (self.views.view(), self.quorum());
+        let open = self.slots.open(slot).filter(|_| self.views.is_active());
+        let Some(open) = open else { return };
+        let Some(certificate) = open.fresh_prepares(view, slot, quorum) else { return };
+        let Some(cut) = open.cut(certificate.digest).cloned() else {
+            return self.fetch_soon(turn);
+        };
+        if !self.may_commit(&cut) {
+            return;
+        }
+        self.persist(turn, Record::Prepared { certificate: certificate.clone(), cut: cut.clone() });
+        let choice = (view, slot, cut.digest());
+        let vote = Vote::sign((Phase::Commit, &self.group), choice, (self.me, &*self.signer));
+        let open = self.slots.open_mut(slot);
+        open.prepared = Some(Prepared { cut, certificate });
+        open.committed_in = Some(view);
+        open.commits.take(&vote);
+        turn.mark("bft.prepared");
+        self.broadcast(turn, Class::Control, Message::Commit(vote));
+        self.decide_committed(turn, slot);
+        self.commit_prepared(turn, slot.next());
+    }
+
+    /// BFT-5: the parent is decided, or this replica committed it in this view.
+    fn may_commit(&self, cut: &HashedCut) -> bool {
+        let committed = self.slots.committed();
+        if cut.slot == committed.slot.next() {
+            return cut.parent == committed.digest();
+        }
+        let parent = cut.slot.previous().and_then(|before| self.slots.open(before));
+        let is_behind_own_commit = parent.is_some_and(|parent| {
+            parent.committed_in == Some(self.views.view())
+                && parent.prepared.as_ref().is_some_and(|it| it.cut.digest() == cut.parent)
+        });
+        is_behind_own_commit && cut.slot <= committed.slot.plus(self.parameters.slots_in_flight)
+    }
+
+    pub(super) fn on_commit(&mut self, turn: &mut Turn<'_, S>, vote: Vote) {
+        if !self.votes_in(vote.view, vote.slot) {
+            return turn.mark("bft.vote_out_of_window");
+        }
+        if self.slots.open_mut(vote.slot).commits.take(&vote).is_some() {
+            return turn.mark("bft.double_vote");
+        }
+        self.decide_committed(turn, vote.slot);
+    }
+
+    /// Decides a slot for which a quorum committed, with all slots before it.
+    fn decide_committed(&mut self, turn: &mut Turn<'_, S>, slot: Slot) {
+        let Some(open) = self.slots.open(slot) else { return };
+        let Some((digest, certificate)) = open.commits.certificate(self.quorum()) else { return };
+        let Some(cuts) = self.slots.chain_to(slot, digest) else {
+            turn.mark("bft.decided_unseen");
+            return self.fetch_slots_upto(turn, slot);
+        };
+        let view = self.views.view();
+        let certificate = crate::message::CommitCertificate { view, slot, digest, certificate };
+        self.decide(&cuts, certificate);
+        turn.mark("bft.decided");
+        self.after_deciding(turn);
+    }
+
+    /// Goes on with what waited for a decision.
+    pub(super) fn after_deciding(&mut self, turn: &mut Turn<'_, S>) {
+        self.execute_ready(turn);
+        self.accept_ready(turn);
+    }
+}

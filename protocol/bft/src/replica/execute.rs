@@ -1,0 +1,147 @@
+//! Execution: the difference between two cuts, in an order that is the same everywhere.
+//!
+//! Settled points 9, 13, 16, 25. A slot is executed completely, when it is decided and every body
+//! is at hand. Failures of requests are deterministic results (P8); time and randomness are
+//! functions of the cut (P11).
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use quorate_crypto::{Domain, hash_of};
+use quorate_machine::{Call, Caller, Class, Service};
+use quorate_state::Section;
+use quorate_types::{ClientId, Digest, Peer, RequestId, Slot, UnixTime};
+
+use super::request::ENGINE_SECTION;
+use super::{Executed, Output, Replica, Turn};
+use crate::limits::REPLY_BYTES_MAX;
+use crate::message::{
+    Answer, Batch, Bundle, BundleBody, Message, Operation, Outcome, Reply, SessionId,
+    operation_digest,
+};
+use crate::rules::{delta, slot_time};
+use crate::sessions::Sessions;
+
+/// What is agreed about the slot that is being executed.
+struct Running {
+    slot: Slot,
+    cut: Digest,
+    time: UnixTime,
+    bundle_index: u32,
+    request_count: u64,
+}
+
+impl<S: Service> Replica<S> {
+    /// Executes decided slots in order, as far as their bodies are at hand.
+    pub(super) fn execute_ready(&mut self, turn: &mut Turn<'_, S>) {
+        while let Some(decided) = self.slots.decided(self.executed_slot().next()) {
+            let cut = decided.cut.clone();
+            assert_eq!(
+                cut.parent,
+                self.executed.cut.digest(),
+                "BFT-6: {} follows what was executed",
+                cut.slot
+            );
+            let batches = delta(&self.group, &cut, &self.executed.cut.frontier());
+            let is_missing = |digest: &&Digest| !self.bodies.contains_key(*digest);
+            let missing: Vec<Digest> = batches.iter().filter(is_missing).copied().collect();
+            if !missing.is_empty() {
+                turn.mark("bft.body_missing");
+                return self.want_batches_of(turn, &missing, &cut);
+            }
+            let time = slot_time(&self.group, &cut, self.executed.time);
+            let running = Running {
+                slot: cut.slot,
+                cut: cut.digest(),
+                time,
+                bundle_index: 0,
+                request_count: 0,
+            };
+            self.execute_slot(turn, running, &batches);
+            self.lanes.execute_upto(&cut.frontier());
+            self.bodies_of.insert(cut.slot, batches);
+            self.executed = Executed { cut, time };
+            self.after_executing(turn);
+        }
+    }
+
+    fn execute_slot(&mut self, turn: &mut Turn<'_, S>, mut running: Running, batches: &[Digest]) {
+        for digest in batches {
+            let batch: Arc<Batch> = Arc::clone(&self.bodies[digest]);
+            for bundle in &batch.bundles {
+                let reply = self.execute_bundle(&mut running, bundle);
+                self.requests.finish(bundle);
+                turn.send(Peer::Client(bundle.client), Class::Ordered, Message::Reply(reply));
+                running.bundle_index += 1;
+            }
+        }
+        let Running { slot, cut, time, request_count: requests, .. } = running;
+        turn.emit(Output::Executed { slot, cut, time, requests });
+    }
+
+    fn execute_bundle(&mut self, running: &mut Running, bundle: &Bundle) -> Reply {
+        let view = self.views.view();
+        match &bundle.body {
+            BundleBody::Open { certificate, nonce } => {
+                let (epoch, slot) = (self.group.epoch, running.slot);
+                let id = SessionId { epoch, slot, index: running.bundle_index };
+                let mut section = Section::new(&mut self.state, ENGINE_SECTION);
+                let outcome =
+                    Sessions::new(&mut section).open(certificate, *nonce, (id, running.time));
+                let operation = hash_of(Domain::Operation, nonce);
+                let answer = Answer { id: RequestId::new(*nonce), operation, outcome };
+                Reply { view, session: None, answers: alloc::vec![answer] }
+            }
+            BundleBody::Invoke { session, ack_upto, operations } => {
+                let caller = (bundle.client, *session);
+                let mut section = Section::new(&mut self.state, ENGINE_SECTION);
+                Sessions::new(&mut section).acknowledge(bundle.client, *session, *ack_upto);
+                let execute = |operation| self.execute_once(running, caller, operation);
+                let answers = operations.iter().map(execute).collect();
+                Reply { view, session: Some(*session), answers }
+            }
+        }
+    }
+
+    /// Executes a request, unless it was executed before or may not be.
+    fn execute_once(
+        &mut self,
+        running: &mut Running,
+        (client, session): (ClientId, SessionId),
+        operation: &Operation,
+    ) -> Answer {
+        let mut section = Section::new(&mut self.state, ENGINE_SECTION);
+        let sessions = Sessions::new(&mut section);
+        if let Some(answer) = sessions.recall((client, session), operation, running.time) {
+            return answer;
+        }
+        let label = (running.cut, (client, operation.id));
+        let call = Call {
+            caller: Caller::Client(client),
+            operation: &operation.payload,
+            epoch: self.group.epoch,
+            slot: running.slot,
+            time: running.time,
+            randomness: hash_of(Domain::Randomness, &label),
+        };
+        let (service, mut state) = self.service_state();
+        let reply = service.execute(&call, &mut state);
+        assert!(reply.len() <= REPLY_BYTES_MAX, "a service keeps its replies within the limit");
+        running.request_count += 1;
+        let answer = Answer {
+            id: operation.id,
+            operation: operation_digest(&operation.payload),
+            outcome: Outcome::Executed(reply),
+        };
+        let mut section = Section::new(&mut self.state, ENGINE_SECTION);
+        Sessions::new(&mut section).record((client, session), &answer);
+        answer
+    }
+
+    fn after_executing(&mut self, turn: &mut Turn<'_, S>) {
+        self.progressed(turn);
+        if self.executed_slot().get().is_multiple_of(self.parameters.checkpoint_interval) {
+            self.take_checkpoint(turn);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Beginning, and beginning again after a crash.
+//!
+//! Settled points 2. The log holds everything that this replica said and could be held to; the
+//! image holds its state at the last checkpoint. What was decided and not logged is asked of the
+//! others; what was executed since the checkpoint is executed again, with the same result.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use quorate_machine::{RecordNumber, Service};
+use quorate_state::Map;
+use quorate_types::{Instant, Peer, ReplicaId, Slot, UnixTime};
+
+use super::checkpoint::{Checkpoints, OwnCheckpoint, StableCheckpoint};
+use super::view_change::{Entry, Views};
+use super::{Executed, LogPosition, Replica, Setup, Timer, Turn};
+use crate::lanes::{Lanes, Placement};
+use crate::message::{
+    Base, Batch, Checkpoint, CheckpointCertificate, CommitCertificate, HashedCut, NewView, Phase,
+    PrepareCertificate, Prepared, ViewChange,
+};
+use crate::record::{Image, Record};
+use crate::slots::Slots;
+
+impl<S: Service> Replica<S> {
+    /// A replica that never ran, or that finds nothing.
+    #[must_use]
+    pub fn new(setup: Setup, service: S) -> Self {
+        let origin = HashedCut::origin(&setup.group);
+        let executed = Executed { cut: origin, time: UnixTime::ZERO };
+        Self::at(setup, (service, Map::new()), executed)
+    }
+
+    fn at(setup: Setup, (service, state): (S, Map), executed: Executed) -> Self {
+        let Setup { group, me, signer, parameters } = setup;
+        assert!(parameters.is_sound(), "parameters were checked where they were read");
+        assert!(group.resilience.contains(me), "a replica is a member of its group");
+        let nodes = group.members.iter().map(|member| member.node);
+        let replica_of: BTreeMap<_, _> = nodes.zip(group.resilience.members()).collect();
+        let others: Vec<Peer> = group
+            .resilience
+            .members()
+            .filter(|replica| *replica != me)
+            .map(|replica| group.peer(replica))
+            .collect();
+        let replica_count = group.members.len();
+        let mut replica = Self {
+            others: others.into(),
+            replica_of,
+            service,
+            state,
+            lanes: Lanes::new(&executed.cut.frontier()),
+            bodies: BTreeMap::new(),
+            bodies_of: BTreeMap::new(),
+            slots: Slots::new(executed.cut.clone()),
+            proof: Base::Start,
+            views: Views::first(),
+            requests: super::request::Requests::default(),
+            acknowledging: super::lane::Acknowledging::default(),
+            suspicion: super::suspicion::Suspicion::new(&parameters),
+            checkpoints: Checkpoints::new(group.base_slot, replica_count),
+            gossip: super::status::Gossip::new(replica_count),
+            fetching: super::fetch::Fetching::default(),
+            transfer: None,
+            log: LogPosition { last: RecordNumber::ZERO },
+            executed,
+            group,
+            me,
+            signer,
+            parameters,
+        };
+        replica.restore_service();
+        replica
+    }
+
+    /// A replica that begins again from its disk: the image of its state at the last checkpoint,
+    /// if it took one, and the records of its log that were not released, in order.
+    #[must_use]
+    pub fn recover(
+        setup: Setup,
+        service: S,
+        image: Option<(Image, Map)>,
+        records: Vec<(RecordNumber, Record)>,
+    ) -> Self {
+        let has_run = image.is_some() || !records.is_empty();
+        let mut replica = match image {
+            None => Self::new(setup, service),
+            Some((image, state)) => Self::from_image(setup, (service, state), image),
+        };
+        for (number, record) in records {
+            assert!(number > replica.log.last, "the log gives records in order");
+            replica.log.last = number;
+            replica.replay(number, record);
+        }
+        if has_run {
+            replica.views.forbid_proposals();
+        }
+        replica
+    }
+
+    fn from_image(setup: Setup, (service, mut state): (S, Map), image: Image) -> Self {
+        let Image { statement, cut, proof } = image;
+        assert_eq!(state.root(), statement.root, "the store gives back the state that it got");
+        state.discard_changes();
+        let message = Checkpoint::sign(&setup.group, statement, (setup.me, &*setup.signer));
+        let snapshot = state.snapshot();
+        let executed = Executed { cut: cut.clone(), time: statement.time };
+        let mut replica = Self::at(setup, (service, state), executed);
+        replica.proof = proof;
+        let own = OwnCheckpoint { message, cut, snapshot, record: RecordNumber::ZERO };
+        replica.checkpoints.own.insert(statement.slot, own);
+        replica
+    }
+
+    fn replay(&mut self, number: RecordNumber, record: Record) {
+        match record {
+            Record::Batch(batch) => self.replay_batch(&batch),
+            Record::Accepted { view, cut, inline, parent } => {
+                inline.iter().for_each(|batch| self.replay_batch(batch));
+                parent.into_iter().for_each(|certificate| self.replay_decision(certificate));
+                let slot = cut.slot;
+                if slot > self.committed_slot() {
+                    self.slots.open_mut(slot).accepted = Some((view, cut));
+                }
+            }
+            Record::Prepared { certificate, cut } => self.replay_prepared(certificate, cut),
+            Record::ViewChange(change) => self.replay_view_change(change),
+            Record::NewView(new_view) => self.replay_new_view(&new_view),
+            Record::Checkpoint { statement, .. } => {
+                if let Some(own) = self.checkpoints.own.get_mut(&statement.slot) {
+                    own.record = number;
+                }
+            }
+            Record::Installed { certificate, .. } | Record::Stable(certificate) => {
+                self.replay_stable(certificate);
+            }
+        }
+    }
+
+    fn replay_batch(&mut self, batch: &Arc<Batch>) {
+        let header = &batch.header.header;
+        let lane = self.lanes.lane(header.lane);
+        if lane.place(batch, batch.digest()) == Placement::Known && header.seq <= lane.executed.seq
+        {
+            return;
+        }
+        self.hold_inline(batch);
+        let lane = self.lanes.lane_mut(header.lane);
+        while let Some(next) = lane.take_next() {
+            let digest = next.digest();
+            if lane.place(&next, digest) == Placement::Next {
+                lane.acknowledge(&next, digest);
+            }
+        }
+    }
+
+    fn replay_decision(&mut self, certificate: CommitCertificate) {
+        if certificate.slot <= self.committed_slot() {
+            return;
+        }
+        if let Some(cuts) = self.slots.chain_to(certificate.slot, certificate.digest) {
+            self.decide(&cuts, certificate);
+        }
+    }
+
+    fn replay_prepared(&mut self, certificate: PrepareCertificate, cut: HashedCut) {
+        if cut.slot <= self.committed_slot() {
+            return;
+        }
+        let open = self.slots.open_mut(cut.slot);
+        open.committed_in = Some(certificate.view);
+        open.prepared = Some(Prepared { cut, certificate });
+    }
+
+    fn replay_view_change(&mut self, change: Arc<ViewChange>) {
+        if change.view > self.views.view() {
+            self.views.enter(change, Entry::Known);
+            self.slots.leave_view();
+        }
+    }
+
+    fn replay_new_view(&mut self, new_view: &Arc<NewView>) {
+        if new_view.view == self.views.view() && self.views.start().is_none() {
+            self.views.follow(Arc::clone(new_view));
+        }
+    }
+
+    fn replay_stable(&mut self, certificate: CheckpointCertificate) {
+        let slot = certificate.statement.slot;
+        let Some(own) = self.checkpoints.own.get(&slot) else { return };
+        if own.message.statement == certificate.statement {
+            let (cut, snapshot) = (own.cut.clone(), own.snapshot.clone());
+            self.checkpoints.stable = Some(StableCheckpoint { certificate, cut, snapshot });
+        }
+    }
+
+    /// The first step of a replica, new or recovered.
+    pub(super) fn start(&mut self, turn: &mut Turn<'_, S>) {
+        self.remember_votes();
+        self.execute_ready(turn);
+        if self.views.is_active() && !self.views.may_propose() && self.leader() == self.me {
+            turn.mark("bft.restarted_leader_resigns");
+            self.suspect(turn);
+        }
+        turn.arm(Timer::Status, self.first_status(turn.now.instant));
+    }
+
+    /// Votes that the log proves were, or may have been, sent: they are sent again as they were.
+    fn remember_votes(&mut self) {
+        if !self.views.is_active() {
+            return;
+        }
+        let view = self.views.view();
+        let mut votes: Vec<(Phase, Slot, quorate_types::Digest)> = Vec::new();
+        for (slot, open) in self.slots.all_open() {
+            if let Some((_, cut)) = open.accepted.as_ref().filter(|(known, _)| *known == view) {
+                votes.push((Phase::Prepare, slot, cut.digest()));
+            }
+            if let Some(prepared) = open.prepared.as_ref().filter(|it| it.certificate.view == view)
+            {
+                votes.push((Phase::Commit, slot, prepared.cut.digest()));
+            }
+        }
+        for (phase, slot, digest) in votes {
+            self.vote_again(phase, (slot, digest));
+        }
+    }
+
+    /// Replicas that start together do not all speak in the same moment.
+    fn first_status(&self, now: Instant) -> Instant {
+        let spread = u64::from(ReplicaId::get(self.me)) * 1_000;
+        now.after(quorate_types::Duration::from_micros(spread))
+    }
+}

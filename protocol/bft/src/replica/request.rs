@@ -1,0 +1,134 @@
+//! A client's bundle comes in.
+//!
+//! Settled points 26: whoever is correct and gets a request puts it in its own lane at once,
+//! whoever leads. What a session already executed is answered from the table. Queues are bounded
+//! in bytes and per client, so a client that floods displaces its own requests alone (G01).
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use quorate_machine::{Class, Service, ServiceState};
+use quorate_state::Section;
+use quorate_types::{ClientId, Digest, Peer};
+
+use super::{Replica, Turn};
+use crate::limits::{BATCH_BUNDLES_MAX, CLIENT_BUNDLES_MAX, REQUEST_QUEUE_BYTES_MAX};
+use crate::message::{Answer, Bundle, BundleBody, Message, Outcome, Reply, Request};
+use crate::sessions::Sessions;
+
+/// Prefix of the engine's own part of the replicated state.
+pub(super) const ENGINE_SECTION: u8 = 1;
+/// Prefix of the service's part of the replicated state.
+pub(super) const SERVICE_SECTION: u8 = 2;
+
+/// Bundles that wait for a batch, and those under way.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    queue: VecDeque<Arc<Bundle>>,
+    queued_bytes: usize,
+    under_way: BTreeMap<ClientId, Vec<Digest>>,
+}
+
+impl Requests {
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(super) const fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    /// Admits a bundle, unless it is under way already or a bound is reached.
+    fn admit(&mut self, bundle: Arc<Bundle>) -> Result<(), &'static str> {
+        let under_way = self.under_way.entry(bundle.client).or_default();
+        let digest = bundle.digest();
+        if under_way.contains(&digest) {
+            return Err("bft.request_under_way");
+        }
+        let size = bundle.size_bytes();
+        if under_way.len() >= CLIENT_BUNDLES_MAX
+            || self.queued_bytes + size > REQUEST_QUEUE_BYTES_MAX
+        {
+            return Err("bft.request_over_limit");
+        }
+        under_way.push(digest);
+        self.queued_bytes += size;
+        self.queue.push_back(bundle);
+        Ok(())
+    }
+
+    /// Takes bundles for a batch of at most this size; always one if there is any.
+    pub(super) fn take(&mut self, bytes_max: usize) -> Vec<Arc<Bundle>> {
+        let mut taken = Vec::new();
+        let mut taken_bytes = 0;
+        while let Some(bundle) = self.queue.front() {
+            let size = bundle.size_bytes();
+            let is_full = taken_bytes + size > bytes_max || taken.len() >= BATCH_BUNDLES_MAX;
+            if is_full && !taken.is_empty() {
+                break;
+            }
+            taken_bytes += size;
+            taken.extend(self.queue.pop_front());
+        }
+        self.queued_bytes -= taken_bytes;
+        taken
+    }
+
+    /// A bundle was executed.
+    pub(super) fn finish(&mut self, bundle: &Bundle) {
+        let Some(under_way) = self.under_way.get_mut(&bundle.client) else { return };
+        let digest = bundle.digest();
+        under_way.retain(|known| *known != digest);
+        if under_way.is_empty() {
+            self.under_way.remove(&bundle.client);
+        }
+    }
+
+    /// Size of the first bundle in the queue.
+    pub(super) fn first_bytes(&self) -> Option<usize> {
+        self.queue.front().map(|bundle| bundle.size_bytes())
+    }
+}
+
+impl<S: Service> Replica<S> {
+    pub(super) fn on_request(&mut self, turn: &mut Turn<'_, S>, request: Request) {
+        if let Some(reply) = self.recall(&request.bundle) {
+            turn.mark("bft.reply_repeated");
+            let client = Peer::Client(request.bundle.client);
+            return turn.send(client, Class::Ordered, Message::Reply(reply));
+        }
+        match self.requests.admit(request.bundle) {
+            Ok(()) if request.is_retry => turn.mark("bft.request_retried"),
+            Ok(()) => turn.mark("bft.request_admitted"),
+            Err(mark) => turn.mark(mark),
+        }
+    }
+
+    /// The reply to a bundle all of whose requests were executed before.
+    fn recall(&mut self, bundle: &Bundle) -> Option<Reply> {
+        let BundleBody::Invoke { session, operations, .. } = &bundle.body else { return None };
+        let time = self.executed.time;
+        let mut section = Section::new(&mut self.state, ENGINE_SECTION);
+        let sessions = Sessions::new(&mut section);
+        let recall = |operation| sessions.recall((bundle.client, *session), operation, time);
+        let answers: Vec<Answer> = operations.iter().map(recall).collect::<Option<_>>()?;
+        // A session that this replica does not know may be one that it has not executed yet.
+        let is_known = |answer: &Answer| answer.outcome != Outcome::UnknownSession;
+        answers.iter().all(is_known).then(|| Reply {
+            view: self.views.view(),
+            session: Some(*session),
+            answers,
+        })
+    }
+
+    pub(super) fn service_state(&mut self) -> (&mut S, Section<'_>) {
+        (&mut self.service, Section::new(&mut self.state, SERVICE_SECTION))
+    }
+
+    pub(super) fn restore_service(&mut self) {
+        let (service, section) = self.service_state();
+        let state: &dyn ServiceState = &section;
+        service.restore(state);
+    }
+}

@@ -1,0 +1,169 @@
+//! Getting the whole state from one peer that need not be trusted.
+//!
+//! PBFT (TOCS'02, section 5.3) on an authenticated map: every part proves itself against the root
+//! that a quorum signed, so any single peer can serve, and whoever serves badly or slowly is
+//! replaced (B11). Parts are asked for one after the other in key order; the number of entries is
+//! bound in the root, so no stream is endless.
+
+use quorate_machine::{Class, Service};
+use quorate_state::{Map, Restore};
+use quorate_types::{ReplicaId, Slot};
+
+use super::checkpoint::StableCheckpoint;
+use super::{Executed, Output, Replica, Timer, Turn};
+use crate::limits::STATE_CHUNK_BYTES;
+use crate::message::{Base, CheckpointCertificate, FetchState, HashedCut, Message, StateChunk};
+use crate::record::Record;
+
+/// A state on its way.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    slot_min: Slot,
+    source: ReplicaId,
+    restore: Option<(CheckpointCertificate, HashedCut, Restore)>,
+}
+
+impl<S: Service> Replica<S> {
+    /// Begins to get the state of a checkpoint at or above `slot_min`.
+    pub(super) fn begin_transfer(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        slot_min: Slot,
+        source: ReplicaId,
+    ) {
+        if self.transfer.is_some() {
+            return;
+        }
+        turn.mark("bft.transfer_begun");
+        self.transfer = Some(Transfer { slot_min, source, restore: None });
+        if source == self.me {
+            return self.transfer_from_another(turn);
+        }
+        self.ask_for_chunk(turn);
+    }
+
+    fn ask_for_chunk(&mut self, turn: &mut Turn<'_, S>) {
+        let Some(transfer) = &self.transfer else { return };
+        let after = transfer.restore.as_ref().and_then(|(_, _, restore)| restore.from());
+        let fetch = FetchState { slot_min: transfer.slot_min, after: after.map(<[u8]>::to_vec) };
+        turn.send(self.peer(transfer.source), Class::Bulk, Message::FetchState(fetch));
+        turn.arm(Timer::Transfer, turn.now.instant.after(self.parameters.fetch_timeout));
+    }
+
+    /// The peer was silent or served badly: goes on with the next one.
+    pub(super) fn transfer_from_another(&mut self, turn: &mut Turn<'_, S>) {
+        let replicas = u16::try_from(self.group.members.len()).expect("at most 64 replicas");
+        let (me, executed) = (self.me, self.executed_slot());
+        let has_diverged = self.checkpoints.own.contains_key(&executed);
+        let Some(transfer) = &mut self.transfer else { return };
+        if transfer.slot_min < executed && !has_diverged {
+            self.transfer = None;
+            return turn.mark("bft.transfer_needless");
+        }
+        turn.mark("bft.transfer_switched");
+        let mut next = ReplicaId::new((transfer.source.get() + 1) % replicas);
+        if next == me {
+            next = ReplicaId::new((next.get() + 1) % replicas);
+        }
+        transfer.source = next;
+        self.ask_for_chunk(turn);
+    }
+
+    pub(super) fn on_fetch_state(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        sender: ReplicaId,
+        fetch: &FetchState,
+    ) {
+        let stable = self.checkpoints.stable.as_ref();
+        let Some(stable) = stable.filter(|stable| stable.cut.slot >= fetch.slot_min) else {
+            return turn.mark("bft.state_not_served");
+        };
+        let chunk = stable.snapshot.chunk(fetch.after.as_deref(), STATE_CHUNK_BYTES);
+        let (certificate, cut) = (stable.certificate.clone(), stable.cut.clone());
+        let chunk = alloc::sync::Arc::new(StateChunk { certificate, cut, chunk });
+        turn.mark("bft.state_served");
+        turn.send(self.peer(sender), Class::Bulk, Message::StateChunk(chunk));
+    }
+
+    pub(super) fn on_state_chunk(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        sender: ReplicaId,
+        chunk: &StateChunk,
+    ) {
+        let statement = chunk.certificate.statement;
+        let Some(transfer) = self.transfer.as_mut().filter(|it| it.source == sender) else {
+            return turn.mark("bft.chunk_unasked");
+        };
+        let is_wanted = statement.slot >= transfer.slot_min
+            && statement.cut == chunk.cut.digest()
+            && chunk.cut.check_shape(&self.group).is_ok();
+        let is_same = transfer
+            .restore
+            .as_ref()
+            .is_some_and(|(certificate, _, _)| certificate.statement == statement);
+        if is_wanted && !is_same {
+            // The peer serves another checkpoint than the one before: begin with that one.
+            let restore = Restore::new(statement.root);
+            transfer.restore = Some((chunk.certificate.clone(), chunk.cut.clone(), restore));
+        }
+        let restore = transfer.restore.as_mut().filter(|_| is_wanted);
+        let taken = restore.map(|(_, _, restore)| restore.take(chunk.chunk.clone()));
+        match taken {
+            Some(Ok(true)) => self.finish_transfer(turn),
+            Some(Ok(false)) => self.ask_for_chunk(turn),
+            Some(Err(_)) | None if is_wanted && !is_same => self.ask_for_chunk(turn),
+            Some(Err(_)) | None => {
+                turn.mark("bft.chunk_rejected");
+                self.transfer_from_another(turn);
+            }
+        }
+    }
+
+    fn finish_transfer(&mut self, turn: &mut Turn<'_, S>) {
+        let Some(transfer) = self.transfer.take() else { return };
+        turn.disarm(Timer::Transfer);
+        let Some((certificate, cut, restore)) = transfer.restore else { return };
+        let Ok(map) = restore.finish() else { return };
+        let has_diverged = self.checkpoints.own_message(cut.slot).is_some();
+        if cut.slot <= self.executed_slot() && !has_diverged {
+            return turn.mark("bft.transfer_needless");
+        }
+        self.install(turn, map, (certificate, cut));
+    }
+
+    /// Replaces the state by one that a quorum certified.
+    fn install(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        mut map: Map,
+        (certificate, cut): (CheckpointCertificate, HashedCut),
+    ) {
+        let statement = certificate.statement;
+        assert_eq!(map.root(), statement.root, "BFT-8: the state has the certified root");
+        let entries = map.take_changes();
+        let installed =
+            Record::Installed { certificate: certificate.clone(), cut: cut.clone(), entries };
+        self.persist(turn, installed);
+        let snapshot = map.snapshot();
+        self.state = map;
+        self.restore_service();
+        self.executed = Executed { cut: cut.clone(), time: statement.time };
+        self.lanes.execute_upto(&cut.frontier());
+        if cut.slot > self.committed_slot() {
+            self.slots.restart_at(cut.clone());
+            let certificate = certificate.clone();
+            self.proof = Base::Checkpoint { cut: cut.clone(), certificate };
+        }
+        self.fetching.forget_batches();
+        self.checkpoints.own.clear();
+        turn.mark("bft.state_installed");
+        turn.emit(Output::Installed(statement));
+        if cut.slot > self.checkpoints.stable_slot() {
+            self.stabilise(turn, StableCheckpoint { certificate, cut, snapshot });
+        }
+        self.progressed(turn);
+        self.after_deciding(turn);
+    }
+}

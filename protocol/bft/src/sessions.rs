@@ -1,0 +1,213 @@
+//! The exactly-once client table: part of the replicated state.
+//!
+//! Settled points 25; PBFT's reply cache generalised to a window of requests. A session holds the
+//! replies of the requests above its floor; a request at or below the floor is answered
+//! "expired" and never executed; a recorded one is answered from the record. The floor follows
+//! what the client has acknowledged, and moves by force when a session has more requests than its
+//! window. Being state, the table is in every checkpoint: a replica that caught up by state
+//! transfer can answer every retransmission (P1).
+//!
+//! # Invariants
+//! - BFT-3: a request executes at most once: never below the floor, never when its reply is
+//!   recorded.
+
+use alloc::vec::Vec;
+
+use quorate_crypto::ClientCertificate;
+use quorate_machine::ServiceState;
+use quorate_types::{ClientId, Digest, RequestId, UnixTime};
+use quorate_wire::{Limit, Reader, Writer, decode, encode};
+
+use crate::limits::{CLIENT_SESSIONS_MAX, SESSION_WINDOW_REQUESTS};
+use crate::message::{Answer, Operation, Outcome, SessionId, operation_digest};
+
+const CLIENT: u8 = 1;
+const SESSION: u8 = 2;
+const REPLY: u8 = 3;
+
+const OPEN: Limit = Limit::new("open sessions", CLIENT_SESSIONS_MAX);
+
+/// What is recorded of a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Session {
+    /// Whose it is.
+    client: ClientId,
+    /// The number with which the client opened it.
+    nonce: u64,
+    /// When the certificate that opened it runs out.
+    expires: UnixTime,
+    /// Requests up to here are never executed again.
+    floor: RequestId,
+    /// The highest request that was executed.
+    highest: RequestId,
+}
+
+quorate_wire::fields!(Session { client, nonce, expires, floor, highest });
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct RecordedReply {
+    operation: Digest,
+    outcome: Outcome,
+}
+
+quorate_wire::fields!(RecordedReply { operation, outcome });
+
+fn client_key(client: ClientId) -> Vec<u8> {
+    let mut key = alloc::vec![CLIENT];
+    key.extend_from_slice(client.as_bytes());
+    key
+}
+
+fn session_key(table: u8, session: SessionId) -> Vec<u8> {
+    let mut key = Vec::with_capacity(32);
+    key.push(table);
+    key.extend_from_slice(&encode(&session));
+    key
+}
+
+fn reply_key(session: SessionId, id: RequestId) -> Vec<u8> {
+    let mut key = session_key(REPLY, session);
+    key.extend_from_slice(&encode(&id));
+    key
+}
+
+/// The client table in a section of the replicated state.
+pub struct Sessions<'a> {
+    state: &'a mut dyn ServiceState,
+}
+
+impl core::fmt::Debug for Sessions<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Sessions")
+    }
+}
+
+impl<'a> Sessions<'a> {
+    /// The table in this section.
+    pub fn new(state: &'a mut dyn ServiceState) -> Self {
+        Self { state }
+    }
+
+    fn session(&self, client: ClientId, id: SessionId) -> Option<Session> {
+        let bytes = self.state.get(&session_key(SESSION, id))?;
+        let session: Session = decode(&bytes).expect("only this table writes sessions");
+        (session.client == client).then_some(session)
+    }
+
+    fn put_session(&mut self, id: SessionId, session: Session) {
+        self.state.put(&session_key(SESSION, id), encode(&session));
+    }
+
+    /// The open sessions of a client, oldest first.
+    fn sessions_of(&self, client: ClientId) -> Vec<SessionId> {
+        let Some(bytes) = self.state.get(&client_key(client)) else { return Vec::new() };
+        Reader::new(&bytes).sequence(OPEN).expect("only this table writes clients")
+    }
+
+    /// Opens a session; the same nonce again finds the session that it opened before.
+    pub fn open(
+        &mut self,
+        certificate: &ClientCertificate,
+        nonce: u64,
+        (id, time): (SessionId, UnixTime),
+    ) -> Outcome {
+        let client = certificate.grant.client;
+        if !certificate.holds_at(time) {
+            return Outcome::NotAuthorised;
+        }
+        let mut open = self.sessions_of(client);
+        let is_same = |id: &&SessionId| {
+            self.session(client, **id).is_some_and(|session| session.nonce == nonce)
+        };
+        if let Some(known) = open.iter().find(is_same) {
+            return Outcome::Opened(*known);
+        }
+        if open.len() >= CLIENT_SESSIONS_MAX {
+            let oldest = open.remove(0);
+            self.forget_replies(oldest, RequestId::new(u64::MAX));
+            self.state.remove(&session_key(SESSION, oldest));
+        }
+        open.push(id);
+        let mut writer = Writer::default();
+        writer.sequence(&open);
+        self.state.put(&client_key(client), writer.into_bytes());
+        let (floor, expires) = (RequestId::ZERO, certificate.grant.expires);
+        self.put_session(id, Session { client, nonce, expires, floor, highest: floor });
+        Outcome::Opened(id)
+    }
+
+    /// The client has all replies of a session up to `upto`: they are not kept any longer.
+    pub fn acknowledge(&mut self, client: ClientId, id: SessionId, upto: RequestId) {
+        let Some(mut session) = self.session(client, id) else { return };
+        let floor = upto.min(session.highest);
+        if floor > session.floor {
+            self.forget_replies(id, floor);
+            session.floor = floor;
+            self.put_session(id, session);
+        }
+    }
+
+    fn forget_replies(&mut self, id: SessionId, upto: RequestId) {
+        let prefix = session_key(REPLY, id);
+        let window = usize::try_from(SESSION_WINDOW_REQUESTS).expect("the window is small") + 64;
+        for (key, _) in self.state.scan(&prefix, window) {
+            let Some(request) = key.strip_prefix(&prefix[..]) else { break };
+            if decode::<RequestId>(request).expect("a key of this table") > upto {
+                break;
+            }
+            self.state.remove(&key);
+        }
+    }
+
+    /// The answer to a request without executing it; nothing if it is to be executed.
+    #[must_use]
+    pub fn recall(
+        &self,
+        (client, id): (ClientId, SessionId),
+        operation: &Operation,
+        time: UnixTime,
+    ) -> Option<Answer> {
+        let answer = |outcome| {
+            let digest = operation_digest(&operation.payload);
+            Some(Answer { id: operation.id, operation: digest, outcome })
+        };
+        let Some(session) = self.session(client, id) else {
+            return answer(Outcome::UnknownSession);
+        };
+        if operation.id <= session.floor {
+            return answer(Outcome::Expired);
+        }
+        if let Some(bytes) = self.state.get(&reply_key(id, operation.id)) {
+            let recorded: RecordedReply = decode(&bytes).expect("only this table writes replies");
+            let (operation_digest, outcome) = (recorded.operation, recorded.outcome);
+            return Some(Answer { id: operation.id, operation: operation_digest, outcome });
+        }
+        if time >= session.expires {
+            return answer(Outcome::NotAuthorised);
+        }
+        None
+    }
+
+    /// Records what became of a request that [`Sessions::recall`] let pass.
+    pub fn record(&mut self, (client, id): (ClientId, SessionId), answer: &Answer) {
+        let mut session = self.session(client, id).expect("recall found the session");
+        let key = reply_key(id, answer.id);
+        assert!(
+            answer.id > session.floor && self.state.get(&key).is_none(),
+            "BFT-3: request {} of {client:?} is executed once",
+            answer.id
+        );
+        let (operation, outcome) = (answer.operation, answer.outcome.clone());
+        self.state.put(&key, encode(&RecordedReply { operation, outcome }));
+        session.highest = session.highest.max(answer.id);
+        let floor = session.highest.minus(SESSION_WINDOW_REQUESTS);
+        if floor > session.floor {
+            self.forget_replies(id, floor);
+            session.floor = floor;
+        }
+        self.put_session(id, session);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,420 @@
+//! A small cluster in memory: perfect disks, links that a test may cut, time that it moves.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use quorate_bft::client::ClientSetup;
+use quorate_bft::{
+    Client, ClientOutput, ClientRequest, ClientTimer, Image, Message, Output, Parameters, Record,
+    Replica, Setup, Timer,
+};
+use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
+use quorate_crypto::{ClientCertificate, ClientGrant, Signer, verify};
+use quorate_machine::{
+    Call, Effect, Effects, Input, Machine, Recipients, RecordNumber, Service, ServiceState,
+};
+use quorate_state::Map;
+use quorate_types::{
+    Digest, Duration, Epoch, GroupConfiguration, GroupId, GroupMember, Instant, NodeId, Now, Peer,
+    ReadMode, ReplicaId, Resilience, Slot, SystemId, UnixTime,
+};
+
+/// Appends each operation to a register and answers with its new length.
+#[derive(Debug)]
+pub(crate) struct Journal;
+
+impl Service for Journal {
+    fn execute(&mut self, call: &Call<'_>, state: &mut dyn ServiceState) -> Vec<u8> {
+        let mut journal = state.get(b"journal").unwrap_or_default();
+        journal.extend_from_slice(call.operation);
+        journal.push(b';');
+        state.put(b"journal", journal.clone());
+        journal
+    }
+
+    fn restore(&mut self, _: &dyn ServiceState) {}
+}
+
+pub(crate) type Node = Replica<Journal>;
+
+#[derive(Default)]
+struct Disk {
+    records: Vec<(RecordNumber, Record)>,
+    image: Option<(Image, BTreeMap<Vec<u8>, Vec<u8>>)>,
+    last: u64,
+}
+
+impl Disk {
+    fn append(&mut self, record: Record) {
+        if let Some((image, changes)) = record.image() {
+            let mut entries = match self.image.take() {
+                Some((_, entries)) if !record.replaces_image() => entries,
+                _ => BTreeMap::new(),
+            };
+            for (key, value) in changes {
+                match value {
+                    Some(value) => entries.insert(key.to_vec(), value.to_vec()),
+                    None => entries.remove(&key.to_vec()),
+                };
+            }
+            self.image = Some((image, entries));
+        }
+        self.last += 1;
+        self.records.push((RecordNumber::new(self.last), record));
+    }
+
+    fn load(&self) -> Option<(Image, Map)> {
+        let (image, entries) = self.image.clone()?;
+        let mut map = Map::new();
+        entries.iter().for_each(|(key, value)| map.insert(key, value));
+        Some((image, map))
+    }
+}
+
+struct Host {
+    machine: Option<Node>,
+    effects: Effects<Node>,
+    timers: BTreeMap<Timer, Instant>,
+    disk: Disk,
+}
+
+/// Four replicas or more and one client.
+pub(crate) struct Cluster {
+    pub(crate) group: Arc<GroupConfiguration>,
+    pub(crate) registry: IdealRegistry,
+    pub(crate) signers: Vec<Arc<dyn Signer>>,
+    pub(crate) parameters: Parameters,
+    pub(crate) marks: BTreeMap<&'static str, u64>,
+    pub(crate) outputs: Vec<(ReplicaId, Output)>,
+    pub(crate) cut_links: BTreeSet<(Peer, Peer)>,
+    hosts: Vec<Host>,
+    client: Client,
+    client_effects: Effects<Client>,
+    client_timers: BTreeMap<ClientTimer, Instant>,
+    pub(crate) replies: BTreeMap<u64, ClientOutput>,
+    pub(crate) queue: VecDeque<(Peer, Peer, Message)>,
+    pub(crate) sent: Vec<(Peer, Peer, Message)>,
+    now: Instant,
+    next_ticket: u64,
+}
+
+pub(crate) fn node_id(index: u16) -> NodeId {
+    NodeId::new([u8::try_from(index).expect("few replicas") + 1; 32])
+}
+
+pub(crate) fn seed(byte: u8) -> [u8; 32] {
+    [byte; 32]
+}
+
+fn shared(signer: IdealSigner) -> Arc<dyn Signer> {
+    Arc::new(signer)
+}
+
+impl Cluster {
+    pub(crate) fn new(f: u16) -> Self {
+        Self::with(f, Parameters::default())
+    }
+
+    pub(crate) fn with(f: u16, parameters: Parameters) -> Self {
+        let registry = IdealRegistry::new(seed(7));
+        let resilience = Resilience::new(f).expect("f is small");
+        let keys: Vec<IdealSigner> = resilience
+            .members()
+            .map(|replica| registry.signer(&seed(u8::try_from(replica.get()).expect("few"))))
+            .collect();
+        let authority = registry.signer(&seed(250));
+        let member = |replica: ReplicaId| GroupMember {
+            node: node_id(replica.get()),
+            key: keys[replica.index()].public_key(),
+        };
+        let group = Arc::new(GroupConfiguration {
+            system: SystemId::new(seed(1)),
+            group: GroupId::new(seed(2)),
+            epoch: Epoch::ZERO,
+            members: resilience.members().map(member).collect(),
+            resilience,
+            authority_key: authority.public_key(),
+            read_mode: ReadMode::Ordered,
+            base_slot: Slot::ZERO,
+            base_digest: Digest::new(seed(3)),
+        });
+        let client_signer = registry.signer(&seed(200));
+        let grant = ClientGrant {
+            system: group.system,
+            client: client_signer.public_key().client(),
+            name: String::from("test"),
+            expires: UnixTime::from_micros(u64::MAX),
+        };
+        let client = Client::new(ClientSetup {
+            group: Arc::clone(&group),
+            signer: Arc::new(client_signer),
+            certificate: ClientCertificate::issue(grant, &authority),
+            nonce: 1,
+            bundle_operations_max: 8,
+        });
+        let mut cluster = Self {
+            signers: keys.into_iter().map(shared).collect(),
+            registry,
+            parameters,
+            marks: BTreeMap::new(),
+            outputs: Vec::new(),
+            cut_links: BTreeSet::new(),
+            hosts: Vec::new(),
+            client,
+            client_effects: Effects::new(),
+            client_timers: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            queue: VecDeque::new(),
+            sent: Vec::new(),
+            now: Instant::from_micros(1_000_000),
+            next_ticket: 0,
+            group,
+        };
+        for replica in resilience.members() {
+            let machine = Node::new(cluster.setup(replica), Journal);
+            cluster.hosts.push(Host {
+                machine: Some(machine),
+                effects: Effects::new(),
+                timers: BTreeMap::new(),
+                disk: Disk::default(),
+            });
+        }
+        for replica in resilience.members() {
+            cluster.step(replica, Input::Start);
+        }
+        cluster.step_client(Input::Start);
+        cluster.settle();
+        cluster
+    }
+
+    fn setup(&self, me: ReplicaId) -> Setup {
+        Setup {
+            group: Arc::clone(&self.group),
+            me,
+            signer: Arc::clone(&self.signers[me.index()]),
+            parameters: self.parameters.clone(),
+        }
+    }
+
+    fn clocks(&self) -> Now {
+        let wall = UnixTime::from_micros(1_700_000_000_000_000 + self.now.as_micros());
+        Now { instant: self.now, wall }
+    }
+
+    pub(crate) fn replica(&self, index: u16) -> &Node {
+        self.hosts[usize::from(index)].machine.as_ref().expect("the replica runs")
+    }
+
+    pub(crate) fn client_peer(&self) -> Peer {
+        let client = self.registry.signer(&seed(200)).public_key().client();
+        Peer::Client(client)
+    }
+
+    pub(crate) fn peer(&self, index: u16) -> Peer {
+        Peer::Node(node_id(index))
+    }
+
+    /// Cuts a replica off from everybody, both ways.
+    pub(crate) fn isolate(&mut self, index: u16) {
+        let mut others: Vec<Peer> =
+            (0..u16::try_from(self.hosts.len()).expect("few")).map(|i| self.peer(i)).collect();
+        others.push(self.client_peer());
+        for other in others {
+            self.cut_links.insert((self.peer(index), other));
+            self.cut_links.insert((other, self.peer(index)));
+        }
+    }
+
+    pub(crate) fn heal(&mut self) {
+        self.cut_links.clear();
+    }
+
+    /// The process dies: memory is gone, the disk stays.
+    pub(crate) fn crash(&mut self, index: u16) {
+        let host = &mut self.hosts[usize::from(index)];
+        host.machine = None;
+        host.timers.clear();
+        host.effects = Effects::new();
+    }
+
+    pub(crate) fn restart(&mut self, index: u16) {
+        let setup = self.setup(ReplicaId::new(index));
+        let host = &mut self.hosts[usize::from(index)];
+        let (image, records) = (host.disk.load(), host.disk.records.clone());
+        host.machine = Some(Node::recover(setup, Journal, image, records));
+        self.step(ReplicaId::new(index), Input::Start);
+        self.settle();
+    }
+
+    /// Hands a message to a replica as if it came over a link, after verification.
+    pub(crate) fn deliver(&mut self, from: Peer, to: u16, message: Message) -> bool {
+        let Ok(verified) = verify(message, &*self.group.clone(), &self.registry) else {
+            return false;
+        };
+        self.step(ReplicaId::new(to), Input::Deliver { from, message: verified });
+        true
+    }
+
+    fn step(&mut self, replica: ReplicaId, input: Input<Node>) {
+        let now = self.clocks();
+        let host = &mut self.hosts[replica.index()];
+        let Some(machine) = host.machine.as_mut() else { return };
+        machine.step(now, input, &mut host.effects);
+        let effects: Vec<Effect<Node>> = host.effects.drain().collect();
+        for effect in effects {
+            self.perform(replica, effect);
+        }
+    }
+
+    fn perform(&mut self, replica: ReplicaId, effect: Effect<Node>) {
+        let host = &mut self.hosts[replica.index()];
+        match effect {
+            Effect::Persist(record) => host.disk.append(record),
+            Effect::Release(number) => {
+                host.disk.records.retain(|(known, _)| *known >= number);
+            }
+            Effect::Arm { timer, at } => {
+                host.timers.insert(timer, at);
+            }
+            Effect::Disarm(timer) => {
+                host.timers.remove(&timer);
+            }
+            Effect::Emit(output) => self.outputs.push((replica, output)),
+            Effect::Mark(mark) => *self.marks.entry(mark).or_default() += 1,
+            Effect::Send { to, message, .. } => {
+                self.send(Peer::Node(node_id(replica.get())), &to, &message);
+            }
+        }
+    }
+
+    fn send(&mut self, from: Peer, to: &Recipients, message: &Message) {
+        let recipients = match to {
+            Recipients::One(peer) => std::slice::from_ref(peer),
+            Recipients::Each(peers) => peers,
+        };
+        for &peer in recipients {
+            self.queue.push_back((from, peer, message.clone()));
+        }
+    }
+
+    fn step_client(&mut self, input: Input<Client>) {
+        let now = self.clocks();
+        self.client.step(now, input, &mut self.client_effects);
+        let effects: Vec<Effect<Client>> = self.client_effects.drain().collect();
+        for effect in effects {
+            match effect {
+                Effect::Persist(never) => match never {},
+                Effect::Release(_) => {}
+                Effect::Arm { timer, at } => {
+                    self.client_timers.insert(timer, at);
+                }
+                Effect::Disarm(timer) => {
+                    self.client_timers.remove(&timer);
+                }
+                Effect::Emit(output) => {
+                    let (ClientOutput::Replied { ticket, .. }
+                    | ClientOutput::Failed { ticket, .. }) = &output;
+                    let earlier = self.replies.insert(*ticket, output);
+                    assert!(earlier.is_none(), "BFT-9: one answer per call");
+                }
+                Effect::Mark(mark) => *self.marks.entry(mark).or_default() += 1,
+                Effect::Send { to, message, .. } => self.send(self.client_peer(), &to, &message),
+            }
+        }
+    }
+
+    /// Delivers everything that is under way, and what follows from it.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..200_000 {
+            let Some((from, to, message)) = self.queue.pop_front() else { return };
+            if self.cut_links.contains(&(from, to)) {
+                continue;
+            }
+            self.sent.push((from, to, message.clone()));
+            let Ok(verified) = verify(message, &*self.group.clone(), &self.registry) else {
+                panic!("a correct replica refuses what a correct one sent");
+            };
+            match to {
+                Peer::Node(node) => {
+                    let replica = self.group.replica_of(node).expect("a member");
+                    self.step(replica, Input::Deliver { from, message: verified });
+                }
+                Peer::Client(_) => self.step_client(Input::Deliver { from, message: verified }),
+            }
+        }
+        panic!("the cluster does not come to rest");
+    }
+
+    /// Lets time pass, timer by timer.
+    pub(crate) fn pass(&mut self, duration: Duration) {
+        let end = self.now.after(duration);
+        loop {
+            let host_timers = self.hosts.iter().flat_map(|host| host.timers.values());
+            let next = host_timers.chain(self.client_timers.values()).min().copied();
+            let Some(next) = next.filter(|next| *next <= end) else { break };
+            self.now = self.now.max(next);
+            self.expire_due();
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    fn expire_due(&mut self) {
+        for replica in self.group.clone().resilience.members() {
+            let host = &mut self.hosts[replica.index()];
+            let due: Vec<Timer> = host
+                .timers
+                .iter()
+                .filter(|(_, at)| **at <= self.now)
+                .map(|(timer, _)| *timer)
+                .collect();
+            for timer in due {
+                self.hosts[replica.index()].timers.remove(&timer);
+                self.step(replica, Input::Expired(timer));
+            }
+        }
+        let due = self.client_timers.get(&ClientTimer::Retry).is_some_and(|at| *at <= self.now);
+        if due {
+            self.client_timers.clear();
+            self.step_client(Input::Expired(ClientTimer::Retry));
+        }
+    }
+
+    /// The client calls, without waiting.
+    pub(crate) fn call(&mut self, operation: &str) -> u64 {
+        self.next_ticket += 1;
+        let ticket = self.next_ticket;
+        let operation = operation.as_bytes().to_vec();
+        self.step_client(Input::Request(ClientRequest { ticket, operation }));
+        ticket
+    }
+
+    /// The client calls, and everything comes to rest.
+    pub(crate) fn invoke(&mut self, operation: &str) -> Option<String> {
+        let ticket = self.call(operation);
+        self.settle();
+        self.reply(ticket)
+    }
+
+    pub(crate) fn reply(&self, ticket: u64) -> Option<String> {
+        match self.replies.get(&ticket)? {
+            ClientOutput::Replied { reply, .. } => Some(String::from_utf8_lossy(reply).into()),
+            ClientOutput::Failed { failure, .. } => Some(format!("{failure:?}")),
+        }
+    }
+
+    /// Requests that a replica executed since the beginning.
+    pub(crate) fn executed_requests(&self, index: u16) -> u64 {
+        let of_replica = self.outputs.iter().filter(|(replica, _)| replica.get() == index);
+        of_replica
+            .map(|(_, output)| match output {
+                Output::Executed { requests, .. } => *requests,
+                _ => 0,
+            })
+            .sum()
+    }
+
+    pub(crate) fn mark(&self, mark: &str) -> u64 {
+        self.marks.get(mark).copied().unwrap_or(0)
+    }
+}
