@@ -1,4 +1,4 @@
-//! Whom to ask first: each member in turn, but last whoever did not deliver lately.
+//! Whom to ask first: each member as often as the others, but last whoever did not deliver lately.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -7,6 +7,9 @@ use quorate_types::{Instant, NodeId, Now, ReplicaId};
 
 use crate::limits::CLIENT_PENALTY;
 use crate::ring::Group;
+
+/// The golden ratio of 2^64: its multiples spread evenly.
+const TURN_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Which members of groups a client asks first.
 #[derive(Debug)]
@@ -23,10 +26,12 @@ impl Preference {
     /// The members of a group in the order in which to ask them.
     pub(super) fn order(&mut self, now: Now, group: &Group) -> Vec<ReplicaId> {
         self.penalties.retain(|_, until| now.instant < *until);
-        self.turn = self.turn.wrapping_add(1);
+        self.turn = self.turn.wrapping_add(TURN_STEP);
         let mut places: Vec<ReplicaId> = group.resilience().members().collect();
         let count = places.len() as u64;
-        let shift = usize::try_from(self.turn % count).expect("a group has at most 64 members");
+        // The high bits, so that no rhythm of operations favours a member.
+        let shift = (self.turn >> 32) % count;
+        let shift = usize::try_from(shift).expect("a group has at most 64 members");
         places.rotate_left(shift);
         places.sort_by_key(|place| self.penalties.contains_key(&group.member(*place)));
         places

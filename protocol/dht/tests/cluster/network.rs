@@ -384,7 +384,10 @@ impl Network {
     }
 
     fn deliver(&mut self, from: Peer, to: Peer, bytes: &[u8]) {
-        let message: Message = quorate_wire::decode(bytes).expect("what was encoded decodes");
+        let Ok(message) = quorate_wire::decode::<Message>(bytes) else {
+            self.rejected += 1;
+            return;
+        };
         let context =
             MessageContext { system: SYSTEM, authority_key: self.configuration.authority_key };
         let Ok(message) = verify(message, &context, &self.registry) else {

@@ -192,7 +192,7 @@ fn a_reader_that_never_writes_back_leaves_the_others_atomic() {
 
 /// Judges by stamps: with unique stamps, a register is atomic if no operation that began after
 /// another one ended has a lower stamp, and no write an equal one.
-fn check_atomic(network: &Network, calls: &[CallId]) -> usize {
+pub(crate) fn check_atomic(network: &Network, calls: &[CallId]) -> usize {
     let mut judged: Vec<(Interval, Option<Stamp>, bool)> = Vec::new();
     for call in calls {
         let interval = network.interval(*call);
@@ -218,7 +218,7 @@ fn check_atomic(network: &Network, calls: &[CallId]) -> usize {
     judged.len()
 }
 
-fn check_values(network: &Network, calls: &[CallId]) {
+pub(crate) fn check_values(network: &Network, calls: &[CallId]) {
     let mut values: BTreeMap<Stamp, Value> = BTreeMap::new();
     for call in calls {
         let version = match network.interval(*call).outcome {

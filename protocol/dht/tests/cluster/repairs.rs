@@ -1,1 +1,156 @@
-//! placeholder
+//! Damage in a store is found, never served, and mended from the group: S11.
+
+use quorate_crypto::Signer;
+use quorate_dht::object::register_id;
+use quorate_dht::{Answer, Failure, Message, ObjectKey, Operation, ScrubReport};
+use quorate_types::{Duration, NodeId, Peer};
+
+use crate::contents::{content, put, store};
+use crate::network::Network;
+
+const OWNER: u8 = 100;
+
+fn register(network: &Network) -> ObjectKey {
+    ObjectKey::Register(register_id(&network.signer(OWNER).public_key()))
+}
+
+fn copy(network: &Network, node: NodeId, key: ObjectKey) -> Option<Vec<u8>> {
+    network.servers[&node].store.get(&key.to_bytes()).cloned()
+}
+
+/// Stores content and a register everywhere.
+fn prepare(seed: u64) -> (Network, usize, [ObjectKey; 2]) {
+    let mut network = Network::new(seed, 1, 0);
+    let client = network.add_client(60);
+    let chunk = store(&mut network, client, b"bytes");
+    network.write(client, OWNER, "text").unwrap();
+    network.run_for(Duration::from_secs(1));
+    let keys = [chunk, register(&network)];
+    assert!(keys.iter().all(|key| network.holders(*key).len() == 4));
+    (network, client, keys)
+}
+
+#[test]
+fn a_rotten_copy_is_never_served_and_is_mended_when_it_is_asked_for() {
+    for index in 0..4 {
+        let (mut network, client, keys) = prepare(1);
+        let node = network.node(index);
+        let whole = keys.map(|key| copy(&network, node, key));
+        keys.iter().for_each(|key| network.rot(node, *key));
+        for _ in 0..8 {
+            assert_eq!(network.perform(client, Operation::GetContent(keys[0])), content(b"bytes"));
+            assert_eq!(network.read(client, OWNER).as_deref(), Some("text"));
+        }
+        network.run_for(Duration::from_secs(10));
+        assert_eq!(keys.map(|key| copy(&network, node, key)), whole, "server {index}");
+        assert!(network.mark_count("dht.server.repaired") >= 2);
+    }
+}
+
+#[test]
+fn a_scrub_finds_and_mends_what_nobody_asked_for() {
+    let (mut network, client, keys) = prepare(2);
+    for text in ["more", "and more", "and yet more"] {
+        store(&mut network, client, text.as_bytes());
+    }
+    network.run_for(Duration::from_secs(1));
+    let node = network.node(3);
+    let clean = ScrubReport { checked: 5, damaged: 0, repaired: 0 };
+    assert_eq!(network.scrub(node), clean);
+    let whole = keys.map(|key| copy(&network, node, key));
+    keys.iter().for_each(|key| network.rot(node, *key));
+    assert_eq!(network.scrub(node), ScrubReport { checked: 5, damaged: 2, repaired: 2 });
+    assert_eq!(keys.map(|key| copy(&network, node, key)), whole);
+    assert_eq!(network.scrub(node), clean);
+}
+
+#[test]
+fn a_liar_does_not_spoil_a_repair() {
+    let (mut network, _, keys) = prepare(3);
+    let node = network.node(0);
+    let whole = keys.map(|key| copy(&network, node, key));
+    network.lie(
+        network.node(1),
+        Box::new(|_, message| match message {
+            Message::Content(mut reply) => {
+                reply.body = Some(quorate_dht::Body::new(b"wrong".to_vec()));
+                vec![Message::Content(reply)]
+            }
+            other => vec![other],
+        }),
+    );
+    keys.iter().for_each(|key| network.rot(node, *key));
+    assert_eq!(network.scrub(node), ScrubReport { checked: 2, damaged: 2, repaired: 2 });
+    assert_eq!(keys.map(|key| copy(&network, node, key)), whole);
+}
+
+#[test]
+fn damage_that_nobody_can_mend_is_reported_and_is_not_absence_dht_10() {
+    let (mut network, client, keys) = prepare(4);
+    let node = network.node(0);
+    keys.iter().for_each(|key| network.rot(node, *key));
+    for index in 1..4 {
+        network.crash_server(network.node(index));
+    }
+    let answered = Peer::Node(node);
+    network.filter = Some(Box::new(move |from, to, message| {
+        let says_absent = match message {
+            Message::Content(reply) => reply.body.is_none(),
+            Message::Versioned(reply) => reply.signed.is_none(),
+            _ => false,
+        };
+        let is_to_client = matches!(to, Peer::Client(_));
+        assert!(!(from == answered && is_to_client && says_absent), "DHT-10");
+        true
+    }));
+    let outcome = network.perform(client, Operation::GetContent(keys[0]));
+    assert!(matches!(outcome, Err(Failure::NoQuorum { .. })), "{outcome:?}");
+    let report = network.scrub(node);
+    assert_eq!(report, ScrubReport { checked: 2, damaged: 2, repaired: 0 });
+    assert!(keys.iter().all(|key| network.servers[&node].unrepaired.contains(key)));
+}
+
+#[test]
+fn a_rotten_copy_of_what_was_never_completely_written_is_dropped() {
+    let mut network = Network::new(5, 1, 0);
+    let client = network.add_client(60);
+    let node = network.node(2);
+    network.filter = Some(Box::new(move |_, to, message| {
+        let is_write = matches!(message, Message::PutContent(_) | Message::WriteVersion(_));
+        !is_write || to == Peer::Node(node)
+    }));
+    let _put = network.invoke(client, put(quorate_dht::ContentKind::Chunk, b"bytes"));
+    let value = quorate_dht::Value::Deleted;
+    let owner = network.owner(OWNER);
+    let _write = network.invoke(client, Operation::WriteObject { owner, value });
+    network.run_for(Duration::from_secs(1));
+    network.crash_client(client);
+    network.filter = None;
+    let keys = [quorate_dht::ContentKind::Chunk.key_of(b"bytes"), register(&network)];
+    keys.iter().for_each(|key| network.rot(node, *key));
+    assert_eq!(network.scrub(node), ScrubReport { checked: 2, damaged: 2, repaired: 2 });
+    assert!(keys.iter().all(|key| copy(&network, node, *key).is_none()));
+}
+
+#[test]
+fn a_put_mends_a_rotten_copy_at_once_and_a_write_waits_for_the_repair() {
+    let (mut network, client, keys) = prepare(6);
+    let node = network.node(1);
+    let whole = copy(&network, node, keys[0]);
+    keys.iter().for_each(|key| network.rot(node, *key));
+    network.crash_server(network.node(0));
+    let key = store(&mut network, client, b"bytes");
+    assert_eq!((key, copy(&network, node, key)), (keys[0], whole));
+    // With server 0 down, the acknowledgement of the damaged server is needed; and with it the
+    // stamps of all others, one of which is down.
+    let outcome = network.write(client, OWNER, "new");
+    assert!(matches!(outcome, Err(Failure::NoQuorum { .. })), "{outcome:?}");
+    network.start_server(network.node(0));
+    network.write(client, OWNER, "newer").unwrap();
+    network.run_for(Duration::from_secs(5));
+    assert_eq!(network.read(client, OWNER).as_deref(), Some("newer"));
+    let outcome = network.perform(client, Operation::GetContent(key));
+    assert!(matches!(outcome, Ok(Answer::Content(_))));
+    let copies: Vec<_> = (0..4).map(|index| copy(&network, network.node(index), keys[1])).collect();
+    assert!(copies.iter().all(|one| *one == copies[1]), "the mended copy has the last version");
+}
