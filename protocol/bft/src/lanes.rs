@@ -151,25 +151,32 @@ impl Lane {
         self.chain.range(seq.next()..).map(|(seq, link)| (*seq, link))
     }
 
-    /// Moves on to what was executed. Where the acknowledged chain ends below, or on another
-    /// branch, acknowledgements continue from the executed tip: the branch that was left has no
-    /// quorum and never gets one, since a quorum proves the executed one.
+    /// Moves on to what was executed.
+    ///
+    /// Where the acknowledged chain ends below, acknowledgements continue from the executed tip:
+    /// if it ended on another branch, that branch has no quorum and never gets one, since a quorum
+    /// proves the executed one. Where another digest was acknowledged at the executed position,
+    /// the owner signed both: nothing is acknowledged any more in this lane (settled points 13).
     pub fn execute_upto(&mut self, tip: Tip) {
         if tip == self.executed {
             return;
         }
-        let is_on_chain = match self.chain.get(&tip.seq) {
-            Some(link) => link.digest == tip.digest,
-            None => tip == self.acknowledged,
+        let acknowledged_there = match self.chain.get(&tip.seq) {
+            Some(link) => Some(link.digest),
+            None if self.acknowledged.seq == tip.seq => Some(self.acknowledged.digest),
+            None => None,
         };
         self.chain = self.chain.split_off(&tip.seq.next());
         self.ahead = self.ahead.split_off(&tip.seq.next());
         self.promised = self.promised.split_off(&tip.seq.next());
         self.executed = tip;
-        if !is_on_chain {
+        if self.acknowledged.seq < tip.seq {
             self.chain.clear();
             self.acknowledged = tip;
             self.link_rows();
+        } else if acknowledged_there != Some(tip.digest) {
+            self.chain.clear();
+            self.is_forked = true;
         }
     }
 

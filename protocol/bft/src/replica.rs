@@ -215,6 +215,17 @@ impl<S: Service> Replica<S> {
         self.executed.cut.slot
     }
 
+    /// The service.
+    pub const fn service_mut(&mut self) -> &mut S {
+        &mut self.service
+    }
+
+    /// Batches, open slots and bundles that the replica holds in memory.
+    #[must_use]
+    pub fn live_items(&self) -> usize {
+        self.bodies.len() + self.slots.all_open().count() + self.requests.len()
+    }
+
     /// The replicated state.
     #[must_use]
     pub const fn state(&self) -> &Map {

@@ -35,6 +35,10 @@ impl Requests {
         self.queue.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     pub(super) const fn queued_bytes(&self) -> usize {
         self.queued_bytes
     }
