@@ -1,1 +1,265 @@
-//! placeholder
+//! What a single client does with replies, one by one.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "each test looks at the effects that it is about"
+)]
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
+use quorate_crypto::{ClientCertificate, ClientGrant, Signer, verify};
+use quorate_machine::{Effect, Effects, Input, Machine, Recipients};
+use quorate_types::{
+    Configuration, Duration, Epoch, FailureDomain, Instant, MemberRecord, MemberStatus, NodeId,
+    Now, Peer, Resilience, Signature, SoftwareVersion, SystemId, UnixTime,
+};
+
+use super::{
+    Answer, CallId, Client, ClientIdentity, ClientOutput, ClientRequest, ClientTimer, Failure,
+    Operation,
+};
+use crate::limits::CLIENT_CALLS_MAX;
+use crate::message::{ContentReply, Head, Message, MessageContext, OperationId, Stored};
+use crate::object::{Body, ContentKind, KEEP_FOR_EVER, ObjectKey, WriterId};
+use crate::ring::Ring;
+
+const SYSTEM: SystemId = SystemId::new([1; 32]);
+const EPOCH: Epoch = Epoch::new(1);
+
+fn signer(seed: u8) -> IdealSigner {
+    IdealRegistry::new([9; 32]).signer(&[seed; 32])
+}
+
+fn node(index: u8) -> NodeId {
+    NodeId::new([index * 16; 32])
+}
+
+fn ring(epoch: Epoch) -> Ring {
+    let member = |index: u8| MemberRecord {
+        id: node(index),
+        identity_key: signer(index).public_key(),
+        epoch_key: signer(index).public_key(),
+        epoch_key_certificate: Signature::new([0; 64]),
+        address: String::new(),
+        probe_port: 1,
+        failure_domain: FailureDomain(String::new()),
+        version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
+        status: MemberStatus::Active,
+    };
+    let resilience = Resilience::new(1).unwrap();
+    let configuration = Configuration {
+        system: SYSTEM,
+        epoch,
+        storage: resilience,
+        membership: resilience,
+        authority_key: signer(200).public_key(),
+        membership_group: Vec::new(),
+        created: UnixTime::ZERO,
+        members: (1..=5).map(member).collect(),
+    };
+    Ring::new(&configuration).unwrap()
+}
+
+struct Bench {
+    client: Client,
+    effects: Effects<Client>,
+    now: Instant,
+    /// The head of the last question that was sent.
+    head: Head,
+    /// To whom it was sent.
+    asked: Vec<Peer>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let signer: Arc<dyn Signer> = Arc::new(signer(50));
+        let grant = ClientGrant {
+            system: SYSTEM,
+            client: signer.public_key().client(),
+            name: String::new(),
+            expires: UnixTime::from_micros(100),
+        };
+        let certificate = ClientCertificate::issue(grant, &self::signer(200));
+        let identity = ClientIdentity { certificate, signer, writer: WriterId::new([3; 16]) };
+        let client = Client::new(identity, ring(EPOCH), 1);
+        let head = Head { epoch: EPOCH, operation: OperationId::new(0) };
+        Self { client, effects: Effects::new(), now: Instant::ZERO, head, asked: Vec::new() }
+    }
+
+    fn with_lease(until: u64) -> Self {
+        let mut bench = Self::new();
+        let until = Instant::from_micros(until);
+        assert!(bench.request(ClientRequest::Lease { epoch: EPOCH, until }).is_empty());
+        bench
+    }
+
+    /// What is emitted; remembers what is asked.
+    fn step(&mut self, input: Input<Client>) -> Vec<ClientOutput> {
+        let now = Now { instant: self.now, wall: UnixTime::ZERO };
+        self.client.step(now, input, &mut self.effects);
+        let mut outputs = Vec::new();
+        for effect in self.effects.drain() {
+            match effect {
+                Effect::Emit(output) => outputs.push(output),
+                Effect::Send { to, message, .. } => {
+                    self.head = message.head();
+                    self.asked = match to {
+                        Recipients::One(peer) => vec![peer],
+                        Recipients::Each(peers) => peers.to_vec(),
+                    };
+                }
+                _ => {}
+            }
+        }
+        outputs
+    }
+
+    fn request(&mut self, request: ClientRequest) -> Vec<ClientOutput> {
+        self.step(Input::Request(request))
+    }
+
+    fn invoke(&mut self, call: u64, operation: Operation) -> Vec<ClientOutput> {
+        let timeout = Duration::from_secs(10);
+        self.request(ClientRequest::Invoke { call: CallId::new(call), operation, timeout })
+    }
+
+    fn reply(&mut self, from: Peer, message: Message) -> Vec<ClientOutput> {
+        let context = MessageContext { system: SYSTEM, authority_key: signer(200).public_key() };
+        let message = verify(message, &context, &IdealRegistry::new([9; 32])).unwrap();
+        self.step(Input::Deliver { from, message })
+    }
+
+    fn stored(&mut self, from: Peer) -> Vec<ClientOutput> {
+        let head = self.head;
+        self.reply(from, Message::Stored(Stored { head }))
+    }
+}
+
+fn put(bytes: &[u8]) -> Operation {
+    let body = Body::new(bytes.to_vec());
+    Operation::PutContent { kind: ContentKind::Chunk, body, expires: KEEP_FOR_EVER }
+}
+
+fn returned(call: u64, outcome: Result<Answer, Failure>) -> ClientOutput {
+    ClientOutput::Returned { call: CallId::new(call), outcome }
+}
+
+fn key() -> ObjectKey {
+    ContentKind::Chunk.key_of(b"bytes")
+}
+
+#[test]
+fn a_put_returns_at_the_acknowledgement_of_a_quorum_of_distinct_members() {
+    let mut bench = Bench::with_lease(100);
+    assert!(bench.invoke(1, put(b"bytes")).is_empty());
+    let members = bench.asked.clone();
+    assert_eq!(members.len(), 4);
+    let stranger = (1..=5).map(|index| Peer::Node(node(index)));
+    let stranger = stranger.into_iter().find(|peer| !members.contains(peer)).unwrap();
+    let same = [members[0], members[1], members[1], members[0], stranger];
+    for from in same.into_iter().chain([Peer::Client(signer(51).public_key().client())]) {
+        assert!(bench.stored(from).is_empty(), "{from:?} counts once or not at all");
+    }
+    assert_eq!(bench.stored(members[3]), [returned(1, Ok(Answer::Stored(key())))]);
+    assert!(bench.stored(members[2]).is_empty(), "DHT-12: it has returned");
+    assert_eq!(bench.client.calls_in_flight(), 0);
+}
+
+#[test]
+fn a_reply_of_another_epoch_or_operation_does_not_count_dht_4() {
+    let mut bench = Bench::with_lease(100);
+    bench.invoke(1, put(b"bytes"));
+    let (head, members) = (bench.head, bench.asked.clone());
+    let other_epoch = Head { epoch: Epoch::new(2), ..head };
+    let other_operation = Head { operation: OperationId::new(99), ..head };
+    for head in [other_epoch, other_operation] {
+        for member in &members {
+            let message = Message::Stored(Stored { head });
+            assert!(bench.reply(*member, message).is_empty(), "DHT-4");
+        }
+    }
+}
+
+#[test]
+fn replies_before_a_change_of_the_epoch_do_not_count_after_it_dht_4() {
+    let mut bench = Bench::with_lease(100);
+    bench.invoke(1, put(b"bytes"));
+    let members = bench.asked.clone();
+    bench.stored(members[0]);
+    bench.stored(members[1]);
+    let old = bench.head;
+    let later = Epoch::new(2);
+    let outputs = bench.request(ClientRequest::Reconfigured(ring(later)));
+    assert_eq!(outputs, [ClientOutput::LeaseExpired(later)]);
+    let until = Instant::from_micros(100);
+    let wrong = bench.request(ClientRequest::Lease { epoch: EPOCH, until });
+    assert!(wrong.is_empty() && bench.head == old, "a lease of the old epoch starts nothing");
+    bench.request(ClientRequest::Lease { epoch: later, until });
+    assert_eq!(bench.head.epoch, later);
+    assert_ne!(bench.head.operation, old.operation);
+    assert!(bench.stored(members[2]).is_empty());
+    assert!(bench.stored(members[3]).is_empty(), "DHT-4: two of this epoch, two of the other");
+    assert_eq!(bench.stored(members[0]).len(), 1);
+}
+
+#[test]
+fn the_last_reply_counts_only_under_a_valid_lease_dht_9() {
+    let mut bench = Bench::with_lease(100);
+    bench.invoke(1, put(b"bytes"));
+    let members = bench.asked.clone();
+    bench.stored(members[0]);
+    bench.stored(members[1]);
+    bench.now = Instant::from_micros(100);
+    assert_eq!(bench.stored(members[2]), [ClientOutput::LeaseExpired(EPOCH)], "DHT-9");
+    let until = Instant::from_micros(200);
+    assert!(bench.request(ClientRequest::Lease { epoch: EPOCH, until }).is_empty());
+    bench.now = Instant::from_micros(199);
+    for member in &members[..2] {
+        assert!(bench.stored(*member).is_empty(), "the phase has begun again");
+    }
+    assert_eq!(bench.stored(members[2]).len(), 1);
+}
+
+#[test]
+fn content_is_emitted_only_when_it_hashes_to_its_name_dht_3() {
+    let mut bench = Bench::with_lease(100);
+    bench.invoke(1, Operation::GetContent(key()));
+    let first = bench.asked[0];
+    let content = |head, bytes: &[u8]| {
+        Message::Content(ContentReply { head, body: Some(Body::new(bytes.to_vec())) })
+    };
+    let head = bench.head;
+    assert!(bench.reply(first, content(head, b"wrong")).is_empty(), "DHT-3");
+    let second = bench.asked[0];
+    assert_ne!(first, second, "another member is asked at once");
+    let body = Body::new(b"bytes".to_vec());
+    let outputs = bench.reply(second, content(head, b"bytes"));
+    assert_eq!(outputs, [returned(1, Ok(Answer::Content(body)))]);
+}
+
+#[test]
+fn calls_have_a_limit_and_their_own_numbers() {
+    let mut bench = Bench::with_lease(100);
+    for call in 0..CLIENT_CALLS_MAX as u64 {
+        assert!(bench.invoke(call, put(b"bytes")).is_empty());
+    }
+    let too_many = |call| [returned(call, Err(Failure::TooManyCalls))];
+    assert_eq!(bench.invoke(1000, put(b"bytes")), too_many(1000));
+    let deadline = |call| Input::Expired(ClientTimer::Deadline(CallId::new(call)));
+    assert_eq!(bench.step(deadline(0)).len(), 1);
+    assert!(bench.step(deadline(0)).is_empty(), "DHT-12: answered once");
+    assert_eq!(bench.invoke(5, put(b"bytes")), too_many(5), "5 is in use");
+    assert!(bench.invoke(1000, put(b"bytes")).is_empty());
+}
+
+#[test]
+fn a_call_without_a_lease_fails_for_that_reason_at_its_deadline() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.invoke(1, put(b"bytes")), [ClientOutput::LeaseExpired(EPOCH)]);
+    assert!(bench.step(Input::Expired(ClientTimer::Retry(CallId::new(1)))).is_empty());
+    let outputs = bench.step(Input::Expired(ClientTimer::Deadline(CallId::new(1))));
+    assert_eq!(outputs, [returned(1, Err(Failure::LeaseExpired))]);
+}

@@ -1,1 +1,217 @@
-//! placeholder
+//! One encoding for each message, for ever; what contradicts itself is rejected.
+
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
+use quorate_crypto::{ClientCertificate, ClientGrant, Domain, Hasher, Rejected, Signer, verify};
+use quorate_types::{Epoch, ObjectId, Signature, SystemId, UnixTime};
+use quorate_wire::{decode, encode};
+
+use super::{
+    CertifiedConfiguration, ContentReply, GetContent, Head, Message, MessageContext, OperationId,
+    Presence, PutContent, ReadVersion, Refusal, Refused, StatContent, Stored, Versioned,
+    WriteAuthority, WriteStatement, WriteVersion, WrongEpoch,
+};
+use crate::limits::CONFIGURATION_BYTES_MAX;
+use crate::object::{Body, ContentKind, KEEP_FOR_EVER, ObjectKey, Value, Version, WriterId};
+
+const SYSTEM: SystemId = SystemId::new([1; 32]);
+const HEAD: Head = Head { epoch: Epoch::new(3), operation: OperationId::new(5) };
+
+fn signer(seed: u8) -> IdealSigner {
+    IdealRegistry::new([9; 32]).signer(&[seed; 32])
+}
+
+fn context() -> MessageContext {
+    MessageContext { system: SYSTEM, authority_key: signer(1).public_key() }
+}
+
+fn check(message: Message) -> Result<Message, Rejected> {
+    verify(message, &context(), &IdealRegistry::new([9; 32])).map(|verified| verified.into_inner())
+}
+
+fn version() -> Version {
+    let value = Value::Data(Body::new(b"value".to_vec()));
+    Version::sign(SYSTEM, (7, WriterId::new([8; 16])), value, &signer(3))
+}
+
+fn authority(key: ObjectKey, version: Option<&Version>) -> WriteAuthority {
+    let client = signer(2).public_key().client();
+    let grant = ClientGrant {
+        system: SYSTEM,
+        client,
+        name: String::from("client"),
+        expires: UnixTime::from_micros(9),
+    };
+    let statement = WriteStatement {
+        system: SYSTEM,
+        epoch: HEAD.epoch,
+        client,
+        key,
+        stamp: version.map(Version::stamp),
+        expires: KEEP_FOR_EVER,
+    };
+    statement.sign(&ClientCertificate::issue(grant, &signer(1)), &signer(2))
+}
+
+fn put() -> PutContent {
+    let key = ContentKind::Chunk.key_of(b"bytes");
+    let body = Body::new(b"bytes".to_vec());
+    PutContent { head: HEAD, authority: authority(key, None), key, body }
+}
+
+fn write() -> WriteVersion {
+    let version = version();
+    let authority = authority(version.key(), Some(&version));
+    WriteVersion { head: HEAD, authority, version }
+}
+
+/// One of each.
+fn messages() -> Vec<Message> {
+    let content = put().key;
+    let register = version().key();
+    let configuration = CertifiedConfiguration::new(Body::new(vec![1, 2, 3]));
+    let body = Some(Body::new(vec![4, 5]));
+    let (signed, value) = (Some(version().signed), Some(version().value));
+    vec![
+        Message::PutContent(put()),
+        Message::GetContent(GetContent { head: HEAD, key: content }),
+        Message::StatContent(StatContent { head: HEAD, key: content }),
+        Message::WriteVersion(write()),
+        Message::ReadVersion(ReadVersion { head: HEAD, key: register, wants_value: true }),
+        Message::Stored(Stored { head: HEAD }),
+        Message::Content(ContentReply { head: HEAD, body }),
+        Message::Presence(Presence { head: HEAD, bytes: Some(6) }),
+        Message::Versioned(Versioned { head: HEAD, signed, value }),
+        Message::Refused(Refused { head: HEAD, refusal: Refusal::Busy }),
+        Message::WrongEpoch(WrongEpoch { head: HEAD, configuration }),
+    ]
+}
+
+#[test]
+fn every_message_reads_back_verifies_and_has_its_head() {
+    for message in messages() {
+        assert_eq!(decode::<Message>(&encode(&message)), Ok(message.clone()));
+        assert_eq!(message.head(), HEAD);
+        assert_eq!(check(message.clone()), Ok(message));
+    }
+}
+
+#[test]
+fn a_message_that_was_cut_or_changed_never_reads_back_as_the_same() {
+    for message in messages() {
+        let bytes = encode(&message);
+        for end in 0..bytes.len() {
+            assert!(decode::<Message>(&bytes[..end]).is_err());
+        }
+        for position in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[position] ^= 0x11;
+            if let Ok(other) = decode::<Message>(&changed) {
+                assert_ne!(other, message);
+                assert_eq!(encode(&other), changed, "two encodings of one message");
+            }
+        }
+    }
+}
+
+/// FORMAT: peers of one protocol version agree on these bytes.
+#[test]
+fn the_encodings_of_messages_never_change() {
+    let mut hasher = Hasher::new(Domain::Derivation);
+    for message in messages() {
+        hasher.update(&encode(&message));
+    }
+    for refusal in [
+        Refusal::Busy,
+        Refusal::Damaged,
+        Refusal::NotResponsible,
+        Refusal::NotAuthorised,
+        Refusal::SequenceSkip,
+        Refusal::Behind,
+    ] {
+        assert_eq!(decode::<Refusal>(&encode(&refusal)), Ok(refusal));
+        hasher.update(&encode(&refusal));
+    }
+    assert_eq!(
+        hasher.finish().to_hex(),
+        "b8beafe86633b91d651219d5289d22d2f4e37e60aeda12d5eb21362370e3fcef"
+    );
+}
+
+#[test]
+fn a_put_is_rejected_unless_name_authority_and_client_fit() {
+    let mut wrong_name = put();
+    wrong_name.key = ContentKind::Chunk.key_of(b"other");
+    assert_eq!(check(Message::PutContent(wrong_name)), Err(Rejected::Inconsistent));
+    let mut register = put();
+    register.key = ObjectKey::Register(register.key.id());
+    assert_eq!(check(Message::PutContent(register)), Err(Rejected::Inconsistent));
+    let mut other_epoch = put();
+    other_epoch.head.epoch = Epoch::new(4);
+    assert_eq!(check(Message::PutContent(other_epoch)), Err(Rejected::BadSignature));
+    let mut longer_kept = put();
+    longer_kept.authority.expires = Epoch::new(4);
+    assert_eq!(check(Message::PutContent(longer_kept)), Err(Rejected::BadSignature));
+    let mut self_made = put();
+    self_made.authority.certificate.signature = Signature::new([0; 64]);
+    assert_eq!(check(Message::PutContent(self_made)), Err(Rejected::BadSignature));
+    let mut other_system = put();
+    other_system.authority.certificate.grant.system = SystemId::new([2; 32]);
+    assert_eq!(check(Message::PutContent(other_system)), Err(Rejected::WrongGroup));
+    let mut other_content = put();
+    other_content.body = Body::new(b"other".to_vec());
+    other_content.key = ContentKind::Chunk.key_of(b"other");
+    assert_eq!(check(Message::PutContent(other_content)), Err(Rejected::BadSignature));
+}
+
+#[test]
+fn a_write_is_rejected_unless_value_owner_and_client_fit() {
+    let mut other_value = write();
+    other_value.version.value = Value::Deleted;
+    assert_eq!(check(Message::WriteVersion(other_value)), Err(Rejected::Inconsistent));
+    let mut higher = write();
+    higher.version.signed.stamp.sequence += 1;
+    assert_eq!(check(Message::WriteVersion(higher)), Err(Rejected::BadSignature));
+    let mut unsigned = write();
+    unsigned.authority.signature = Signature::new([0; 64]);
+    assert_eq!(check(Message::WriteVersion(unsigned)), Err(Rejected::BadSignature));
+    // Another client's authority for the same version is not transferable to another version.
+    let mut moved = write();
+    moved.version = Version::sign(SYSTEM, (8, WriterId::new([8; 16])), Value::Deleted, &signer(3));
+    assert_eq!(check(Message::WriteVersion(moved)), Err(Rejected::BadSignature));
+}
+
+#[test]
+fn replies_and_reads_that_contradict_themselves_are_rejected() {
+    let id = ObjectId::new([1; 32]);
+    let (chunk, register) = (ObjectKey::Chunk(id), ObjectKey::Register(id));
+    let wrong = [
+        Message::GetContent(GetContent { head: HEAD, key: register }),
+        Message::StatContent(StatContent { head: HEAD, key: register }),
+        Message::ReadVersion(ReadVersion { head: HEAD, key: chunk, wants_value: false }),
+        Message::Versioned(Versioned { head: HEAD, signed: None, value: Some(Value::Deleted) }),
+        Message::Versioned(Versioned {
+            head: HEAD,
+            signed: Some(version().signed),
+            value: Some(Value::Deleted),
+        }),
+    ];
+    for message in wrong {
+        assert_eq!(check(message), Err(Rejected::Inconsistent));
+    }
+    let mut signed = version().signed;
+    signed.owner = signer(4).public_key();
+    let forged = Message::Versioned(Versioned { head: HEAD, signed: Some(signed), value: None });
+    assert_eq!(check(forged), Err(Rejected::BadSignature));
+}
+
+#[test]
+fn a_configuration_too_long_for_a_message_is_left_out() {
+    let long = Body::new(vec![0; CONFIGURATION_BYTES_MAX + 1]);
+    assert!(CertifiedConfiguration::new(long).as_bytes().is_empty());
+    let longest = Body::new(vec![0; CONFIGURATION_BYTES_MAX]);
+    assert_eq!(CertifiedConfiguration::new(longest).as_bytes().len(), CONFIGURATION_BYTES_MAX);
+}

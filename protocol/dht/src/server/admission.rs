@@ -1,5 +1,7 @@
 //! Which requests a server takes on, and what it answers to the others.
 
+use alloc::boxed::Box;
+
 use quorate_crypto::Verified;
 use quorate_machine::Class;
 use quorate_types::{Now, Peer};
@@ -26,7 +28,7 @@ impl Server {
             }
             Message::WriteVersion(write) => {
                 let key = write.version.key();
-                let work = Work::Write(write.version);
+                let work = Work::Write(Box::new(write.version));
                 self.admit_write(now, (asker, &write.authority), (key, work), effects);
             }
             Message::GetContent(get) => self.admit(now, asker, (get.key, Work::Get), effects),

@@ -1,11 +1,12 @@
 //! A request that waits for its object, and all that wait for one object.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use quorate_types::{Epoch, Peer};
 
 use crate::message::Head;
-use crate::object::{Body, Value, Version};
+use crate::object::{Body, Version};
 
 use super::repair::Repair;
 
@@ -32,7 +33,7 @@ pub(super) enum Work {
     Stat,
     Put { body: Body, expires: Epoch },
     Read { wants_value: bool },
-    Write(Version),
+    Write(Box<Version>),
 }
 
 impl Work {
@@ -40,8 +41,8 @@ impl Work {
     pub(super) fn waiting_bytes(&self) -> usize {
         match self {
             Self::Put { body, .. } => body.len(),
-            Self::Write(Version { value: Value::Data(body), .. }) => body.len(),
-            Self::Write(_) | Self::Get | Self::Stat | Self::Read { .. } => 0,
+            Self::Write(version) => version.value.len(),
+            Self::Get | Self::Stat | Self::Read { .. } => 0,
         }
     }
 

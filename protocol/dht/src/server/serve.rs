@@ -139,7 +139,7 @@ impl Server {
                 self.acknowledge(asker, (key, &durable), effects);
             }
             Work::Read { wants_value } => self.answer_read(asker, copy, wants_value, effects),
-            Work::Write(version) => match keep_version((key, copy), version, effects) {
+            Work::Write(version) => match keep_version((key, copy), *version, effects) {
                 Ok(durable) => self.acknowledge(asker, (key, &durable), effects),
                 Err(refusal) => self.refuse(asker, refusal, effects),
             },

@@ -1,1 +1,359 @@
-//! placeholder
+//! What a single server does, effect by effect.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "each test looks at the effects that it is about"
+)]
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use std::format;
+
+use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
+use quorate_crypto::{ClientCertificate, ClientGrant, Signer, Verified, verify};
+use quorate_machine::{Effect, Effects, Input, Machine};
+use quorate_types::{
+    ClientId, Configuration, Epoch, FailureDomain, Instant, MemberRecord, MemberStatus, NodeId,
+    Now, Peer, Resilience, Signature, SoftwareVersion, SystemId, UnixTime,
+};
+
+use super::{Found, Server, ServerOutput, ServerRequest, Ticket};
+use crate::limits::{
+    CHUNK_BYTES, SERVER_JOBS_PER_PEER_MAX, SERVER_REPAIRS_MAX, SERVER_WAITING_BYTES_PER_PEER_MAX,
+};
+use crate::message::{
+    CertifiedConfiguration, GetContent, Head, Message, MessageContext, OperationId, PutContent,
+    ReadVersion, WriteStatement, WriteVersion,
+};
+use crate::object::{
+    Body, ContentKind, KEEP_FOR_EVER, ObjectKey, Record, Value, Version, WriterId,
+};
+use crate::ring::Ring;
+
+const SYSTEM: SystemId = SystemId::new([1; 32]);
+const NODE: NodeId = NodeId::new([16; 32]);
+const EPOCH: Epoch = Epoch::new(1);
+const CLIENT: Peer = Peer::Client(ClientId::new([5; 32]));
+
+fn signer(seed: u8) -> IdealSigner {
+    IdealRegistry::new([9; 32]).signer(&[seed; 32])
+}
+
+fn ring(servers: u8) -> Ring {
+    let member = |index: u8| MemberRecord {
+        id: NodeId::new([index * 16; 32]),
+        identity_key: signer(index).public_key(),
+        epoch_key: signer(index).public_key(),
+        epoch_key_certificate: Signature::new([0; 64]),
+        address: String::new(),
+        probe_port: 1,
+        failure_domain: FailureDomain(String::new()),
+        version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
+        status: MemberStatus::Active,
+    };
+    let resilience = Resilience::new(1).unwrap();
+    let configuration = Configuration {
+        system: SYSTEM,
+        epoch: EPOCH,
+        storage: resilience,
+        membership: resilience,
+        authority_key: signer(200).public_key(),
+        membership_group: Vec::new(),
+        created: UnixTime::ZERO,
+        members: (1..=servers).map(member).collect(),
+    };
+    Ring::new(&configuration).unwrap()
+}
+
+struct Bench {
+    server: Server,
+    effects: Effects<Server>,
+    operation: u64,
+    wall: UnixTime,
+}
+
+impl Bench {
+    fn new(servers: u8) -> Self {
+        let verifier = Arc::new(IdealRegistry::new([9; 32]));
+        let place = (ring(servers), CertifiedConfiguration::default());
+        let server = Server::new(NODE, place, verifier, 1);
+        Self { server, effects: Effects::new(), operation: 0, wall: UnixTime::ZERO }
+    }
+
+    fn step(&mut self, input: Input<Server>) -> Vec<Effect<Server>> {
+        let now = Now { instant: Instant::ZERO, wall: self.wall };
+        self.server.step(now, input, &mut self.effects);
+        self.effects.drain().collect()
+    }
+
+    fn deliver(&mut self, from: Peer, message: Message) -> Vec<Effect<Server>> {
+        let message = verified(message);
+        self.step(Input::Deliver { from, message })
+    }
+
+    fn loaded(&mut self, ticket: Ticket, found: Found) -> Vec<Effect<Server>> {
+        self.step(Input::Request(ServerRequest::Loaded { ticket, found }))
+    }
+
+    fn head(&mut self) -> Head {
+        self.operation += 1;
+        Head { epoch: EPOCH, operation: OperationId::new(self.operation) }
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Message {
+        let head = self.head();
+        let key = ContentKind::Chunk.key_of(bytes);
+        let authority = sign(head, key, None);
+        Message::PutContent(PutContent { head, authority, key, body: Body::new(bytes.to_vec()) })
+    }
+
+    fn write(&mut self, sequence: u64) -> Message {
+        let head = self.head();
+        let version = version(sequence);
+        let authority = sign(head, version.key(), Some(&version));
+        Message::WriteVersion(WriteVersion { head, authority, version })
+    }
+}
+
+fn verified(message: Message) -> Verified<Message> {
+    let context = MessageContext { system: SYSTEM, authority_key: signer(200).public_key() };
+    verify(message, &context, &IdealRegistry::new([9; 32])).unwrap()
+}
+
+fn version(sequence: u64) -> Version {
+    let value = Value::Data(Body::new(sequence.to_be_bytes().to_vec()));
+    Version::sign(SYSTEM, (sequence, WriterId::new([8; 16])), value, &signer(100))
+}
+
+fn sign(head: Head, key: ObjectKey, version: Option<&Version>) -> crate::message::WriteAuthority {
+    let client = signer(50).public_key().client();
+    let grant = ClientGrant {
+        system: SYSTEM,
+        client,
+        name: String::new(),
+        expires: UnixTime::from_micros(100),
+    };
+    let certificate = ClientCertificate::issue(grant, &signer(200));
+    let statement = WriteStatement {
+        system: SYSTEM,
+        epoch: head.epoch,
+        client,
+        key,
+        stamp: version.map(Version::stamp),
+        expires: KEEP_FOR_EVER,
+    };
+    statement.sign(&certificate, &signer(50))
+}
+
+/// The ticket of the only load among the effects.
+fn ticket(effects: &[Effect<Server>]) -> Ticket {
+    let loads: Vec<Ticket> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Emit(ServerOutput::Load { ticket, .. }) => Some(*ticket),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(loads.len(), 1, "{effects:?}");
+    loads[0]
+}
+
+/// Persists and replies in their order, in one word each.
+fn outline(effects: &[Effect<Server>]) -> Vec<String> {
+    let word = |effect: &Effect<Server>| match effect {
+        Effect::Persist(Record::Store(..)) => Some(String::from("persist")),
+        Effect::Persist(Record::Remove(_)) => Some(String::from("remove")),
+        Effect::Send { message: Message::Stored(reply), .. } => {
+            Some(format!("stored {}", reply.head.operation.get()))
+        }
+        Effect::Send { message: Message::Refused(reply), .. } => {
+            Some(format!("{:?} {}", reply.refusal, reply.head.operation.get()))
+        }
+        Effect::Send { message: Message::Versioned(reply), .. } => {
+            let sequence = reply.signed.map_or(0, |signed| signed.stamp.sequence);
+            Some(format!("version {sequence}"))
+        }
+        Effect::Send { message: Message::Content(reply), .. } => {
+            Some(format!("content {}", reply.body.is_some()))
+        }
+        _ => None,
+    };
+    effects.iter().filter_map(word).collect()
+}
+
+#[test]
+fn an_acknowledgement_stands_behind_its_persist_dht_1() {
+    let mut bench = Bench::new(4);
+    let put = bench.put(b"bytes");
+    let effects = bench.deliver(CLIENT, put);
+    assert!(outline(&effects).is_empty(), "nothing before the object is loaded");
+    let effects = bench.loaded(ticket(&effects), Found::Absent);
+    assert_eq!(outline(&effects), ["persist", "stored 1"], "DHT-1");
+}
+
+#[test]
+fn content_that_is_there_and_whole_is_acknowledged_without_a_write() {
+    let mut bench = Bench::new(4);
+    let put = bench.put(b"bytes");
+    let effects = bench.deliver(CLIENT, put);
+    let effects = bench.loaded(ticket(&effects), Found::Absent);
+    let Effect::Persist(record) = &effects[0] else { panic!("{effects:?}") };
+    let (key, bytes) = (record.key(), record.bytes().unwrap());
+    let again = bench.put(b"bytes");
+    let effects = bench.deliver(CLIENT, again);
+    let effects = bench.loaded(ticket(&effects), Found::Object(key, bytes.clone()));
+    assert_eq!(outline(&effects), ["stored 2"]);
+    let mut damaged = bytes;
+    damaged[15] ^= 1;
+    let again = bench.put(b"bytes");
+    let effects = bench.deliver(CLIENT, again);
+    let effects = bench.loaded(ticket(&effects), Found::Object(key, damaged));
+    assert_eq!(outline(&effects), ["persist", "stored 3"], "DHT-1: what is damaged is written");
+}
+
+#[test]
+fn concurrent_writes_of_one_object_are_ordered_by_their_stamps_dht_2() {
+    let mut bench = Bench::new(4);
+    let writes = [bench.write(5), bench.write(7), bench.write(6), bench.write(7), bench.write(8)];
+    let mut effects = Vec::new();
+    for write in writes {
+        effects.extend(bench.deliver(CLIENT, write));
+    }
+    let head = bench.head();
+    let read = ReadVersion { head, key: version(1).key(), wants_value: false };
+    effects.extend(bench.deliver(CLIENT, Message::ReadVersion(read)));
+    let effects = bench.loaded(ticket(&effects), Found::Absent);
+    assert_eq!(
+        outline(&effects),
+        [
+            "persist",
+            "stored 1",
+            "persist",
+            "stored 2",
+            "stored 3",
+            "stored 4",
+            "persist",
+            "stored 5",
+            "version 8"
+        ],
+        "DHT-2: 6 and the second 7 replace nothing"
+    );
+}
+
+#[test]
+fn a_certificate_holds_until_the_moment_it_runs_out_on_the_servers_own_clock() {
+    let mut bench = Bench::new(4);
+    bench.wall = UnixTime::from_micros(99);
+    let put = bench.put(b"one");
+    let effects = bench.deliver(CLIENT, put);
+    assert!(outline(&effects).is_empty());
+    bench.wall = UnixTime::from_micros(100);
+    let put = bench.put(b"two");
+    assert_eq!(outline(&bench.deliver(CLIENT, put)), ["NotAuthorised 2"]);
+}
+
+#[test]
+fn a_server_outside_the_group_refuses() {
+    let mut bench = Bench::new(9);
+    let mut refused = 0;
+    for number in 0..40_u8 {
+        let put = bench.put(&[number]);
+        let Message::PutContent(inner) = &put else { panic!("a put") };
+        let is_member = ring(9).group(inner.key.id()).place_of(NODE).is_some();
+        let effects = bench.deliver(CLIENT, put);
+        let is_refused = outline(&effects).iter().any(|word| word.starts_with("NotResponsible"));
+        assert_eq!(is_refused, !is_member);
+        refused += usize::from(is_refused);
+    }
+    assert!(refused > 10);
+}
+
+#[test]
+fn requests_and_bytes_of_a_peer_stay_below_their_limits_dht_11() {
+    let mut bench = Bench::new(4);
+    let mut busy = 0;
+    for number in 0..SERVER_JOBS_PER_PEER_MAX + 9 {
+        let head = bench.head();
+        let key = ContentKind::Chunk.key_of(&number.to_be_bytes());
+        let effects = bench.deliver(CLIENT, Message::GetContent(GetContent { head, key }));
+        busy += outline(&effects).iter().filter(|word| word.starts_with("Busy")).count();
+    }
+    assert_eq!((busy, bench.server.budget.jobs()), (9, SERVER_JOBS_PER_PEER_MAX), "DHT-11");
+    let other = Peer::Client(ClientId::new([6; 32]));
+    let mut busy = 0;
+    for number in 0..=SERVER_WAITING_BYTES_PER_PEER_MAX / CHUNK_BYTES {
+        let mut bytes = vec![0; CHUNK_BYTES];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        let put = bench.put(&bytes);
+        busy += outline(&bench.deliver(other, put)).len();
+    }
+    assert_eq!(busy, 1, "DHT-11: the bytes of another peer have a limit of their own");
+}
+
+#[test]
+fn what_was_counted_is_given_back_however_a_request_ends() {
+    let mut bench = Bench::new(4);
+    let damaged = Found::Damaged(version(1).key());
+    let write = bench.write(5);
+    let effects = bench.deliver(CLIENT, write);
+    bench.loaded(ticket(&effects), damaged);
+    assert_eq!(bench.server.budget.jobs(), 1, "the write waits for the repair");
+    for _ in 0..crate::limits::REPAIR_ROUNDS_MAX {
+        bench.step(Input::Expired(super::ServerTimer::Repair(version(1).key())));
+    }
+    assert_eq!(bench.server.budget.jobs(), 0);
+    assert!(bench.server.slots.is_empty() && bench.server.repairs.is_empty());
+}
+
+#[test]
+fn a_damaged_copy_is_refused_and_never_absent_dht_10() {
+    let mut bench = Bench::new(4);
+    let key = ContentKind::Chunk.key_of(b"bytes");
+    let head = bench.head();
+    let effects = bench.deliver(CLIENT, Message::GetContent(GetContent { head, key }));
+    let other = ContentKind::Chunk.key_of(b"other");
+    let effects = bench.loaded(ticket(&effects), Found::Object(other, vec![1, 2, 3]));
+    assert_eq!(outline(&effects), ["Damaged 1"], "DHT-10");
+    let head = bench.head();
+    let effects = bench.deliver(CLIENT, Message::GetContent(GetContent { head, key }));
+    assert_eq!(outline(&effects), ["Damaged 2"], "DHT-10: during the repair too");
+}
+
+#[test]
+fn repairs_beyond_their_number_are_put_off() {
+    let mut bench = Bench::new(4);
+    let mut marks = 0;
+    for number in 0..=SERVER_REPAIRS_MAX {
+        let key = ContentKind::Chunk.key_of(&number.to_be_bytes());
+        let head = bench.head();
+        let effects = bench.deliver(CLIENT, Message::GetContent(GetContent { head, key }));
+        let effects = bench.loaded(ticket(&effects), Found::Damaged(key));
+        let is_full =
+            |effect: &&Effect<Server>| matches!(effect, Effect::Mark("dht.server.repairs_full"));
+        marks += effects.iter().filter(is_full).count();
+    }
+    assert_eq!((marks, bench.server.repairs.len()), (1, SERVER_REPAIRS_MAX));
+}
+
+#[test]
+fn an_answer_to_no_load_and_a_late_alarm_do_nothing() {
+    let mut bench = Bench::new(4);
+    let effects = bench.loaded(Ticket(77), Found::Absent);
+    assert!(outline(&effects).is_empty());
+    let key = ContentKind::Chunk.key_of(b"bytes");
+    assert!(bench.step(Input::Expired(super::ServerTimer::Repair(key))).is_empty());
+    assert!(bench.step(Input::Start).is_empty());
+}
+
+#[test]
+fn an_earlier_epoch_is_not_entered_again() {
+    let mut bench = Bench::new(4);
+    let mut later = ring(4);
+    later.epoch = Epoch::new(2);
+    for ring in [later, ring(4)] {
+        let certified = CertifiedConfiguration::default();
+        bench.step(Input::Request(ServerRequest::Reconfigured { ring, certified }));
+    }
+    assert_eq!(bench.server.epoch(), Epoch::new(2));
+}

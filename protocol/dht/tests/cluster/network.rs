@@ -441,15 +441,15 @@ impl Network {
             Effect::Disarm(timer) => {
                 host.timers.remove(&timer);
             }
-            Effect::Emit(output) => self.serve_output(node, output),
+            Effect::Emit(output) => self.serve_output(node, &output),
             Effect::Mark(mark) => *self.marks.entry(mark).or_default() += 1,
             Effect::Release(_) => panic!("a storage server has no log"),
         }
     }
 
-    fn serve_output(&mut self, node: NodeId, output: ServerOutput) {
+    fn serve_output(&mut self, node: NodeId, output: &ServerOutput) {
         let host = self.servers.get_mut(&node).expect("a server of the network");
-        let (ticket, wanted) = match output {
+        let (ticket, wanted) = match *output {
             ServerOutput::Load { ticket, key } => (ticket, Wanted::This(key)),
             ServerOutput::LoadNext { ticket, after } => (ticket, Wanted::Next(after)),
             ServerOutput::Scrubbed(report) => return host.scrubbed.push(report),

@@ -221,9 +221,9 @@ pub(crate) fn check_atomic(network: &Network, calls: &[CallId]) -> usize {
 pub(crate) fn check_values(network: &Network, calls: &[CallId]) {
     let mut values: BTreeMap<Stamp, Value> = BTreeMap::new();
     for call in calls {
-        let version = match network.interval(*call).outcome {
-            Some(Ok(Answer::Written(version) | Answer::Object(Some(version)))) => version,
-            Some(_) | None => continue,
+        let outcome = network.interval(*call).outcome;
+        let Some(Ok(Answer::Written(version) | Answer::Object(Some(version)))) = outcome else {
+            continue;
         };
         let known = values.entry(version.stamp()).or_insert_with(|| version.value.clone());
         assert_eq!(known, &version.value, "DHT-5: one stamp, two values");

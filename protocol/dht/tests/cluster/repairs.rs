@@ -23,7 +23,7 @@ fn prepare(seed: u64) -> (Network, usize, [ObjectKey; 2]) {
     let mut network = Network::new(seed, 1, 0);
     let client = network.add_client(60);
     let chunk = store(&mut network, client, b"bytes");
-    network.write(client, OWNER, "text").unwrap();
+    network.write(client, OWNER, "text").expect("nothing is wrong yet");
     network.run_for(Duration::from_secs(1));
     let keys = [chunk, register(&network)];
     assert!(keys.iter().all(|key| network.holders(*key).len() == 4));
