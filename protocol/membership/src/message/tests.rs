@@ -1,1 +1,61 @@
-//! Tests.
+//! A message has one encoding.
+use std::boxed::Box;
+
+use quorate_types::{Digest, NodeId, Signature};
+use quorate_wire::{DecodeError, decode, encode};
+
+use super::{GetConfiguration, Message};
+use crate::freshness::{Challenge, Nonce, Subject, Vouch};
+use crate::limits::PAGE_MEMBERS_MAX;
+use crate::page::id_after;
+use crate::testing::World;
+
+#[test]
+fn every_message_comes_back_from_its_bytes() {
+    let world = World::new(4, 1);
+    let nonce = Nonce::new(Digest::new([3; 32]));
+    let member = world.group()[0];
+    let subject = Subject::of(&world.first, nonce);
+    let signature = Signature::new([4; 64]);
+    let messages = [
+        Message::GetConfiguration(GetConfiguration { from: member }),
+        Message::Configuration(Box::new(world.first.page(member))),
+        Message::Challenge(Challenge { nonce }),
+        Message::Vouch(Vouch { subject, member, signature }),
+    ];
+    for (message, tag) in messages.into_iter().zip(1..) {
+        let mut bytes = encode(&message);
+        assert_eq!(bytes[0], tag);
+        assert_eq!(decode::<Message>(&bytes), Ok(message));
+        for length in 0..bytes.len() {
+            assert!(decode::<Message>(&bytes[..length]).is_err());
+        }
+        bytes.push(0);
+        assert_eq!(decode::<Message>(&bytes), Err(DecodeError::TrailingBytes { count: 1 }));
+    }
+    assert_eq!(decode::<Message>(&[5]), Err(DecodeError::UnknownTag { of: "Message", tag: 5 }));
+}
+
+#[test]
+fn a_full_page_fits_a_reply_of_the_engine() {
+    let world = World::new(4, 1);
+    let mut page = world.first.page(NodeId::new([0; 32]));
+    let mut longest = page.members[0].clone();
+    longest.address = "a".repeat(quorate_types::limits::ADDRESS_BYTES_MAX);
+    longest.failure_domain.0 = "d".repeat(quorate_types::limits::FAILURE_DOMAIN_BYTES_MAX);
+    page.members = std::vec![longest; PAGE_MEMBERS_MAX];
+    page.certified.header.membership_group = std::vec![NodeId::new([1; 32]); 64];
+    assert!(encode(&page).len() < 128 * 1024);
+}
+
+#[test]
+fn the_next_page_begins_behind_the_last_member() {
+    let mut bytes = [0; 32];
+    bytes[31] = 0xff;
+    let next = id_after(NodeId::new(bytes));
+    bytes[31] = 0;
+    bytes[30] = 1;
+    assert_eq!(next, NodeId::new(bytes));
+    let last = NodeId::new([0xff; 32]);
+    assert_eq!(id_after(last), last);
+}

@@ -1,1 +1,297 @@
-//! Tests.
+//! Certificates of the authority count once, in their system and time; nothing else changes state.
+use std::sync::Arc;
+use std::vec;
+use std::vec::Vec;
+
+use proptest::prelude::*;
+use quorate_crypto::Signer;
+use quorate_machine::{Call, Caller, Service};
+use quorate_types::{ClientId, Digest, Epoch, NodeId, PublicKey, Slot, SystemId, UnixTime};
+use quorate_wire::{decode, encode};
+
+use super::{MembershipOperation, MembershipReply, MembershipService, Refusal, Statement};
+use crate::authority::{AddCertificate, AddGrant, RemoveCertificate, RemoveGrant, Validity};
+use crate::configuration::CertifiedConfiguration;
+use crate::testing::{MapState, World, authority, description, identity, registry, schemes};
+
+struct Replica {
+    world: World,
+    service: MembershipService,
+    state: MapState,
+}
+
+fn replica() -> Replica {
+    let world = World::new(7, 1);
+    let service = MembershipService::new(world.first.clone(), Arc::new(registry()));
+    Replica { world, service, state: MapState::default() }
+}
+
+impl Replica {
+    fn execute_bytes(&mut self, operation: &[u8], epoch: u64) -> MembershipReply {
+        let call = Call {
+            caller: Caller::Client(ClientId::new([1; 32])),
+            operation,
+            epoch: Epoch::new(epoch),
+            slot: Slot::new(9),
+            time: UnixTime::ZERO,
+            randomness: Digest::ZERO,
+        };
+        decode(&self.service.execute(&call, &mut self.state)).unwrap()
+    }
+
+    fn execute(&mut self, operation: &MembershipOperation, epoch: u64) -> MembershipReply {
+        self.execute_bytes(&encode(operation), epoch)
+    }
+
+    fn system(&self) -> SystemId {
+        self.world.first.configuration().system
+    }
+
+    fn add(&self, server: usize, validity: Validity) -> AddGrant {
+        let identity_key = identity(server).public_key();
+        AddGrant { system: self.system(), identity_key, validity, server: description(server) }
+    }
+
+    fn remove(&self, server: usize, validity: Validity) -> RemoveGrant {
+        let identity_key = identity(server).public_key();
+        RemoveGrant { system: self.system(), identity_key, validity, may_exceed_cap: false }
+    }
+
+    fn pending(&mut self) -> Vec<Statement> {
+        let all = MembershipOperation::GetPending(PublicKey::new([0; 32]));
+        let MembershipReply::Pending(page) = self.execute(&all, 0) else { panic!("no page") };
+        page.changes.into_iter().map(|change| change.statement).collect()
+    }
+}
+
+fn validity(sequence: u64, first: u64, last: u64) -> Validity {
+    Validity { sequence, first_epoch: Epoch::new(first), last_epoch: Epoch::new(last) }
+}
+
+fn added(grant: AddGrant) -> MembershipOperation {
+    MembershipOperation::Add(AddCertificate::issue(grant, &authority()))
+}
+
+fn removed(grant: RemoveGrant) -> MembershipOperation {
+    MembershipOperation::Remove(RemoveCertificate::issue(grant, &authority()))
+}
+
+fn refused(refusal: Refusal) -> MembershipReply {
+    MembershipReply::Refused(refusal)
+}
+
+const RECORDED: MembershipReply = MembershipReply::Recorded(Epoch::ZERO);
+
+#[test]
+fn an_added_server_is_pending_and_not_yet_a_member() {
+    let mut replica = replica();
+    let grant = replica.add(20, validity(0, 0, 5));
+    assert_eq!(replica.execute(&added(grant.clone()), 0), RECORDED);
+    let certificate = AddCertificate::issue(grant, &authority());
+    assert_eq!(replica.pending(), [Statement::Add(certificate)]);
+    let first = MembershipOperation::GetConfiguration(NodeId::new([0; 32]));
+    let MembershipReply::Configuration(page) = replica.execute(&first, 0) else { panic!("page") };
+    assert_eq!(page.members, replica.world.first.configuration().members);
+}
+
+#[test]
+fn mem_4_a_certificate_counts_once_and_never_after_a_later_one() {
+    let mut replica = replica();
+    let third = added(replica.add(20, validity(3, 0, 5)));
+    assert_eq!(replica.execute(&third, 0), RECORDED);
+    for sequence in [0, 2, 3] {
+        let old = added(replica.add(20, validity(sequence, 0, 5)));
+        let replayed = refused(Refusal::Replayed { highest: 3 });
+        assert_eq!(replica.execute(&old, 0), replayed, "MEM-4: {sequence}");
+    }
+    let old = removed(replica.remove(20, validity(3, 0, 5)));
+    assert_eq!(replica.execute(&old, 0), refused(Refusal::Replayed { highest: 3 }), "MEM-4");
+    let fourth = added(replica.add(20, validity(4, 0, 5)));
+    assert_eq!(replica.execute(&fourth, 0), RECORDED);
+    assert_eq!(replica.pending().len(), 1);
+}
+
+#[test]
+fn an_old_address_of_an_active_server_is_not_brought_back() {
+    // Settled point 32: the first certificate names a dead address.
+    let mut replica = replica();
+    let stale = added(replica.add(0, validity(1, 0, 9)));
+    let mut moved = replica.add(0, validity(2, 0, 9));
+    moved.server.address = "new.example:4700".into();
+    assert_eq!(replica.execute(&stale, 0), RECORDED);
+    assert_eq!(replica.execute(&added(moved.clone()), 0), RECORDED);
+    assert_eq!(replica.execute(&stale, 3), refused(Refusal::Replayed { highest: 2 }));
+    let [Statement::Add(pending)] = &replica.pending()[..] else { panic!("one pending change") };
+    assert_eq!(pending.grant, moved);
+}
+
+#[test]
+fn a_removed_server_does_not_come_back_before_the_removal_has_run_out() {
+    let mut replica = replica();
+    let gone = removed(replica.remove(0, validity(5, 0, 3)));
+    assert_eq!(replica.execute(&gone, 0), RECORDED);
+    let back = added(replica.add(0, validity(6, 0, 9)));
+    let last_epoch = Epoch::new(3);
+    assert_eq!(replica.execute(&back, 0), refused(Refusal::Removed { last_epoch }));
+    assert_eq!(replica.execute(&back, 3), refused(Refusal::Removed { last_epoch }));
+    assert_eq!(replica.execute(&back, 4), MembershipReply::Recorded(Epoch::new(4)));
+}
+
+#[test]
+fn a_removal_counts_before_the_server_was_ever_added() {
+    let mut replica = replica();
+    let never = removed(replica.remove(20, validity(2, 0, 9)));
+    assert_eq!(replica.execute(&never, 0), RECORDED);
+    let early = added(replica.add(20, validity(1, 0, 9)));
+    assert_eq!(replica.execute(&early, 0), refused(Refusal::Replayed { highest: 2 }));
+}
+
+#[test]
+fn mem_8_each_fault_of_a_certificate_has_its_reply_and_changes_nothing() {
+    let mut replica = replica();
+    replica.pending();
+    let before = replica.state.clone();
+    let good = replica.add(20, validity(1, 2, 4));
+
+    let mut foreign = good.clone();
+    foreign.system = SystemId::new([0; 32]);
+    let mut nowhere = good.clone();
+    nowhere.server.address = "nowhere".into();
+    let forged = AddCertificate::issue(good.clone(), &identity(20));
+    let mut changed = AddCertificate::issue(good.clone(), &authority());
+    changed.grant.server.probe_port += 1;
+    let table = [
+        (added(foreign), 3, Refusal::Foreign),
+        (added(good.clone()), 1, Refusal::NotYetValid),
+        (added(good), 5, Refusal::Expired),
+        (added(nowhere), 3, Refusal::BadServer),
+        (MembershipOperation::Add(forged), 3, Refusal::BadSignature),
+        (MembershipOperation::Add(changed), 3, Refusal::BadSignature),
+    ];
+    for (operation, epoch, refusal) in table {
+        assert_eq!(replica.execute(&operation, epoch), refused(refusal));
+        assert_eq!(replica.state, before, "MEM-8: {refusal:?}");
+    }
+}
+
+#[test]
+fn a_grant_to_join_is_no_removal() {
+    let mut replica = replica();
+    let validity = validity(1, 0, 9);
+    let grant = replica.remove(20, validity);
+    let add = AddCertificate::issue(replica.add(20, validity), &authority());
+    let crossed = RemoveCertificate { grant, signature: add.signature };
+    let reply = replica.execute(&MembershipOperation::Remove(crossed), 0);
+    assert_eq!(reply, refused(Refusal::BadSignature));
+}
+
+#[test]
+fn the_pages_of_the_service_make_a_configuration_that_proves_itself() {
+    let mut replica = replica();
+    let first = MembershipOperation::GetConfiguration(NodeId::new([0; 32]));
+    let MembershipReply::Configuration(page) = replica.execute(&first, 0) else { panic!("page") };
+    let whole = CertifiedConfiguration { certified: page.certified, members: page.members };
+    let verified = whole.verify(&replica.world.founding.system_key, &schemes());
+    assert_eq!(verified.as_ref(), Ok(&replica.world.first), "MEM-1");
+
+    let third = replica.world.first.configuration().members[2].id;
+    let rest = MembershipOperation::GetConfiguration(third);
+    let MembershipReply::Configuration(page) = replica.execute(&rest, 0) else { panic!("page") };
+    assert_eq!(*page, replica.world.first.page(third));
+}
+
+#[test]
+fn a_member_is_found_by_its_id() {
+    let mut replica = replica();
+    let member = replica.world.first.configuration().members[1].clone();
+    let known = replica.execute(&MembershipOperation::GetMember(member.id), 0);
+    assert_eq!(known, MembershipReply::Member(Some(member.into())));
+    let unknown = replica.execute(&MembershipOperation::GetMember(NodeId::new([0; 32])), 0);
+    assert_eq!(unknown, MembershipReply::Member(None));
+}
+
+#[test]
+fn pending_changes_come_in_pages() {
+    let mut replica = replica();
+    for server in 20..90 {
+        let add = added(replica.add(server, validity(1, 0, 9)));
+        assert_eq!(replica.execute(&add, 0), RECORDED);
+    }
+    let page = replica.pending();
+    assert_eq!(page.len(), crate::limits::PENDING_PAGE_MAX);
+    let last = page.last().unwrap().identity_key();
+    let rest = MembershipOperation::GetPending(last);
+    let MembershipReply::Pending(rest) = replica.execute(&rest, 0) else { panic!("page") };
+    assert_eq!(rest.changes.len(), 70 - page.len() + 1);
+    assert!(encode(&rest).len() < 256 * 1024);
+}
+
+#[test]
+fn two_replicas_that_execute_the_same_have_the_same_state() {
+    let (mut left, mut right) = (replica(), replica());
+    let operations = [
+        added(left.add(20, validity(1, 0, 9))),
+        removed(left.remove(3, validity(1, 0, 9))),
+        MembershipOperation::GetMember(NodeId::new([0; 32])),
+    ];
+    for operation in &operations {
+        assert_eq!(left.execute(operation, 0), right.execute(operation, 0));
+    }
+    assert_eq!(left.state, right.state);
+}
+
+#[test]
+fn every_prefix_and_every_flipped_bit_of_an_operation_gets_a_reply() {
+    let mut replica = replica();
+    let bytes = encode(&added(replica.add(20, validity(1, 0, 9))));
+    for length in 0..bytes.len() {
+        let reply = replica.execute_bytes(&bytes[..length], 0);
+        assert_eq!(reply, MembershipReply::Malformed);
+    }
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let reply = replica.execute_bytes(&flipped, 0);
+        assert_ne!(reply, RECORDED, "MEM-8: bit {bit}");
+    }
+    assert!(replica.pending().is_empty());
+}
+
+#[test]
+fn every_reply_comes_back_from_its_bytes() {
+    let mut replica = replica();
+    let add = added(replica.add(20, validity(1, 0, 9)));
+    replica.execute(&add, 0);
+    let pending = MembershipOperation::GetPending(PublicKey::new([0; 32]));
+    let pending = replica.execute(&pending, 0);
+    let last_epoch = Epoch::new(3);
+    let refusals = [
+        Refusal::Foreign,
+        Refusal::NotYetValid,
+        Refusal::Expired,
+        Refusal::Replayed { highest: 4 },
+        Refusal::Removed { last_epoch },
+        Refusal::BadSignature,
+        Refusal::BadServer,
+        Refusal::Full,
+    ];
+    let mut replies: Vec<_> = refusals.into_iter().map(MembershipReply::Refused).collect();
+    replies.extend(vec![RECORDED, MembershipReply::Malformed, pending]);
+    replies.push(MembershipReply::Member(None));
+    for reply in replies {
+        assert_eq!(decode::<MembershipReply>(&encode(&reply)), Ok(reply));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_byte_sequence_makes_the_service_panic(
+        bytes in prop::collection::vec(prop_oneof![0u8..6, any::<u8>()], 0..80)
+    ) {
+        let service = replica();
+        let mut replica = service;
+        replica.execute_bytes(&bytes, 0);
+        prop_assert!(replica.pending().is_empty(), "MEM-8");
+    }
+}
