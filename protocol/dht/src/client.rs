@@ -28,6 +28,7 @@ mod register;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use quorate_crypto::{ClientCertificate, Signer, Verified};
 use quorate_machine::{Effects, Input, Machine};
@@ -145,6 +146,29 @@ pub enum Failure {
     /// No valid lease in time.
     LeaseExpired,
 }
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("no such content"),
+            Self::NoQuorum { needed, answered, missing } => {
+                write!(f, "{} servers answered in time, {needed} are needed;", answered.len())?;
+                f.write_str(" no answer from")?;
+                missing.iter().try_for_each(|node| write!(f, " {node}"))
+            }
+            Self::NotAuthorised => f.write_str("the client's certificate has run out"),
+            Self::SequenceSkip => f.write_str("the object's owner skipped too many versions"),
+            Self::Unsuitable { bytes_max: 0, .. } => f.write_str("not the id of content"),
+            Self::Unsuitable { bytes, bytes_max } => {
+                write!(f, "{bytes} bytes; at most {bytes_max} are allowed")
+            }
+            Self::TooManyCalls => f.write_str("too many operations at the same time"),
+            Self::LeaseExpired => f.write_str("no proof in time that the configuration is current"),
+        }
+    }
+}
+
+impl core::error::Error for Failure {}
 
 /// What the node asks of its client.
 #[derive(Clone, Debug)]

@@ -184,10 +184,16 @@ impl Server {
         }
     }
 
-    fn reconfigure(&mut self, ring: Ring, certified: CertifiedConfiguration) {
+    fn reconfigure(
+        &mut self,
+        now: Now,
+        (ring, certified): (Ring, CertifiedConfiguration),
+        effects: &mut ServerEffects,
+    ) {
         if ring.epoch > self.ring.epoch {
             self.ring = ring;
             self.certified = certified;
+            self.restart_repairs(now, effects);
         }
     }
 }
@@ -210,7 +216,7 @@ impl Machine for Server {
             }
             Input::Request(ServerRequest::Scrub) => self.start_scrub(effects),
             Input::Request(ServerRequest::Reconfigured { ring, certified }) => {
-                self.reconfigure(ring, certified);
+                self.reconfigure(now, (ring, certified), effects);
             }
         }
     }

@@ -64,17 +64,19 @@ impl Phase {
         self.answered.len() >= self.group.resilience().quorum()
     }
 
-    /// Notes what a member holds. The first stamp of a member counts; a value that fits its stamp
-    /// is always welcome.
+    /// Notes what a member holds. The first stamp of a member counts, and a value is taken for
+    /// that stamp alone, so that there are never more values than members.
     pub(super) fn note_version(
         &mut self,
         place: ReplicaId,
         signed: Option<SignedStamp>,
         value: Option<Value>,
     ) {
-        self.stamps.entry(place).or_insert(signed);
-        if let (Some(signed), Some(value)) = (signed, value) {
-            self.values.insert(signed.stamp.value, value);
+        let known = *self.stamps.entry(place).or_insert(signed);
+        if let (Some(known), Some(signed), Some(value)) = (known, signed, value)
+            && known.stamp == signed.stamp
+        {
+            self.values.insert(known.stamp.value, value);
         }
     }
 

@@ -263,3 +263,14 @@ fn a_call_without_a_lease_fails_for_that_reason_at_its_deadline() {
     let outputs = bench.step(Input::Expired(ClientTimer::Deadline(CallId::new(1))));
     assert_eq!(outputs, [returned(1, Err(Failure::LeaseExpired))]);
 }
+
+#[test]
+fn failures_say_who_is_missing_and_what_is_allowed() {
+    let text = |failure: Failure| alloc::format!("{failure}");
+    let missing = vec![node(1)];
+    let failure = Failure::NoQuorum { needed: 3, answered: vec![node(2), node(3)], missing };
+    let start = "2 servers answered in time, 3 are needed; no answer from 10101010";
+    assert!(text(failure).starts_with(start));
+    let failure = Failure::Unsuitable { bytes: 9, bytes_max: 8 };
+    assert_eq!(text(failure), "9 bytes; at most 8 are allowed");
+}

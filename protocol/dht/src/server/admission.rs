@@ -40,10 +40,10 @@ impl Server {
             Message::Content(reply) => self.repair_with_content(now, asker, reply.body, effects),
             Message::Versioned(reply) => self.repair_with_version(now, asker, reply, effects),
             // Other answers to a repair say that this peer does not help: the alarm asks again.
-            Message::Stored(_)
-            | Message::Presence(_)
-            | Message::Refused(_)
-            | Message::WrongEpoch(_) => effects.mark("dht.server.useless_reply"),
+            Message::Stored(_) | Message::Presence(_) | Message::Refused(_) => {
+                effects.mark("dht.server.useless_reply");
+            }
+            Message::WrongEpoch(_) => self.repair_in_wrong_epoch(asker, effects),
         }
     }
 

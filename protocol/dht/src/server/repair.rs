@@ -90,6 +90,23 @@ impl Server {
         self.ask(now, key, effects);
     }
 
+    /// The replies of the epoch that ended do not count in the new one: ask its groups anew.
+    pub(super) fn restart_repairs(&mut self, now: Now, effects: &mut ServerEffects) {
+        let keys: Vec<ObjectKey> = self.repairs.values().copied().collect();
+        for key in keys {
+            let waiting = self.close_repair(key, effects);
+            self.begin_repair(now, key, waiting, effects);
+        }
+    }
+
+    /// A peer that was asked is in a later epoch.
+    pub(super) fn repair_in_wrong_epoch(&self, asker: Asker, effects: &mut ServerEffects) {
+        let is_asked = self.repairs.contains_key(&asker.head.operation);
+        if is_asked && asker.head.epoch > self.ring.epoch {
+            effects.emit(ServerOutput::Behind(asker.head.epoch));
+        }
+    }
+
     fn repair_of(&mut self, key: ObjectKey) -> Option<&mut Repair> {
         self.slots.get_mut(&key)?.repair.as_mut()
     }

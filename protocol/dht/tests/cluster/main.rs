@@ -6,6 +6,7 @@ mod contents;
 mod epochs;
 mod files;
 mod hostile;
+mod mixed;
 mod network;
 mod registers;
 mod repairs;
