@@ -5,7 +5,7 @@
 //!
 //! # Flow
 //! ```text
-//! NodeAdmission ... --Genesis--> Configuration of epoch 0 --deal, certify--> CertifiedConfiguration
+//! NodeAdmissions --Genesis--> Configuration of epoch 0 --deal, sign--> CertifiedConfiguration
 //! authority --AddCertificate, RemoveCertificate--> MembershipService (ordered) --> pending changes
 //! client --GetConfiguration--> any server --ConfigurationPage--> verified under ONE pinned key
 //! client --Challenge--> membership group --Vouch x (2f+1)--> Lease

@@ -5,6 +5,7 @@
 //!
 //! Invariants: MEM-1, MEM-3.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use quorate_machine::{Class, Effects};
@@ -29,7 +30,7 @@ pub(super) struct Fetch {
 
 #[derive(Debug)]
 struct Download {
-    header: VerifiedHeader,
+    header: Box<VerifiedHeader>,
     members: Vec<MemberRecord>,
 }
 
@@ -167,7 +168,7 @@ impl ConfigurationClient {
             return Outcome::More(download);
         }
         let Download { header, members } = download;
-        match VerifiedConfiguration::join(header, members, &*self.schemes.signatures) {
+        match VerifiedConfiguration::join(*header, members, &*self.schemes.signatures) {
             Ok(configuration) => Outcome::Complete(configuration),
             Err(reason) => Outcome::Ignored(reason.mark()),
         }
@@ -191,7 +192,7 @@ impl ConfigurationClient {
             // Only a system whose key was taken signs two configurations of one epoch.
             return Err(Outcome::Ignored("membership: fork"));
         }
-        Ok(Download { header, members: Vec::new() })
+        Ok(Download { header: Box::new(header), members: Vec::new() })
     }
 
     /// Somebody says that an epoch has begun: if it is a later one, see what they have.

@@ -75,7 +75,7 @@ fn mem_6_a_member_that_ended_the_epoch_does_not_vouch_after_a_crash() {
     let world = World::new(7, 1);
     let records = [(RecordNumber::new(1), ResponderRecord::Ended(Epoch::ZERO))];
     let member = Some(member(&world, Epoch::ZERO));
-    let mut responder = FreshnessResponder::new(world.first.clone(), member, records);
+    let mut responder = FreshnessResponder::new(world.first, member, records);
     assert_eq!(vouch(&mut responder), None, "MEM-6");
     // The log decides again, after the restart, what it had decided: nothing to write.
     let effects = step(&mut responder, Input::Request(ResponderRequest::EndEpoch(Epoch::ZERO)));
@@ -101,7 +101,7 @@ fn mem_3_an_earlier_configuration_is_not_adopted() {
     let world = World::new(7, 1);
     let next = world.following(&world.first);
     let mut responder = FreshnessResponder::new(next.clone(), None, []);
-    step(&mut responder, Input::Request(ResponderRequest::Adopt(world.first.clone())));
+    step(&mut responder, Input::Request(ResponderRequest::Adopt(world.first)));
     assert_eq!(*responder.configuration(), next, "MEM-3");
 }
 

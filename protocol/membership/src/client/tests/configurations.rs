@@ -1,0 +1,202 @@
+//! Attacks on configurations: stale ones, forged ones, pages that do not fit.
+use std::boxed::Box;
+use std::vec::Vec;
+
+use quorate_types::{Epoch, Peer};
+
+use super::super::{ClientOutput, ClientRequest, ConfigurationClient, Loss};
+use super::SECOND;
+use super::network::{Lie, Network, parameters};
+use crate::limits::PAGE_MEMBERS_MAX;
+use crate::message::Message;
+use crate::page::ConfigurationPage;
+use crate::testing::{World, schemes};
+
+/// A server that hands out `page` whatever is asked.
+fn handing_out(page: ConfigurationPage) -> Lie {
+    Box::new(move |message| match message {
+        Message::GetConfiguration(_) => Vec::from([Message::Configuration(Box::new(page.clone()))]),
+        Message::Challenge(_) | Message::Configuration(_) | Message::Vouch(_) => Vec::new(),
+    })
+}
+
+#[test]
+fn mem_1_a_configuration_under_another_key_is_never_used() {
+    let world = World::new(7, 1);
+    let mut other = crate::testing::genesis(7, 1);
+    other.randomness = quorate_types::Digest::new([6; 32]);
+    let other = other.check(&crate::testing::registry()).unwrap();
+    let other =
+        other.found(&quorate_threshold::Seed::new([1; 32]), &quorate_threshold::Bls12381).unwrap();
+    let forged = other.configuration.verify(&other.system_key, &schemes()).unwrap();
+    let mut network = Network::new(&world);
+    for member in &world.first.configuration().members {
+        let page = forged.page(quorate_types::NodeId::new([0; 32]));
+        network.corrupt(member.id, handing_out(page));
+    }
+    network.start();
+    network.run(30 * SECOND);
+    assert_eq!(network.outputs(), [], "MEM-1");
+    assert!(network.ignored("membership: not signed under the pinned key") > 5);
+}
+
+#[test]
+fn a_liar_among_the_contacts_delays_and_does_not_mislead() {
+    let world = World::new(7, 1);
+    let first = world.first.configuration().members[0].id;
+    let good = world.first.page(quorate_types::NodeId::new([0; 32]));
+    let mut moved = good.clone();
+    moved.members[0].address.push('0');
+    let mut short = good.clone();
+    short.members.pop();
+    let mut shuffled = good.clone();
+    shuffled.members.swap(0, 1);
+    let mut beginning = good;
+    beginning.from = first;
+    let table = [
+        (moved, "membership: malformed configuration"),
+        (short, "membership: malformed page"),
+        (shuffled, "membership: malformed page"),
+        (beginning, "membership: malformed page"),
+    ];
+    for (page, mark) in table {
+        let mut network = Network::new(&world);
+        network.corrupt(first, handing_out(page));
+        network.start();
+        network.run(5 * SECOND);
+        assert_eq!(network.usable(), Some(&world.first), "{mark}");
+        assert_eq!(network.ignored(mark), 1, "{mark}");
+    }
+}
+
+#[test]
+fn a_client_follows_to_the_next_epoch_and_says_that_the_old_lease_is_gone() {
+    let world = World::new(7, 1);
+    let next = world.following(&world.first);
+    let all: Vec<_> = world.first.configuration().members.iter().map(|one| one.id).collect();
+    let mut network = Network::new(&world);
+    network.start();
+    network.run(SECOND);
+    network.advance(&all, &next);
+    network.run(10 * SECOND);
+    assert_eq!(network.usable(), Some(&next));
+    assert_eq!(network.losses(), [(Epoch::ZERO, Loss::LaterEpoch)]);
+}
+
+#[test]
+fn mem_3_an_earlier_configuration_is_refused_for_ever() {
+    let world = World::new(7, 1);
+    let next = world.following(&world.first);
+    let all: Vec<_> = world.first.configuration().members.iter().map(|one| one.id).collect();
+    let mut network = Network::new(&world);
+    network.advance(&all, &next);
+    network.start();
+    network.run(SECOND);
+    assert_eq!(network.usable(), Some(&next));
+    for id in &all {
+        let stale = world.first.page(quorate_types::NodeId::new([0; 32]));
+        network.corrupt(*id, handing_out(stale));
+    }
+    network.run(60 * SECOND);
+    assert_eq!(network.client().known(), Some(&next), "MEM-3");
+    assert_eq!(network.usable(), None);
+    assert!(network.ignored("membership: earlier configuration") > 0);
+}
+
+#[test]
+fn mem_3_a_client_that_starts_again_does_not_fall_behind_what_it_knew() {
+    let world = World::new(7, 1);
+    let next = world.following(&world.first);
+    let client = ConfigurationClient::new(parameters(&world), Some(next.clone()), schemes());
+    assert_eq!(client.known(), Some(&next), "MEM-3");
+    assert!(client.usable(quorate_types::Instant::ZERO).is_none());
+}
+
+#[test]
+#[should_panic(expected = "MEM-1")]
+fn mem_1_what_was_known_under_another_key_stops_the_client() {
+    let world = World::new(4, 1);
+    let mut parameters = parameters(&world);
+    parameters.system_key = quorate_threshold::PublicKey::new([0; 48]);
+    drop(ConfigurationClient::new(parameters, Some(world.first), schemes()));
+}
+
+#[test]
+fn a_client_that_only_reaches_servers_of_an_old_epoch_gets_no_lease() {
+    // "I still work here": the old group has moved on, but some servers still serve its page.
+    let world = World::new(7, 1);
+    let mut network = Network::new(&world);
+    network.end_epoch(world.group());
+    network.start();
+    network.run(60 * SECOND);
+    assert_eq!(network.client().known(), Some(&world.first));
+    assert_eq!(network.leases(), 0);
+    assert_eq!(network.usable(), None);
+}
+
+#[test]
+fn word_of_a_later_epoch_makes_a_client_look_at_once() {
+    let world = World::new(7, 1);
+    let next = world.following(&world.first);
+    let members = &world.first.configuration().members;
+    let outside = members.iter().find(|one| !world.group().contains(&one.id)).unwrap().id;
+    let mut network = Network::new(&world);
+    network.start();
+    network.run(SECOND);
+    network.advance(&[outside], &next);
+    let from = Peer::Node(outside);
+    network.request(ClientRequest::Heard { from, epoch: next.epoch() });
+    network.run(SECOND / 10);
+    assert_eq!(network.client().known(), Some(&next));
+    assert_eq!(network.usable(), None);
+}
+
+#[test]
+fn false_word_of_a_later_epoch_costs_a_question_and_no_lease() {
+    let world = World::new(7, 1);
+    let liar = world.first.configuration().members[0].id;
+    let mut network = Network::new(&world);
+    network.start();
+    network.run(SECOND);
+    let before = network.questions();
+    for _ in 0..100 {
+        let from = Peer::Node(liar);
+        network.request(ClientRequest::Heard { from, epoch: Epoch::new(99) });
+    }
+    network.run(SECOND);
+    assert!(network.questions() <= before + 1);
+    assert_eq!(network.usable(), Some(&world.first));
+}
+
+#[test]
+fn a_configuration_of_several_pages_is_fetched_whole() {
+    let server_count = PAGE_MEMBERS_MAX + 5;
+    let world = World::new(server_count, 1);
+    let mut network = Network::new(&world);
+    network.start();
+    network.run(SECOND);
+    assert_eq!(network.usable(), Some(&world.first));
+    let first = network.outputs().first();
+    assert_eq!(first, Some(&ClientOutput::Configuration(world.first.clone())));
+}
+
+#[test]
+fn a_second_configuration_of_one_epoch_is_not_adopted() {
+    let world = World::new(7, 1);
+    let mut configuration = world.first.configuration().clone();
+    configuration.created = quorate_types::UnixTime::ZERO;
+    let fork = world.certify(configuration, world.first.header().header().lineage);
+    let fork = fork.verify(&world.founding.system_key, &schemes()).unwrap();
+    let mut network = Network::new(&world);
+    network.start();
+    network.run(SECOND);
+    network.silence_group(2);
+    let members = &world.first.configuration().members;
+    for member in members.iter().filter(|one| !world.group().contains(&one.id)) {
+        let page = fork.page(quorate_types::NodeId::new([0; 32]));
+        network.corrupt(member.id, handing_out(page));
+    }
+    network.run(60 * SECOND);
+    assert_eq!(network.client().known(), Some(&world.first));
+    assert!(network.ignored("membership: fork") > 0);
+}
