@@ -22,28 +22,28 @@ impl Client {
         effects: &mut ClientEffects,
     ) -> Next {
         let Goal::Get { key, purpose } = goal else { return Next::Wait };
-        let is_right = reply.body.as_ref().is_some_and(|body| key.is_name_of(body));
         let node = phase.group.member(place);
-        if phase.answered.contains(place) && !is_right {
+        let is_wrong = reply.body.is_some();
+        // DHT-3: only content that hashes to its name goes on from here.
+        if let Some(body) = reply.body.filter(|body| key.is_name_of(body)) {
+            phase.count(reply.head, place);
+            self.preference.forgive(node);
+            self.heal((*key, body.clone()), phase, effects);
+            let bytes = u32::try_from(body.len()).expect("content is at most 1 MiB");
+            return Next::Return(Ok(match purpose {
+                GetPurpose::Return => Answer::Content(body),
+                GetPurpose::Stat => Answer::Present(bytes),
+            }));
+        }
+        if phase.answered.contains(place) {
             return Next::Wait;
         }
         phase.count(reply.head, place);
-        match reply.body {
-            Some(body) if is_right => {
-                assert!(key.is_name_of(&body), "DHT-3: content that does not hash to its name");
-                self.preference.forgive(node);
-                self.heal((*key, body.clone()), phase, effects);
-                let bytes = u32::try_from(body.len()).expect("content is at most 1 MiB");
-                return Next::Return(Ok(match purpose {
-                    GetPurpose::Return => Answer::Content(body),
-                    GetPurpose::Stat => Answer::Present(bytes),
-                }));
-            }
-            Some(_) => {
-                effects.mark("dht.client.wrong_content");
-                self.preference.penalise(now, node);
-            }
-            None => effects.mark("dht.client.absent"),
+        if is_wrong {
+            effects.mark("dht.client.wrong_content");
+            self.preference.penalise(now, node);
+        } else {
+            effects.mark("dht.client.absent");
         }
         phase.absent.insert(place);
         if phase.absent.len() >= phase.group.resilience().quorum() {

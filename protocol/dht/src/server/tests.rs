@@ -174,6 +174,10 @@ fn outline(effects: &[Effect<Server>]) -> Vec<String> {
             let sequence = reply.signed.map_or(0, |signed| signed.stamp.sequence);
             Some(format!("version {sequence}"))
         }
+        Effect::Send { message: Message::WrongEpoch(reply), .. } => {
+            Some(format!("epoch {}", reply.head.epoch.get()))
+        }
+        Effect::Send { message: Message::GetContent(_), .. } => Some(String::from("get")),
         Effect::Send { message: Message::Content(reply), .. } => {
             Some(format!("content {}", reply.body.is_some()))
         }
@@ -314,7 +318,7 @@ fn a_damaged_copy_is_refused_and_never_absent_dht_10() {
     let effects = bench.deliver(CLIENT, Message::GetContent(GetContent { head, key }));
     let other = ContentKind::Chunk.key_of(b"other");
     let effects = bench.loaded(ticket(&effects), Found::Object(other, vec![1, 2, 3]));
-    assert_eq!(outline(&effects), ["Damaged 1"], "DHT-10");
+    assert_eq!(outline(&effects), ["Damaged 1", "get"], "DHT-10");
     let head = bench.head();
     let effects = bench.deliver(CLIENT, Message::GetContent(GetContent { head, key }));
     assert_eq!(outline(&effects), ["Damaged 2"], "DHT-10: during the repair too");
@@ -346,14 +350,42 @@ fn an_answer_to_no_load_and_a_late_alarm_do_nothing() {
     assert!(bench.step(Input::Start).is_empty());
 }
 
+/// The ring of a later epoch with the same servers.
+fn enter(bench: &mut Bench, epoch: u64) -> Vec<Effect<Server>> {
+    let mut ring = ring(4);
+    ring.epoch = Epoch::new(epoch);
+    let certified = CertifiedConfiguration::default();
+    bench.step(Input::Request(ServerRequest::Reconfigured { ring, certified }))
+}
+
+#[test]
+fn what_waited_into_the_next_epoch_is_neither_kept_nor_acknowledged() {
+    let mut bench = Bench::new(4);
+    let (put, write) = (bench.put(b"bytes"), bench.write(5));
+    let tickets = [put, write].map(|message| ticket(&bench.deliver(CLIENT, message)));
+    enter(&mut bench, 2);
+    for ticket in tickets {
+        assert_eq!(outline(&bench.loaded(ticket, Found::Absent)), ["epoch 2"]);
+    }
+    assert_eq!(bench.server.budget.jobs(), 0);
+}
+
+#[test]
+fn a_repair_begins_anew_in_the_next_epoch() {
+    let mut bench = Bench::new(4);
+    let key = ContentKind::Chunk.key_of(b"bytes");
+    let head = bench.head();
+    let effects = bench.deliver(CLIENT, Message::GetContent(GetContent { head, key }));
+    let effects = bench.loaded(ticket(&effects), Found::Damaged(key));
+    assert_eq!(outline(&effects), ["Damaged 1", "get"]);
+    assert_eq!(outline(&enter(&mut bench, 2)), ["get"]);
+    assert_eq!(bench.server.repairs.len(), 1);
+}
+
 #[test]
 fn an_earlier_epoch_is_not_entered_again() {
     let mut bench = Bench::new(4);
-    let mut later = ring(4);
-    later.epoch = Epoch::new(2);
-    for ring in [later, ring(4)] {
-        let certified = CertifiedConfiguration::default();
-        bench.step(Input::Request(ServerRequest::Reconfigured { ring, certified }));
-    }
+    enter(&mut bench, 2);
+    enter(&mut bench, 1);
     assert_eq!(bench.server.epoch(), Epoch::new(2));
 }

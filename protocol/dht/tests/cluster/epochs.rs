@@ -70,22 +70,6 @@ fn replies_of_two_epochs_never_count_together_dht_4() {
 }
 
 #[test]
-fn a_request_that_waited_into_the_next_epoch_is_not_acknowledged() {
-    let mut network = Network::new(4, 1, 0);
-    let client = network.add_client(60);
-    let body = quorate_dht::Body::new(b"bytes".to_vec());
-    let kind = quorate_dht::ContentKind::Chunk;
-    let expires = quorate_dht::object::KEEP_FOR_EVER;
-    let call = network.invoke(client, Operation::PutContent { kind, body, expires });
-    // Every server has admitted the request and waits for its store.
-    network.faults.delay_micros_max = 1;
-    network.next_epoch();
-    network.run_for(Duration::from_secs(1));
-    assert!(network.outcome(call).is_none());
-    assert!(network.holders(kind.key_of(b"bytes")).is_empty(), "nothing of a sealed epoch");
-}
-
-#[test]
 fn a_lease_that_ran_out_before_the_last_reply_makes_the_phase_void_dht_9() {
     let mut network = Network::new(5, 1, 0);
     let client = network.add_client(60);

@@ -64,24 +64,37 @@ fn a_scrub_finds_and_mends_what_nobody_asked_for() {
     assert_eq!(network.scrub(node), clean);
 }
 
-#[test]
-fn a_liar_does_not_spoil_a_repair() {
+/// A repair at server 0 while server 1 answers with this content, or with nothing at all.
+fn check_repair_beside_a_liar(wrong: Option<&'static [u8]>) {
     let (mut network, _, keys) = prepare(3);
     let node = network.node(0);
     let whole = keys.map(|key| copy(&network, node, key));
     network.lie(
         network.node(1),
-        Box::new(|_, message| match message {
+        Box::new(move |_, message| match message {
             Message::Content(mut reply) => {
-                reply.body = Some(quorate_dht::Body::new(b"wrong".to_vec()));
+                reply.body = wrong.map(|bytes| quorate_dht::Body::new(bytes.to_vec()));
                 vec![Message::Content(reply)]
+            }
+            Message::Versioned(mut reply) => {
+                (reply.signed, reply.value) = (None, None);
+                vec![Message::Versioned(reply)]
             }
             other => vec![other],
         }),
     );
-    keys.iter().for_each(|key| network.rot(node, *key));
-    assert_eq!(network.scrub(node), ScrubReport { checked: 2, damaged: 2, repaired: 2 });
-    assert_eq!(keys.map(|key| copy(&network, node, key)), whole);
+    for _ in 0..4 {
+        keys.iter().for_each(|key| network.rot(node, *key));
+        assert_eq!(network.scrub(node), ScrubReport { checked: 2, damaged: 2, repaired: 2 });
+        assert_eq!(keys.map(|key| copy(&network, node, key)), whole);
+    }
+}
+
+#[test]
+fn a_liar_does_not_spoil_a_repair() {
+    check_repair_beside_a_liar(Some(b"wrong"));
+    check_repair_beside_a_liar(Some(b""));
+    check_repair_beside_a_liar(None);
 }
 
 #[test]
