@@ -28,7 +28,7 @@ use quorate_types::{Duration, Epoch, Instant, NodeId, Now, Peer};
 
 use crate::configuration::VerifiedConfiguration;
 use crate::freshness::{Lease, LeaseRule, Round};
-use crate::limits::{CONTACTS_MAX, RETRY_DEFAULT, RETRY_MAX_DEFAULT};
+use crate::limits::{CONTACTS_MAX, RETRY_DEFAULT, RETRY_MAX_DEFAULT, RETRY_MIN};
 use crate::message::Message;
 use crate::schemes::Schemes;
 
@@ -158,6 +158,8 @@ impl ConfigurationClient {
             |known: &VerifiedConfiguration| *known.header().system_key() == parameters.system_key;
         assert!(known.as_ref().is_none_or(is_ours), "MEM-1: known under another key");
         parameters.contacts.truncate(CONTACTS_MAX);
+        parameters.retry = parameters.retry.max(RETRY_MIN);
+        parameters.retry_max = parameters.retry_max.max(parameters.retry);
         Self {
             schemes,
             configuration: known,

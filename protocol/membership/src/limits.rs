@@ -21,6 +21,8 @@ pub const CLOCK_DRIFT_PPM_DEFAULT: u32 = 500;
 pub const CLOCK_DRIFT_PPM_MAX: u32 = 500_000;
 /// First wait of a client before it asks again, where nothing else is configured.
 pub const RETRY_DEFAULT: Duration = Duration::from_millis(200);
+/// Shortest first wait of a client before it asks again, whatever is configured.
+pub const RETRY_MIN: Duration = Duration::from_millis(1);
 /// Longest wait of a client before it asks again, where nothing else is configured.
 pub const RETRY_MAX_DEFAULT: Duration = Duration::from_secs(10);
 

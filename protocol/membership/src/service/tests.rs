@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 use quorate_crypto::Signer;
-use quorate_machine::{Call, Caller, Service};
+use quorate_machine::{Call, Caller, Service, ServiceState};
 use quorate_types::{ClientId, Digest, Epoch, NodeId, PublicKey, Slot, SystemId, UnixTime};
 use quorate_wire::{decode, encode};
 
@@ -224,6 +224,17 @@ fn pending_changes_come_in_pages() {
     let MembershipReply::Pending(rest) = replica.execute(&rest, 0) else { panic!("page") };
     assert_eq!(rest.changes.len(), 70 - page.len() + 1);
     assert!(encode(&rest).len() < 256 * 1024);
+}
+
+#[test]
+fn a_full_table_takes_news_of_known_servers_only() {
+    let mut replica = replica();
+    replica.pending();
+    replica.state.put(b"c", encode(&crate::limits::KNOWN_KEYS_MAX));
+    let unknown = added(replica.add(20, validity(1, 0, 9)));
+    assert_eq!(replica.execute(&unknown, 0), refused(Refusal::Full));
+    let known = added(replica.add(0, validity(1, 0, 9)));
+    assert_eq!(replica.execute(&known, 0), RECORDED);
 }
 
 #[test]
