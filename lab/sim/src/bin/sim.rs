@@ -1,0 +1,316 @@
+//! The simulator's program: `cargo xtask sim <command>`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its user")]
+
+use std::process::ExitCode;
+
+use quorate_sim::crashes;
+use quorate_sim::marks::HITS_MIN;
+use quorate_sim::report::{Report, Violation};
+use quorate_sim::runner::{self, Quota, Totals};
+use quorate_sim::scenario::{FaultKind, Profile, Scenario};
+use quorate_sim::shrink;
+use quorate_sim::system::{Limits, Plant, SYSTEMS, System, system};
+
+const USAGE: &str = "\
+sim ci      [--seeds N] [--events N] [--jobs N]  fresh seeds of the commit; fails on a violation
+sim run     --seed N [--profile P]               one seed; --twice compares two runs
+sim replay  --seed N [--until N] [--from N] [--trace]  the same with a line for each event
+sim shrink  --seed N [--runs N]                  a small scenario that fails in the same way
+sim plants                                       runs each planted bug until its checker fires
+sim crashes --seed N [--ops N] [--stride N]      a crash at every effect of a quiet scenario
+sim marks   [--seeds N]                          hits of each coverage mark
+
+everywhere: [--system NAME] (ci, plants and marks: all systems), [--plant NAME],
+            [--profile swarm|short|calm]
+environment: QUORATE_COMMIT, or else the commit that is checked out, gives the fresh seeds";
+
+/// What the gate runs, unless told otherwise.
+const SEEDS: u64 = 200;
+const EVENTS: u64 = 50_000_000;
+/// Runs that shrinking may take.
+const SHRINK_RUNS: u64 = 2_000;
+/// Operations of a scenario for crash enumeration.
+const CRASH_OPS: u64 = 8;
+
+/// The words of the command line.
+struct Words(Vec<String>);
+
+impl Words {
+    fn text(&self, name: &str) -> Option<&str> {
+        let index = self.0.iter().position(|word| word == name)?;
+        self.0.get(index + 1).map(String::as_str)
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u64>, String> {
+        let parse = |text: &str| text.parse().or(Err(format!("{name} needs a number: {text}")));
+        self.text(name).map(parse).transpose()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|word| word == name)
+    }
+
+    fn seed(&self) -> Result<u64, String> {
+        self.number("--seed")?.ok_or_else(|| "--seed N is missing".to_owned())
+    }
+
+    fn profile(&self) -> Result<Profile, String> {
+        let Some(name) = self.text("--profile") else { return Ok(Profile::Swarm) };
+        let known = Profile::ALL.into_iter().find(|profile| profile.name() == name);
+        known.ok_or_else(|| format!("there is no profile {name}: swarm, short or calm"))
+    }
+
+    fn systems(&self) -> Result<Vec<&'static dyn System>, String> {
+        let Some(name) = self.text("--system") else { return Ok(SYSTEMS.to_vec()) };
+        let names = || SYSTEMS.iter().map(|system| system.name()).collect::<Vec<_>>().join(", ");
+        Ok(vec![system(name).ok_or_else(|| format!("no system {name}; there are: {}", names()))?])
+    }
+
+    fn one_system(&self) -> Result<&'static dyn System, String> {
+        Ok(self.systems()?[0])
+    }
+
+    fn plant(&self, system: &dyn System) -> Result<Option<&'static Plant>, String> {
+        let Some(name) = self.text("--plant") else { return Ok(None) };
+        let known = system.plants().iter().find(|plant| plant.name == name);
+        known.map(Some).ok_or_else(|| format!("{} has no plant {name}", system.name()))
+    }
+}
+
+fn main() -> ExitCode {
+    quorate_sim::panics::silence();
+    let words = Words(std::env::args().skip(1).collect());
+    let command = words.0.first().map_or("", String::as_str);
+    let result = match command {
+        "ci" => ci(&words),
+        "run" | "replay" => replay(&words, command == "run"),
+        "shrink" => shrink_seed(&words),
+        "plants" => plants(&words),
+        "crashes" => crash_everywhere(&words),
+        "marks" => marks(&words),
+        _ => Err(USAGE.to_owned()),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn commit() -> String {
+    if let Ok(commit) = std::env::var("QUORATE_COMMIT") {
+        return commit;
+    }
+    let output = std::process::Command::new("git").args(["rev-parse", "HEAD"]).output();
+    let commit = output.ok().filter(|output| output.status.success());
+    let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    commit.unwrap_or_else(|| "0000000000000000000000000000000000000000".to_owned())
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}
+
+fn report_violation(violation: &Violation, system: &dyn System, plant: Option<&Plant>) {
+    println!("{}", violation.line(short(&commit())));
+    println!("  {}", violation.replay_command(system.name(), plant.map(|plant| plant.name)));
+}
+
+fn quota(words: &Words) -> Result<Quota, String> {
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let threads = words.number("--jobs")?.unwrap_or(threads).max(1);
+    Ok(Quota {
+        seeds: words.number("--seeds")?.unwrap_or(SEEDS),
+        events: words.number("--events")?.unwrap_or(EVENTS),
+        threads: usize::try_from(threads).or(Err("--jobs is too large"))?,
+    })
+}
+
+fn ci(words: &Words) -> Result<bool, String> {
+    let commit = commit();
+    let mut is_good = true;
+    for system in words.systems()? {
+        let totals = runner::gate(system, &commit, &quota(words)?);
+        println!("system {}  commit {}", system.name(), short(&commit));
+        print_totals(&totals);
+        is_good &= judge(system, &totals);
+    }
+    Ok(is_good)
+}
+
+fn judge(system: &dyn System, totals: &Totals) -> bool {
+    for violation in &totals.violations {
+        report_violation(violation, system, None);
+    }
+    for seed in &totals.unstable {
+        println!("SEED={seed} INVARIANT=SIM-5 two runs of this seed differ");
+    }
+    let missing = totals.marks.missing(system.marks());
+    for (mark, hits) in &missing {
+        println!("INVARIANT=C15 mark {mark} was hit {hits} times, at least {HITS_MIN} are needed");
+    }
+    let is_idle = totals.counts.requests == 0 || totals.counts.outputs == 0;
+    if is_idle {
+        println!("INVARIANT=C15 nothing was asked for or nothing was answered: a meaningless run");
+    }
+    totals.violations.is_empty() && totals.unstable.is_empty() && missing.is_empty() && !is_idle
+}
+
+fn print_totals(totals: &Totals) {
+    let Totals { seeds, repeated, events, virtual_us, counts, .. } = totals;
+    println!("  seeds           {seeds} ({repeated} of them twice)");
+    println!("  events          {events}");
+    println!("  virtual seconds {}", virtual_us / 1_000_000);
+    println!("  requests        {}", counts.requests);
+    println!(
+        "  messages        {} sent, {} lost, {} doubled, {} corrupted, {} refused",
+        counts.sent, counts.lost, counts.duplicated, counts.corrupted, counts.refused
+    );
+    println!("  records         {} durable; {} crashes", counts.durable, counts.crashes);
+    let faults = FaultKind::NAMES.iter().zip(counts.faults);
+    let faults: Vec<_> = faults.map(|(name, count)| format!("{name} {count}")).collect();
+    println!("  faults          {} ({})", counts.faults.iter().sum::<u64>(), faults.join(", "));
+    for (mark, hits) in totals.marks.by_name() {
+        println!("  mark            {mark} {hits}");
+    }
+    println!(
+        "  speed           {} events per CPU-second ({} CPU-ms)",
+        totals.events_per_cpu_second(),
+        totals.cpu.as_millis()
+    );
+}
+
+fn scenario(words: &Words, system: &dyn System) -> Result<Scenario, String> {
+    Ok(system.draw(words.seed()?, words.profile()?))
+}
+
+fn replay(words: &Words, is_quiet: bool) -> Result<bool, String> {
+    let system = words.one_system()?;
+    let plant = words.plant(system)?;
+    let scenario = scenario(words, system)?;
+    let limits = Limits { event_max: words.number("--until")?.unwrap_or(u64::MAX) };
+    if !is_quiet {
+        println!("{scenario}");
+    }
+    let mut run = system.build(&scenario, plant);
+    if words.has("--trace") {
+        let out = std::io::BufWriter::new(std::io::stdout());
+        run.print_to(Box::new(out), words.number("--from")?.unwrap_or(0));
+    }
+    let report = run.run(&limits);
+    // The log of events is written when its run is dropped.
+    drop(run);
+    print_report(&report);
+    if words.has("--twice") && runner::run(system, &scenario, plant, &limits) != report {
+        println!("SEED={} INVARIANT=SIM-5 two runs of this seed differ", scenario.seed);
+        return Ok(false);
+    }
+    if let Some(violation) = &report.violation {
+        report_violation(violation, system, plant);
+    }
+    Ok(report.violation.is_none())
+}
+
+fn print_report(report: &Report) {
+    let Report { events, time_us, trace, counts, .. } = report;
+    println!("events {events}  time {time_us} us  trace {trace:016x}");
+    println!("{counts:?}");
+}
+
+fn shrink_seed(words: &Words) -> Result<bool, String> {
+    let system = words.one_system()?;
+    let plant = words.plant(system)?;
+    let scenario = scenario(words, system)?;
+    let runs_max = words.number("--runs")?.unwrap_or(SHRINK_RUNS);
+    let Some(shrunk) = shrink::shrink(system, &scenario, plant, runs_max) else {
+        println!("seed {} does not fail", scenario.seed);
+        return Ok(true);
+    };
+    let (before, after) = (&scenario, &shrunk.scenario);
+    println!("{after}");
+    println!(
+        "{} runs: {} of {} faults and {} of {} operations are left",
+        shrunk.runs,
+        after.faults.len(),
+        before.faults.len(),
+        after.ops.len(),
+        before.ops.len()
+    );
+    if words.has("--trace") {
+        let mut run = system.build(after, plant);
+        let out = std::io::BufWriter::new(std::io::stdout());
+        run.print_to(Box::new(out), words.number("--from")?.unwrap_or(0));
+        run.run(&Limits::NONE);
+    }
+    println!("{}", shrunk.violation.line(short(&commit())));
+    Ok(false)
+}
+
+fn plants(words: &Words) -> Result<bool, String> {
+    let commit = commit();
+    let mut is_good = true;
+    println!(
+        "{:<8} {:<24} {:<8} {:>6} {:>10} {:>8}  others",
+        "system", "plant", "checker", "seeds", "events", "CPU-ms"
+    );
+    for system in words.systems()? {
+        for plant in system.plants() {
+            if words.text("--plant").is_some_and(|name| name != plant.name) {
+                continue;
+            }
+            let found = runner::find(system, plant, &commit);
+            let verdict = if found.violation.is_some() { "" } else { "NOT FOUND " };
+            println!(
+                "{:<8} {:<24} {:<8} {:>6} {:>10} {:>8}  {verdict}{}",
+                system.name(),
+                plant.name,
+                plant.checker,
+                found.seeds,
+                found.events,
+                found.cpu.as_millis(),
+                found.others.join(" ")
+            );
+            is_good &= found.violation.is_some();
+        }
+    }
+    Ok(is_good)
+}
+
+fn crash_everywhere(words: &Words) -> Result<bool, String> {
+    let system = words.one_system()?;
+    let ops = words.number("--ops")?.unwrap_or(CRASH_OPS);
+    let stride = words.number("--stride")?.unwrap_or(1);
+    let to_usize = |number: u64| usize::try_from(number).or(Err("a number is too large"));
+    let quiet = crashes::quiet(system, words.seed()?, to_usize(ops)?);
+    let plant = words.plant(system)?;
+    let done = crashes::enumerate(system, &quiet, plant, to_usize(stride)?);
+    println!(
+        "{} effects, {} runs, {} crashes, {} events, {} violations",
+        done.effects,
+        done.runs,
+        done.crashes,
+        done.events,
+        done.violations.len()
+    );
+    for (fault, violation) in done.violations.iter().take(10) {
+        println!("{fault}\n  {}", violation.line(short(&commit())));
+    }
+    Ok(done.violations.is_empty())
+}
+
+fn marks(words: &Words) -> Result<bool, String> {
+    let mut is_good = true;
+    for system in words.systems()? {
+        let quota = Quota { events: 0, ..quota(words)? };
+        let totals = runner::gate(system, &commit(), &quota);
+        let hits = totals.marks.by_name();
+        for mark in system.marks() {
+            println!("{:<8} {mark:<32} {:>10}", system.name(), hits.get(mark).unwrap_or(&0));
+        }
+        is_good &= totals.marks.missing(system.marks()).is_empty();
+    }
+    Ok(is_good)
+}

@@ -1,0 +1,237 @@
+//! What goes wrong, when it does, and how it ends.
+
+use quorate_machine::{Effect, Input, Recipients};
+
+use super::replica::{Ambush, Waiting};
+use super::{Happening, Simulation, tag};
+use crate::host::{Host, Subject};
+use crate::node::{Node, Nodes};
+use crate::scenario::{CrashPoint, Fault, FaultKind, Way};
+
+impl<M: Subject, H: Host<M>> Simulation<M, H> {
+    /// Enters a fault; adversaries and ambushes are there from the beginning.
+    pub(super) fn plan_fault(&mut self, index: usize) {
+        let fault = self.scenario.faults[index];
+        match fault.kind {
+            FaultKind::Byzantine { node, adversary } => {
+                self.counts.faults[fault.kind.index()] += 1;
+                self.ledger.charge(node);
+                self.nodes[node.index()].adversary = Some(self.host.adversary(node, adversary));
+            }
+            FaultKind::CrashAt { node, effect, point } => {
+                let ambushes = &mut self.nodes[node.index()].ambushes;
+                ambushes.push(Ambush { effect, point, down_us: fault.lasts_us });
+                ambushes.sort_by_key(|ambush| std::cmp::Reverse(ambush.effect));
+            }
+            FaultKind::Crash { .. }
+            | FaultKind::Amnesia { .. }
+            | FaultKind::Pause { .. }
+            | FaultKind::Isolate { .. }
+            | FaultKind::Split { .. }
+            | FaultKind::Cut { .. }
+            | FaultKind::Clog { .. }
+            | FaultKind::Loss { .. }
+            | FaultKind::Duplicate { .. }
+            | FaultKind::Corrupt { .. }
+            | FaultKind::WallJump { .. }
+            | FaultKind::SlowDisk { .. } => {
+                self.agenda.enter(fault.at_us, Happening::FaultBegins(index));
+            }
+        }
+    }
+
+    pub(super) fn begin_fault(&mut self, index: usize) {
+        let fault = self.scenario.faults[index];
+        self.counts.faults[fault.kind.index()] += 1;
+        self.print_fault(&fault);
+        match fault.kind {
+            FaultKind::Byzantine { .. } | FaultKind::CrashAt { .. } => {}
+            FaultKind::Crash { node } => self.crash_at_random(node, fault.lasts_us),
+            FaultKind::Amnesia { node, keep_per_mille } => {
+                self.ledger.charge(node);
+                self.crash_at_random(node, fault.lasts_us);
+                let log = &mut self.nodes[node.index()].log;
+                log.cut(log.durable() * keep_per_mille / 1_000);
+            }
+            FaultKind::Pause { node } => {
+                let until_us = &mut self.nodes[node.index()].paused_until_us;
+                *until_us = (*until_us).max(fault.ends_us());
+            }
+            FaultKind::Clog { from, to } => self.network.clog(from, to, fault.ends_us()),
+            FaultKind::WallJump { node, by_us } => self.nodes[node.index()].clock.jump(by_us),
+            FaultKind::Isolate { .. }
+            | FaultKind::Split { .. }
+            | FaultKind::Cut { .. }
+            | FaultKind::Loss { .. }
+            | FaultKind::Duplicate { .. }
+            | FaultKind::Corrupt { .. }
+            | FaultKind::SlowDisk { .. } => {
+                self.switch(&fault.kind, true);
+                self.agenda.enter(fault.ends_us(), Happening::FaultEnds(index));
+            }
+        }
+    }
+
+    pub(super) fn end_fault(&mut self, index: usize) {
+        let kind = self.scenario.faults[index].kind;
+        self.switch(&kind, false);
+    }
+
+    /// Switches a fault on or off that may overlap with others of its kind.
+    fn switch(&mut self, kind: &FaultKind, begins: bool) {
+        let moved = |rate: u64, by: u64| if begins { rate + by } else { rate - by };
+        let rates = &mut self.network.rates;
+        match *kind {
+            FaultKind::Isolate { node, way } => {
+                self.cut_off(Nodes::from_iter([node]), way, begins);
+            }
+            FaultKind::Split { side, way } => self.cut_off(side, way, begins),
+            FaultKind::Cut { from, to } => self.network.cut(from, to, begins),
+            FaultKind::Loss { per_mille } => rates.loss = moved(rates.loss, per_mille),
+            FaultKind::Duplicate { per_mille } => {
+                rates.duplicate = moved(rates.duplicate, per_mille);
+            }
+            FaultKind::Corrupt { per_mille } => rates.corrupt = moved(rates.corrupt, per_mille),
+            FaultKind::SlowDisk { node, times } => {
+                let slowness = &mut self.nodes[node.index()].disk_slowness;
+                *slowness = moved(*slowness, times);
+            }
+            FaultKind::Byzantine { .. }
+            | FaultKind::Crash { .. }
+            | FaultKind::CrashAt { .. }
+            | FaultKind::Amnesia { .. }
+            | FaultKind::Pause { .. }
+            | FaultKind::Clog { .. }
+            | FaultKind::WallJump { .. } => unreachable!("this kind of fault has no switch"),
+        }
+    }
+
+    fn cut_off(&mut self, side: Nodes, way: Way, begins: bool) {
+        for inside in side.iter() {
+            for outside in self.scenario.nodes().without(side).iter() {
+                if way != Way::In {
+                    self.network.cut(inside, outside, begins);
+                }
+                if way != Way::Out {
+                    self.network.cut(outside, inside, begins);
+                }
+            }
+        }
+    }
+
+    fn print_fault(&mut self, fault: &Fault) {
+        if self.is_printing() {
+            self.print(Node::new(0), "fault", format_args!("{fault}"));
+        }
+    }
+
+    /// A node comes to the effect at which it is to crash.
+    pub(super) fn strike(&mut self, node: Node, ambush: Ambush) {
+        self.counts.faults[FaultKind::CrashAt { node, effect: 0, point: ambush.point }.index()] +=
+            1;
+        let replica = &mut self.nodes[node.index()];
+        replica.ambushes.pop();
+        if ambush.point == CrashPoint::Torn
+            && let Some(Waiting::Effect(Effect::Send { to, message, .. })) = replica.queue.front()
+        {
+            let (to, message) = (to.clone(), message.clone());
+            self.send_torn(node, &to, &message);
+        }
+        // What a write takes before its time is lost: the disk holds what passed the barriers.
+        let replica = &mut self.nodes[node.index()];
+        let waiting = replica.queue.iter().find_map(|waiting| match waiting {
+            Waiting::Barrier(number) => Some(*number),
+            Waiting::Effect(_) => None,
+        });
+        let through = waiting.map_or_else(|| replica.log.appended(), |number| number - 1);
+        replica.log.cut(through);
+        self.crash(node, ambush.down_us);
+    }
+
+    /// Only some of the recipients get the message.
+    fn send_torn(&mut self, node: Node, to: &Recipients, message: &M::Outbound) {
+        if let Recipients::Each(peers) = to {
+            let count = self.nodes[node.index()].prng.index(peers.len().max(1));
+            let reached = Recipients::Each(peers[..count].into());
+            self.send(node, &reached, message);
+        }
+    }
+
+    fn crash_at_random(&mut self, node: Node, down_us: u64) {
+        let replica = &mut self.nodes[node.index()];
+        if replica.machine.is_none() {
+            return;
+        }
+        let kept = replica.prng.below(replica.log.uncertain_count() + 1);
+        let through = replica.log.durable() + kept;
+        replica.log.crash(through);
+        self.crash(node, down_us);
+    }
+
+    fn crash(&mut self, node: Node, down_us: u64) {
+        let replica = &mut self.nodes[node.index()];
+        replica.forget();
+        let life = replica.life;
+        self.counts.crashes += 1;
+        self.hash.absorb(tag::CRASH, self.now_us, u64::from(node.get()));
+        if self.is_printing() {
+            let through = self.nodes[node.index()].log.appended();
+            self.print(node, "crash", format_args!("its log ends with record {through}"));
+        }
+        self.judge(node, |checker, at| checker.on_crash(at));
+        let at_us = self.now_us.saturating_add(down_us);
+        self.agenda.enter(at_us, Happening::Restart { node, life });
+    }
+
+    pub(super) fn restart(&mut self, node: Node, life: u32) {
+        let replica = &self.nodes[node.index()];
+        if replica.life == life && replica.machine.is_none() {
+            if self.is_printing() {
+                self.print(node, "restart", format_args!("life {}", life + 1));
+            }
+            self.start(node);
+        }
+    }
+
+    /// The node's process begins, for the first time or after a crash.
+    pub(super) fn start(&mut self, node: Node) {
+        let replica = &mut self.nodes[node.index()];
+        if replica.machine.is_some() {
+            return;
+        }
+        let is_first = replica.life == 0;
+        replica.life += 1;
+        replica.clock.start(self.now_us);
+        replica.paused_until_us = replica.paused_until_us.min(self.now_us);
+        let machine = self.host.start(node, replica.log.recovered());
+        replica.machine = Some(machine);
+        if let Some(adversary) = replica.adversary.as_mut().filter(|_| !is_first) {
+            adversary.on_restart();
+        }
+        let at = self.at(node);
+        let machine = self.nodes[node.index()].machine.as_ref().expect("it was set just now");
+        for checker in &mut self.checkers {
+            if let Err(broken) = checker.on_start(&at, machine) {
+                self.broken.get_or_insert(broken);
+            }
+        }
+        self.step(node, Input::Start);
+    }
+
+    /// The safety phase ends: the core comes back, for good.
+    pub(super) fn heal(&mut self) {
+        self.is_healed = true;
+        self.network.heal();
+        let core = self.scenario.core;
+        if self.is_printing() {
+            self.print(Node::new(0), "heal", format_args!("core {core:?}"));
+        }
+        for node in core.iter() {
+            let replica = &mut self.nodes[node.index()];
+            replica.paused_until_us = replica.paused_until_us.min(self.now_us);
+            replica.ambushes.clear();
+            let life = replica.life;
+            self.restart(node, life);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Drawing the list of faults: who is bad for good, and what happens to whom for a while.
+
+use quorate_history::Prng;
+
+use super::{
+    Blueprint, CrashPoint, Fault, FaultKind, MILLISECOND_US, Node, Nodes, SECOND_US, Scenario, Way,
+    signed,
+};
+
+/// Mean time between faults of one kind is drawn between these.
+const SPACING_US: (u64, u64) = (SECOND_US, 20 * SECOND_US);
+/// Crashes at exact effects in one scenario.
+const AMBUSHES_MAX: u64 = 12;
+/// A wall clock jumps by up to a year.
+const JUMP_US: [u64; 3] = [3_600 * SECOND_US, 86_400 * SECOND_US, 31_536_000 * SECOND_US];
+/// Chance in 1,000 that a node outside the budget's use stays broken after the heal.
+const OUTSIDE_CORE_PER_MILLE: u64 = 300;
+
+/// Fills the list of faults and the core of the scenario.
+pub(super) fn draw(scenario: &mut Scenario, blueprint: &Blueprint<'_>, prng: &Prng) {
+    draw_bad(scenario, blueprint, &mut prng.fork("bad"));
+    draw_outsiders(scenario, &mut prng.fork("outsiders"));
+    let mut swarm = prng.fork("kinds");
+    for (name, make) in KINDS {
+        if swarm.chance(500) {
+            draw_kind(scenario, &mut prng.fork(name), *make);
+        }
+    }
+    if swarm.chance(500) {
+        draw_ambushes(scenario, &mut prng.fork("crash-at"));
+    }
+    scenario.faults.sort_by_key(|fault| fault.at_us);
+}
+
+/// Uses a part of each group's budget.
+fn draw_bad(scenario: &mut Scenario, blueprint: &Blueprint<'_>, prng: &mut Prng) {
+    for group in blueprint.groups {
+        let mut candidates: Vec<Node> = group.members.and(blueprint.corruptible).iter().collect();
+        prng.shuffle(&mut candidates);
+        let bad_count = prng.index(group.f + 1);
+        for node in candidates.into_iter().take(bad_count) {
+            let is_byzantine = !blueprint.adversaries.is_empty() && prng.chance(700);
+            let fault = if is_byzantine {
+                let adversary = blueprint.adversaries[prng.index(blueprint.adversaries.len())];
+                Fault {
+                    at_us: 0,
+                    lasts_us: u64::MAX,
+                    kind: FaultKind::Byzantine { node, adversary },
+                }
+            } else {
+                let keep_per_mille = [0, prng.below(1_000)][prng.index(2)];
+                let kind = FaultKind::Amnesia { node, keep_per_mille };
+                Fault { at_us: prng.below(scenario.heal_us), lasts_us: lasting(prng), kind }
+            };
+            scenario.core.remove(node);
+            scenario.faults.push(fault);
+        }
+    }
+}
+
+/// Leaves some good nodes broken for ever, as many as the groups can spare.
+fn draw_outsiders(scenario: &mut Scenario, prng: &mut Prng) {
+    for group in scenario.groups.clone() {
+        let bad_count = group.members.without(scenario.core).len();
+        let mut candidates: Vec<Node> = group.members.and(scenario.core).iter().collect();
+        prng.shuffle(&mut candidates);
+        for node in candidates.into_iter().take(group.f.saturating_sub(bad_count)) {
+            if !prng.chance(OUTSIDE_CORE_PER_MILLE) {
+                continue;
+            }
+            let kind = if prng.chance(500) {
+                FaultKind::Crash { node }
+            } else {
+                FaultKind::Isolate { node, way: way(prng) }
+            };
+            scenario.core.remove(node);
+            let at_us = prng.below(scenario.heal_us);
+            scenario.faults.push(Fault { at_us, lasts_us: u64::MAX, kind });
+        }
+    }
+}
+
+/// Crashes at exact effects, most of them early: between a record and what it permits.
+fn draw_ambushes(scenario: &mut Scenario, prng: &mut Prng) {
+    for _ in 0..=prng.below(AMBUSHES_MAX) {
+        let magnitude = 6 + prng.below(10);
+        let effect = prng.below(1 << magnitude);
+        let point = [CrashPoint::Before, CrashPoint::After, CrashPoint::Torn][prng.index(3)];
+        let kind = FaultKind::CrashAt { node: node(scenario, prng), effect, point };
+        scenario.faults.push(Fault { at_us: 0, lasts_us: lasting(prng), kind });
+    }
+}
+
+type Make = fn(&Scenario, &mut Prng) -> FaultKind;
+
+/// Every kind that the swarm switches on and off; a flapping partition is a burst of cuts.
+const KINDS: &[(&str, Make)] = &[
+    ("crash", |scenario, prng| FaultKind::Crash { node: node(scenario, prng) }),
+    ("pause", |scenario, prng| FaultKind::Pause { node: node(scenario, prng) }),
+    ("isolate", |scenario, prng| FaultKind::Isolate { node: node(scenario, prng), way: way(prng) }),
+    ("split", |scenario, prng| FaultKind::Split { side: side(scenario, prng), way: way(prng) }),
+    ("cut", |scenario, prng| {
+        let (from, to) = link(scenario, prng);
+        FaultKind::Cut { from, to }
+    }),
+    ("clog", |scenario, prng| {
+        let (from, to) = link(scenario, prng);
+        FaultKind::Clog { from, to }
+    }),
+    ("loss", |_, prng| FaultKind::Loss { per_mille: 1 + prng.below(300) }),
+    ("duplicate", |_, prng| FaultKind::Duplicate { per_mille: 1 + prng.below(500) }),
+    ("corrupt", |_, prng| FaultKind::Corrupt { per_mille: 1 + prng.below(50) }),
+    ("wall-jump", |scenario, prng| {
+        let max_us = JUMP_US[prng.index(JUMP_US.len())];
+        FaultKind::WallJump { node: node(scenario, prng), by_us: signed(prng, max_us) }
+    }),
+    ("slow-disk", |scenario, prng| FaultKind::SlowDisk {
+        node: node(scenario, prng),
+        times: 2 + prng.below(50),
+    }),
+];
+
+fn draw_kind(scenario: &mut Scenario, prng: &mut Prng, make: Make) {
+    let spacing_us = SPACING_US.0 + prng.below(SPACING_US.1 - SPACING_US.0);
+    let mut at_us = prng.below(spacing_us);
+    while at_us < scenario.heal_us {
+        let burst = if prng.chance(100) { 2 + prng.below(10) } else { 1 };
+        let kind = make(scenario, prng);
+        let lasts_us = lasting(prng) / burst;
+        for repetition in 0..burst {
+            let at_us = at_us + 2 * repetition * lasts_us;
+            if at_us < scenario.heal_us {
+                let lasts_us = lasts_us.min(scenario.heal_us - at_us);
+                scenario.faults.push(Fault { at_us, lasts_us, kind });
+            }
+        }
+        at_us += 1 + prng.below(2 * spacing_us);
+    }
+}
+
+/// How long a fault lasts: mostly short, now and then long.
+fn lasting(prng: &mut Prng) -> u64 {
+    let max_us = [20 * MILLISECOND_US, SECOND_US, 10 * SECOND_US][prng.index(3)];
+    1 + prng.below(max_us)
+}
+
+fn node(scenario: &Scenario, prng: &mut Prng) -> Node {
+    Node::at(prng.index(usize::from(scenario.node_count)))
+}
+
+fn link(scenario: &Scenario, prng: &mut Prng) -> (Node, Node) {
+    (node(scenario, prng), node(scenario, prng))
+}
+
+fn side(scenario: &Scenario, prng: &mut Prng) -> Nodes {
+    scenario.nodes().iter().filter(|_| prng.chance(500)).collect()
+}
+
+fn way(prng: &mut Prng) -> Way {
+    [Way::Out, Way::In, Way::Both][prng.index(3)]
+}

@@ -1,0 +1,73 @@
+//! Systems under test, their planted bugs, and the table in which they are registered.
+
+use std::fmt::Debug;
+use std::io::Write;
+
+use crate::report::Report;
+use crate::scenario::{Profile, Scenario};
+
+/// When a run is cut short.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// The last event; `u64::MAX` for all.
+    pub event_max: u64,
+}
+
+impl Limits {
+    /// Up to the end of the scenario.
+    pub const NONE: Self = Self { event_max: u64::MAX };
+}
+
+/// A prepared run, whatever its machines are.
+pub trait Run: Debug {
+    /// Runs; once.
+    fn run(&mut self, limits: &Limits) -> Report;
+
+    /// Prints a line for each event from this one on.
+    fn print_to(&mut self, out: Box<dyn Write>, from_event: u64);
+
+    /// What is being run.
+    fn scenario(&self) -> &Scenario;
+}
+
+/// A bug that is put into the system on purpose, to show that its checker fires.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Plant {
+    /// What it is called: lower case with hyphens.
+    pub name: &'static str,
+    /// The bug in a sentence.
+    pub what: &'static str,
+    /// The checker that must find it.
+    pub checker: &'static str,
+    /// Seeds within which it must be found.
+    pub seeds_max: u64,
+    /// The scenarios in which it is looked for.
+    pub profile: Profile,
+}
+
+/// A system under test.
+pub trait System: Sync {
+    /// What it is called on the command line.
+    fn name(&self) -> &'static str;
+
+    /// The scenario of a seed.
+    fn draw(&self, seed: u64, profile: Profile) -> Scenario;
+
+    /// Prepares a run of a scenario, with a planted bug or without.
+    fn build(&self, scenario: &Scenario, plant: Option<&Plant>) -> Box<dyn Run>;
+
+    /// Its planted bugs.
+    fn plants(&self) -> &'static [Plant];
+
+    /// The marks that a gate run must reach.
+    fn marks(&self) -> &'static [&'static str];
+}
+
+/// Every system that the programs know.
+pub const SYSTEMS: &[&dyn System] = &[&crate::toy::Toy];
+
+/// The system with this name.
+#[must_use]
+pub fn system(name: &str) -> Option<&'static dyn System> {
+    SYSTEMS.iter().copied().find(|system| system.name() == name)
+}
