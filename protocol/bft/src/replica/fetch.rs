@@ -13,7 +13,7 @@ use quorate_types::{Digest, ReplicaId, Slot};
 use super::{Replica, Timer, Turn};
 use crate::limits::{FETCH_BATCHES_MAX, FETCH_SLOTS_MAX};
 use crate::message::{
-    FetchBatches, FetchProposal, FetchSlots, HashedCut, Message, PrePrepare, Slots,
+    FetchBatches, FetchProposal, FetchSlots, HashedCut, Message, PrePrepare, Slots, Status,
 };
 
 /// What this replica is missing.
@@ -109,6 +109,13 @@ impl<S: Service> Replica<S> {
             self.fetching.batches.iter().copied().take(FETCH_BATCHES_MAX).collect();
         if digests.is_empty() {
             return;
+        }
+        let executed = self.executed_slot();
+        let has_forgotten = |status: &Status| status.floor > executed.next();
+        if self.committed_slot() > executed && self.gossip.of(source).is_some_and(has_forgotten) {
+            // The source executed what is missing here and has forgotten it behind a checkpoint.
+            turn.mark("bft.bodies_forgotten");
+            self.begin_transfer(turn, executed.next(), source);
         }
         turn.mark("bft.batches_fetched_again");
         let fetch = Message::FetchBatches(FetchBatches { digests });
