@@ -13,6 +13,7 @@ mod log;
 pub mod marks;
 mod network;
 pub mod node;
+pub mod ordering;
 pub mod panics;
 pub mod report;
 pub mod runner;

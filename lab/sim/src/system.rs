@@ -64,7 +64,7 @@ pub trait System: Sync {
 }
 
 /// Every system that the programs know.
-pub const SYSTEMS: &[&dyn System] = &[&crate::toy::Toy];
+pub const SYSTEMS: &[&dyn System] = &[&crate::ordering::Ordering, &crate::toy::Toy];
 
 /// The system with this name.
 #[must_use]

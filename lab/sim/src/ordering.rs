@@ -1,0 +1,193 @@
+//! The ordering engine as a system under test: a replica group and its clients.
+//!
+//! The machines are the production ones; this module only joins replica and client into one type,
+//! keeps the images of the replicas' states as their disks would, and tells the generic checkers
+//! what to look at. The replicated service is a ledger that numbers what it executes, so that a
+//! request which is executed twice, or in another order, shows.
+
+use std::sync::Arc;
+
+use quorate_bft::message::Message;
+use quorate_bft::{
+    Client, ClientOutput, ClientRequest, ClientTimer, Output as ReplicaOutput, Record, Replica,
+    Timer as ReplicaTimer,
+};
+use quorate_crypto::Verified;
+use quorate_machine::{Effect, Effects, Input, Machine};
+use quorate_types::{ClientId, Digest, Now};
+
+mod adversaries;
+mod host;
+mod lens;
+mod service;
+#[cfg(test)]
+mod tests;
+
+pub use adversaries::ADVERSARIES;
+pub use host::{Ordering, OrderingHost};
+pub use lens::OrderingLens;
+pub use service::Ledger;
+
+/// What the timers of both kinds of machines are for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Timer {
+    /// A replica's.
+    Replica(ReplicaTimer),
+    /// A client's.
+    Client(ClientTimer),
+}
+
+/// What machines tell.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// A replica's own words.
+    Replica(ReplicaOutput),
+    /// A replica states its state after a slot.
+    State {
+        /// The slot.
+        slot: u64,
+        /// Root of the state.
+        root: Digest,
+    },
+    /// A replica's service executed a request.
+    Served {
+        /// Whose.
+        client: ClientId,
+        /// The client's number for it.
+        number: u64,
+        /// Its place among all executed requests.
+        position: u64,
+    },
+    /// A client's own words.
+    Client(ClientOutput),
+}
+
+/// Both kinds of participants in one type.
+#[derive(Debug)]
+pub enum OrderingMachine {
+    /// Orders and executes.
+    Replica(Box<ReplicaSeat>),
+    /// Asks.
+    Client(Box<ClientSeat>),
+}
+
+/// A replica with the list that its effects go to first.
+#[derive(Debug)]
+pub struct ReplicaSeat {
+    pub(crate) replica: Replica<Ledger>,
+    /// The last slot after which the replica stated its state in this life.
+    stated: u64,
+    effects: Effects<Replica<Ledger>>,
+}
+
+/// A client with the list that its effects go to first.
+#[derive(Debug)]
+pub struct ClientSeat {
+    pub(crate) client: Client,
+    effects: Effects<Client>,
+}
+
+impl OrderingMachine {
+    fn replica(replica: Replica<Ledger>) -> Self {
+        Self::Replica(Box::new(ReplicaSeat { replica, stated: 0, effects: Effects::new() }))
+    }
+
+    fn client(client: Client) -> Self {
+        Self::Client(Box::new(ClientSeat { client, effects: Effects::new() }))
+    }
+}
+
+impl Machine for OrderingMachine {
+    type Inbound = Verified<Message>;
+    type Outbound = Arc<Message>;
+    type Record = Record;
+    type Timer = Timer;
+    type Request = ClientRequest;
+    type Output = Output;
+
+    fn step(&mut self, now: Now, input: Input<Self>, effects: &mut Effects<Self>) {
+        match self {
+            Self::Replica(seat) => seat.step(now, input, effects),
+            Self::Client(seat) => seat.step(now, input, effects),
+        }
+    }
+}
+
+impl ReplicaSeat {
+    fn step(
+        &mut self,
+        now: Now,
+        input: Input<OrderingMachine>,
+        effects: &mut Effects<OrderingMachine>,
+    ) {
+        let input = match input {
+            Input::Start => Input::Start,
+            Input::Deliver { from, message } => Input::Deliver { from, message },
+            Input::Expired(Timer::Replica(timer)) => Input::Expired(timer),
+            Input::Expired(Timer::Client(_)) | Input::Request(_) => return,
+        };
+        self.replica.step(now, input, &mut self.effects);
+        for served in self.replica.service_mut().take_served() {
+            effects.emit(served);
+        }
+        let own = self.replica.id();
+        let mut stated = None;
+        for effect in self.effects.drain() {
+            effects.push(match effect {
+                Effect::Persist(record) => Effect::Persist(record),
+                Effect::Release(number) => Effect::Release(number),
+                Effect::Send { to, class, message } => {
+                    if let Message::Checkpoint(checkpoint) = &message
+                        && checkpoint.from == own
+                    {
+                        let statement = &checkpoint.statement;
+                        let (slot, root) = (statement.slot.get(), statement.root);
+                        stated = Some((slot, root));
+                    }
+                    Effect::Send { to, class, message: Arc::new(message) }
+                }
+                Effect::Arm { timer, at } => Effect::Arm { timer: Timer::Replica(timer), at },
+                Effect::Disarm(timer) => Effect::Disarm(Timer::Replica(timer)),
+                Effect::Emit(output) => Effect::Emit(Output::Replica(output)),
+                Effect::Mark(mark) => Effect::Mark(mark),
+            });
+        }
+        if let Some((slot, root)) = stated
+            && slot > self.stated
+        {
+            self.stated = slot;
+            effects.emit(Output::State { slot, root });
+        }
+    }
+}
+
+impl ClientSeat {
+    fn step(
+        &mut self,
+        now: Now,
+        input: Input<OrderingMachine>,
+        effects: &mut Effects<OrderingMachine>,
+    ) {
+        let input = match input {
+            Input::Start => Input::Start,
+            Input::Deliver { from, message } => Input::Deliver { from, message },
+            Input::Expired(Timer::Client(timer)) => Input::Expired(timer),
+            Input::Request(request) => Input::Request(request),
+            Input::Expired(Timer::Replica(_)) => return,
+        };
+        self.client.step(now, input, &mut self.effects);
+        for effect in self.effects.drain() {
+            effects.push(match effect {
+                Effect::Persist(never) => match never {},
+                Effect::Release(number) => Effect::Release(number),
+                Effect::Send { to, class, message } => {
+                    Effect::Send { to, class, message: Arc::new(message) }
+                }
+                Effect::Arm { timer, at } => Effect::Arm { timer: Timer::Client(timer), at },
+                Effect::Disarm(timer) => Effect::Disarm(Timer::Client(timer)),
+                Effect::Emit(output) => Effect::Emit(Output::Client(output)),
+                Effect::Mark(mark) => Effect::Mark(mark),
+            });
+        }
+    }
+}

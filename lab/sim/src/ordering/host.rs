@@ -1,0 +1,378 @@
+//! The ordering engine as a system under test: its keys, disks, scenarios and checkers.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use quorate_adversary::Adversary;
+use quorate_bft::client::ClientSetup;
+use quorate_bft::message::Message;
+use quorate_bft::{Client, ClientRequest, Image, Parameters, Record, Replica, Setup};
+use quorate_crypto::ideal::IdealRegistry;
+use quorate_crypto::real::{RealSigner, RealVerifier};
+use quorate_crypto::{
+    ClientCertificate, ClientGrant, Domain, Signer, Verified, Verifier, hash_of, verify,
+};
+use quorate_history::Prng;
+use quorate_machine::RecordNumber;
+use quorate_state::Map;
+use quorate_types::{
+    Digest, Duration, Epoch, GroupConfiguration, GroupId, GroupMember, NodeId, Peer, ReadMode,
+    ReplicaId, Resilience, Slot, SystemId, UnixTime,
+};
+
+use super::adversaries::{ADVERSARIES, adversary};
+use super::{Ledger, OrderingLens, OrderingMachine};
+use crate::checker::{
+    Agreement, At, Checker, Integrity, Liveness, Resources, Statements, Thresholds, Verdict,
+};
+use crate::host::{AdmitCache, Host};
+use crate::node::{Node, Nodes};
+use crate::scenario::{Group, Profile, Scenario};
+use crate::simulation::Simulation;
+use crate::swarm::{Blueprint, draw};
+use crate::system::{Plant, Run, System};
+
+const SECOND_US: u64 = 1_000_000;
+/// After the heal a request takes at most this long: suspicion and view changes past `f` bad
+/// leaders with the longest timeout that the safety phase can have grown, and a state transfer.
+const REQUEST_US_MAX: u64 = 40 * SECOND_US;
+
+const THRESHOLDS: Thresholds = Thresholds {
+    live_items_max: 4_000,
+    timers_max: 6,
+    waiting_effects_max: 100_000,
+    log_records_max: 20_000,
+    sends_per_request_max: 4_000,
+    sends_per_node_second_max: 60_000,
+};
+
+/// What a replica's disk holds besides its log.
+#[derive(Default, Debug)]
+struct StoredImage {
+    image: Option<Image>,
+    entries: BTreeMap<Vec<u8>, Vec<u8>>,
+    applied: u64,
+}
+
+impl StoredImage {
+    fn apply(&mut self, number: RecordNumber, record: &Record) {
+        if number.get() <= self.applied {
+            return;
+        }
+        self.applied = number.get();
+        let Some((image, changes)) = record.image() else { return };
+        if record.replaces_image() {
+            self.entries.clear();
+        }
+        for (key, value) in changes {
+            match value {
+                Some(value) => self.entries.insert(key.to_vec(), value.to_vec()),
+                None => self.entries.remove(&key.to_vec()),
+            };
+        }
+        self.image = Some(image);
+    }
+
+    fn load(&self) -> Option<(Image, Map)> {
+        let image = self.image.clone()?;
+        let mut map = Map::new();
+        self.entries.iter().for_each(|(key, value)| map.insert(key, value));
+        Some((image, map))
+    }
+}
+
+type Images = Rc<RefCell<Vec<StoredImage>>>;
+
+/// Watches records become durable, and keeps the images that a real store would keep.
+struct Storekeeper(Images);
+
+impl Checker<OrderingMachine> for Storekeeper {
+    fn id(&self) -> &'static str {
+        "STORE"
+    }
+
+    fn on_durable(&mut self, at: &At, number: RecordNumber, record: &Record) -> Verdict {
+        self.0.borrow_mut()[at.node.index()].apply(number, record);
+        Ok(())
+    }
+}
+
+/// Keys, addresses and disks of one run.
+pub struct OrderingHost {
+    verifier: Arc<dyn Verifier>,
+    group: Arc<GroupConfiguration>,
+    parameters: Parameters,
+    replicas: Vec<Arc<dyn Signer>>,
+    clients: Vec<(Arc<dyn Signer>, ClientCertificate)>,
+    images: Images,
+    lives: Vec<u64>,
+    cache: AdmitCache<Message, Verified<Message>>,
+}
+
+/// What a scenario's variant says of the group.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    f: u16,
+    slots_in_flight: u64,
+    is_real: bool,
+}
+
+impl Shape {
+    fn variant(self) -> u64 {
+        u64::from(self.f) | (self.slots_in_flight << 8) | (u64::from(self.is_real) << 16)
+    }
+
+    fn of(variant: u64) -> Self {
+        Self {
+            f: u16::try_from(variant & 0xff).expect("a byte"),
+            slots_in_flight: (variant >> 8) & 0xff,
+            is_real: (variant >> 16) & 1 == 1,
+        }
+    }
+}
+
+impl OrderingHost {
+    fn new(shape: Shape, client_count: usize) -> Self {
+        let registry = IdealRegistry::new([7; 32]);
+        let signer = |kind: u8, index: usize| -> Arc<dyn Signer> {
+            let seed = *hash_of(Domain::Derivation, &(kind, index as u64)).as_bytes();
+            if shape.is_real {
+                Arc::new(RealSigner::from_seed(&seed))
+            } else {
+                Arc::new(registry.signer(&seed))
+            }
+        };
+        let resilience = Resilience::new(shape.f).expect("f is 1 or 2");
+        let replicas: Vec<_> = (0..resilience.replicas()).map(|index| signer(1, index)).collect();
+        let authority = signer(3, 0);
+        let member = |signer: &Arc<dyn Signer>| GroupMember {
+            node: NodeId::new(*signer.public_key().as_bytes()),
+            key: signer.public_key(),
+        };
+        let group = Arc::new(GroupConfiguration {
+            system: SystemId::new([1; 32]),
+            group: GroupId::new([2; 32]),
+            epoch: Epoch::ZERO,
+            members: replicas.iter().map(member).collect(),
+            resilience,
+            authority_key: authority.public_key(),
+            read_mode: ReadMode::Ordered,
+            base_slot: Slot::ZERO,
+            base_digest: Digest::new([9; 32]),
+        });
+        let certified = |index: usize| {
+            let signer = signer(2, index);
+            let grant = ClientGrant {
+                system: group.system,
+                client: signer.public_key().client(),
+                name: format!("client {index}"),
+                expires: UnixTime::from_micros(u64::MAX),
+            };
+            (signer, ClientCertificate::issue(grant, &*authority))
+        };
+        let verifier: Arc<dyn Verifier> =
+            if shape.is_real { Arc::new(RealVerifier) } else { Arc::new(registry.clone()) };
+        Self {
+            verifier,
+            parameters: Parameters {
+                checkpoint_interval: 16,
+                slots_in_flight: shape.slots_in_flight,
+                progress_timeout_max: Duration::from_secs(4),
+                ..Parameters::default()
+            },
+            images: Rc::new(RefCell::new(
+                replicas.iter().map(|_| StoredImage::default()).collect(),
+            )),
+            clients: (0..client_count).map(certified).collect(),
+            lives: vec![0; replicas.len() + client_count],
+            group,
+            replicas,
+            cache: AdmitCache::new(),
+        }
+    }
+
+    fn lens(&self) -> OrderingLens {
+        let clients = self.clients.iter().map(|(signer, _)| signer.public_key().client());
+        OrderingLens {
+            replicas: u16::try_from(self.replicas.len()).expect("few replicas"),
+            clients: clients.collect(),
+        }
+    }
+
+    fn client(&mut self, index: usize, life: u64) -> OrderingMachine {
+        let (signer, certificate) = &self.clients[index];
+        OrderingMachine::client(Client::new(ClientSetup {
+            group: Arc::clone(&self.group),
+            signer: Arc::clone(signer),
+            certificate: certificate.clone(),
+            nonce: life,
+            bundle_operations_max: 4,
+        }))
+    }
+
+    fn replica(&mut self, node: Node, records: Vec<(RecordNumber, Record)>) -> OrderingMachine {
+        let setup = Setup {
+            group: Arc::clone(&self.group),
+            me: ReplicaId::new(node.get()),
+            signer: Arc::clone(&self.replicas[node.index()]),
+            parameters: self.parameters.clone(),
+        };
+        let mut images = self.images.borrow_mut();
+        let stored = &mut images[node.index()];
+        if records.last().is_none_or(|(number, _)| number.get() < stored.applied) {
+            // The log lost what the image has: an old copy of the disk came back.
+            *stored = StoredImage::default();
+        }
+        for (number, record) in &records {
+            stored.apply(*number, record);
+        }
+        OrderingMachine::replica(Replica::recover(setup, Ledger::default(), stored.load(), records))
+    }
+}
+
+impl std::fmt::Debug for OrderingHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} replicas, {} clients", self.replicas.len(), self.clients.len())
+    }
+}
+
+impl Host<OrderingMachine> for OrderingHost {
+    fn peer(&self, node: Node) -> Peer {
+        match self.replicas.get(node.index()) {
+            Some(signer) => Peer::Node(NodeId::new(*signer.public_key().as_bytes())),
+            None => {
+                let (signer, _) = &self.clients[node.index() - self.replicas.len()];
+                Peer::Client(signer.public_key().client())
+            }
+        }
+    }
+
+    fn start(&mut self, node: Node, records: Vec<(RecordNumber, Record)>) -> OrderingMachine {
+        self.lives[node.index()] += 1;
+        let life = self.lives[node.index()];
+        match node.index().checked_sub(self.replicas.len()) {
+            Some(client) => self.client(client, life),
+            None => self.replica(node, records),
+        }
+    }
+
+    fn adversary(&mut self, node: Node, name: &str) -> Box<dyn Adversary<OrderingMachine>> {
+        let signer = Arc::clone(&self.replicas[node.index()]);
+        adversary(name, (ReplicaId::new(node.get()), Arc::clone(&self.group)), signer)
+    }
+
+    fn admit(&mut self, _: Node, _: Node, message: &Arc<Message>) -> Option<Verified<Message>> {
+        let Self { cache, group, verifier, .. } = self;
+        cache.admit(message, |message| verify((**message).clone(), group, &**verifier).ok())
+    }
+
+    fn wire_bytes(&self, message: &Arc<Message>) -> u64 {
+        match &**message {
+            Message::Request(_) | Message::Batch(_) => 512,
+            Message::PrePrepare(_) | Message::NewView(_) | Message::ViewChange(_) => 1_500,
+            _ => 160,
+        }
+    }
+
+    fn request(&mut self, _: Node, number: u64) -> Option<ClientRequest> {
+        Some(ClientRequest { ticket: number, operation: number.to_be_bytes().to_vec() })
+    }
+
+    /// Changes a vote without signing it again: verification must refuse it.
+    fn rewrite(&mut self, prng: &mut Prng, message: &Arc<Message>) -> Option<Arc<Message>> {
+        let Message::Prepare(vote) = &**message else { return None };
+        let mut forged = *vote;
+        forged.slot = Slot::new(vote.slot.get() ^ (1 << prng.below(3)));
+        Some(Arc::new(Message::Prepare(forged)))
+    }
+
+    fn label(&self, node: Node) -> String {
+        match node.index().checked_sub(self.replicas.len()) {
+            None => format!("R{}", node.get()),
+            Some(client) => format!("C{client}"),
+        }
+    }
+}
+
+/// The ordering engine, as the programs know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Ordering;
+
+impl System for Ordering {
+    fn name(&self) -> &'static str {
+        "ordering"
+    }
+
+    fn draw(&self, seed: u64, profile: Profile) -> Scenario {
+        let mut prng = Prng::from_seed(seed).fork("ordering");
+        let shape = Shape {
+            f: 1 + u16::from(prng.chance(250)),
+            slots_in_flight: [1, 1, 1, 2, 4][prng.index(5)],
+            is_real: profile == Profile::Short && prng.chance(20),
+        };
+        let clients = 1 + u16::try_from(prng.below(4)).expect("a small number");
+        let replicas = 3 * shape.f + 1;
+        let groups = [Group { members: Nodes::range(0, replicas), f: usize::from(shape.f) }];
+        let blueprint = Blueprint {
+            variant: shape.variant(),
+            node_count: replicas + clients,
+            groups: &groups,
+            clients: Nodes::range(replicas, replicas + clients),
+            corruptible: Nodes::range(0, replicas),
+            adversaries: ADVERSARIES,
+            judges_liveness: true,
+            safety_us: 60 * SECOND_US,
+            liveness_us: 30 * SECOND_US,
+            drain_us: REQUEST_US_MAX + SECOND_US,
+            delta_us: 20_000,
+            requests_per_second: 10 + prng.below(60),
+        };
+        draw(seed, profile, &blueprint)
+    }
+
+    fn build(&self, scenario: &Scenario, _: Option<&Plant>) -> Box<dyn Run> {
+        let shape = Shape::of(scenario.variant);
+        let replicas = usize::from(3 * shape.f + 1);
+        let clients = usize::from(scenario.node_count) - replicas;
+        let host = OrderingHost::new(shape, clients);
+        let checkers = checkers(scenario, &host);
+        Box::new(Simulation::new(scenario.clone(), host, checkers))
+    }
+
+    fn plants(&self) -> &'static [Plant] {
+        &[]
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &[
+            "bft.accepted",
+            "bft.batch_made",
+            "bft.checkpoint_stable",
+            "bft.decided",
+            "bft.slots_learned",
+            "bft.view_started",
+            "bft.prepared_again",
+            "bft.state_installed",
+            "bft.leader_equivocated",
+            "bft.client_retried",
+            "bft.reply_repeated",
+        ]
+    }
+}
+
+fn checkers(scenario: &Scenario, host: &OrderingHost) -> Vec<Box<dyn Checker<OrderingMachine>>> {
+    let lens = host.lens();
+    let mut checkers: Vec<Box<dyn Checker<OrderingMachine>>> = vec![
+        Box::new(Storekeeper(Rc::clone(&host.images))),
+        Box::new(Agreement::new(lens.clone())),
+        Box::new(Integrity::new(lens.clone())),
+        Box::new(Statements::new(lens.clone())),
+        Box::new(Resources::new(lens.clone(), THRESHOLDS)),
+    ];
+    if scenario.judges_liveness {
+        checkers.push(Box::new(Liveness::new(lens, scenario.heal_us, REQUEST_US_MAX)));
+    }
+    checkers
+}
