@@ -56,3 +56,6 @@ impl EpochKeyStatement {
         SignatureCheck { key: self.identity_key, digest: self.digest(), signature }
     }
 }
+
+#[cfg(test)]
+mod tests;

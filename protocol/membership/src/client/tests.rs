@@ -115,4 +115,11 @@ fn waits_grow_while_nobody_answers() {
     network.run(300 * SECOND);
     // Seven contacts, waits of 200 ms doubling once per cycle up to 10 s.
     assert!(network.questions() < 7 * 10, "{} questions", network.questions());
+
+    let mut network = Network::new(&world);
+    network.start();
+    network.run(SECOND);
+    network.silence_all();
+    network.run(300 * SECOND);
+    assert!(network.questions() < 400, "{} questions", network.questions());
 }

@@ -172,6 +172,10 @@ fn mem_8_each_fault_of_a_certificate_has_its_reply_and_changes_nothing() {
         assert_eq!(replica.execute(&operation, epoch), refused(refusal));
         assert_eq!(replica.state, before, "MEM-8: {refusal:?}");
     }
+    for (sequence, epoch) in [(1, 2), (2, 4)] {
+        let good = added(replica.add(20, validity(sequence, 2, 4)));
+        assert_eq!(replica.execute(&good, epoch), MembershipReply::Recorded(Epoch::new(epoch)));
+    }
 }
 
 #[test]
@@ -229,7 +233,9 @@ fn pending_changes_come_in_pages() {
 #[test]
 fn a_full_table_takes_news_of_known_servers_only() {
     let mut replica = replica();
-    replica.pending();
+    let other = added(replica.add(21, validity(1, 0, 9)));
+    assert_eq!(replica.execute(&other, 0), RECORDED);
+    assert_eq!(replica.state.get(b"c"), Some(encode(&8u64)), "seven founders and one more");
     replica.state.put(b"c", encode(&crate::limits::KNOWN_KEYS_MAX));
     let unknown = added(replica.add(20, validity(1, 0, 9)));
     assert_eq!(replica.execute(&unknown, 0), refused(Refusal::Full));

@@ -70,6 +70,58 @@ fn a_liar_among_the_contacts_delays_and_does_not_mislead() {
 }
 
 #[test]
+fn a_liar_that_sends_one_member_at_a_time_is_left_after_the_first() {
+    let world = World::new(7, 1);
+    let liar = world.first.configuration().members[0].id;
+    let good = world.first.clone();
+    let drip: Lie = Box::new(move |message| match message {
+        Message::GetConfiguration(request) => {
+            let mut page = good.page(request.from);
+            page.members.truncate(1);
+            Vec::from([Message::Configuration(Box::new(page))])
+        }
+        Message::Challenge(_) | Message::Configuration(_) | Message::Vouch(_) => Vec::new(),
+    });
+    let mut network = Network::new(&world);
+    network.corrupt(liar, drip);
+    network.start();
+    network.run(SECOND / 10);
+    assert_eq!(network.questions(), 1);
+    assert_eq!(network.ignored("membership: malformed page"), 1);
+    network.run(SECOND);
+    assert_eq!(network.usable(), Some(&world.first));
+}
+
+#[test]
+fn the_word_of_the_group_moves_a_client_at_its_next_challenge() {
+    let world = World::new(7, 1);
+    let next = world.following(&world.first);
+    let mut network = Network::new(&world);
+    network.start();
+    network.run(SECOND);
+    network.advance(world.group(), &next);
+    // The lease is renewed after five seconds; the first wait is 200 ms.
+    network.run(4 * SECOND + SECOND / 10);
+    assert_eq!(network.usable(), Some(&next));
+}
+
+#[test]
+fn a_client_whose_group_has_gone_follows_before_its_lease_ends() {
+    let world = World::new(7, 1);
+    let next = world.following(&world.first);
+    let members = world.first.configuration().members.iter().map(|one| one.id);
+    let others: Vec<_> = members.filter(|id| !world.group().contains(id)).collect();
+    let mut network = Network::new(&world);
+    network.start();
+    network.run(SECOND);
+    network.silence_group(4);
+    network.advance(&others, &next);
+    network.run(9 * SECOND);
+    assert_eq!(network.client().known(), Some(&next));
+    assert_eq!(network.losses(), [(Epoch::ZERO, Loss::LaterEpoch)]);
+}
+
+#[test]
 fn a_client_follows_to_the_next_epoch_and_says_that_the_old_lease_is_gone() {
     let world = World::new(7, 1);
     let next = world.following(&world.first);
@@ -166,6 +218,23 @@ fn false_word_of_a_later_epoch_costs_a_question_and_no_lease() {
     network.run(SECOND);
     assert!(network.questions() <= before + 1);
     assert_eq!(network.usable(), Some(&world.first));
+}
+
+#[test]
+fn a_server_sets_off_one_question_between_two_challenges() {
+    let world = World::new(7, 1);
+    let liar = world.first.configuration().members[0].id;
+    let mut network = Network::new(&world);
+    network.start();
+    network.run(SECOND);
+    let before = network.questions();
+    network.corrupt(liar, Box::new(|_| Vec::new()));
+    for _ in 0..40 {
+        let from = Peer::Node(liar);
+        network.request(ClientRequest::Heard { from, epoch: Epoch::new(99) });
+        network.run(SECOND / 10);
+    }
+    assert_eq!(network.questions(), before + 1);
 }
 
 #[test]
