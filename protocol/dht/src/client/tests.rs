@@ -22,8 +22,11 @@ use super::{
     Operation,
 };
 use crate::limits::CLIENT_CALLS_MAX;
-use crate::message::{ContentReply, Head, Message, MessageContext, OperationId, Stored};
-use crate::object::{Body, ContentKind, KEEP_FOR_EVER, ObjectKey, WriterId};
+use crate::message::{
+    CertifiedConfiguration, ContentReply, Head, Message, MessageContext, OperationId, Stored,
+    Versioned, WrongEpoch,
+};
+use crate::object::{Body, ContentKind, KEEP_FOR_EVER, ObjectKey, Value, Version, WriterId};
 use crate::ring::Ring;
 
 const SYSTEM: SystemId = SystemId::new([1; 32]);
@@ -203,6 +206,64 @@ fn replies_before_a_change_of_the_epoch_do_not_count_after_it_dht_4() {
     assert!(bench.stored(members[2]).is_empty());
     assert!(bench.stored(members[3]).is_empty(), "DHT-4: two of this epoch, two of the other");
     assert_eq!(bench.stored(members[0]).len(), 1);
+}
+
+/// A read that finds versions 1, 1 and 2: the last is at one member, and is written back.
+fn begin_write_back(bench: &mut Bench) -> Vec<Peer> {
+    let version = |sequence: u64| {
+        let value = Value::Data(Body::new(vec![7]));
+        Version::sign(SYSTEM, (sequence, WriterId::new([8; 16])), value, &signer(100))
+    };
+    assert!(bench.invoke(1, Operation::ReadObject(version(1).key().id())).is_empty());
+    let group = ring(EPOCH).group(version(1).key().id());
+    let members: Vec<Peer> = group.members().iter().map(|node| Peer::Node(*node)).collect();
+    let head = bench.head;
+    for (member, sequence) in members.iter().zip([1, 1, 2]) {
+        let Version { signed, value } = version(sequence);
+        let reply = Versioned { head, signed: Some(signed), value: Some(value) };
+        assert!(bench.reply(*member, Message::Versioned(reply)).is_empty());
+    }
+    assert_eq!(bench.asked.len(), 3, "all but the one that holds it");
+    assert!(!bench.asked.contains(&members[2]));
+    members
+}
+
+#[test]
+fn a_write_back_counts_the_member_that_holds_the_version_already() {
+    let mut bench = Bench::with_lease(100);
+    let members = begin_write_back(&mut bench);
+    assert!(bench.stored(members[0]).is_empty());
+    assert_eq!(bench.stored(members[1]).len(), 1);
+}
+
+#[test]
+fn who_held_a_version_in_the_epoch_before_must_say_so_again_dht_4() {
+    let mut bench = Bench::with_lease(100);
+    let members = begin_write_back(&mut bench);
+    let (epoch, until) = (Epoch::new(2), Instant::from_micros(100));
+    bench.request(ClientRequest::Reconfigured(ring(epoch)));
+    bench.request(ClientRequest::Lease { epoch, until });
+    assert_eq!(bench.asked.len(), 4);
+    assert!(bench.stored(members[0]).is_empty());
+    assert!(bench.stored(members[1]).is_empty(), "DHT-4");
+    assert_eq!(bench.stored(members[2]).len(), 1);
+}
+
+#[test]
+fn a_later_configuration_is_passed_on_once_for_each_member() {
+    let mut bench = Bench::with_lease(100);
+    bench.invoke(1, put(b"bytes"));
+    let (members, head) = (bench.asked.clone(), bench.head);
+    let configuration = CertifiedConfiguration::new(Body::new(vec![1]));
+    let news = |epoch| {
+        let head = Head { epoch: Epoch::new(epoch), ..head };
+        Message::WrongEpoch(WrongEpoch { head, configuration: configuration.clone() })
+    };
+    assert!(bench.reply(members[0], news(1)).is_empty(), "not a later one");
+    assert!(bench.reply(members[0], news(0)).is_empty());
+    assert_eq!(bench.reply(members[0], news(2)).len(), 1);
+    assert!(bench.reply(members[0], news(3)).is_empty(), "a liar is heard once");
+    assert_eq!(bench.reply(members[1], news(2)).len(), 1);
 }
 
 #[test]

@@ -20,14 +20,15 @@ use quorate_types::{
 
 use super::{Found, Server, ServerOutput, ServerRequest, Ticket};
 use crate::limits::{
-    CHUNK_BYTES, SERVER_JOBS_PER_PEER_MAX, SERVER_REPAIRS_MAX, SERVER_WAITING_BYTES_PER_PEER_MAX,
+    CHUNK_BYTES, SERVER_JOBS_PER_PEER_MAX, SERVER_REPAIRS_MAX, SERVER_WAITING_BYTES_MAX,
+    SERVER_WAITING_BYTES_PER_PEER_MAX,
 };
 use crate::message::{
     CertifiedConfiguration, GetContent, Head, Message, MessageContext, OperationId, PutContent,
-    ReadVersion, WriteStatement, WriteVersion,
+    ReadVersion, Versioned, WriteStatement, WriteVersion,
 };
 use crate::object::{
-    Body, ContentKind, KEEP_FOR_EVER, ObjectKey, Record, Value, Version, WriterId,
+    Body, ContentKind, KEEP_FOR_EVER, ObjectKey, Record, StoredObject, Value, Version, WriterId,
 };
 use crate::ring::Ring;
 
@@ -308,6 +309,63 @@ fn what_was_counted_is_given_back_however_a_request_ends() {
     }
     assert_eq!(bench.server.budget.jobs(), 0);
     assert!(bench.server.slots.is_empty() && bench.server.repairs.is_empty());
+}
+
+#[test]
+fn requests_that_are_done_make_room_for_others_dht_11() {
+    let mut bench = Bench::new(4);
+    for number in 0..2 * SERVER_WAITING_BYTES_MAX / CHUNK_BYTES {
+        let mut bytes = vec![0; CHUNK_BYTES];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        let put = bench.put(&bytes);
+        let effects = bench.deliver(CLIENT, put);
+        let done = bench.loaded(ticket(&effects), Found::Absent);
+        assert_eq!(outline(&done).len(), 2, "DHT-11: nothing waits, so nothing is too much");
+    }
+}
+
+#[test]
+fn no_flipped_bit_of_a_stored_version_is_served_dht_3() {
+    let version = version(5);
+    let key = version.key();
+    let bytes = Record::Store(key, StoredObject::Version(version)).bytes().unwrap();
+    for position in 0..bytes.len() {
+        let mut bench = Bench::new(4);
+        let head = bench.head();
+        let read = ReadVersion { head, key, wants_value: true };
+        let effects = bench.deliver(CLIENT, Message::ReadVersion(read));
+        let mut damaged = bytes.clone();
+        damaged[position] ^= 1;
+        let effects = bench.loaded(ticket(&effects), Found::Object(key, damaged));
+        // The ideal signature has 16 bytes and zeros behind them, which count too.
+        assert_eq!(outline(&effects)[0], "Damaged 1", "DHT-3: byte {position}");
+    }
+}
+
+#[test]
+fn a_reply_of_another_epoch_does_not_count_for_a_repair_dht_4() {
+    let mut bench = Bench::new(4);
+    let key = version(5).key();
+    let head = bench.head();
+    let read = ReadVersion { head, key, wants_value: false };
+    let effects = bench.deliver(CLIENT, Message::ReadVersion(read));
+    let effects = bench.loaded(ticket(&effects), Found::Damaged(key));
+    let asked = effects.iter().find_map(|effect| match effect {
+        Effect::Send { message: Message::ReadVersion(read), .. } => Some(read.head),
+        _ => None,
+    });
+    let asked = asked.expect("the group is asked");
+    for epoch in [2, 0, 1] {
+        let head = Head { epoch: Epoch::new(epoch), ..asked };
+        let reply = Versioned { head, signed: None, value: None };
+        let mut effects = Vec::new();
+        for other in 2..=4 {
+            let from = Peer::Node(NodeId::new([other * 16; 32]));
+            effects.extend(bench.deliver(from, Message::Versioned(reply.clone())));
+        }
+        let is_dropped = outline(&effects) == ["remove"];
+        assert_eq!(is_dropped, epoch == 1, "DHT-4: epoch {epoch}");
+    }
 }
 
 #[test]
