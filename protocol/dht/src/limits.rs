@@ -38,6 +38,8 @@ pub const REPAIR_RETRY: Duration = Duration::from_millis(500);
 pub const CLIENT_CALLS_MAX: usize = 64;
 /// First wait of a client before it asks again; each further one is twice as long.
 pub const CLIENT_RETRY_MIN: Duration = Duration::from_millis(200);
+/// The same for content that a client sends: a megabyte to each of a group may take its time.
+pub const CLIENT_RETRY_PUT_MIN: Duration = Duration::from_secs(1);
 /// Longest wait of a client before it asks again.
 pub const CLIENT_RETRY_MAX: Duration = Duration::from_secs(5);
 /// How long a server that did not deliver is asked last.

@@ -80,7 +80,8 @@ impl Ring {
     #[must_use]
     pub fn group(&self, id: ObjectId) -> Group {
         let first = self.active.partition_point(|node| node.as_bytes() < id.as_bytes());
-        let around = self.active.iter().cycle().skip(first);
+        let (before, behind) = self.active.split_at(first);
+        let around = behind.iter().chain(before);
         let members: Vec<NodeId> = around.take(self.resilience.replicas()).copied().collect();
         assert!(members.len() == self.resilience.replicas(), "DHT-6: a group of another size");
         Group { members, resilience: self.resilience }

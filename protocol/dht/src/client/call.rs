@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use quorate_types::{Duration, Now, Peer, ReplicaId};
 
-use crate::limits::{CLIENT_RETRY_MAX, CLIENT_RETRY_MIN};
+use crate::limits::{CLIENT_RETRY_MAX, CLIENT_RETRY_MIN, CLIENT_RETRY_PUT_MIN};
 use crate::message::{Head, Message, OperationId, Refusal, WrongEpoch};
 
 use super::goal::{GetPurpose, Goal};
@@ -64,7 +64,7 @@ impl Client {
             phase.answered = *held;
         }
         self.operations.insert(operation, call.id);
-        call.retry = CLIENT_RETRY_MIN;
+        call.retry = first_retry(&call.goal);
         self.ask(now, (&call.goal, &mut phase), effects);
         effects.arm(ClientTimer::Retry(call.id), now.instant.after(call.retry));
         call.phase = Some(phase);
@@ -236,6 +236,17 @@ impl Client {
                 None
             }
         }
+    }
+}
+
+const fn first_retry(goal: &Goal) -> Duration {
+    match goal {
+        Goal::Put { .. } => CLIENT_RETRY_PUT_MIN,
+        Goal::Get { .. }
+        | Goal::Stat { .. }
+        | Goal::ReadStamps { .. }
+        | Goal::Write { .. }
+        | Goal::Read { .. } => CLIENT_RETRY_MIN,
     }
 }
 

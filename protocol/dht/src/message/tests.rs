@@ -5,6 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
+use quorate_crypto::real::{RealSigner, RealVerifier};
 use quorate_crypto::{ClientCertificate, ClientGrant, Domain, Hasher, Rejected, Signer, verify};
 use quorate_types::{Epoch, ObjectId, Signature, SystemId, UnixTime};
 use quorate_wire::{decode, encode};
@@ -96,6 +97,45 @@ fn every_message_reads_back_verifies_and_has_its_head() {
         assert_eq!(decode::<Message>(&encode(&message)), Ok(message.clone()));
         assert_eq!(message.head(), HEAD);
         assert_eq!(check(message.clone()), Ok(message));
+    }
+}
+
+#[test]
+fn a_write_stands_on_three_signatures_of_the_real_scheme() {
+    let seeds = [[1; 32], [2; 32], [3; 32]];
+    let [authority, client, owner] = seeds.map(|seed| RealSigner::from_seed(&seed));
+    let version = Version::sign(SYSTEM, (1, WriterId::new([8; 16])), Value::Deleted, &owner);
+    let grant = ClientGrant {
+        system: SYSTEM,
+        client: client.public_key().client(),
+        name: String::from("client"),
+        expires: UnixTime::from_micros(9),
+    };
+    let statement = WriteStatement {
+        system: SYSTEM,
+        epoch: HEAD.epoch,
+        client: grant.client,
+        key: version.key(),
+        stamp: Some(version.stamp()),
+        expires: KEEP_FOR_EVER,
+    };
+    let authority_key = authority.public_key();
+    let certificate = ClientCertificate::issue(grant, &authority);
+    let good =
+        WriteVersion { head: HEAD, authority: statement.sign(&certificate, &client), version };
+    let context = MessageContext { system: SYSTEM, authority_key };
+    let check = |write: &WriteVersion| {
+        let message = Message::WriteVersion(write.clone());
+        verify(message, &context, &RealVerifier).map(|_| ())
+    };
+    assert_eq!(check(&good), Ok(()));
+    let strange = Signature::new([1; 64]);
+    let (mut first, mut second, mut third) = (good.clone(), good.clone(), good);
+    first.authority.certificate.signature = strange;
+    second.authority.signature = strange;
+    third.version.signed.signature = strange;
+    for wrong in [first, second, third] {
+        assert_eq!(check(&wrong), Err(Rejected::BadSignature));
     }
 }
 
