@@ -1,7 +1,7 @@
 //! The ordering engine as a system under test: its keys, disks, scenarios and checkers.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -48,8 +48,41 @@ const THRESHOLDS: Thresholds = Thresholds {
     sends_per_node_second_max: 60_000,
 };
 
+/// Older images that a disk may come back with.
+const OLD_IMAGES_MAX: usize = 16;
+
 /// What a replica's disk holds besides its log.
 #[derive(Default, Debug)]
+struct Disk {
+    image: StoredImage,
+    /// What it held before, oldest first.
+    older: VecDeque<StoredImage>,
+}
+
+impl Disk {
+    fn apply(&mut self, number: RecordNumber, record: &Record) {
+        if number.get() <= self.image.applied {
+            return;
+        }
+        if record.image().is_some() {
+            self.older.push_back(self.image.clone());
+            if self.older.len() > OLD_IMAGES_MAX {
+                self.older.pop_front();
+            }
+        }
+        self.image.apply(number, record);
+    }
+
+    /// An old copy of the disk came back, whose log ends here.
+    fn go_back(&mut self, last: u64) {
+        while self.image.applied > last {
+            self.image = self.older.pop_back().unwrap_or_default();
+        }
+    }
+}
+
+/// The state of a replica as its disk holds it.
+#[derive(Clone, Default, Debug)]
 struct StoredImage {
     image: Option<Image>,
     entries: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -58,9 +91,6 @@ struct StoredImage {
 
 impl StoredImage {
     fn apply(&mut self, number: RecordNumber, record: &Record) {
-        if number.get() <= self.applied {
-            return;
-        }
         self.applied = number.get();
         let Some((image, changes)) = record.image() else { return };
         if record.replaces_image() {
@@ -83,7 +113,7 @@ impl StoredImage {
     }
 }
 
-type Images = Rc<RefCell<Vec<StoredImage>>>;
+type Images = Rc<RefCell<Vec<Disk>>>;
 
 /// Watches records become durable, and keeps the images that a real store would keep.
 struct Storekeeper(Images);
@@ -182,9 +212,7 @@ impl OrderingHost {
                 progress_timeout_max: Duration::from_secs(4),
                 ..Parameters::default()
             },
-            images: Rc::new(RefCell::new(
-                replicas.iter().map(|_| StoredImage::default()).collect(),
-            )),
+            images: Rc::new(RefCell::new(replicas.iter().map(|_| Disk::default()).collect())),
             clients: (0..client_count).map(certified).collect(),
             lives: vec![0; replicas.len() + client_count],
             group,
@@ -220,15 +248,16 @@ impl OrderingHost {
             parameters: self.parameters.clone(),
         };
         let mut images = self.images.borrow_mut();
-        let stored = &mut images[node.index()];
-        if records.last().is_none_or(|(number, _)| number.get() < stored.applied) {
-            // The log lost what the image has: an old copy of the disk came back.
-            *stored = StoredImage::default();
-        }
+        let disk = &mut images[node.index()];
+        disk.go_back(records.last().map_or(0, |(number, _)| number.get()));
         for (number, record) in &records {
-            stored.apply(*number, record);
+            disk.apply(*number, record);
         }
-        OrderingMachine::replica(Replica::recover(setup, Ledger::default(), stored.load(), records))
+        let image = disk.image.load();
+        // Without the image that it stands on, what is left of a log says nothing.
+        let begins = records.first().is_some_and(|(number, _)| number.get() == 1);
+        let records = if image.is_some() || begins { records } else { Vec::new() };
+        OrderingMachine::replica(Replica::recover(setup, Ledger::default(), image, records))
     }
 }
 
