@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use quorate_dht::{
-    Answer, Body, ContentKind, ContentReply, Failure, Message, ObjectKey, Operation, Presence,
-    Value, Versioned,
+    Answer, Body, CertifiedConfiguration, ContentKind, ContentReply, Failure, Head, Message,
+    ObjectKey, Operation, Presence, Refusal, Refused, Stored, Value, Versioned, WrongEpoch,
 };
 use quorate_types::{Duration, Epoch};
 
@@ -33,8 +33,41 @@ fn liar(kind: u64) -> Liar {
             let body = Some(Body::new(vec![1, 2, 3]));
             vec![Message::Content(ContentReply { body, ..reply })]
         }
+        (4, message) => babble(message),
         (_, message) => vec![message.clone(), message],
     })
+}
+
+/// Every kind of reply to one question, in both orders, and the question back.
+fn babble(message: Message) -> Vec<Message> {
+    let head = message.head();
+    let refusals = [
+        Refusal::Busy,
+        Refusal::Damaged,
+        Refusal::NotResponsible,
+        Refusal::NotAuthorised,
+        Refusal::SequenceSkip,
+        Refusal::Behind,
+    ];
+    let configuration = CertifiedConfiguration::default();
+    let later = Head { epoch: head.epoch.next(), ..head };
+    let mut messages: Vec<Message> =
+        refusals.map(|refusal| Message::Refused(Refused { head, refusal })).to_vec();
+    messages.extend([
+        Message::Stored(Stored { head }),
+        Message::Content(ContentReply { head, body: None }),
+        Message::Content(ContentReply { head, body: Some(Body::new(vec![1])) }),
+        Message::Presence(Presence { head, bytes: Some(9) }),
+        Message::Presence(Presence { head, bytes: None }),
+        Message::Versioned(Versioned { head, signed: None, value: None }),
+        Message::WrongEpoch(WrongEpoch { head, configuration: configuration.clone() }),
+        Message::WrongEpoch(WrongEpoch { head: later, configuration }),
+        message,
+    ]);
+    let mut reversed = messages.clone();
+    reversed.reverse();
+    messages.extend(reversed);
+    messages
 }
 
 /// One step of trouble for the server that may fail beside the liar.
@@ -73,10 +106,10 @@ fn operation(network: &mut Network, text: &str, contents: &[ObjectKey]) -> Opera
 #[test]
 fn with_f_bad_servers_of_all_kinds_everything_completes_and_is_right() {
     let mut marks: BTreeMap<&str, usize> = BTreeMap::new();
-    for seed in 0..40 {
+    for seed in 0..48 {
         let mut network = Network::new(seed, 2, 0);
         network.faults = Faults { loss_percent: 5, duplicate_percent: 5, delay_micros_max: 30_000 };
-        network.lie(network.node(1), liar(seed % 5));
+        network.lie(network.node(1), liar(seed % 6));
         let clients: Vec<usize> = (60..64).map(|seed| network.add_client(seed)).collect();
         let mut registers: BTreeMap<Vec<u8>, Vec<_>> = BTreeMap::new();
         let mut contents = Vec::new();
@@ -161,17 +194,7 @@ fn messages_from_strangers_and_of_the_wrong_kind_change_nothing() {
     let client = network.add_client(60);
     network.write(client, OWNERS[0], "text").expect("a quorum is there");
     let key = ContentKind::Chunk.key_of(b"missing");
-    let babbler = move |_, message: Message| {
-        let head = message.head();
-        vec![
-            message.clone(),
-            message,
-            Message::Stored(quorate_dht::Stored { head }),
-            Message::Content(ContentReply { head, body: None }),
-            Message::Presence(Presence { head, bytes: Some(9) }),
-            Message::GetContent(quorate_dht::GetContent { head, key }),
-        ]
-    };
+    let babbler = |_, message: Message| babble(message);
     network.lie(network.group(key)[1], Box::new(babbler));
     for text in ["one", "two"] {
         network.write(client, OWNERS[0], text).expect("a quorum is there");
