@@ -91,8 +91,6 @@ pub struct Gauges {
     pub waiting_effects: usize,
     /// Records in the log.
     pub log_records: usize,
-    /// Messages in the effects of this step.
-    pub effects: usize,
 }
 
 /// The state of things when a run is over.

@@ -1,7 +1,5 @@
 //! What a run leaves behind.
 
-use std::fmt;
-
 use crate::checker::Broken;
 use crate::marks::Marks;
 use crate::scenario::{FaultKind, Profile};
@@ -83,7 +81,7 @@ impl Violation {
 
     /// The violation in one line.
     #[must_use]
-    pub fn line(&self, commit: &str) -> impl fmt::Display {
+    pub fn line(&self, commit: &str) -> String {
         let Self { seed, profile, trace, event, time_us, broken } = self;
         format!(
             "SEED={seed} PROFILE={} COMMIT={commit} TRACE={trace:016x} EVENT={event} \

@@ -65,6 +65,9 @@ pub struct Simulation<M: Subject, H> {
     checkers: Vec<Box<dyn Checker<M>>>,
     now_us: u64,
     event: u64,
+    event_max: u64,
+    /// The next event would be beyond the limit; what follows from the last has happened.
+    is_cut_short: bool,
     is_healed: bool,
     broken: Option<Broken>,
     hash: TraceHash,
@@ -106,6 +109,8 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             checkers,
             now_us: 0,
             event: 0,
+            event_max: 0,
+            is_cut_short: false,
             is_healed: false,
             broken: None,
             hash: TraceHash::default(),
@@ -140,7 +145,8 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
 
     /// Runs until the end of the scenario, a broken promise or the limit.
     fn go(&mut self, limits: &Limits) {
-        while self.broken.is_none() && self.event < limits.event_max {
+        self.event_max = limits.event_max;
+        while self.broken.is_none() && !self.is_cut_short {
             let Some((at_us, happening)) = self.agenda.take() else {
                 break;
             };
@@ -150,9 +156,11 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             self.now_us = at_us;
             self.happen(happening);
         }
-        if self.broken.is_none() && self.event < limits.event_max {
+        if self.broken.is_none() && !self.is_cut_short {
             self.counts.is_complete = true;
             self.judge_end();
+            // The end has a number, so that a replay up to there comes to it.
+            self.event += u64::from(self.broken.is_some());
         }
     }
 
@@ -215,6 +223,14 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             if owes && let Err(broken) = checker.on_end(&end) {
                 self.broken.get_or_insert(broken);
             }
+        }
+    }
+
+    /// Prints what concerns no node alone.
+    fn print_world(&mut self, what: &str, detail: std::fmt::Arguments<'_>) {
+        let stamp = Stamp { event: self.event, time_us: self.now_us, node: "" };
+        if let Some(printer) = &mut self.printer {
+            printer.line(stamp, what, detail);
         }
     }
 

@@ -61,6 +61,11 @@ pub trait System: Sync {
 
     /// The marks that a gate run must reach.
     fn marks(&self) -> &'static [&'static str];
+
+    /// How much of a gate run's seeds and events it gets, in 100.
+    fn share_per_cent(&self) -> u64 {
+        100
+    }
 }
 
 /// Every system that the programs know.

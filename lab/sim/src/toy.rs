@@ -2,8 +2,9 @@
 //! the leader.
 //!
 //! It is real as far as it goes: signed votes that are persisted before they are sent, recovery
-//! from a log with snapshots, retransmission, catching up from the certificates of others. It keeps
-//! C1, C2 and C4 with up to `f` Byzantine replicas and any crashes; progress needs a correct leader.
+//! from a log with snapshots, retransmission, catching up from the certificates of others. It
+//! keeps C1, C2 and C4 with up to `f` Byzantine replicas and any crashes; progress needs a correct
+//! leader.
 //!
 //! ```text
 //! client  --Request--> all replicas

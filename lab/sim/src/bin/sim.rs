@@ -42,7 +42,8 @@ impl Words {
     }
 
     fn number(&self, name: &str) -> Result<Option<u64>, String> {
-        let parse = |text: &str| text.parse().or(Err(format!("{name} needs a number: {text}")));
+        let wrong = |text: &str| format!("{name} needs a number: {text}");
+        let parse = |text: &str| text.parse().ok().ok_or_else(|| wrong(text));
         self.text(name).map(parse).transpose()
     }
 
@@ -133,7 +134,10 @@ fn ci(words: &Words) -> Result<bool, String> {
     let commit = commit();
     let mut is_good = true;
     for system in words.systems()? {
-        let totals = runner::gate(system, &commit, &quota(words)?);
+        let quota = quota(words)?;
+        let part = |whole: u64| whole * system.share_per_cent() / 100;
+        let quota = Quota { seeds: part(quota.seeds), events: part(quota.events), ..quota };
+        let totals = runner::gate(system, &commit, &quota);
         println!("system {}  commit {}", system.name(), short(&commit));
         print_totals(&totals);
         is_good &= judge(system, &totals);

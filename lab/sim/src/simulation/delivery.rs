@@ -12,7 +12,9 @@ use crate::timers::Arrival;
 impl<M: Subject, H: Host<M>> Simulation<M, H> {
     /// One step of one machine: an event.
     pub(super) fn step(&mut self, node: Node, input: Input<M>) {
-        self.event += 1;
+        if !self.begin_event() {
+            return;
+        }
         let index = node.index();
         self.hash.absorb(tag::STEP, self.now_us, u64::from(node.get()));
         if self.is_printing() {
@@ -39,6 +41,13 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             self.tamper(node);
         }
         self.finish_step(node);
+    }
+
+    /// Numbers an event, unless the run is to end before it.
+    const fn begin_event(&mut self) -> bool {
+        self.is_cut_short = self.event >= self.event_max;
+        self.event += !self.is_cut_short as u64;
+        !self.is_cut_short
     }
 
     fn print_input(&mut self, node: Node, input: &Input<M>) {
@@ -68,7 +77,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
 
     fn finish_step(&mut self, node: Node) {
         let replica = &self.nodes[node.index()];
-        let gauges = replica.gauges(replica.queue.len());
+        let gauges = replica.gauges();
         let at = self.at(node);
         let machine = self.nodes[node.index()].machine.as_ref().expect("it made a step just now");
         for checker in &mut self.checkers {
@@ -106,12 +115,15 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             return;
         }
         replica.alarm = None;
+        if replica.machine.is_none() || !self.begin_event() {
+            return;
+        }
+        self.hash.absorb(tag::STEP, self.now_us, u64::from(node.get()));
+        let replica = &mut self.nodes[node.index()];
         let now = replica.clock.now(self.now_us);
         let (Some(adversary), Some(machine)) = (&mut replica.adversary, &replica.machine) else {
             return;
         };
-        self.event += 1;
-        self.hash.absorb(tag::STEP, self.now_us, u64::from(node.get()));
         let mut effects: Vec<Effect<M>> = Vec::new();
         adversary.on_alarm(now, machine, &mut effects);
         effects.drain(..).for_each(|effect| replica.enqueue(effect));

@@ -63,17 +63,13 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
         if replica.life != life || replica.machine.is_none() {
             return;
         }
+        // A paused node hears of it later; what was written is durable all the same.
         replica.log.sync(through);
-        replica.syncing = None;
-        if self.hold_sync(node, life, through) {
+        if self.hold(node, Happening::Synced { node, life, through }).is_none() {
             return;
         }
+        self.nodes[node.index()].syncing = None;
         self.pump(node);
-    }
-
-    /// A paused node hears of its disk later; what was written is durable all the same.
-    fn hold_sync(&mut self, node: Node, life: u32, through: u64) -> bool {
-        self.hold(node, Happening::Synced { node, life, through }).is_none()
     }
 
     fn pass_barrier(&mut self, node: Node, number: u64) {

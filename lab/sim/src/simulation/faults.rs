@@ -121,7 +121,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
 
     fn print_fault(&mut self, fault: &Fault) {
         if self.is_printing() {
-            self.print(Node::new(0), "fault", format_args!("{fault}"));
+            self.print_world("fault", format_args!("{fault}"));
         }
     }
 
@@ -224,7 +224,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
         self.network.heal();
         let core = self.scenario.core;
         if self.is_printing() {
-            self.print(Node::new(0), "heal", format_args!("core {core:?}"));
+            self.print_world("heal", format_args!("core {core:?}"));
         }
         for node in core.iter() {
             let replica = &mut self.nodes[node.index()];

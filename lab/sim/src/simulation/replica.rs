@@ -111,12 +111,11 @@ impl<M: Subject> Replica<M> {
         together.last()
     }
 
-    pub(super) fn gauges(&self, effects: usize) -> Gauges {
+    pub(super) fn gauges(&self) -> Gauges {
         Gauges {
             timers: self.timers.armed_count(),
             waiting_effects: self.queue.len(),
             log_records: self.log.len(),
-            effects,
         }
     }
 

@@ -222,6 +222,10 @@ impl System for Toy {
         PLANTS
     }
 
+    fn share_per_cent(&self) -> u64 {
+        10
+    }
+
     fn marks(&self) -> &'static [&'static str] {
         &["toy-client-retry", "toy-reply-again", "toy-catch-up", "toy-snapshot"]
     }
