@@ -114,6 +114,7 @@ impl Lane {
         );
         self.chain.insert(header.seq, Link { digest, body: header.body });
         self.acknowledged = Tip { seq: header.seq, digest };
+        self.promised.remove(&header.seq);
         self.link_rows();
     }
 
@@ -127,6 +128,17 @@ impl Lane {
     /// Keeps a batch that leaves a gap.
     pub fn keep_ahead(&mut self, batch: Arc<Batch>) {
         self.ahead.insert(batch.header.header.seq, batch);
+    }
+
+    /// Batches promised behind a gap: what must not be forgotten besides the chain.
+    pub fn promised(&self) -> impl Iterator<Item = &Arc<Batch>> {
+        self.promised.keys().filter_map(|seq| self.ahead.get(seq))
+    }
+
+    /// Does a batch wait behind a gap?
+    #[must_use]
+    pub fn has_gap(&self) -> bool {
+        !self.promised.is_empty() || !self.ahead.is_empty()
     }
 
     /// Takes the batch that was kept for the next position.

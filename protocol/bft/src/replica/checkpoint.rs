@@ -134,8 +134,13 @@ impl<S: Service> Replica<S> {
             let held = lane.links_above(lane.executed.seq);
             let bodies = held.filter_map(|(_, link)| self.bodies.get(&link.digest));
             records.extend(bodies.cloned().map(Record::Batch));
+            records.extend(lane.promised().cloned().map(Record::Batch));
         }
         records.extend(self.views.records());
+        for decided in self.slots.decided_above(self.executed_slot()) {
+            let (view, cut) = (self.views.view(), decided.cut.clone());
+            records.push(Record::Accepted { view, cut, inline: None, parent: None });
+        }
         for (_, open) in self.slots.all_open() {
             if let Some((view, cut)) = &open.accepted {
                 let inline = cut.inline.as_ref().and_then(|it| self.bodies.get(&it.digest()));

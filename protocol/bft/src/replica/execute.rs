@@ -61,6 +61,7 @@ impl<S: Service> Replica<S> {
             self.lanes.execute_upto(&cut.frontier());
             self.bodies_of.insert(cut.slot, batches);
             self.executed = Executed { cut, time };
+            self.fill_lanes(turn);
             self.after_executing(turn);
         }
     }

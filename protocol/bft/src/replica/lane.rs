@@ -86,6 +86,18 @@ impl<S: Service> Replica<S> {
         self.schedule_vector(turn);
     }
 
+    /// Acknowledges batches that waited behind a gap which execution has closed.
+    pub(super) fn fill_lanes(&mut self, turn: &mut Turn<'_, S>) {
+        for owner in self.group.resilience.members() {
+            let lane = self.lanes.lane_mut(owner);
+            let Some(batch) = lane.take_next().filter(|_| !lane.is_forked) else { continue };
+            let digest = batch.digest();
+            if lane.place(&batch, digest) == Placement::Next {
+                self.acknowledge_from(turn, batch, digest);
+            }
+        }
+    }
+
     /// Makes the next batch of this replica's own lane, if it is time for one.
     pub(super) fn flush_lane(&mut self, turn: &mut Turn<'_, S>) {
         while !self.requests.is_empty() && self.may_flush() {
@@ -101,7 +113,7 @@ impl<S: Service> Replica<S> {
     fn may_flush(&self) -> bool {
         let own = self.lanes.lane(self.me);
         let held = own.acknowledged.seq.since(own.executed.seq);
-        if own.is_forked || held >= LANE_WINDOW_BATCHES {
+        if own.is_forked || own.has_gap() || held >= LANE_WINDOW_BATCHES {
             return false;
         }
         let waiting_bytes = self.requests.queued_bytes();

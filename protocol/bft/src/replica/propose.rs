@@ -101,7 +101,8 @@ impl<S: Service> Replica<S> {
         let growth: Vec<Growth> = members.map(|lane| self.grow(lane, parent)).collect();
         let tips: Vec<Tip> = growth.iter().map(|lane| lane.tip).collect();
         let own = self.lanes.lane(self.me);
-        let may_inline = own.acknowledged == tips[self.me.index()] && !own.is_forked;
+        let is_free = !own.is_forked && !own.has_gap();
+        let may_inline = is_free && own.acknowledged == tips[self.me.index()];
         let inline = may_inline.then(|| self.inline_batch()).flatten();
         if inline.is_none() && tips == parent.frontier() {
             return None;

@@ -93,6 +93,9 @@ impl<S: Service> Replica<S> {
             replica.log.last = number;
             replica.replay(number, record);
         }
+        if let Some(certificate) = replica.committed_certificate() {
+            replica.replay_decision(certificate);
+        }
         if has_run {
             replica.views.forbid_proposals();
         }
@@ -198,6 +201,7 @@ impl<S: Service> Replica<S> {
     /// The first step of a replica, new or recovered.
     pub(super) fn start(&mut self, turn: &mut Turn<'_, S>) {
         self.remember_votes();
+        self.fill_lanes(turn);
         self.execute_ready(turn);
         if self.views.is_active() && !self.views.may_propose() && self.leader() == self.me {
             turn.mark("bft.restarted_leader_resigns");

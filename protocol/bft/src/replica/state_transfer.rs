@@ -156,6 +156,7 @@ impl<S: Service> Replica<S> {
             let certificate = certificate.clone();
             self.proof = Base::Checkpoint { cut: cut.clone(), certificate };
         }
+        self.fill_lanes(turn);
         self.fetching.forget_batches();
         self.checkpoints.own.clear();
         turn.mark("bft.state_installed");
