@@ -60,6 +60,8 @@ pub struct Totals {
     pub violations: Vec<Violation>,
     /// SIM-5: seeds whose second run differed from the first.
     pub unstable: Vec<u64>,
+    /// Seeds whose run was given up.
+    pub unfinished: Vec<u64>,
 }
 
 impl Totals {
@@ -80,6 +82,8 @@ impl Totals {
     }
 }
 
+/// Events after which a run of the gate is given up: a hundred times what is usual.
+const RUN_EVENTS_MAX: u64 = 50_000_000;
 /// Violations after which a gate run gives up.
 const VIOLATIONS_MAX: usize = 10;
 
@@ -122,12 +126,16 @@ fn run_seed(
 ) {
     let scenario = system.draw(seed, profile);
     let clock = CpuClock::start();
-    let report = run(system, &scenario, None, &Limits::NONE);
+    let limits = Limits { event_max: RUN_EVENTS_MAX };
+    let report = run(system, &scenario, None, &limits);
     let cpu = clock.elapsed();
-    let is_stable = !repeats || run(system, &scenario, None, &Limits::NONE) == report;
+    let is_stable = !repeats || run(system, &scenario, None, &limits) == report;
     let mut totals = totals.lock().expect("no worker panics with the lock");
     if !is_stable {
         totals.unstable.push(seed);
+    }
+    if report.violation.is_none() && !report.counts.is_complete {
+        totals.unfinished.push(seed);
     }
     totals.repeated += u64::from(repeats);
     totals.add(report, cpu);
@@ -167,7 +175,7 @@ pub fn find(system: &dyn System, plant: &'static Plant, commit: &str) -> Finding
         }
         finding.seeds += 1;
         let scenario = system.draw(seed, plant.profile);
-        let report = run(system, &scenario, Some(plant), &Limits::NONE);
+        let report = run(system, &scenario, Some(plant), &Limits { event_max: RUN_EVENTS_MAX });
         finding.events += report.events;
         match report.violation {
             Some(violation) if violation.broken.invariant == plant.checker => {

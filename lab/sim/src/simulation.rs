@@ -66,6 +66,8 @@ pub struct Simulation<M: Subject, H> {
     now_us: u64,
     event: u64,
     event_max: u64,
+    /// The last event before the present microsecond.
+    event_at_tick: u64,
     /// The next event would be beyond the limit; what follows from the last has happened.
     is_cut_short: bool,
     is_healed: bool,
@@ -110,6 +112,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             now_us: 0,
             event: 0,
             event_max: 0,
+            event_at_tick: 0,
             is_cut_short: false,
             is_healed: false,
             broken: None,
@@ -153,7 +156,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             if at_us > self.scenario.end_us {
                 break;
             }
-            self.now_us = at_us;
+            self.pass_time(at_us);
             self.happen(happening);
         }
         if self.broken.is_none() && !self.is_cut_short {
@@ -161,6 +164,16 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             self.judge_end();
             // The end has a number, so that a replay up to there comes to it.
             self.event += u64::from(self.broken.is_some());
+        }
+    }
+
+    fn pass_time(&mut self, at_us: u64) {
+        if at_us > self.now_us {
+            self.now_us = at_us;
+            self.event_at_tick = self.event;
+        } else if self.event - self.event_at_tick > EVENTS_PER_MICROSECOND_MAX {
+            let what = "time stands still: some timers expire again and again at once";
+            self.broken = Some(Broken::new(crate::checker::Resources::<()>::ID, what));
         }
     }
 
@@ -266,6 +279,9 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
         }
     }
 }
+
+/// Steps in one microsecond of virtual time; who makes more is going round in circles.
+const EVENTS_PER_MICROSECOND_MAX: u64 = 1_000_000;
 
 /// The checker that scenarios without owed progress leave out.
 const LIVENESS_ID: &str = crate::checker::Liveness::<()>::ID;

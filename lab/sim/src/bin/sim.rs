@@ -8,6 +8,7 @@ use quorate_sim::marks::HITS_MIN;
 use quorate_sim::report::{Report, Violation};
 use quorate_sim::runner::{self, Quota, Totals};
 use quorate_sim::scenario::{FaultKind, Profile, Scenario};
+use quorate_sim::seeds;
 use quorate_sim::shrink;
 use quorate_sim::system::{Limits, Plant, SYSTEMS, System, system};
 
@@ -17,7 +18,8 @@ sim run     --seed N [--profile P]               one seed; --twice compares two 
 sim replay  --seed N [--until N] [--from N] [--trace]  the same with a line for each event
 sim shrink  --seed N [--runs N]                  a small scenario that fails in the same way
 sim plants                                       runs each planted bug until its checker fires
-sim crashes --seed N [--ops N] [--stride N]      a crash at every effect of a quiet scenario
+sim crashes [--seed N] [--ops N] [--stride N]    a crash at every effect of a quiet scenario;
+                                                 without a seed of ten scenarios for each system
 sim marks   [--seeds N]                          hits of each coverage mark
 
 everywhere: [--system NAME] (ci, plants and marks: all systems), [--plant NAME],
@@ -29,6 +31,8 @@ const SEEDS: u64 = 200;
 const EVENTS: u64 = 50_000_000;
 /// Runs that shrinking may take.
 const SHRINK_RUNS: u64 = 2_000;
+/// Scenarios of a crash enumeration without a seed.
+const CRASH_SCENARIOS: usize = 10;
 /// Operations of a scenario for crash enumeration.
 const CRASH_OPS: u64 = 8;
 
@@ -152,6 +156,9 @@ fn judge(system: &dyn System, totals: &Totals) -> bool {
     for seed in &totals.unstable {
         println!("SEED={seed} INVARIANT=SIM-5 two runs of this seed differ");
     }
+    for seed in &totals.unfinished {
+        println!("SEED={seed} INVARIANT=C12 the run had too many events and was given up");
+    }
     let missing = totals.marks.missing(system.marks());
     for (mark, hits) in &missing {
         println!("INVARIANT=C15 mark {mark} was hit {hits} times, at least {HITS_MIN} are needed");
@@ -160,7 +167,8 @@ fn judge(system: &dyn System, totals: &Totals) -> bool {
     if is_idle {
         println!("INVARIANT=C15 nothing was asked for or nothing was answered: a meaningless run");
     }
-    totals.violations.is_empty() && totals.unstable.is_empty() && missing.is_empty() && !is_idle
+    let is_sound = totals.violations.is_empty() && totals.unstable.is_empty();
+    is_sound && totals.unfinished.is_empty() && missing.is_empty() && !is_idle
 }
 
 fn print_totals(totals: &Totals) {
@@ -284,15 +292,26 @@ fn plants(words: &Words) -> Result<bool, String> {
 }
 
 fn crash_everywhere(words: &Words) -> Result<bool, String> {
-    let system = words.one_system()?;
-    let ops = words.number("--ops")?.unwrap_or(CRASH_OPS);
-    let stride = words.number("--stride")?.unwrap_or(1);
+    let mut is_good = true;
+    for system in words.systems()? {
+        let fresh = || seeds::fresh(&commit()).take(CRASH_SCENARIOS).collect();
+        let seeds = words.number("--seed")?.map_or_else(fresh, |seed| vec![seed]);
+        for seed in seeds {
+            is_good &= crash_one(words, system, seed)?;
+        }
+    }
+    Ok(is_good)
+}
+
+fn crash_one(words: &Words, system: &dyn System, seed: u64) -> Result<bool, String> {
     let to_usize = |number: u64| usize::try_from(number).or(Err("a number is too large"));
-    let quiet = crashes::quiet(system, words.seed()?, to_usize(ops)?);
-    let plant = words.plant(system)?;
-    let done = crashes::enumerate(system, &quiet, plant, to_usize(stride)?);
+    let ops = to_usize(words.number("--ops")?.unwrap_or(CRASH_OPS))?;
+    let stride = to_usize(words.number("--stride")?.unwrap_or(1))?;
+    let quiet = crashes::quiet(system, seed, ops);
+    let done = crashes::enumerate(system, &quiet, words.plant(system)?, stride);
     println!(
-        "{} effects, {} runs, {} crashes, {} events, {} violations",
+        "system {} seed {seed}: {} effects, {} runs, {} crashes, {} events, {} violations",
+        system.name(),
         done.effects,
         done.runs,
         done.crashes,

@@ -34,6 +34,7 @@ pub struct Resources<L> {
     thresholds: Thresholds,
     requests: u64,
     sends: u64,
+    nodes: u64,
 }
 
 impl<L> Resources<L> {
@@ -43,7 +44,19 @@ impl<L> Resources<L> {
     /// A checker with these bounds.
     #[must_use]
     pub const fn new(lens: L, thresholds: Thresholds) -> Self {
-        Self { lens, thresholds, requests: 0, sends: 0 }
+        Self { lens, thresholds, requests: 0, sends: 0, nodes: 0 }
+    }
+
+    /// Judges the number of messages up to this time.
+    fn judge_sends(&self, time_us: u64) -> Verdict {
+        let seconds = time_us.div_ceil(SECOND_US) * self.nodes;
+        let max = self.requests * self.thresholds.sends_per_request_max
+            + seconds * self.thresholds.sends_per_node_second_max;
+        if self.sends <= max {
+            return Ok(());
+        }
+        let what = format!("{} messages for {} requests, at most {max}", self.sends, self.requests);
+        Err(Broken::new(Self::ID, what))
     }
 }
 
@@ -59,7 +72,8 @@ impl<M: Subject, L: Lens<M>> Checker<M> for Resources<L> {
         Self::ID
     }
 
-    fn on_input(&mut self, _at: &At, input: &Input<M>) -> Verdict {
+    fn on_input(&mut self, at: &At, input: &Input<M>) -> Verdict {
+        self.nodes = self.nodes.max(u64::from(at.node.get()) + 1);
         self.requests += u64::from(matches!(input, Input::Request(_)));
         Ok(())
     }
@@ -85,17 +99,11 @@ impl<M: Subject, L: Lens<M>> Checker<M> for Resources<L> {
                 Recipients::Each(peers) => peers.len() as u64,
             };
         }
-        Ok(())
+        // A storm would never come to its end.
+        if at.event.is_multiple_of(SAMPLE_EVENTS) { self.judge_sends(at.time_us) } else { Ok(()) }
     }
 
     fn on_end(&mut self, end: &End<'_, M>) -> Verdict {
-        let seconds = end.time_us.div_ceil(SECOND_US) * u64::from(end.scenario.node_count);
-        let max = self.requests * self.thresholds.sends_per_request_max
-            + seconds * self.thresholds.sends_per_node_second_max;
-        if self.sends <= max {
-            return Ok(());
-        }
-        let what = format!("{} messages for {} requests, at most {max}", self.sends, self.requests);
-        Err(Broken::new(Self::ID, what))
+        self.judge_sends(end.time_us)
     }
 }

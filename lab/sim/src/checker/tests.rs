@@ -143,6 +143,20 @@ fn c12_fires_for_each_of_its_bounds() {
     let step = |gauges, thresholds| {
         id(Resources::new(DummyLens, thresholds).on_step(&at(0, 1, 0), &Dummy, &gauges))
     };
+    let storm = |peers: usize| {
+        let mut resources = Resources::new(DummyLens, bounds);
+        let to = vec![Peer::Node(NodeId::new([0; 32])); peers];
+        let input = Input::<Dummy>::Request(0);
+        assert_eq!(id(resources.on_input(&at(0, 1, 1), &input)), None);
+        id(Checker::<Dummy>::on_send(
+            &mut resources,
+            &at(0, 1, 1),
+            &Recipients::Each(to.into()),
+            &(0, 0),
+        ))
+    };
+    assert_eq!(storm(2), None);
+    assert_eq!(storm(3), Some("C12"));
     let fits = Gauges { timers: 3, waiting_effects: 3, log_records: 3 };
     assert_eq!(step(fits, bounds), None);
     assert_eq!(step(Gauges { timers: 4, ..fits }, bounds), Some("C12"));

@@ -32,11 +32,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
         }
         machine.step(now, input, &mut replica.effects);
         if replica.adversary.is_none() {
-            let pushed = replica.effects.pushed_count();
-            let mut effects = std::mem::take(&mut replica.effects);
-            effects.drain().for_each(|effect| replica.enqueue(effect));
-            replica.effects = effects;
-            debug_assert!(pushed == replica.effects.pushed_count(), "draining pushes nothing");
+            replica.enqueue_pushed();
         } else {
             self.tamper(node);
         }

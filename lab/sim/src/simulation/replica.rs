@@ -80,16 +80,14 @@ impl<M: Subject> Replica<M> {
 
     /// Queues an effect; a record goes to the log at once.
     pub(super) fn enqueue(&mut self, effect: Effect<M>) {
-        let waiting = match effect {
-            Effect::Persist(record) => Waiting::Barrier(self.log.append(record)),
-            effect @ (Effect::Release(_)
-            | Effect::Send { .. }
-            | Effect::Arm { .. }
-            | Effect::Disarm(_)
-            | Effect::Emit(_)
-            | Effect::Mark(_)) => Waiting::Effect(effect),
-        };
-        self.queue.push_back(waiting);
+        enqueue(effect, &mut self.queue, &mut self.log);
+    }
+
+    /// Queues the effects that the machine has pushed.
+    pub(super) fn enqueue_pushed(&mut self) {
+        for effect in self.effects.drain() {
+            enqueue(effect, &mut self.queue, &mut self.log);
+        }
     }
 
     /// Takes the effect at the front of the queue.
@@ -127,5 +125,17 @@ impl<M: Subject> Replica<M> {
         self.syncing = None;
         self.timers.clear();
         self.alarm = None;
+    }
+}
+
+fn enqueue<M: Subject>(
+    effect: Effect<M>,
+    queue: &mut VecDeque<Waiting<M>>,
+    log: &mut Log<M::Record>,
+) {
+    if let Effect::Persist(record) = effect {
+        queue.push_back(Waiting::Barrier(log.append(record)));
+    } else {
+        queue.push_back(Waiting::Effect(effect));
     }
 }

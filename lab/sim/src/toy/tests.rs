@@ -79,6 +79,15 @@ fn c2_finds_requests_that_are_ordered_again() {
 }
 
 #[test]
+fn c12_finds_a_list_that_only_grows() {
+    let plant = Toy.plants().iter().find(|plant| plant.name == "hoarding");
+    let mut scenario = Toy.draw(1, Profile::Calm);
+    scenario.judges_liveness = false;
+    let report = runner::run(&Toy, &scenario, plant, &Limits::NONE);
+    assert_eq!(report.violation.map(|found| found.broken.invariant), Some("C12"));
+}
+
+#[test]
 fn c9_finds_a_replica_that_never_tells_how_far_it_is() {
     finds("silent");
 }
