@@ -97,6 +97,14 @@ impl Checkpoints {
         }
     }
 
+    /// Did a quorum certify another state after this slot than this replica has?
+    pub(super) fn has_diverged(&self, slot: Slot) -> bool {
+        let certified = self.beyond.as_ref().filter(|beyond| beyond.statement.slot == slot);
+        certified.is_some_and(|beyond| {
+            self.own.get(&slot).is_some_and(|own| own.message.statement != beyond.statement)
+        })
+    }
+
     /// This replica's statement about a slot.
     pub(super) fn own_message(&self, slot: Slot) -> Option<Checkpoint> {
         self.own.get(&slot).map(|own| own.message)

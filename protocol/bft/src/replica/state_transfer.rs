@@ -20,6 +20,8 @@ use crate::record::Record;
 pub(super) struct Transfer {
     slot_min: Slot,
     source: ReplicaId,
+    /// This replica's own state after some slot is known to be wrong: any certified one is better.
+    has_diverged: bool,
     restore: Option<(CheckpointCertificate, HashedCut, Restore)>,
 }
 
@@ -35,7 +37,8 @@ impl<S: Service> Replica<S> {
             return;
         }
         turn.mark("bft.transfer_begun");
-        self.transfer = Some(Transfer { slot_min, source, restore: None });
+        let has_diverged = self.checkpoints.has_diverged(slot_min);
+        self.transfer = Some(Transfer { slot_min, source, has_diverged, restore: None });
         if source == self.me {
             return self.transfer_from_another(turn);
         }
@@ -54,9 +57,8 @@ impl<S: Service> Replica<S> {
     pub(super) fn transfer_from_another(&mut self, turn: &mut Turn<'_, S>) {
         let replicas = u16::try_from(self.group.members.len()).expect("at most 64 replicas");
         let (me, executed) = (self.me, self.executed_slot());
-        let has_diverged = self.checkpoints.own.contains_key(&executed);
         let Some(transfer) = &mut self.transfer else { return };
-        if transfer.slot_min < executed && !has_diverged {
+        if transfer.slot_min <= executed && !transfer.has_diverged {
             self.transfer = None;
             return turn.mark("bft.transfer_needless");
         }
@@ -126,8 +128,7 @@ impl<S: Service> Replica<S> {
         turn.disarm(Timer::Transfer);
         let Some((certificate, cut, restore)) = transfer.restore else { return };
         let Ok(map) = restore.finish() else { return };
-        let has_diverged = self.checkpoints.own_message(cut.slot).is_some();
-        if cut.slot <= self.executed_slot() && !has_diverged {
+        if cut.slot <= self.executed_slot() && !transfer.has_diverged {
             return turn.mark("bft.transfer_needless");
         }
         self.install(turn, map, (certificate, cut));
