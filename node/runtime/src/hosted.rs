@@ -1,0 +1,104 @@
+//! What the daemon says about a machine so that the runtime can drive it.
+
+use quorate_crypto::{Pending, Rejected, Verifiable, Verified};
+use quorate_machine::{Effect, Input, Machine};
+use quorate_types::{Now, Peer};
+use quorate_wire::{DecodeError, Writer};
+
+use crate::channel::Channel;
+use crate::journal::Journal;
+
+/// The glue between one type of machine and the world.
+///
+/// A frame goes through it in this order: `decode`, `is_useful`, `admit`, the check of signatures,
+/// `believe`, one step of the machine.
+pub trait Hosted: 'static {
+    /// The machine.
+    type Machine: Machine + 'static;
+    /// A message as it arrives, before anything is checked.
+    type Message: Verifiable + Send + 'static;
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// [`DecodeError`] says what the bytes are instead.
+    fn decode(&self, bytes: &[u8]) -> Result<Self::Message, DecodeError>;
+
+    /// Whether the machine can still use the message. What it cannot is dropped before its
+    /// signatures are checked.
+    fn is_useful(&self, _machine: &Self::Machine, _from: Peer, _message: &Self::Message) -> bool {
+        true
+    }
+
+    /// Collects the signatures to check, under the context that the machine is in.
+    ///
+    /// # Errors
+    /// [`Rejected`] if the message is wrong whatever the signatures say.
+    fn admit(
+        &self,
+        machine: &Self::Machine,
+        from: Peer,
+        message: Self::Message,
+    ) -> Result<Pending<Self::Message>, Rejected>;
+
+    /// The input of the machine for a message whose signatures are good.
+    fn believe(&self, message: Verified<Self::Message>) -> Inbound<Self>;
+
+    /// Appends the bytes of a message that leaves.
+    fn encode(&self, message: &Outbound<Self>, writer: &mut Writer);
+
+    /// About how many bytes a record has, for the bounds on what waits for the disk.
+    fn record_bytes(&self, record: &Record<Self>) -> usize;
+
+    /// Takes what the machine tells its node. What it pushes to `requests` is asked of the same
+    /// machine; others are asked through their [`crate::Handle`]. Must not block.
+    fn on_output(&mut self, output: Output<Self>, requests: &mut Vec<Request<Self>>);
+}
+
+/// What the machine of a host takes.
+pub type Inbound<H> = <<H as Hosted>::Machine as Machine>::Inbound;
+/// What the machine of a host sends.
+pub type Outbound<H> = <<H as Hosted>::Machine as Machine>::Outbound;
+/// What the machine of a host persists.
+pub type Record<H> = <<H as Hosted>::Machine as Machine>::Record;
+/// What the machine of a host is asked.
+pub type Request<H> = <<H as Hosted>::Machine as Machine>::Request;
+/// What the machine of a host tells.
+pub type Output<H> = <<H as Hosted>::Machine as Machine>::Output;
+
+/// Stands between a machine and the world and may change both sides. For the lab alone: a node in
+/// production has none.
+pub trait Interceptor<M: Machine> {
+    /// Sees an input before the machine does; what it returns is the input, if there is one.
+    fn input(&mut self, _now: Now, input: Input<M>) -> Option<Input<M>> {
+        Some(input)
+    }
+
+    /// Sees all effects of one step before any of them is performed.
+    fn effects(&mut self, now: Now, effects: &mut Vec<Effect<M>>);
+}
+
+/// One machine to be hosted.
+pub struct Hosting<H: Hosted> {
+    /// Its name in metrics, logs and errors.
+    pub name: &'static str,
+    /// Where its frames are.
+    pub channel: Channel,
+    /// The glue.
+    pub hosted: H,
+    /// The machine, as recovered from its records.
+    pub machine: H::Machine,
+    /// Where its records become durable; none for a machine that persists nothing.
+    pub journal: Option<Box<dyn Journal<Record<H>>>>,
+    /// For the lab alone.
+    pub interceptor: Option<Box<dyn Interceptor<H::Machine>>>,
+}
+
+impl<H: Hosted> std::fmt::Debug for Hosting<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hosting")
+            .field("name", &self.name)
+            .field("channel", &self.channel)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,394 @@
+//! One process: some machines, the links they share, and the loop that drives them.
+//!
+//! ```text
+//! links, pool, disks, alarms, handles --> wake --> tick of every machine --> links, disks
+//!          ^                                                                      |
+//!          '------------- the transport writes once per peer <-- yield <----------'
+//! ```
+//! All of it runs on one thread. Other threads check signatures, commit records and do the
+//! blocking work of the daemon; they hand over in batches and wake the loop.
+//!
+//! # Invariants
+//! - RUN-10: while a disk or the pool is behind by its limit, no frame is taken from the links,
+//!   whose own bounds then hold the peers back.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use quorate_crypto::Verifier;
+use quorate_net::{Event, Inbound};
+use quorate_types::{Instant, Peer};
+use tokio::sync::Notify;
+use tokio::task::yield_now;
+use tokio::time::{sleep_until, timeout};
+
+use crate::cache::CachingVerifier;
+use crate::channel::Routes;
+use crate::clock::Clock;
+use crate::disk::Disk;
+use crate::error::{HostError, NodeError};
+use crate::handle::{Handle, Inbox};
+use crate::hosted::{Hosted, Hosting, Record};
+use crate::limits::{FAREWELL_MS_MAX, MACHINES_MAX};
+use crate::links::{LinkNews, Links, Server, to_machine};
+use crate::member::{Cell, Frame, Member, Parts, World};
+use crate::metrics::{Complaint, Metrics, count};
+use crate::pool::Pool;
+use crate::workers::Workers;
+
+/// Told about links.
+pub type LinkWatcher = Box<dyn FnMut(LinkNews)>;
+
+/// How a node is set up.
+#[derive(Debug, Clone)]
+pub struct NodeOptions {
+    /// Checks signatures; shared with whoever else in the process checks some.
+    pub verifier: Arc<CachingVerifier>,
+    /// Threads that check signatures beside the machines.
+    pub pool_threads: usize,
+}
+
+impl NodeOptions {
+    /// One thread for signatures, and an empty cache in front of this verifier.
+    #[must_use]
+    pub fn new(verifier: Arc<dyn Verifier>) -> Self {
+        Self { verifier: Arc::new(CachingVerifier::new(verifier)), pool_threads: 1 }
+    }
+}
+
+/// What a node was told since its last tick: bounded, since a later word replaces an earlier one.
+#[derive(Default)]
+struct Orders {
+    stop: bool,
+    servers: Option<Vec<Server>>,
+    disconnect: BTreeSet<Peer>,
+}
+
+/// Steers a running node from any thread. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    orders: Arc<Mutex<Orders>>,
+    wake: Arc<Notify>,
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control").finish_non_exhaustive()
+    }
+}
+
+impl Control {
+    fn orders(&self) -> MutexGuard<'_, Orders> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the node finish what waits for its disks, and end.
+    pub fn stop(&self) {
+        self.orders().stop = true;
+        self.wake.notify_one();
+    }
+
+    /// Replaces the servers that the node talks to.
+    pub fn set_servers(&self, servers: Vec<Server>) {
+        self.orders().servers = Some(servers);
+        self.wake.notify_one();
+    }
+
+    /// Ends the connections of a peer.
+    pub fn disconnect(&self, peer: Peer) {
+        self.orders().disconnect.insert(peer);
+        self.wake.notify_one();
+    }
+}
+
+/// Some machines in one process.
+pub struct Node {
+    links: Links,
+    members: Vec<Box<dyn Member>>,
+    routes: Routes,
+    pool: Pool,
+    verifier: Arc<CachingVerifier>,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    workers: Vec<Arc<Workers>>,
+    control: Control,
+    watcher: Option<LinkWatcher>,
+    stopping: bool,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node")
+            .field("links", &self.links)
+            .field("machines", &self.members.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// A node without machines.
+    ///
+    /// # Errors
+    /// [`HostError::Thread`] if the threads for signatures do not start.
+    pub fn new(links: Links, options: &NodeOptions) -> Result<Self, HostError> {
+        let wake = Arc::new(Notify::new());
+        let verifier = Arc::clone(&options.verifier);
+        let pool = Pool::start(options.pool_threads, &verifier, &wake)
+            .map_err(|source| HostError::Thread { machine: "the pool", source })?;
+        let metrics = Arc::new(Metrics::new(Arc::clone(&verifier)));
+        Ok(Self {
+            links,
+            members: Vec::new(),
+            routes: Routes::default(),
+            pool,
+            verifier,
+            clock: Clock::new(Arc::clone(&metrics.clock_jumps)),
+            metrics,
+            workers: Vec::new(),
+            control: Control { orders: Arc::default(), wake },
+            watcher: None,
+            stopping: false,
+        })
+    }
+
+    /// Adds a machine. It starts with [`Node::run`].
+    ///
+    /// # Errors
+    /// [`HostError`] if the channel is taken, there are too many machines, or no thread is left.
+    pub fn host<H: Hosted>(&mut self, hosting: Hosting<H>) -> Result<Handle<H::Machine>, HostError>
+    where
+        Record<H>: Send,
+    {
+        let Hosting { name, channel, hosted, machine, journal, interceptor } = hosting;
+        if self.members.len() >= MACHINES_MAX {
+            return Err(HostError::TooMany { machine: name, max: MACHINES_MAX });
+        }
+        let wake = &self.control.wake;
+        let metrics = self.metrics.machine(name);
+        let start = |journal| Disk::start(name, journal, Arc::clone(wake), Arc::clone(&metrics));
+        let disk = journal.map(start).transpose();
+        let disk = disk.map_err(|source| HostError::Thread { machine: name, source })?;
+        if !self.routes.add(channel, self.members.len()) {
+            return Err(HostError::ChannelTaken { machine: name, channel });
+        }
+        let inbox = Arc::new(Inbox::new(Arc::clone(wake)));
+        let handle = Handle { inbox: Arc::clone(&inbox) };
+        self.members.push(Box::new(Cell {
+            name,
+            prefix: channel.prefix(),
+            hosted,
+            machine,
+            disk,
+            interceptor,
+            inbox,
+            parts: Parts::new(&metrics),
+            metrics,
+        }));
+        Ok(handle)
+    }
+
+    /// Starts threads for blocking work; they end with the node, or when all others that hold them
+    /// drop them, whichever is later.
+    ///
+    /// # Errors
+    /// [`HostError::Thread`] if the operating system has none left.
+    pub fn start_workers(
+        &mut self,
+        name: &'static str,
+        count: usize,
+    ) -> Result<Arc<Workers>, HostError> {
+        let started = Workers::start(name, count, &self.control.wake);
+        let workers = started.map_err(|source| HostError::Thread { machine: name, source })?;
+        let workers = Arc::new(workers);
+        self.workers.push(Arc::clone(&workers));
+        Ok(workers)
+    }
+
+    /// Has somebody told about links.
+    pub fn watch_links(&mut self, watcher: LinkWatcher) {
+        self.watcher = Some(watcher);
+    }
+
+    /// Steers the node while it runs.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// The counters, also for other threads.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// The links: addresses and counters.
+    #[must_use]
+    pub const fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// Drives the machines until [`Control::stop`]; then performs what still waits for a disk,
+    /// gives the links a moment to send it, and closes them.
+    ///
+    /// # Errors
+    /// [`NodeError`] if a disk or a thread failed: everything that waited for it stays undone.
+    pub async fn run(mut self) -> Result<(), NodeError> {
+        let outcome = self.drive().await;
+        self.links.close();
+        outcome
+    }
+
+    async fn drive(&mut self) -> Result<(), NodeError> {
+        self.each(|member, world| {
+            member.start(world);
+            Ok(())
+        })?;
+        loop {
+            self.take_orders();
+            if self.stopping {
+                return self.drain().await;
+            }
+            let mut busy = self.take_event();
+            self.each(|member, world| {
+                busy |= member.tick(world)?;
+                Ok(())
+            })?;
+            if busy {
+                count(&self.metrics.ticks);
+                // The tasks of the transport write now what was sent.
+                yield_now().await;
+            } else {
+                self.check_threads()?;
+                self.wait().await;
+            }
+        }
+    }
+
+    fn each(
+        &mut self,
+        mut visit: impl FnMut(&mut dyn Member, &mut World<'_>) -> Result<(), NodeError>,
+    ) -> Result<(), NodeError> {
+        let mut world = World {
+            clock: &mut self.clock,
+            links: &self.links,
+            pool: &self.pool,
+            verifier: &self.verifier,
+            metrics: &self.metrics,
+        };
+        self.members.iter_mut().try_for_each(|member| visit(&mut **member, &mut world))
+    }
+
+    fn check_threads(&self) -> Result<(), NodeError> {
+        if self.pool.died() {
+            return Err(NodeError::ThreadDied { thread: "verify" });
+        }
+        if self.workers.iter().any(|workers| workers.died()) {
+            return Err(NodeError::ThreadDied { thread: "workers" });
+        }
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.members.iter().any(|member| member.is_full())
+    }
+
+    fn take_orders(&mut self) {
+        let orders = std::mem::take(&mut *self.control.orders());
+        self.stopping |= orders.stop;
+        if let Some(servers) = orders.servers
+            && let Err(error) = self.links.set_servers(&servers)
+        {
+            tracing::error!(%error, "the servers of the new configuration are not used");
+        }
+        orders.disconnect.into_iter().for_each(|peer| self.links.disconnect(peer));
+    }
+
+    /// Takes an event of the links if there is one and there is room for what it brings.
+    fn take_event(&mut self) -> bool {
+        if self.is_full() {
+            count(&self.metrics.pauses);
+            return false;
+        }
+        let event = self.links.events.try_recv();
+        event.map(|event| self.on_event(event)).is_some()
+    }
+
+    fn on_event(&mut self, event: Event) {
+        if let Some(news) = self.links.news(&event) {
+            tracing::debug!(?news, "links");
+            if let Some(watcher) = &mut self.watcher {
+                watcher(news);
+            }
+        }
+        if let Event::Frames(frames) = event {
+            assert!(!self.is_full(), "RUN-10: frames were taken without room for them");
+            frames.into_iter().for_each(|frame| self.route(frame));
+        }
+    }
+
+    fn route(&mut self, inbound: Inbound) {
+        let Inbound { peer: key, kind, class, bytes } = inbound;
+        let Some(from) = self.links.peer(key, kind) else {
+            let stranger = Peer::Node(quorate_types::NodeId::new(*key.as_bytes()));
+            self.metrics.complain(stranger, Complaint::UnknownPeer);
+            return;
+        };
+        let Some((place, start)) = self.routes.find(&bytes) else {
+            self.metrics.complain(from, Complaint::UnknownChannel);
+            return;
+        };
+        self.members[place].accept(Frame { from, class: to_machine(class), bytes, start });
+    }
+
+    fn next_alarm(&self) -> Option<Instant> {
+        self.members.iter().filter_map(|member| member.next_alarm()).min()
+    }
+
+    /// Waits until there may be something to do.
+    async fn wait(&mut self) {
+        let full = self.is_full();
+        let alarm = self.next_alarm().map(|instant| self.clock.deadline(instant));
+        let alarm = async {
+            match alarm {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        let event = tokio::select! {
+            biased;
+            () = self.control.wake.notified() => return,
+            () = alarm => return,
+            event = self.links.events.recv(), if !full => event,
+        };
+        match event {
+            Some(event) => self.on_event(event),
+            None => self.stopping = true,
+        }
+    }
+
+    /// Performs what waits for the disks, then gives the links a moment.
+    async fn drain(&mut self) -> Result<(), NodeError> {
+        loop {
+            let mut done = true;
+            self.each(|member, world| {
+                done &= member.drain(world)?;
+                Ok(())
+            })?;
+            if done {
+                break;
+            }
+            self.control.wake.notified().await;
+        }
+        let counters = self.links.counters();
+        let sent = async {
+            while counters.snapshot().queue_bytes > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        if timeout(Duration::from_millis(FAREWELL_MS_MAX), sent).await.is_err() {
+            tracing::warn!("peers did not take the last frames in time");
+        }
+        Ok(())
+    }
+}
