@@ -12,6 +12,8 @@
 //! monotonic clock. The law of effects holds for what is left in the list, in its order.
 #![forbid(unsafe_code)]
 
+pub mod ordering;
+
 use quorate_machine::{Effect, Input, Machine};
 use quorate_types::{Instant, Now};
 

@@ -31,7 +31,8 @@ impl<L> Integrity<L> {
     fn judge(&mut self, at: &At, Executed { request, log, position }: Executed) -> Verdict {
         let place = (log, position);
         if at.bad.contains(request.client) {
-            self.requests.entry(request).or_insert(None);
+            // A bad client may ask for the same thing under two names: only the order counts.
+            return self.judge_place(at, place, request);
         }
         let Some(known) = self.requests.get_mut(&request) else {
             let what = format!("{:?} executed {request:?}, which nobody asked for", at.node);
@@ -42,6 +43,10 @@ impl<L> Integrity<L> {
             let what = format!("{:?} executed {request:?} at {place:?} and {first:?}", at.node);
             return Err(Broken::new(Self::ID, what));
         }
+        self.judge_place(at, place, request)
+    }
+
+    fn judge_place(&mut self, at: &At, place: (u64, u64), request: RequestKey) -> Verdict {
         let other = *self.places.entry(place).or_insert(request);
         if other != request {
             let what = format!("{:?} executed {request:?} at {place:?} of {other:?}", at.node);

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use quorate_adversary::Adversary;
+use quorate_adversary::ordering::Seat;
 use quorate_bft::client::ClientSetup;
 use quorate_bft::message::Message;
 use quorate_bft::{Client, ClientRequest, Image, Parameters, Record, Replica, Setup};
@@ -22,14 +23,14 @@ use quorate_types::{
     ReplicaId, Resilience, Slot, SystemId, UnixTime,
 };
 
-use super::adversaries::{ADVERSARIES, adversary};
+use super::adversaries::{CLIENT_VILLAINS, REPLICA_VILLAINS, adversary};
 use super::{Ledger, OrderingLens, OrderingMachine};
 use crate::checker::{
     Agreement, At, Checker, Integrity, Liveness, Resources, Statements, Thresholds, Verdict,
 };
 use crate::host::{AdmitCache, Host};
 use crate::node::{Node, Nodes};
-use crate::scenario::{Group, Profile, Scenario};
+use crate::scenario::{Fault, FaultKind, Group, Profile, Scenario};
 use crate::simulation::Simulation;
 use crate::swarm::{Blueprint, draw};
 use crate::system::{Plant, Run, System};
@@ -47,6 +48,9 @@ const THRESHOLDS: Thresholds = Thresholds {
     sends_per_request_max: 4_000,
     sends_per_node_second_max: 60_000,
 };
+
+/// Chance in 1,000 that one of several clients is a villain.
+const BAD_CLIENT_PER_MILLE: u64 = 250;
 
 /// Older images that a disk may come back with.
 const OLD_IMAGES_MAX: usize = 16;
@@ -139,6 +143,7 @@ pub struct OrderingHost {
     images: Images,
     lives: Vec<u64>,
     cache: AdmitCache<Message, Verified<Message>>,
+    prng: Prng,
 }
 
 /// What a scenario's variant says of the group.
@@ -164,7 +169,7 @@ impl Shape {
 }
 
 impl OrderingHost {
-    fn new(shape: Shape, client_count: usize) -> Self {
+    fn new(shape: Shape, client_count: usize, seed: u64) -> Self {
         let registry = IdealRegistry::new([7; 32]);
         let signer = |kind: u8, index: usize| -> Arc<dyn Signer> {
             let seed = *hash_of(Domain::Derivation, &(kind, index as u64)).as_bytes();
@@ -218,6 +223,7 @@ impl OrderingHost {
             group,
             replicas,
             cache: AdmitCache::new(),
+            prng: Prng::from_seed(seed).fork("villains"),
         }
     }
 
@@ -288,8 +294,12 @@ impl Host<OrderingMachine> for OrderingHost {
     }
 
     fn adversary(&mut self, node: Node, name: &str) -> Box<dyn Adversary<OrderingMachine>> {
-        let signer = Arc::clone(&self.replicas[node.index()]);
-        adversary(name, (ReplicaId::new(node.get()), Arc::clone(&self.group)), signer)
+        let (seat, signer) = match node.index().checked_sub(self.replicas.len()) {
+            None => (Seat::Replica(ReplicaId::new(node.get())), &self.replicas[node.index()]),
+            Some(client) => (Seat::Client, &self.clients[client].0),
+        };
+        let prng = self.prng.fork(&format!("adversary/{}", node.get()));
+        adversary(name, (seat, Arc::clone(&self.group)), Arc::clone(signer), &prng)
     }
 
     fn admit(&mut self, _: Node, _: Node, message: &Arc<Message>) -> Option<Verified<Message>> {
@@ -350,7 +360,7 @@ impl System for Ordering {
             groups: &groups,
             clients: Nodes::range(replicas, replicas + clients),
             corruptible: Nodes::range(0, replicas),
-            adversaries: ADVERSARIES,
+            adversaries: REPLICA_VILLAINS,
             judges_liveness: true,
             safety_us: 60 * SECOND_US,
             liveness_us: 30 * SECOND_US,
@@ -358,14 +368,22 @@ impl System for Ordering {
             delta_us: 20_000,
             requests_per_second: 10 + prng.below(60),
         };
-        draw(seed, profile, &blueprint)
+        let mut scenario = draw(seed, profile, &blueprint);
+        if profile != Profile::Calm && clients > 1 && prng.chance(BAD_CLIENT_PER_MILLE) {
+            let adversary = CLIENT_VILLAINS[prng.index(CLIENT_VILLAINS.len())];
+            let node = Node::new(replicas + clients - 1);
+            let kind = FaultKind::Byzantine { node, adversary };
+            scenario.core.remove(node);
+            scenario.faults.insert(0, Fault { at_us: 0, lasts_us: u64::MAX, kind });
+        }
+        scenario
     }
 
     fn build(&self, scenario: &Scenario, _: Option<&Plant>) -> Box<dyn Run> {
         let shape = Shape::of(scenario.variant);
         let replicas = usize::from(3 * shape.f + 1);
         let clients = usize::from(scenario.node_count) - replicas;
-        let host = OrderingHost::new(shape, clients);
+        let host = OrderingHost::new(shape, clients, scenario.seed);
         let checkers = checkers(scenario, &host);
         Box::new(Simulation::new(scenario.clone(), host, checkers))
     }

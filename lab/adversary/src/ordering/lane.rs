@@ -1,0 +1,92 @@
+//! A lane in a villain's hands: it takes the clients' bundles itself, and makes the batches.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use quorate_bft::Message;
+use quorate_bft::message::{Batch, Bundle, Tip, lane_origin};
+use quorate_types::LaneSeq;
+
+use super::Context;
+
+/// Bundles that wait for a batch.
+const WAITING_MAX: usize = 256;
+/// Batches that are kept to be sent again.
+const KEPT_MAX: usize = 64;
+
+/// A chain of batches in the villain's own lane.
+#[derive(Default, Debug)]
+pub(super) struct Lane {
+    tip: Option<Tip>,
+    /// The last batches, oldest first.
+    pub(super) batches: VecDeque<Arc<Batch>>,
+}
+
+/// Bundles that clients sent to the villain.
+#[derive(Default, Debug)]
+pub(super) struct Inbox {
+    waiting: VecDeque<Arc<Bundle>>,
+    /// Bundles that went into a batch, to be used again.
+    pub(super) used: VecDeque<Arc<Bundle>>,
+}
+
+impl Inbox {
+    /// Takes a client's request; true if it was one.
+    pub(super) fn take(&mut self, message: &Message) -> bool {
+        let Message::Request(request) = message else { return false };
+        if self.waiting.len() < WAITING_MAX && !self.waiting.contains(&request.bundle) {
+            self.waiting.push_back(Arc::clone(&request.bundle));
+        }
+        true
+    }
+
+    /// The next few bundles, in the order in which they came.
+    pub(super) fn next(&mut self, count_max: usize) -> Vec<Arc<Bundle>> {
+        let count = count_max.min(self.waiting.len());
+        let bundles: Vec<_> = self.waiting.drain(..count).collect();
+        self.used.extend(bundles.iter().cloned());
+        while self.used.len() > KEPT_MAX {
+            self.used.pop_front();
+        }
+        bundles
+    }
+}
+
+impl Lane {
+    /// The last batch, or the origin of the lane.
+    pub(super) fn tip(&self, context: &Context<'_>) -> Tip {
+        let digest = || lane_origin(context.group.epoch, context.me());
+        self.tip.unwrap_or_else(|| Tip { seq: LaneSeq::ZERO, digest: digest() })
+    }
+
+    /// Makes the next batch.
+    pub(super) fn extend(
+        &mut self,
+        context: &Context<'_>,
+        bundles: Vec<Arc<Bundle>>,
+    ) -> Arc<Batch> {
+        let tip = self.tip(context);
+        let place = (context.me(), tip.seq.next(), tip.digest);
+        let batch = Arc::new(Batch::sign(context.group, place, bundles, context.signer));
+        self.tip = Some(Tip { seq: tip.seq.next(), digest: batch.digest() });
+        self.batches.push_back(Arc::clone(&batch));
+        if self.batches.len() > KEPT_MAX {
+            self.batches.pop_front();
+        }
+        batch
+    }
+
+    /// The batches that somebody asks for.
+    pub(super) fn served(&self, message: &Message) -> Vec<Arc<Batch>> {
+        let Message::FetchBatches(fetch) = message else { return Vec::new() };
+        let is_asked = |batch: &&Arc<Batch>| fetch.digests.contains(&batch.digest());
+        self.batches.iter().filter(is_asked).cloned().collect()
+    }
+}
+
+impl Lane {
+    /// A chain that begins where this one ends.
+    pub(super) fn at(other: &Self) -> Self {
+        Self { tip: other.tip, batches: other.batches.clone() }
+    }
+}
