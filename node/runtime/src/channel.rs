@@ -89,11 +89,8 @@ mod tests {
     #[test]
     fn a_frame_finds_the_machine_of_its_channel_or_nobody() {
         let groups = [GroupId::new([1; 32]), GroupId::new([2; 32])];
-        let channels = [
-            Channel::Single(7),
-            Channel::Grouped(8, groups[0]),
-            Channel::Grouped(8, groups[1]),
-        ];
+        let channels =
+            [Channel::Single(7), Channel::Grouped(8, groups[0]), Channel::Grouped(8, groups[1])];
         let mut routes = Routes::default();
         for (place, channel) in channels.into_iter().enumerate() {
             assert!(routes.add(channel, place));

@@ -165,6 +165,5 @@ fn perform<R>(
     released.map_or(Ok(()), |before| journal.release(before))
 }
 
-
 #[cfg(test)]
 mod tests;

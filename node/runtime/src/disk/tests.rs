@@ -62,8 +62,7 @@ impl Bench {
         let (outcomes, receiver) = sync_channel(64);
         let (told, wake) = (Arc::default(), Arc::new(Notify::new()));
         let metrics = Arc::new(MachineMetrics::default());
-        let journal =
-            Scripted { told: Arc::clone(&told), entered: entering, outcomes: receiver };
+        let journal = Scripted { told: Arc::clone(&told), entered: entering, outcomes: receiver };
         let (waking, counting) = (Arc::clone(&wake), Arc::clone(&metrics));
         let disk = Disk::start("test", Box::new(journal), waking, counting).unwrap();
         Self { disk, told, entered, outcomes, wake, metrics, tickets: 0 }

@@ -1,0 +1,86 @@
+//! How a node ends, and who notices.
+
+use std::sync::{Arc, Mutex};
+
+use quorate_runtime::{LinkNews, NodeError, RequestError};
+use quorate_types::Peer;
+
+use crate::support::journals::Gate;
+use crate::support::toy::{ToyOutput, ToyRequest};
+use crate::support::{
+    Running, Setup, Stranger, beside, ended, hosting, id, introduce, listen, next_output, node,
+    until, watched,
+};
+
+#[test]
+fn a_stopped_node_gives_requests_back() {
+    watched(async {
+        let mut nodes = [Running::start(listen(1).await, (1, 1), Setup::default())];
+        nodes[0].control.stop();
+        assert!(ended(&mut nodes, 0).await.is_ok());
+        let request = ToyRequest::Set(1, 1);
+        assert_eq!(nodes[0].handle.request(request), Err(RequestError::Stopped(request)));
+        assert!(!nodes[0].handle.look(|_| ()));
+    });
+}
+
+#[test]
+fn blocking_work_is_done_elsewhere_and_answers_with_a_request() {
+    watched(async {
+        let mut node = node(listen(1).await);
+        let workers = node.start_workers("load", 2).unwrap();
+        let mut nodes = [Running::host(node, hosting(1, 1, Setup::default()))];
+        let handle = nodes[0].handle.clone();
+        let job = Box::new(move || handle.request(ToyRequest::Set(4, 0)).unwrap());
+        assert!(workers.submit(job).is_ok());
+        assert_eq!(next_output(&mut nodes, 0).await, ToyOutput::Rang(4));
+    });
+}
+
+#[test]
+fn a_job_that_panics_ends_the_node() {
+    watched(async {
+        let mut node = node(listen(1).await);
+        let workers = node.start_workers("load", 1).unwrap();
+        let mut nodes = [Running::host(node, hosting(1, 1, Setup::default()))];
+        assert!(workers.submit(Box::new(|| panic!("on purpose"))).is_ok());
+        let error = ended(&mut nodes, 0).await.unwrap_err();
+        assert!(matches!(error, NodeError::ThreadDied { thread: "workers" }), "{error:?}");
+    });
+}
+
+#[test]
+fn links_are_reported_under_the_names_of_the_protocols() {
+    watched(async {
+        let mut links = [listen(1).await, listen(2).await];
+        let servers = introduce(&mut links);
+        let [first, second] = links;
+        let news: Arc<Mutex<Vec<LinkNews>>> = Arc::default();
+        let mut watching = node(first);
+        let heard = Arc::clone(&news);
+        watching.watch_links(Box::new(move |one| heard.lock().unwrap().push(one)));
+        let setup = Setup { journal: Gate::open_journal(), ..Setup::default() };
+        let mut nodes = [
+            Running::host(watching, hosting(1, 2, Setup::default())),
+            Running::start(second, (2, 2), setup),
+        ];
+        let stranger = Stranger::connect(77, servers[0], &mut nodes).await;
+        let up = |peer| news.lock().unwrap().contains(&LinkNews::Up(peer));
+        while !(up(Peer::Node(id(2))) && up(stranger.peer)) {
+            beside(&mut nodes, tokio::task::yield_now()).await;
+        }
+        nodes[0].control.disconnect(stranger.peer);
+        nodes[0].control.set_servers(vec![servers[0]]);
+        let down = |peer| {
+            let is_down =
+                |one: &LinkNews| matches!(one, LinkNews::Down { peer: p, .. } if *p == peer);
+            news.lock().unwrap().iter().any(is_down)
+        };
+        while !down(stranger.peer) {
+            beside(&mut nodes, tokio::task::yield_now()).await;
+        }
+        nodes[1].kill();
+        nodes[0].handle.request(ToyRequest::Set(1, 0)).unwrap();
+        until(&mut nodes, 0, |now| now.machines[0].alarms == 1).await;
+    });
+}
