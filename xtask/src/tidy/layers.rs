@@ -43,7 +43,7 @@ const LAYERS: [Layer; 17] = [
     layer("net", &[]),
     layer("store", &[]),
     layer("runtime", &["types", "machine", "wire", "crypto", "net", "store"]),
-    above_protocol("client", &["net", "runtime"]),
+    above_protocol("client", &["net", "store", "runtime"]),
     above_protocol("daemon", &["net", "store", "runtime", "client"]),
     layer(
         "quorate",
