@@ -21,7 +21,9 @@ use quorate_types::{
     RequestId, View,
 };
 
-use crate::limits::{BUNDLE_OPERATIONS_MAX, CLIENT_BUNDLES_MAX, OPERATION_BYTES_MAX};
+use crate::limits::{
+    BUNDLE_OPERATIONS_MAX, CLIENT_BUNDLES_MAX, OPERATION_BYTES_MAX, SESSION_WINDOW_REQUESTS,
+};
 use crate::message::{
     Answer, Bundle, BundleBody, Message, Operation, Outcome, Reply, Request, SessionId,
     operation_digest,
@@ -133,7 +135,8 @@ pub struct Client {
     next_bundle: u64,
     waiting: BTreeMap<RequestId, Waiting>,
     next_id: RequestId,
-    view: View,
+    /// The views that the replicas say they are in.
+    views: BTreeMap<ReplicaId, View>,
 }
 
 impl Machine for Client {
@@ -177,7 +180,7 @@ impl Client {
             next_bundle: 0,
             waiting: BTreeMap::new(),
             next_id: RequestId::ZERO.next(),
-            view: View::ZERO,
+            views: BTreeMap::new(),
         }
     }
 
@@ -221,7 +224,10 @@ impl Client {
     fn send_bundles(&mut self, now: Now, effects: &mut Effects<Self>) {
         let SessionState::Open(session) = self.session else { return };
         while !self.queue.is_empty() && self.sent.len() < CLIENT_BUNDLES_MAX / 2 {
-            let count = self.queue.len().min(self.setup.bundle_operations_max);
+            let count = self.queue.len().min(self.setup.bundle_operations_max).min(self.room());
+            if count == 0 {
+                return;
+            }
             let calls: Vec<_> = self.queue.drain(..count).collect();
             let mut operations = Vec::with_capacity(count);
             for call in calls {
@@ -236,6 +242,14 @@ impl Client {
             let ack_upto = first.minus(1);
             self.send(now, BundleBody::Invoke { session, ack_upto, operations }, effects);
         }
+    }
+
+    /// Numbers that fit the session's window, which begins behind the oldest call that waits: more
+    /// would have the group answer that call "expired".
+    fn room(&self) -> usize {
+        let first = self.waiting.keys().next().copied().unwrap_or(self.next_id);
+        let used = self.next_id.since(first);
+        usize::try_from(SESSION_WINDOW_REQUESTS.saturating_sub(used)).expect("the window is small")
     }
 
     fn send(&mut self, now: Now, body: BundleBody, effects: &mut Effects<Self>) {
@@ -254,10 +268,19 @@ impl Client {
     fn home(&self, bundle: u64) -> ReplicaId {
         let group = &self.setup.group;
         if self.sent.len() <= 1 {
-            return group.resilience.leader(self.view);
+            return group.resilience.leader(self.view());
         }
         let offset = u64::from(self.setup.signer.public_key().as_bytes()[0]);
         group.resilience.leader(View::new(bundle.wrapping_add(offset)))
+    }
+
+    /// The view that enough replicas have reached for one of them to be correct: a liar alone must
+    /// not become the first stop of every call.
+    fn view(&self) -> View {
+        let mut views: Vec<View> = self.views.values().copied().collect();
+        views.sort_unstable_by(|left, right| right.cmp(left));
+        let index = self.setup.group.resilience.weak_quorum() - 1;
+        views.get(index).copied().unwrap_or(View::ZERO)
     }
 
     fn request_from(
@@ -305,7 +328,7 @@ impl Client {
     }
 
     fn on_reply(&mut self, now: Now, from: ReplicaId, reply: Reply, effects: &mut Effects<Self>) {
-        self.view = self.view.max(reply.view);
+        self.views.insert(from, reply.view);
         match (&self.session, reply.session) {
             (SessionState::Opening { .. }, None) => {
                 for answer in reply.answers {
