@@ -12,7 +12,7 @@ use quorate_types::{Digest, Duration, ReplicaId};
 
 use super::{Replica, Turn};
 use crate::lanes::Lane;
-use crate::limits::{CUT_ROWS_PER_REPLICA_MAX, INLINE_BYTES_MAX};
+use crate::limits::{CUT_ROWS_PER_REPLICA_MAX, INLINE_BYTES_MAX, LANE_QUOTA_BATCHES};
 use crate::message::{AckVector, Batch, Cut, HashedCut, Message, PrePrepare, SignedProposal, Tip};
 use crate::rules::{quota_end, slot_time};
 
@@ -63,6 +63,9 @@ impl<S: Service> Replica<S> {
         }
         let parent = self.last_accepted();
         let in_flight = parent.slot.since(self.committed_slot());
+        if parent.slot < self.views.fresh_above() {
+            return None;
+        }
         let ahead = parent.slot.since(self.checkpoints.stable_slot());
         if in_flight >= self.parameters.slots_in_flight || ahead >= self.parameters.window() {
             return None;
@@ -97,12 +100,13 @@ impl<S: Service> Replica<S> {
         parent: &HashedCut,
     ) -> Option<(HashedCut, Option<Arc<Batch>>)> {
         self.refresh_own_row(turn, parent);
-        let members = self.group.resilience.members();
-        let growth: Vec<Growth> = members.map(|lane| self.grow(lane, parent)).collect();
+        let (growth, rows) = self.grow_all(turn, parent);
         let tips: Vec<Tip> = growth.iter().map(|lane| lane.tip).collect();
         let own = self.lanes.lane(self.me);
         let is_free = !own.is_forked && !own.has_gap();
-        let may_inline = is_free && own.acknowledged == tips[self.me.index()];
+        let grown = own.acknowledged.seq.since(parent.frontier_of(self.me).seq);
+        let may_inline =
+            is_free && own.acknowledged == tips[self.me.index()] && grown < LANE_QUOTA_BATCHES;
         let inline = may_inline.then(|| self.inline_batch()).flatten();
         if inline.is_none() && tips == parent.frontier() {
             return None;
@@ -112,7 +116,7 @@ impl<S: Service> Replica<S> {
             slot: parent.slot.next(),
             parent: parent.digest(),
             tips,
-            rows: rows_of(&growth),
+            rows,
             links: growth.into_iter().map(|lane| lane.links).collect(),
             inline: inline.as_ref().map(|batch| batch.header),
         };
@@ -128,10 +132,34 @@ impl<S: Service> Replica<S> {
         }
     }
 
+    /// How far each lane can go. The lanes share the rows of the cut, at most two of a replica: a
+    /// lane that needs a third one waits for the next cut, and another lane comes first there.
+    fn grow_all(
+        &self,
+        turn: &mut Turn<'_, S>,
+        parent: &HashedCut,
+    ) -> (Vec<Growth>, Vec<Arc<AckVector>>) {
+        let stay = |tip| Growth { tip, links: Vec::new(), rows: Vec::new() };
+        let mut growth: Vec<Growth> = parent.frontier().into_iter().map(stay).collect();
+        let mut rows: Vec<Arc<AckVector>> = Vec::new();
+        let lanes = growth.len();
+        let first =
+            usize::try_from(parent.slot.get() % lanes as u64).expect("a remainder below 64");
+        for index in (first..lanes).chain(0..first) {
+            let owner = ReplicaId::new(u16::try_from(index).expect("at most 64 lanes"));
+            let lane = self.grow(owner, parent);
+            match with_rows(&rows, &lane.rows) {
+                Some(together) => (rows, growth[index]) = (together, lane),
+                None => turn.mark("bft.lane_waits_for_rows"),
+            }
+        }
+        (growth, rows)
+    }
+
     fn grow(&self, owner: ReplicaId, parent: &HashedCut) -> Growth {
         let (lane, from) = (self.lanes.lane(owner), parent.frontier_of(owner));
         let seq = lane.proven(self.quorum(), quota_end(from.seq));
-        let link = lane.link(seq).filter(|_| seq > from.seq);
+        let link = lane.link(seq).filter(|_| seq > from.seq && lane.is_linked(from));
         let Some(link) = link else {
             return Growth { tip: from, links: Vec::new(), rows: Vec::new() };
         };
@@ -158,8 +186,11 @@ impl<S: Service> Replica<S> {
         let latest: Vec<_> = self.lanes.latest().take(self.quorum()).cloned().collect();
         let refreshed = Cut { rows: latest.clone(), ..cut.clone() };
         if slot_time(&self.group, &refreshed, old) > old.after(TIME_REFRESH) {
-            cut.rows.extend(latest);
-            order_rows(&mut cut.rows);
+            for row in latest {
+                if let Some(rows) = with_rows(&cut.rows, &[row]) {
+                    cut.rows = rows;
+                }
+            }
         }
     }
 }
@@ -171,23 +202,12 @@ fn links_between(lane: &Lane, owner: ReplicaId, from: Tip, rows: &[Arc<AckVector
     needed.map(|(_, link)| link.body).collect()
 }
 
-fn rows_of(growth: &[Growth]) -> Vec<Arc<AckVector>> {
-    let mut rows: Vec<_> = growth.iter().flat_map(|lane| lane.rows.iter().cloned()).collect();
-    order_rows(&mut rows);
-    rows
-}
-
-/// Brings rows into the order of a cut: by replica, none twice, at most two of each.
-fn order_rows(rows: &mut Vec<Arc<AckVector>>) {
+/// Both sets of rows in the order of a cut: by replica, none twice; nothing if that makes more of
+/// one replica than a cut may have.
+fn with_rows(rows: &[Arc<AckVector>], more: &[Arc<AckVector>]) -> Option<Vec<Arc<AckVector>>> {
+    let mut rows: Vec<_> = rows.iter().chain(more).cloned().collect();
     rows.sort_by_key(|row| (row.from, row.clock, row.tips.clone()));
     rows.dedup();
-    let mut kept: Vec<Arc<AckVector>> = Vec::with_capacity(rows.len());
-    for row in rows.drain(..).rev() {
-        let of_sender = kept.iter().rev().take_while(|other| other.from == row.from).count();
-        if of_sender < CUT_ROWS_PER_REPLICA_MAX {
-            kept.push(row);
-        }
-    }
-    kept.reverse();
-    *rows = kept;
+    let is_crowded = |window: &[Arc<AckVector>]| window[0].from == window[window.len() - 1].from;
+    (!rows.windows(CUT_ROWS_PER_REPLICA_MAX + 1).any(is_crowded)).then_some(rows)
 }
