@@ -87,15 +87,15 @@ impl Lane {
         if header.seq <= self.executed.seq {
             return Placement::Known;
         }
-        if header.seq > self.executed.seq.plus(LANE_WINDOW_BATCHES) {
-            return Placement::OutOfWindow;
-        }
         if self.promised.get(&header.seq).is_some_and(|promised| *promised != digest) {
             return Placement::Forked;
         }
         match self.chain.get(&header.seq) {
             Some(link) if link.digest == digest => Placement::Known,
             Some(_) => Placement::Forked,
+            None if header.seq > self.executed.seq.plus(LANE_WINDOW_BATCHES) => {
+                Placement::OutOfWindow
+            }
             None if header.seq > self.acknowledged.seq.next() => Placement::Ahead,
             None if header.previous == self.acknowledged.digest => Placement::Next,
             None => Placement::Forked,
@@ -123,6 +123,37 @@ impl Lane {
     pub fn promise(&mut self, seq: LaneSeq, digest: Digest) {
         let known = *self.promised.entry(seq).or_insert(digest);
         assert_eq!(known, digest, "BFT-1: one digest for {seq}");
+    }
+
+    /// Takes a batch from the log: what was acknowledged once is acknowledged again, or promised
+    /// where what was executed since then does not show yet how the lane went on. No window holds
+    /// here, for the log reaches back further than one.
+    pub fn replay(&mut self, batch: Arc<Batch>, digest: Digest) {
+        let header = batch.header.header;
+        if header.seq <= self.executed.seq {
+            return;
+        }
+        let is_next = header.seq == self.acknowledged.seq.next()
+            && header.previous == self.acknowledged.digest;
+        if is_next {
+            self.acknowledge(&batch, digest);
+            return self.replay_ahead();
+        }
+        let is_held = self.chain.get(&header.seq).is_some_and(|link| link.digest == digest);
+        if !is_held {
+            self.promised.insert(header.seq, digest);
+            self.ahead.insert(header.seq, batch);
+        }
+    }
+
+    fn replay_ahead(&mut self) {
+        while let Some(next) = self.ahead.get(&self.acknowledged.seq.next()).map(Arc::clone) {
+            if next.header.header.previous != self.acknowledged.digest {
+                return;
+            }
+            self.ahead.remove(&next.header.header.seq);
+            self.acknowledge(&next, next.digest());
+        }
     }
 
     /// Keeps a batch that leaves a gap.
@@ -170,7 +201,7 @@ impl Lane {
     /// proves the executed one. Where another digest was acknowledged at the executed position,
     /// the owner signed both: nothing is acknowledged any more in this lane (settled points 13).
     pub fn execute_upto(&mut self, tip: Tip) {
-        if tip == self.executed {
+        if tip.seq <= self.executed.seq {
             return;
         }
         let acknowledged_there = match self.chain.get(&tip.seq) {
@@ -183,13 +214,30 @@ impl Lane {
         self.promised = self.promised.split_off(&tip.seq.next());
         self.executed = tip;
         if self.acknowledged.seq < tip.seq {
-            self.chain.clear();
             self.acknowledged = tip;
-            self.link_rows();
+            self.leave_chain();
         } else if acknowledged_there != Some(tip.digest) {
-            self.chain.clear();
             self.is_forked = true;
+            self.leave_chain();
         }
+    }
+
+    /// Forgets the chain that was left, and what was said of it.
+    fn leave_chain(&mut self) {
+        self.chain.clear();
+        for sender in 0..self.rows.len() {
+            let linked = self.rows[sender].linked.take();
+            self.rows[sender].linked = linked.filter(|row| self.is_linked(row.tips[self.index]));
+            self.link_row(sender);
+        }
+    }
+
+    /// Who says that it holds more of the lane than this replica, within the window.
+    pub fn claims_ahead(&self) -> impl Iterator<Item = (ReplicaId, Tip)> {
+        let window = self.acknowledged.seq.next()..=self.executed.seq.plus(LANE_WINDOW_BATCHES);
+        let highest = self.rows.iter().filter_map(|row| row.highest.as_ref());
+        let claims = highest.map(|row| (row.from, row.tips[self.index]));
+        claims.filter(move |(_, tip)| window.contains(&tip.seq))
     }
 
     /// Takes a replica's vector; false if it says nothing new about this lane.
@@ -221,7 +269,9 @@ impl Lane {
         tips.get(quorum - 1).copied().unwrap_or(LaneSeq::ZERO).min(seq_max)
     }
 
-    fn is_linked(&self, tip: Tip) -> bool {
+    /// Does this tip lie on the chain that this replica holds?
+    #[must_use]
+    pub fn is_linked(&self, tip: Tip) -> bool {
         match self.chain.get(&tip.seq) {
             Some(link) => link.digest == tip.digest,
             None => tip == self.executed || tip == self.acknowledged,

@@ -13,8 +13,10 @@ use quorate_types::{Digest, ReplicaId, Slot};
 use super::{Replica, Timer, Turn};
 use crate::limits::{FETCH_BATCHES_MAX, FETCH_SLOTS_MAX};
 use crate::message::{
-    FetchBatches, FetchProposal, FetchSlots, HashedCut, Message, PrePrepare, Slots, Status,
+    FetchBatches, FetchProposal, FetchSlots, HashedCut, Message, PrePrepare, SignedHeader, Slots,
+    Status,
 };
+use crate::rules::delta;
 
 /// What this replica is missing.
 #[derive(Debug, Default)]
@@ -98,10 +100,23 @@ impl<S: Service> Replica<S> {
     pub(super) fn fetch_again(&mut self, turn: &mut Turn<'_, S>) {
         self.fetching.is_armed = false;
         let source = self.next_source();
+        self.fetching.batches = self.missing_bodies();
         self.fetch_batches_from(turn, source);
-        self.fetch_lane_heads(turn);
+        self.fetch_lane_heads(turn, source);
         self.fetch_proposals(turn);
         self.fetch_slots_from(turn, source);
+    }
+
+    /// The bodies that decided slots and proposals still lack. Found anew each time, so that what is
+    /// of no use any more, or never existed, is not asked for.
+    fn missing_bodies(&self) -> BTreeSet<Digest> {
+        let next = self.slots.decided(self.executed_slot().next());
+        let frontier = self.executed.cut.frontier();
+        let decided = next.map(|next| delta(&self.group, &next.cut, &frontier)).unwrap_or_default();
+        let proposals = self.slots.all_open().filter_map(|(_, open)| open.proposal.as_ref());
+        let inline = proposals.filter_map(|proposal| proposal.cut.inline.as_ref());
+        let wanted = decided.into_iter().chain(inline.map(SignedHeader::digest));
+        wanted.filter(|digest| !self.bodies.contains_key(digest)).collect()
     }
 
     fn fetch_batches_from(&mut self, turn: &mut Turn<'_, S>, source: ReplicaId) {
@@ -111,9 +126,8 @@ impl<S: Service> Replica<S> {
             return;
         }
         let executed = self.executed_slot();
-        let has_forgotten = |status: &Status| status.floor > executed.next();
-        if self.committed_slot() > executed && self.gossip.of(source).is_some_and(has_forgotten) {
-            // The source executed what is missing here and has forgotten it behind a checkpoint.
+        if self.committed_slot() > executed && self.have_forgotten(executed) {
+            // The others executed what is missing here and have forgotten it behind a checkpoint.
             turn.mark("bft.bodies_forgotten");
             self.begin_transfer(turn, executed.next(), source);
         }
@@ -123,18 +137,33 @@ impl<S: Service> Replica<S> {
         self.fetch_soon(turn);
     }
 
-    /// Asks for the batches below those that were kept behind a gap.
-    fn fetch_lane_heads(&mut self, turn: &mut Turn<'_, S>) {
+    /// Do so many say that they keep nothing up to the slot behind this one that it is true?
+    fn have_forgotten(&self, slot: Slot) -> bool {
+        let has_forgotten = |status: &Status| status.floor > slot.next();
+        self.gossip.count(has_forgotten) >= self.group.resilience.weak_quorum()
+    }
+
+    /// Asks for the batches below those that were kept behind a gap, and for the last ones of lanes
+    /// of which so many hold more that it is true: an owner may have passed this replica over.
+    fn fetch_lane_heads(&mut self, turn: &mut Turn<'_, S>, source: ReplicaId) {
         let mut wanted: Vec<(ReplicaId, Digest)> = Vec::new();
-        for (lane, owner) in self.lanes.all().iter().zip(self.group.resilience.members()) {
-            if let Some(ahead) = lane.first_ahead().filter(|_| !lane.is_forked) {
-                wanted.push((owner, ahead.header.header.previous));
+        for lane in self.lanes.all().iter().filter(|lane| !lane.is_forked) {
+            if let Some(ahead) = lane.first_ahead() {
+                wanted.push((source, ahead.header.header.previous));
+                continue;
+            }
+            let claims: Vec<_> = lane.claims_ahead().collect();
+            if claims.len() >= self.group.resilience.weak_quorum() {
+                wanted.extend(claims.into_iter().map(|(holder, tip)| (holder, tip.digest)));
             }
         }
-        for (owner, digest) in wanted {
+        wanted.retain(|(holder, _)| *holder != self.me);
+        for (holder, digest) in wanted {
             turn.mark("bft.lane_gap_fetched");
-            self.fetching.batches.remove(&digest);
-            self.want_batches(turn, &[digest], owner);
+            self.fetching.batches.insert(digest);
+            let fetch = Message::FetchBatches(FetchBatches { digests: alloc::vec![digest] });
+            turn.send(self.peer(holder), Class::Ordered, fetch);
+            self.fetch_soon(turn);
         }
     }
 
@@ -159,23 +188,19 @@ impl<S: Service> Replica<S> {
     /// Asks for decided slots, or for the whole state where the slots are not kept any more.
     fn fetch_slots_from(&mut self, turn: &mut Turn<'_, S>, source: ReplicaId) {
         let above = self.committed_slot();
-        let Some(upto) = self.fetching.decided_upto else { return };
-        if upto <= above {
-            self.fetching.decided_upto = None;
+        self.fetching.decided_upto = self.fetching.decided_upto.filter(|upto| *upto > above);
+        let is_ahead = |status: &Status| status.committed > above;
+        let is_proven = self.fetching.decided_upto.is_some();
+        if !is_proven && self.gossip.count(is_ahead) == 0 {
             return;
         }
         self.fetch_soon(turn);
-        let status = self.gossip.of(source).filter(|status| status.committed > above);
-        match status {
-            Some(status) if status.floor > above.next() => {
-                let slot = status.stable;
-                self.begin_transfer(turn, slot, source);
-            }
-            _ => {
-                turn.mark("bft.slots_fetched");
-                let fetch = Message::FetchSlots(FetchSlots { above });
-                turn.send(self.peer(source), Class::Ordered, fetch);
-            }
+        if self.have_forgotten(above) {
+            self.begin_transfer(turn, above.next(), source);
+        } else if is_proven || self.gossip.of(source).is_some_and(is_ahead) {
+            turn.mark("bft.slots_fetched");
+            let fetch = Message::FetchSlots(FetchSlots { above });
+            turn.send(self.peer(source), Class::Ordered, fetch);
         }
     }
 
@@ -242,9 +267,7 @@ impl<S: Service> Replica<S> {
         turn.mark("bft.slots_learned");
         self.decide(&new, slots.certificate.clone());
         self.after_deciding(turn);
-        if self.fetching.decided_upto.is_some_and(|upto| upto > self.committed_slot()) {
-            let source = self.next_source();
-            self.fetch_slots_from(turn, source);
-        }
+        let source = self.next_source();
+        self.fetch_slots_from(turn, source);
     }
 }

@@ -11,7 +11,7 @@ use quorate_machine::{Class, Service};
 use quorate_types::{Digest, Instant};
 
 use super::{Replica, Timer, Turn};
-use crate::lanes::Placement;
+use crate::lanes::{Lane, Placement};
 use crate::limits::{BATCH_BYTES_MAX, INLINE_BYTES_MAX, LANE_WINDOW_BATCHES};
 use crate::message::{AckVector, Batch, Message, Tip};
 use crate::record::Record;
@@ -61,6 +61,7 @@ impl<S: Service> Replica<S> {
             Placement::Ahead => {
                 lane.keep_ahead(batch);
                 turn.mark("bft.batch_ahead");
+                self.fetch_soon(turn);
             }
             Placement::Forked => {
                 lane.is_forked = true;
@@ -166,6 +167,10 @@ impl<S: Service> Replica<S> {
     pub(super) fn on_ack_vector(&mut self, turn: &mut Turn<'_, S>, vector: &Arc<AckVector>) {
         if self.lanes.take_vector(vector) {
             turn.mark("bft.vector_news");
+        }
+        let is_ahead = |(lane, tip): (&Lane, &Tip)| tip.seq > lane.acknowledged.seq;
+        if self.lanes.all().iter().zip(&vector.tips).any(is_ahead) {
+            self.fetch_soon(turn);
         }
     }
 }

@@ -6,7 +6,8 @@
 //!
 //! # Deviations
 //! - R1 also admits a parent that is known decided, so that a replica that fetched a slot can vote
-//!   for the next one. Safe, since a later view can choose nothing else below it.
+//!   for the next one; but no slot up to the last one that the start of the view fixed, also where
+//!   this replica has not learned yet what was decided there.
 
 use alloc::sync::Arc;
 
@@ -84,9 +85,9 @@ impl<S: Service> Replica<S> {
     /// The proposal for a slot, if this replica may vote for it now.
     fn acceptable(&mut self, turn: &mut Turn<'_, S>, slot: Slot) -> Option<Arc<PrePrepare>> {
         let view = self.views.view();
-        if !self.views.is_active()
-            || slot > self.committed_slot().plus(self.parameters.slots_in_flight)
-        {
+        let mark = self.checkpoints.stable_slot().plus(self.parameters.window());
+        let slot_max = self.committed_slot().plus(self.parameters.slots_in_flight).min(mark);
+        if !self.views.is_active() || slot > slot_max || slot <= self.views.fresh_above() {
             return None;
         }
         let open = self.slots.open(slot)?;
@@ -169,7 +170,9 @@ impl<S: Service> Replica<S> {
                 lane.promise(header.seq, digest);
                 lane.keep_ahead(Arc::clone(batch));
             }
-            Placement::Known | Placement::Forked | Placement::OutOfWindow => {}
+            // Executing is far behind voting: the batch is not kept, but the promise holds.
+            Placement::OutOfWindow => lane.promise(header.seq, digest),
+            Placement::Known | Placement::Forked => {}
         }
     }
 

@@ -15,7 +15,7 @@ use quorate_types::{Instant, Peer, ReplicaId, Slot, UnixTime};
 use super::checkpoint::{Checkpoints, OwnCheckpoint, StableCheckpoint};
 use super::view_change::{Entry, Views};
 use super::{Executed, LogPosition, Replica, Setup, Timer, Turn};
-use crate::lanes::{Lanes, Placement};
+use crate::lanes::Lanes;
 use crate::message::{
     Base, Batch, Checkpoint, CheckpointCertificate, CommitCertificate, HashedCut, NewView, Phase,
     PrepareCertificate, Prepared, ViewChange,
@@ -142,20 +142,13 @@ impl<S: Service> Replica<S> {
     }
 
     fn replay_batch(&mut self, batch: &Arc<Batch>) {
-        let header = &batch.header.header;
-        let lane = self.lanes.lane(header.lane);
-        if lane.place(batch, batch.digest()) == Placement::Known && header.seq <= lane.executed.seq
-        {
+        let (digest, header) = (batch.digest(), &batch.header.header);
+        let lane = self.lanes.lane_mut(header.lane);
+        if header.seq <= lane.executed.seq {
             return;
         }
-        self.hold_inline(batch);
-        let lane = self.lanes.lane_mut(header.lane);
-        while let Some(next) = lane.take_next() {
-            let digest = next.digest();
-            if lane.place(&next, digest) == Placement::Next {
-                lane.acknowledge(&next, digest);
-            }
-        }
+        lane.replay(Arc::clone(batch), digest);
+        self.bodies.insert(digest, Arc::clone(batch));
     }
 
     fn replay_decision(&mut self, certificate: CommitCertificate) {
@@ -185,7 +178,8 @@ impl<S: Service> Replica<S> {
 
     fn replay_new_view(&mut self, new_view: &Arc<NewView>) {
         if new_view.view == self.views.view() && self.views.start().is_none() {
-            self.views.follow(Arc::clone(new_view));
+            let (fresh_above, _) = self.chosen(new_view);
+            self.views.follow(Arc::clone(new_view), fresh_above);
         }
     }
 
@@ -202,6 +196,7 @@ impl<S: Service> Replica<S> {
     pub(super) fn start(&mut self, turn: &mut Turn<'_, S>) {
         self.remember_votes();
         self.fill_lanes(turn);
+        self.follow_again(turn);
         self.execute_ready(turn);
         if self.views.is_active() && !self.views.may_propose() && self.leader() == self.me {
             turn.mark("bft.restarted_leader_resigns");

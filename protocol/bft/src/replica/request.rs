@@ -4,7 +4,7 @@
 //! whoever leads. What a session already executed is answered from the table. Queues are bounded
 //! in bytes and per client, so a client that floods displaces its own requests alone (G01).
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -45,18 +45,16 @@ impl Requests {
 
     /// Admits a bundle, unless it is under way already or a bound is reached.
     fn admit(&mut self, bundle: Arc<Bundle>) -> Result<(), &'static str> {
-        let under_way = self.under_way.entry(bundle.client).or_default();
+        let known = self.under_way.get(&bundle.client).map_or(&[][..], Vec::as_slice);
         let digest = bundle.digest();
-        if under_way.contains(&digest) {
+        if known.contains(&digest) {
             return Err("bft.request_under_way");
         }
         let size = bundle.size_bytes();
-        if under_way.len() >= CLIENT_BUNDLES_MAX
-            || self.queued_bytes + size > REQUEST_QUEUE_BYTES_MAX
-        {
+        if known.len() >= CLIENT_BUNDLES_MAX || self.queued_bytes + size > REQUEST_QUEUE_BYTES_MAX {
             return Err("bft.request_over_limit");
         }
-        under_way.push(digest);
+        self.under_way.entry(bundle.client).or_default().push(digest);
         self.queued_bytes += size;
         self.queue.push_back(bundle);
         Ok(())
@@ -87,6 +85,15 @@ impl Requests {
         if under_way.is_empty() {
             self.under_way.remove(&bundle.client);
         }
+    }
+
+    /// Only these bundles and those in the queue are still under way.
+    pub(super) fn keep_under_way(&mut self, mut kept: BTreeSet<Digest>) {
+        kept.extend(self.queue.iter().map(|bundle| bundle.digest()));
+        self.under_way.retain(|_, digests| {
+            digests.retain(|digest| kept.contains(digest));
+            !digests.is_empty()
+        });
     }
 
     /// Size of the first bundle in the queue.

@@ -5,14 +5,18 @@
 //! replaced (B11). Parts are asked for one after the other in key order; the number of entries is
 //! bound in the root, so no stream is endless.
 
+use alloc::collections::BTreeSet;
+
 use quorate_machine::{Class, Service};
 use quorate_state::{Map, Restore};
-use quorate_types::{ReplicaId, Slot};
+use quorate_types::{Digest, ReplicaId, Slot};
 
 use super::checkpoint::StableCheckpoint;
 use super::{Executed, Output, Replica, Timer, Turn};
 use crate::limits::STATE_CHUNK_BYTES;
-use crate::message::{Base, CheckpointCertificate, FetchState, HashedCut, Message, StateChunk};
+use crate::message::{
+    Base, CheckpointCertificate, FetchState, HashedCut, Message, SignedHeader, StateChunk,
+};
 use crate::record::Record;
 
 /// A state on its way.
@@ -22,6 +26,8 @@ pub(super) struct Transfer {
     source: ReplicaId,
     /// This replica's own state after some slot is known to be wrong: any certified one is better.
     has_diverged: bool,
+    /// Peers asked in vain since the last part came.
+    switch_count: usize,
     restore: Option<(CheckpointCertificate, HashedCut, Restore)>,
 }
 
@@ -38,7 +44,8 @@ impl<S: Service> Replica<S> {
         }
         turn.mark("bft.transfer_begun");
         let has_diverged = self.checkpoints.has_diverged(slot_min);
-        self.transfer = Some(Transfer { slot_min, source, has_diverged, restore: None });
+        self.transfer =
+            Some(Transfer { slot_min, source, has_diverged, switch_count: 0, restore: None });
         if source == self.me {
             return self.transfer_from_another(turn);
         }
@@ -62,7 +69,14 @@ impl<S: Service> Replica<S> {
             self.transfer = None;
             return turn.mark("bft.transfer_needless");
         }
+        if transfer.switch_count >= 2 * usize::from(replicas) {
+            // Nobody has it: whatever made this replica ask makes it ask again, if it still holds.
+            self.transfer = None;
+            turn.mark("bft.transfer_abandoned");
+            return self.fetch_soon(turn);
+        }
         turn.mark("bft.transfer_switched");
+        transfer.switch_count += 1;
         let mut next = ReplicaId::new((transfer.source.get() + 1) % replicas);
         if next == me {
             next = ReplicaId::new((next.get() + 1) % replicas);
@@ -101,21 +115,28 @@ impl<S: Service> Replica<S> {
         let is_wanted = statement.slot >= transfer.slot_min
             && statement.cut == chunk.cut.digest()
             && chunk.cut.check_shape(&self.group).is_ok();
-        let is_same = transfer
-            .restore
-            .as_ref()
-            .is_some_and(|(certificate, _, _)| certificate.statement == statement);
-        if is_wanted && !is_same {
-            // The peer serves another checkpoint than the one before: begin with that one.
+        let known = transfer.restore.as_ref().map(|(it, _, _)| it.statement);
+        if is_wanted && known.is_none_or(|known| known.slot < statement.slot) {
+            // The peer serves a later checkpoint than the one before: begin with that one. Only a
+            // later one, or a liar with two would have the transfer begin for ever.
+            let is_midway =
+                transfer.restore.as_ref().is_some_and(|(_, _, restore)| restore.from().is_some());
             let restore = Restore::new(statement.root);
             transfer.restore = Some((chunk.certificate.clone(), chunk.cut.clone(), restore));
+            if is_midway {
+                // The part was cut behind a key of the earlier state.
+                return self.ask_for_chunk(turn);
+            }
         }
-        let restore = transfer.restore.as_mut().filter(|_| is_wanted);
-        let taken = restore.map(|(_, _, restore)| restore.take(chunk.chunk.clone()));
-        match taken {
-            Some(Ok(true)) => self.finish_transfer(turn),
-            Some(Ok(false)) => self.ask_for_chunk(turn),
-            Some(Err(_)) | None if is_wanted && !is_same => self.ask_for_chunk(turn),
+        let is_same = |it: &&mut (CheckpointCertificate, HashedCut, Restore)| {
+            is_wanted && it.0.statement == statement
+        };
+        let restore = transfer.restore.as_mut().filter(is_same);
+        match restore.map(|(_, _, restore)| restore.take(chunk.chunk.clone())) {
+            Some(Ok(is_complete)) => {
+                transfer.switch_count = 0;
+                if is_complete { self.finish_transfer(turn) } else { self.ask_for_chunk(turn) }
+            }
             Some(Err(_)) | None => {
                 turn.mark("bft.chunk_rejected");
                 self.transfer_from_another(turn);
@@ -132,6 +153,27 @@ impl<S: Service> Replica<S> {
             return turn.mark("bft.transfer_needless");
         }
         self.install(turn, map, (certificate, cut));
+    }
+
+    /// Forgets bodies and requests of slots that were skipped: nobody executes them here.
+    fn forget_skipped(&mut self) {
+        let mut kept: BTreeSet<Digest> = self.bodies_of.values().flatten().copied().collect();
+        for lane in self.lanes.all() {
+            kept.extend(lane.links_above(lane.executed.seq).map(|(_, link)| link.digest));
+            kept.extend(lane.promised().map(|batch| batch.digest()));
+        }
+        for (_, open) in self.slots.all_open() {
+            let accepted = open.accepted.as_ref().map(|(_, cut)| cut);
+            let proposed = open.proposal.as_ref().map(|proposal| &proposal.cut);
+            let inline = [accepted, proposed].into_iter().flatten();
+            kept.extend(inline.filter_map(|cut| cut.inline.as_ref()).map(SignedHeader::digest));
+        }
+        self.bodies.retain(|digest, _| kept.contains(digest));
+        let own = self.lanes.lane(self.me);
+        let waiting = own.links_above(own.executed.seq);
+        let batches = waiting.filter_map(|(_, link)| self.bodies.get(&link.digest));
+        let in_lane = batches.flat_map(|batch| batch.bundles.iter().map(|bundle| bundle.digest()));
+        self.requests.keep_under_way(in_lane.collect());
     }
 
     /// Replaces the state by one that a quorum certified.
@@ -159,6 +201,7 @@ impl<S: Service> Replica<S> {
         }
         self.fill_lanes(turn);
         self.fetching.forget_batches();
+        self.forget_skipped();
         self.checkpoints.own.clear();
         turn.mark("bft.state_installed");
         turn.emit(Output::Installed(statement));

@@ -11,7 +11,7 @@ use quorate_machine::{Class, Service};
 use quorate_types::{Instant, LaneSeq, ReplicaId, Slot};
 
 use super::{Replica, Timer, Turn};
-use crate::message::{Message, Phase, Status, Vote};
+use crate::message::{Message, NewLeader, Phase, Status, Vote};
 
 /// Batches of the own lane sent again upon one status.
 const BATCHES_AGAIN_MAX: usize = 8;
@@ -30,6 +30,11 @@ impl Gossip {
 
     pub(super) fn of(&self, replica: ReplicaId) -> Option<&Status> {
         self.heard[replica.index()].as_ref()
+    }
+
+    /// How many replicas say this of themselves? What more than `f` say is not invented.
+    pub(super) fn count(&self, says: impl Fn(&Status) -> bool) -> usize {
+        self.heard.iter().flatten().filter(|status| says(status)).count()
     }
 }
 
@@ -69,7 +74,7 @@ impl<S: Service> Replica<S> {
         self.help_with_lanes(turn, sender, &status);
         self.help_with_checkpoint(turn, sender, &status);
         if status.committed > self.committed_slot() {
-            self.fetch_slots_upto(turn, status.committed);
+            self.fetch_soon(turn);
         }
         self.gossip.heard[sender.index()] = Some(status);
     }
@@ -82,14 +87,26 @@ impl<S: Service> Replica<S> {
         }
         if status.view < view {
             turn.effects.mark("bft.view_invited");
-            if let Some(invitation) = self.views.invitation() {
-                turn.send(peer, Class::Control, invitation);
-            }
+            self.invite(turn, peer, status.view.next());
         }
         if let Some(start) = self.views.start() {
             turn.send(peer, Class::Control, Message::NewView(Arc::clone(start)));
         } else if let Some(change) = self.views.own_change().filter(|_| self.leader() == sender) {
             turn.send(peer, Class::Control, Message::ViewChange(Arc::clone(change)));
+        }
+    }
+
+    /// Moves a replica of an earlier view on. Where the proof was lost in a crash, this replica's
+    /// wish counts like the others': it is beyond the view that they are in.
+    fn invite(&self, turn: &mut Turn<'_, S>, peer: quorate_types::Peer, next: quorate_types::View) {
+        let invitations = self.views.invitations();
+        for invitation in invitations {
+            turn.send(peer, Class::Control, invitation.clone());
+        }
+        let has_proof = matches!(invitations.first(), Some(Message::NewLeaderProof(_)));
+        if !has_proof && self.views.start().is_none() {
+            let wish = NewLeader::sign(&self.group, next, (self.me, &*self.signer));
+            turn.send(peer, Class::Control, Message::NewLeader(wish));
         }
     }
 
@@ -147,7 +164,7 @@ impl<S: Service> Replica<S> {
             .map(|replica| match self.gossip.of(replica) {
                 _ if replica == self.me => self.executed_slot(),
                 Some(status) => status.executed,
-                None => Slot::ZERO,
+                None => self.group.base_slot,
             })
             .collect();
         executed.sort_unstable_by(|left, right| right.cmp(left));

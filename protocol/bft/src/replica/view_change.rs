@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_machine::{Class, Service};
-use quorate_types::{ReplicaId, Signature, View};
+use quorate_types::{ReplicaId, Signature, Slot, View};
 
 use super::{Output, Replica, Turn};
 use crate::choice::choose;
@@ -19,10 +19,10 @@ use crate::message::{
 };
 use crate::record::Record;
 
-/// Why a replica entered its view: what convinces others to enter it too.
+/// Why a replica enters a view: what convinces others to enter it too.
 #[derive(Debug, Clone)]
 pub(super) enum Entry {
-    /// The epoch's first view, or one known only from the log.
+    /// The view is known from its start, or from the log.
     Known,
     /// A quorum wished for it.
     Wished(NewLeaderProof),
@@ -34,11 +34,14 @@ pub(super) enum Entry {
 #[derive(Debug)]
 pub(super) struct Views {
     view: View,
-    entry: Entry,
+    /// The last proof of wishes, and the accusations that led on from there.
+    invitations: Vec<Message>,
     own_change: Option<Arc<ViewChange>>,
     start: Option<Arc<NewView>>,
     changes: BTreeMap<ReplicaId, Arc<ViewChange>>,
     may_propose: bool,
+    /// Up to this slot the start of the view leaves the leader no choice.
+    fresh_above: Slot,
 }
 
 impl Views {
@@ -46,11 +49,12 @@ impl Views {
     pub(super) const fn first() -> Self {
         Self {
             view: View::ZERO,
-            entry: Entry::Known,
+            invitations: Vec::new(),
             own_change: None,
             start: None,
             changes: BTreeMap::new(),
             may_propose: true,
+            fresh_above: Slot::ZERO,
         }
     }
 
@@ -87,20 +91,26 @@ impl Views {
         change.into_iter().chain(self.start.clone().map(Record::NewView))
     }
 
-    /// The message that moves a replica of an earlier view to this one.
-    pub(super) fn invitation(&self) -> Option<Message> {
-        match &self.entry {
-            Entry::Known => None,
-            Entry::Wished(proof) => Some(Message::NewLeaderProof(proof.clone())),
-            Entry::Accused(accusation) => Some(Message::Accusation(*accusation)),
-        }
+    /// The messages that move a replica of an earlier view to this one, in order; at most one for
+    /// each leader in a row that was proved to lie, and one more.
+    pub(super) fn invitations(&self) -> &[Message] {
+        &self.invitations
+    }
+
+    /// Up to this slot the start of the view leaves the leader no choice.
+    pub(super) const fn fresh_above(&self) -> Slot {
+        self.fresh_above
     }
 
     /// Enters a view. BFT-7: views only grow.
     pub(super) fn enter(&mut self, change: Arc<ViewChange>, entry: Entry) {
         assert!(change.view > self.view, "BFT-7: {} behind {}", change.view, self.view);
         self.view = change.view;
-        self.entry = entry;
+        match entry {
+            Entry::Known => self.invitations.clear(),
+            Entry::Wished(proof) => self.invitations = alloc::vec![Message::NewLeaderProof(proof)],
+            Entry::Accused(accusation) => self.invitations.push(Message::Accusation(accusation)),
+        }
         self.own_change = Some(change);
         self.start = None;
         self.changes.clear();
@@ -108,9 +118,10 @@ impl Views {
     }
 
     /// Follows the start of the view that was entered.
-    pub(super) fn follow(&mut self, start: Arc<NewView>) {
+    pub(super) fn follow(&mut self, start: Arc<NewView>, fresh_above: Slot) {
         assert!(start.view == self.view && self.start.is_none(), "BFT-7: one start per view");
         self.start = Some(start);
+        self.fresh_above = fresh_above;
         self.changes.clear();
     }
 }
@@ -130,7 +141,9 @@ impl<S: Service> Replica<S> {
     }
 
     pub(super) fn on_accusation(&mut self, turn: &mut Turn<'_, S>, accusation: Accusation) {
-        if accusation.first.view >= self.views.view() {
+        // A later leader's lie is of no use here: whoever is ahead brings this replica there. And a
+        // liar could make the lie for any view.
+        if accusation.first.view == self.views.view() {
             turn.emit(Output::Evidence(accusation));
             self.broadcast(turn, Class::Control, Message::Accusation(accusation));
             self.enter_by_accusation(turn, accusation);
@@ -204,16 +217,37 @@ impl<S: Service> Replica<S> {
     /// Follows the start of the view: votes again for what must survive.
     fn follow(&mut self, turn: &mut Turn<'_, S>, new_view: &Arc<NewView>) {
         self.persist(turn, Record::NewView(Arc::clone(new_view)));
-        self.views.follow(Arc::clone(new_view));
+        let (fresh_above, again) = self.chosen(new_view);
+        self.views.follow(Arc::clone(new_view), fresh_above);
         turn.emit(Output::Entered(new_view.view));
-        let choice = choose(&self.group, &new_view.changes);
-        self.learn_base(turn, choice.base);
-        let again: Vec<HashedCut> =
-            choice.proposed_again.iter().map(|prepared| prepared.cut.clone()).collect();
+        self.learn_base(turn, choose(&self.group, &new_view.changes).base);
         for cut in again {
             self.prepare_again(turn, &cut);
         }
         self.accept_ready(turn);
+    }
+
+    /// What the start of a view leaves no choice about: the cuts that are proposed again, and the
+    /// slot up to which the leader proposes nothing of its own (R1).
+    pub(super) fn chosen(&self, new_view: &NewView) -> (Slot, Vec<HashedCut>) {
+        let choice = choose(&self.group, &new_view.changes);
+        let (base, _) = choice.base.slot_and_digest(&self.group);
+        let again: Vec<HashedCut> =
+            choice.proposed_again.iter().map(|prepared| prepared.cut.clone()).collect();
+        (again.last().map_or(base, |cut| cut.slot), again)
+    }
+
+    /// After a restart: votes for what the view chose, where the log does not show that it did.
+    pub(super) fn follow_again(&mut self, turn: &mut Turn<'_, S>) {
+        let Some(new_view) = self.views.start().cloned() else { return };
+        self.learn_base(turn, choose(&self.group, &new_view.changes).base);
+        for cut in self.chosen(&new_view).1 {
+            let open = self.slots.open(cut.slot);
+            let accepted = open.and_then(|open| open.accepted.as_ref());
+            if accepted.is_none_or(|(view, _)| *view < new_view.view) {
+                self.prepare_again(turn, &cut);
+            }
+        }
     }
 
     /// Votes for a cut that an earlier view prepared: its certificate vouches for it, and a quorum
@@ -233,13 +267,18 @@ impl<S: Service> Replica<S> {
             Base::Start => {}
             Base::Committed { cut, .. } | Base::Checkpoint { cut, .. }
                 if cut.slot <= committed.slot => {}
-            Base::Committed { cut, certificate } if cut.parent == committed.digest() => {
-                self.decide(core::slice::from_ref(cut), certificate.clone());
+            Base::Committed { cut, certificate } => {
+                // The votes decide the ancestors too, and this replica may be the only one that
+                // still has them.
+                let before = cut.slot.previous().expect("above a decided slot");
+                let Some(mut cuts) = self.slots.chain_to(before, cut.parent) else {
+                    return self.fetch_slots_upto(turn, cut.slot);
+                };
+                cuts.push(cut.clone());
+                self.decide(&cuts, certificate.clone());
                 self.after_deciding(turn);
             }
-            Base::Committed { cut, .. } | Base::Checkpoint { cut, .. } => {
-                self.fetch_slots_upto(turn, cut.slot);
-            }
+            Base::Checkpoint { cut, .. } => self.fetch_slots_upto(turn, cut.slot),
         }
     }
 }
