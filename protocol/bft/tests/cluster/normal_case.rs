@@ -1,10 +1,9 @@
 //! The normal case, crashes and view changes, as stories.
 
-mod support;
-
 use quorate_bft::Parameters;
 use quorate_types::{Duration, View};
-use support::Cluster;
+
+use crate::support::Cluster;
 
 const SECOND: Duration = Duration::from_secs(1);
 

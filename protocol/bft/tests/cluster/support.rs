@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use quorate_bft::client::ClientSetup;
+use quorate_bft::message::{HashedCut, NewLeader, Reply, Request, SessionId};
 use quorate_bft::{
     Client, ClientOutput, ClientRequest, ClientTimer, Image, Message, Output, Parameters, Record,
     Replica, Setup, Timer,
@@ -16,7 +17,7 @@ use quorate_machine::{
 use quorate_state::Map;
 use quorate_types::{
     Digest, Duration, Epoch, GroupConfiguration, GroupId, GroupMember, Instant, NodeId, Now, Peer,
-    ReadMode, ReplicaId, Resilience, Slot, SystemId, UnixTime,
+    ReadMode, ReplicaId, Resilience, Slot, SystemId, UnixTime, View,
 };
 
 /// Appends each operation to a register and answers with its new length.
@@ -73,6 +74,8 @@ impl Disk {
 
 struct Host {
     machine: Option<Node>,
+    /// Effects that are still performed before the power fails.
+    effects_left: Option<usize>,
     effects: Effects<Node>,
     timers: BTreeMap<Timer, Instant>,
     disk: Disk,
@@ -94,9 +97,14 @@ pub(crate) struct Cluster {
     pub(crate) replies: BTreeMap<u64, ClientOutput>,
     pub(crate) queue: VecDeque<(Peer, Peer, Message)>,
     pub(crate) sent: Vec<(Peer, Peer, Message)>,
-    now: Instant,
+    pub(crate) now: Instant,
+    /// Says which messages arrive.
+    pub(crate) filter: Option<Filter>,
     next_ticket: u64,
+    next_raw: u64,
 }
+
+pub(crate) type Filter = Box<dyn FnMut(Peer, Peer, &Message) -> bool>;
 
 pub(crate) fn node_id(index: u16) -> NodeId {
     NodeId::new([u8::try_from(index).expect("few replicas") + 1; 32])
@@ -116,6 +124,12 @@ impl Cluster {
     }
 
     pub(crate) fn with(f: u16, parameters: Parameters) -> Self {
+        let mut cluster = Self::build(f, parameters);
+        cluster.settle();
+        cluster
+    }
+
+    fn build(f: u16, parameters: Parameters) -> Self {
         let registry = IdealRegistry::new(seed(7));
         let resilience = Resilience::new(f).expect("f is small");
         let keys: Vec<IdealSigner> = resilience
@@ -167,13 +181,16 @@ impl Cluster {
             queue: VecDeque::new(),
             sent: Vec::new(),
             now: Instant::from_micros(1_000_000),
+            filter: None,
             next_ticket: 0,
+            next_raw: 0,
             group,
         };
         for replica in resilience.members() {
             let machine = Node::new(cluster.setup(replica), Journal);
             cluster.hosts.push(Host {
                 machine: Some(machine),
+                effects_left: None,
                 effects: Effects::new(),
                 timers: BTreeMap::new(),
                 disk: Disk::default(),
@@ -183,7 +200,13 @@ impl Cluster {
             cluster.step(replica, Input::Start);
         }
         cluster.step_client(Input::Start);
-        cluster.settle();
+        cluster
+    }
+
+    /// A group of four that has said nothing yet: what its members say at their start is lost.
+    pub(crate) fn silent(parameters: Parameters) -> Self {
+        let mut cluster = Self::build(1, parameters);
+        cluster.queue.clear();
         cluster
     }
 
@@ -233,17 +256,23 @@ impl Cluster {
     pub(crate) fn crash(&mut self, index: u16) {
         let host = &mut self.hosts[usize::from(index)];
         host.machine = None;
+        host.effects_left = None;
         host.timers.clear();
         host.effects = Effects::new();
     }
 
     pub(crate) fn restart(&mut self, index: u16) {
+        self.boot(index);
+        self.settle();
+    }
+
+    /// The process begins again from its disk.
+    pub(crate) fn boot(&mut self, index: u16) {
         let setup = self.setup(ReplicaId::new(index));
         let host = &mut self.hosts[usize::from(index)];
         let (image, records) = (host.disk.load(), host.disk.records.clone());
         host.machine = Some(Node::recover(setup, Journal, image, records));
         self.step(ReplicaId::new(index), Input::Start);
-        self.settle();
     }
 
     /// Hands a message to a replica as if it came over a link, after verification.
@@ -262,8 +291,67 @@ impl Cluster {
         machine.step(now, input, &mut host.effects);
         let effects: Vec<Effect<Node>> = host.effects.drain().collect();
         for effect in effects {
+            match &mut self.hosts[replica.index()].effects_left {
+                Some(0) => return self.crash(replica.get()),
+                Some(left) => *left -= 1,
+                None => {}
+            }
             self.perform(replica, effect);
         }
+    }
+
+    /// The power of a replica fails after so many more effects.
+    pub(crate) fn crash_after(&mut self, index: u16, effects: usize) {
+        self.hosts[usize::from(index)].effects_left = Some(effects);
+    }
+
+    pub(crate) fn runs(&self, index: u16) -> bool {
+        self.hosts[usize::from(index)].machine.is_some()
+    }
+
+    /// A request of the cluster's own client, numbered far from its own, in its session.
+    pub(crate) fn bundle_of_client(&mut self, payload: &str) -> Request {
+        self.next_raw += 1;
+        let session = SessionId { epoch: Epoch::ZERO, slot: Slot::new(1), index: 0 };
+        let bundle = self.bundle_in(200, session, (500 + self.next_raw, payload));
+        Request { bundle, is_retry: false }
+    }
+
+    pub(crate) fn wish(&self, from: u16, view: u64) -> Message {
+        let wisher = (ReplicaId::new(from), &*self.signers[usize::from(from)]);
+        Message::NewLeader(NewLeader::sign(&self.group, View::new(view), wisher))
+    }
+
+    /// The proposals under way that a replica made.
+    pub(crate) fn proposals_of(&self, index: u16) -> impl Iterator<Item = HashedCut> {
+        let from = self.peer(index);
+        let under_way = self.queue.iter().chain(&self.sent);
+        under_way.filter_map(move |(sender, _, message)| match message {
+            Message::PrePrepare(proposal) if *sender == from => Some(proposal.cut.clone()),
+            _ => None,
+        })
+    }
+
+    /// Takes the next request for a part of the state from what was sent, with whom it went to.
+    pub(crate) fn next_fetch_of_state(&mut self) -> Option<Peer> {
+        self.settle();
+        let is_fetch =
+            |(_, _, message): &(Peer, Peer, Message)| matches!(message, Message::FetchState(_));
+        let index = self.sent.iter().position(is_fetch)?;
+        Some(self.sent.remove(index).1)
+    }
+
+    /// A replica answers the client's last call with another view than the true one.
+    pub(crate) fn reply_with_view(&mut self, from: Peer, view: View) {
+        let session = SessionId { epoch: Epoch::ZERO, slot: Slot::new(1), index: 0 };
+        let reply = Reply { view, session: Some(session), answers: Vec::new() };
+        self.queue.push_back((from, self.client_peer(), Message::Reply(reply)));
+        self.settle();
+    }
+
+    /// What the log of a replica holds.
+    pub(crate) fn records(&self, index: u16) -> impl Iterator<Item = &Record> {
+        self.hosts[usize::from(index)].disk.records.iter().map(|(_, record)| record)
     }
 
     fn perform(&mut self, replica: ReplicaId, effect: Effect<Node>) {
@@ -327,33 +415,48 @@ impl Cluster {
     pub(crate) fn settle(&mut self) {
         for _ in 0..200_000 {
             let Some((from, to, message)) = self.queue.pop_front() else { return };
-            if self.cut_links.contains(&(from, to)) {
-                continue;
-            }
-            self.sent.push((from, to, message.clone()));
-            let Ok(verified) = verify(message, &*self.group.clone(), &self.registry) else {
-                panic!("a correct replica refuses what a correct one sent");
-            };
-            match to {
-                Peer::Node(node) => {
-                    let replica = self.group.replica_of(node).expect("a member");
-                    self.step(replica, Input::Deliver { from, message: verified });
-                }
-                Peer::Client(_) => self.step_client(Input::Deliver { from, message: verified }),
-            }
+            self.carry(from, to, message);
         }
         panic!("the cluster does not come to rest");
+    }
+
+    /// A message arrives, unless its link is cut or the filter takes it.
+    pub(crate) fn carry(&mut self, from: Peer, to: Peer, message: Message) {
+        let passes = self.filter.as_mut().is_none_or(|filter| filter(from, to, &message));
+        if self.cut_links.contains(&(from, to)) || !passes {
+            return;
+        }
+        self.sent.push((from, to, message.clone()));
+        let Ok(verified) = verify(message, &*self.group.clone(), &self.registry) else {
+            panic!("a correct replica refuses what a correct one sent");
+        };
+        match to {
+            Peer::Node(node) => {
+                let replica = self.group.replica_of(node).expect("a member");
+                self.step(replica, Input::Deliver { from, message: verified });
+            }
+            Peer::Client(client) if Peer::Client(client) == self.client_peer() => {
+                self.step_client(Input::Deliver { from, message: verified });
+            }
+            Peer::Client(_) => {}
+        }
+    }
+
+    /// Lets the time come at which the next timer expires, and lets it expire; false if none is set
+    /// up to then.
+    pub(crate) fn pass_to_timer(&mut self, end: Instant) -> bool {
+        let host_timers = self.hosts.iter().flat_map(|host| host.timers.values());
+        let next = host_timers.chain(self.client_timers.values()).min().copied();
+        let Some(next) = next.filter(|next| *next <= end) else { return false };
+        self.now = self.now.max(next);
+        self.expire_due();
+        true
     }
 
     /// Lets time pass, timer by timer.
     pub(crate) fn pass(&mut self, duration: Duration) {
         let end = self.now.after(duration);
-        loop {
-            let host_timers = self.hosts.iter().flat_map(|host| host.timers.values());
-            let next = host_timers.chain(self.client_timers.values()).min().copied();
-            let Some(next) = next.filter(|next| *next <= end) else { break };
-            self.now = self.now.max(next);
-            self.expire_due();
+        while self.pass_to_timer(end) {
             self.settle();
         }
         self.now = end;
@@ -412,6 +515,19 @@ impl Cluster {
                 _ => 0,
             })
             .sum()
+    }
+
+    /// The service's state at a replica.
+    pub(crate) fn journal(&self, index: u16) -> String {
+        let state = self.replica(index).state();
+        let journal = state.get(b"\x02journal").unwrap_or_default();
+        String::from_utf8_lossy(journal).into()
+    }
+
+    /// Messages of one replica that arrived somewhere, or would have at a crashed one.
+    pub(crate) fn sent_by(&self, index: u16) -> impl Iterator<Item = &(Peer, Peer, Message)> {
+        let from = self.peer(index);
+        self.sent.iter().filter(move |(sender, _, _)| *sender == from)
     }
 
     pub(crate) fn mark(&self, mark: &str) -> u64 {

@@ -1,0 +1,6 @@
+//! Groups of replicas and a client in memory: stories of what goes right, and of what villains do.
+
+mod forge;
+mod liars;
+mod normal_case;
+mod support;
