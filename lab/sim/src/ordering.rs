@@ -23,7 +23,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-pub use adversaries::ADVERSARIES;
+pub use adversaries::{CLIENT_VILLAINS, REPLICA_VILLAINS};
 pub use host::{Ordering, OrderingHost};
 pub use lens::OrderingLens;
 pub use service::Ledger;
