@@ -17,6 +17,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use quorate_machine::{Plant, planted};
 use quorate_types::GroupConfiguration;
 
 use crate::message::{Base, Prepared, ViewChange};
@@ -40,12 +41,18 @@ pub fn choose<'a>(group: &GroupConfiguration, changes: &'a [Arc<ViewChange>]) ->
     let base = &changes.iter().max_by_key(highest).expect("a quorum of view changes").base;
     let (mut slot, mut digest) = base.slot_and_digest(group);
     let mut proposed_again = Vec::new();
-    loop {
+    while !planted(Plant::ChoiceDropsPrepared) {
         slot = slot.next();
-        let is_next =
-            |prepared: &&Prepared| prepared.cut.slot == slot && prepared.cut.parent == digest;
+        let is_next = |prepared: &&Prepared| {
+            prepared.cut.slot == slot
+                && (prepared.cut.parent == digest || planted(Plant::ChoiceIgnoresParents))
+        };
         let shown = changes.iter().flat_map(|change| &change.prepared).filter(is_next);
-        let Some(chosen) = shown.max_by_key(|prepared| prepared.certificate.view) else { break };
+        let rank = |prepared: &&Prepared| match prepared.certificate.view.get() {
+            view if planted(Plant::ChoiceLowestView) => u64::MAX - view,
+            view => view,
+        };
+        let Some(chosen) = shown.max_by_key(rank) else { break };
         digest = chosen.cut.digest();
         proposed_again.push(chosen);
     }

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use core::convert::Infallible;
 
 use quorate_crypto::{ClientCertificate, Domain, Signer, Verified, hash_of};
-use quorate_machine::{Class, Effects, Input, Machine};
+use quorate_machine::{Class, Effects, Input, Machine, Plant, planted};
 use quorate_types::{
     Digest, Duration, GroupConfiguration, Instant, Now, Peer, ReadMode, ReplicaId, ReplicaSet,
     RequestId, View,
@@ -193,6 +193,7 @@ impl Client {
 
     fn replies_needed(&self) -> usize {
         match self.setup.group.read_mode {
+            ReadMode::Ordered if planted(Plant::ClientBelievesOne) => 1,
             ReadMode::Ordered => self.setup.group.resilience.weak_quorum(),
             ReadMode::Quorum => self.setup.group.resilience.quorum(),
         }

@@ -12,6 +12,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use quorate_machine::{Plant, planted};
 use quorate_types::{Digest, LaneSeq, ReplicaId};
 
 use crate::limits::LANE_WINDOW_BATCHES;
@@ -98,6 +99,7 @@ impl Lane {
             }
             None if header.seq > self.acknowledged.seq.next() => Placement::Ahead,
             None if header.previous == self.acknowledged.digest => Placement::Next,
+            None if planted(Plant::AckAnyBranch) => Placement::Next,
             None => Placement::Forked,
         }
     }
@@ -107,7 +109,7 @@ impl Lane {
         let header = &batch.header.header;
         assert!(
             header.seq == self.acknowledged.seq.next()
-                && header.previous == self.acknowledged.digest,
+                && (header.previous == self.acknowledged.digest || planted(Plant::AckAnyBranch)),
             "BFT-1: {} does not follow {}",
             header.seq,
             self.acknowledged.seq

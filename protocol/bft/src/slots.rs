@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_crypto::Certificate;
+use quorate_machine::{Plant, planted};
 use quorate_types::{Digest, ReplicaId, Signature, Slot, View};
 
 use crate::message::{
@@ -95,7 +96,8 @@ impl OpenSlot {
         if self.committed_in == Some(view) {
             return None;
         }
-        let (digest, certificate) = self.prepares.certificate(quorum)?;
+        let needed = quorum - usize::from(planted(Plant::ShortPrepared));
+        let (digest, certificate) = self.prepares.certificate(needed)?;
         Some(PrepareCertificate { view, slot, digest, certificate })
     }
 

@@ -21,9 +21,13 @@ extern crate alloc;
 extern crate std;
 
 mod effect;
+mod plant;
 mod service;
 
 pub use effect::{Class, Effect, Effects, Recipients, RecordNumber};
+#[cfg(plant)]
+pub use plant::select;
+pub use plant::{Plant, planted};
 pub use service::{Call, Caller, Service, ServiceState};
 
 use quorate_types::{Now, Peer};

@@ -12,7 +12,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use quorate_crypto::Certificate;
-use quorate_machine::{Class, RecordNumber, Service};
+use quorate_machine::{Class, Plant, RecordNumber, Service, planted};
 use quorate_state::Snapshot;
 use quorate_types::{ReplicaId, Slot};
 
@@ -176,7 +176,8 @@ impl<S: Service> Replica<S> {
             return turn.mark("bft.checkpoint_ignored");
         }
         self.checkpoints.take(checkpoint);
-        let Some(certificate) = self.checkpoints.certificate(slot, self.quorum()) else { return };
+        let needed = self.quorum() - usize::from(planted(Plant::ShortCheckpoint));
+        let Some(certificate) = self.checkpoints.certificate(slot, needed) else { return };
         match self.checkpoints.own.get(&slot) {
             Some(own) if own.message.statement == certificate.statement => {
                 let (cut, snapshot) = (own.cut.clone(), own.snapshot.clone());
@@ -215,10 +216,13 @@ impl<S: Service> Replica<S> {
         self.slots.forget_upto(upto);
         let kept = self.bodies_of.split_off(&upto.next());
         for digest in core::mem::replace(&mut self.bodies_of, kept).into_values().flatten() {
-            self.bodies.remove(&digest);
+            if !planted(Plant::BodiesKept) {
+                self.bodies.remove(&digest);
+            }
         }
         if let Some(own) = self.checkpoints.own.get(&upto) {
-            turn.effects.release(own.record);
+            let all = planted(Plant::ReleasesTooMuch).then(|| self.log.last.next());
+            turn.effects.release(all.unwrap_or(own.record));
         }
     }
 }

@@ -4,7 +4,7 @@
 //! behind its parent, so the votes on a slot decide all its ancestors. A replica that did not
 //! prepare commits all the same.
 
-use quorate_machine::{Class, Service};
+use quorate_machine::{Class, Plant, Service, planted};
 use quorate_types::Slot;
 
 use super::{Replica, Turn};
@@ -24,9 +24,12 @@ impl<S: Service> Replica<S> {
         if !self.may_commit(&cut) {
             return;
         }
-        self.persist(turn, Record::Prepared { certificate: certificate.clone(), cut: cut.clone() });
         let choice = (view, slot, cut.digest());
         let vote = Vote::sign((Phase::Commit, &self.group), choice, (self.me, &*self.signer));
+        if planted(Plant::CommitBeforePersist) {
+            self.broadcast(turn, Class::Control, Message::Commit(vote));
+        }
+        self.persist(turn, Record::Prepared { certificate: certificate.clone(), cut: cut.clone() });
         let open = self.slots.open_mut(slot);
         open.prepared = Some(Prepared { cut, certificate });
         open.committed_in = Some(view);
@@ -64,7 +67,9 @@ impl<S: Service> Replica<S> {
     /// Decides a slot for which a quorum committed, with all slots before it.
     fn decide_committed(&mut self, turn: &mut Turn<'_, S>, slot: Slot) {
         let Some(open) = self.slots.open(slot) else { return };
-        let Some((digest, certificate)) = open.commits.certificate(self.quorum()) else { return };
+        let Some((digest, certificate)) = open.commits.certificate(self.commits_needed()) else {
+            return;
+        };
         let Some(cuts) = self.slots.chain_to(slot, digest) else {
             turn.mark("bft.decided_unseen");
             return self.fetch_slots_upto(turn, slot);
@@ -74,6 +79,10 @@ impl<S: Service> Replica<S> {
         self.decide(&cuts, certificate);
         turn.mark("bft.decided");
         self.after_deciding(turn);
+    }
+
+    fn commits_needed(&self) -> usize {
+        self.quorum() - usize::from(planted(Plant::ShortCommitted))
     }
 
     /// Goes on with what waited for a decision.

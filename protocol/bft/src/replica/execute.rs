@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_crypto::{Domain, hash_of};
-use quorate_machine::{Call, Caller, Class, Service};
+use quorate_machine::{Call, Caller, Class, Plant, Service, planted};
 use quorate_state::Section;
 use quorate_types::{ClientId, Digest, Peer, RequestId, Slot, UnixTime};
 
@@ -49,7 +49,8 @@ impl<S: Service> Replica<S> {
                 turn.mark("bft.body_missing");
                 return self.want_batches_of(turn, &missing, &cut);
             }
-            let time = slot_time(&self.group, &cut, self.executed.time);
+            let agreed = slot_time(&self.group, &cut, self.executed.time);
+            let time = if planted(Plant::OwnClock) { turn.now.wall } else { agreed };
             let running = Running {
                 slot: cut.slot,
                 cut: cut.digest(),

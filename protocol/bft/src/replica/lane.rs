@@ -7,7 +7,7 @@
 
 use alloc::sync::Arc;
 
-use quorate_machine::{Class, Service};
+use quorate_machine::{Class, Plant, Service, planted};
 use quorate_types::{Digest, Instant};
 
 use super::{Replica, Timer, Turn};
@@ -106,6 +106,9 @@ impl<S: Service> Replica<S> {
             let batch = self.next_own_batch(bundles);
             let digest = batch.digest();
             turn.mark("bft.batch_made");
+            if planted(Plant::BatchBeforePersist) {
+                self.broadcast(turn, Class::Ordered, Message::Batch(Arc::clone(&batch)));
+            }
             self.acknowledge_from(turn, Arc::clone(&batch), digest);
             self.broadcast(turn, Class::Ordered, Message::Batch(batch));
         }

@@ -11,7 +11,7 @@
 
 use alloc::sync::Arc;
 
-use quorate_machine::{Class, Service};
+use quorate_machine::{Class, Plant, Service, planted};
 use quorate_types::{ReplicaId, Slot};
 
 use super::{Output, Replica, Turn};
@@ -96,6 +96,7 @@ impl<S: Service> Replica<S> {
         let parent = self.parent(slot)?;
         match judge(&self.group, self.leader(), &proposal.cut, &parent) {
             Ok(()) => Some(proposal),
+            Err(_) if planted(Plant::CutNotJudged) => Some(proposal),
             Err(fault) => {
                 turn.mark(fault.mark());
                 None
@@ -156,6 +157,9 @@ impl<S: Service> Replica<S> {
             self.hold_inline(batch);
         }
         let parent = self.committed_certificate();
+        if planted(Plant::PrepareBeforePersist) {
+            self.send_prepare(turn, cut.slot);
+        }
         self.persist(turn, Record::Accepted { view, cut: cut.clone(), inline, parent });
     }
 

@@ -8,7 +8,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use quorate_machine::{RecordNumber, Service};
+use quorate_machine::{Plant, RecordNumber, Service, planted};
 use quorate_state::Map;
 use quorate_types::{Instant, Peer, ReplicaId, Slot, UnixTime};
 
@@ -118,6 +118,7 @@ impl<S: Service> Replica<S> {
 
     fn replay(&mut self, number: RecordNumber, record: Record) {
         match record {
+            Record::Batch(_) if planted(Plant::AcksForgotten) => {}
             Record::Batch(batch) => self.replay_batch(&batch),
             Record::Accepted { view, cut, inline, parent } => {
                 inline.iter().for_each(|batch| self.replay_batch(batch));

@@ -7,7 +7,7 @@
 
 use alloc::collections::BTreeSet;
 
-use quorate_machine::{Class, Service};
+use quorate_machine::{Class, Plant, Service, planted};
 use quorate_state::{Map, Restore};
 use quorate_types::{Digest, ReplicaId, Slot};
 
@@ -190,7 +190,7 @@ impl<S: Service> Replica<S> {
             Record::Installed { certificate: certificate.clone(), cut: cut.clone(), entries };
         self.persist(turn, installed);
         let snapshot = map.snapshot();
-        self.state = map;
+        self.state = if planted(Plant::InstallsNothing) { Map::new() } else { map };
         self.restore_service();
         self.executed = Executed { cut: cut.clone(), time: statement.time };
         self.lanes.execute_upto(&cut.frontier());

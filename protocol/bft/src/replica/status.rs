@@ -7,7 +7,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use quorate_machine::{Class, Service};
+use quorate_machine::{Class, Plant, Service, planted};
 use quorate_types::{Instant, LaneSeq, ReplicaId, Slot};
 
 use super::{Replica, Timer, Turn};
@@ -62,7 +62,9 @@ impl<S: Service> Replica<S> {
         } else {
             self.parameters.status_interval_idle
         };
-        turn.arm(Timer::Status, turn.now.instant.after(interval));
+        if !planted(Plant::StatusOnce) {
+            turn.arm(Timer::Status, turn.now.instant.after(interval));
+        }
     }
 
     pub(super) fn on_status(&mut self, turn: &mut Turn<'_, S>, sender: ReplicaId, status: Status) {
@@ -73,7 +75,7 @@ impl<S: Service> Replica<S> {
         self.help_with_slot(turn, sender, &status);
         self.help_with_lanes(turn, sender, &status);
         self.help_with_checkpoint(turn, sender, &status);
-        if status.committed > self.committed_slot() {
+        if status.committed > self.committed_slot() && !planted(Plant::NoCatchingUp) {
             self.fetch_soon(turn);
         }
         self.gossip.heard[sender.index()] = Some(status);

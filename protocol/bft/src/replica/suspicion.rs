@@ -11,7 +11,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use quorate_crypto::Certificate;
-use quorate_machine::{Class, Service};
+use quorate_machine::{Class, Plant, Service, planted};
 use quorate_types::{Duration, Instant, LaneSeq, ReplicaId, Slot};
 
 use super::{Replica, Timer, Turn};
@@ -184,7 +184,9 @@ impl<S: Service> Replica<S> {
         }
         self.suspicion.has_executed = false;
         self.suspicion.suspects = false;
-        self.suspicion.goal = None;
+        if !planted(Plant::ProgressTimerOnce) {
+            self.suspicion.goal = None;
+        }
         let view = self.views.view();
         self.suspicion.wishes.retain(|_, (wish, _)| wish.view > view);
         turn.disarm(Timer::Suspicion);

@@ -9,7 +9,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use quorate_machine::{Class, Service};
+use quorate_machine::{Class, Plant, Service, planted};
 use quorate_types::{ReplicaId, Signature, Slot, View};
 
 use super::{Output, Replica, Turn};
@@ -157,7 +157,9 @@ impl<S: Service> Replica<S> {
 
     fn enter(&mut self, turn: &mut Turn<'_, S>, view: View, entry: Entry) {
         let change = Arc::new(self.carry_into(view));
-        self.persist(turn, Record::ViewChange(Arc::clone(&change)));
+        if !planted(Plant::ViewNotPersisted) {
+            self.persist(turn, Record::ViewChange(Arc::clone(&change)));
+        }
         self.views.enter(Arc::clone(&change), entry);
         self.slots.leave_view();
         self.begin_patience(turn);

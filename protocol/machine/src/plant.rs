@@ -1,0 +1,78 @@
+//! Bugs on purpose, to show that the lab's checkers are alive.
+//!
+//! A hook in a machine reads `if planted(Plant::Something) { .. }`. Without `--cfg plant` the
+//! question is a constant false and the hook is gone from the build; with it, one bug at a time is
+//! chosen for the whole process, so that one build serves for all of them.
+
+/// A bug that can be put into a machine.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Plant {
+    /// A prepare leaves before the record of what it accepts.
+    PrepareBeforePersist,
+    /// A commit leaves before the record of the prepares.
+    CommitBeforePersist,
+    /// A lane owner's batch leaves before its record.
+    BatchBeforePersist,
+    /// A replica enters a view without a record.
+    ViewNotPersisted,
+    /// After a restart a replica has forgotten what it acknowledged.
+    AcksForgotten,
+    /// A batch is acknowledged whatever it follows.
+    AckAnyBranch,
+    /// One prepare less than a quorum is enough.
+    ShortPrepared,
+    /// One commit less than a quorum is enough.
+    ShortCommitted,
+    /// One statement less than a quorum makes a checkpoint stable.
+    ShortCheckpoint,
+    /// A new view chooses the prepared cut of the lowest view.
+    ChoiceLowestView,
+    /// A new view forgets what was prepared.
+    ChoiceDropsPrepared,
+    /// A new view takes prepared cuts whatever they follow.
+    ChoiceIgnoresParents,
+    /// A proposal is accepted without a look at its proofs.
+    CutNotJudged,
+    /// What a request was answered is not recorded.
+    RepliesNotRecorded,
+    /// A state that was transferred is thrown away.
+    InstallsNothing,
+    /// The agreed time of a slot is the replica's own clock.
+    OwnClock,
+    /// A client believes the first reply.
+    ClientBelievesOne,
+    /// Status is told once and never again.
+    StatusOnce,
+    /// The progress timer is not set again in a new view.
+    ProgressTimerOnce,
+    /// Bodies of executed batches are kept for ever.
+    BodiesKept,
+    /// Records are released that are still needed.
+    ReleasesTooMuch,
+    /// Who is behind and idle does not catch up.
+    NoCatchingUp,
+}
+
+#[cfg(plant)]
+static SELECTED: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
+
+/// Chooses the bug that is in force from now on in the whole process, or none.
+#[cfg(plant)]
+pub fn select(plant: Option<Plant>) {
+    let number = plant.map_or(0, |plant| plant as u32 + 1);
+    SELECTED.store(number, core::sync::atomic::Ordering::SeqCst);
+}
+
+/// Is this bug in force?
+#[cfg(plant)]
+#[must_use]
+pub fn planted(plant: Plant) -> bool {
+    SELECTED.load(core::sync::atomic::Ordering::Relaxed) == plant as u32 + 1
+}
+
+/// Is this bug in force? Never, in a build without plants.
+#[cfg(not(plant))]
+#[must_use]
+pub const fn planted(_: Plant) -> bool {
+    false
+}
