@@ -2,6 +2,9 @@
 
 use std::io;
 
+use quorate_store::error::StoreError;
+use quorate_store::log::LogError;
+
 use crate::channel::Channel;
 use crate::journal::JournalError;
 
@@ -23,6 +26,21 @@ pub enum NodeError {
         /// Its name.
         thread: &'static str,
     },
+}
+
+impl NodeError {
+    /// Whether the node stopped because a disk is full: an exit code of its own for operators.
+    #[must_use]
+    pub const fn is_disk_full(&self) -> bool {
+        matches!(
+            self,
+            Self::Disk {
+                source: JournalError::Log(LogError::DiskFull { .. })
+                    | JournalError::Store(StoreError::DiskFull { .. }),
+                ..
+            }
+        )
+    }
 }
 
 /// Why a machine cannot be hosted.

@@ -1,9 +1,10 @@
 //! The law of effects on a real node: nothing leaves before its record is on the disk.
 
-use quorate_runtime::NodeError;
+use quorate_machine::RecordNumber;
+use quorate_runtime::{Journal, JournalError, NodeError};
 
 use crate::support::journals::Gate;
-use crate::support::toy::ToyRequest;
+use crate::support::toy::{ToyRecord, ToyRequest};
 use crate::support::{Running, Setup, commits, ended, heard, introduce, listen, look, watched};
 
 /// A node whose disk is behind this gate, and one without a disk.
@@ -54,6 +55,7 @@ fn when_the_disk_fails_the_node_ends_with_the_reason_and_nothing_was_sent() {
         let text = error.to_string();
         assert!(text.contains("the disk of toy failed: the disk is full"), "{text}");
         assert!(text.contains("free space"), "{text}");
+        assert!(error.is_disk_full());
 
         let toy = &nodes[0].snapshot().machines[0];
         assert_eq!((toy.sent, toy.unsent_down, toy.records_durable), (0, 0, 0));
@@ -99,5 +101,38 @@ fn four_nodes_commit_values_with_all_their_disks() {
         assert_eq!(values, (0..100).collect::<Vec<_>>());
         let toy = &nodes[0].snapshot().machines[0];
         assert_eq!((toy.marks["toy.started"], toy.marks["toy.committed"]), (1, 100));
+    });
+}
+
+/// A journal with an error of the program in it.
+struct Panicking;
+
+impl Journal<ToyRecord> for Panicking {
+    fn append(&mut self, record: ToyRecord) -> Result<(), JournalError> {
+        assert!(record.0 == 0, "on purpose");
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn release(&mut self, _: RecordNumber) -> Result<(), JournalError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn when_the_disk_thread_dies_the_node_ends_and_nothing_was_sent() {
+    // RUN-4.
+    watched(async {
+        let setup = Setup { journal: Some(Box::new(Panicking)), ..Setup::default() };
+        let mut nodes = [Running::start(listen(1).await, (1, 2), setup)];
+        nodes[0].handle.request(ToyRequest::Propose(1)).unwrap();
+        let error = ended(&mut nodes, 0).await.unwrap_err();
+        assert!(matches!(error, NodeError::ThreadDied { thread: "toy" }), "{error:?}");
+        assert!(!error.is_disk_full());
+        let toy = &nodes[0].snapshot().machines[0];
+        assert_eq!((toy.sent, toy.unsent_down), (0, 0));
     });
 }

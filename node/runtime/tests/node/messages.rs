@@ -8,8 +8,8 @@ use quorate_types::GroupId;
 use crate::support::journals::Gate;
 use crate::support::toy::{ACK, Message, PROPOSE, ToyRequest, USELESS};
 use crate::support::{
-    Running, Setup, Stranger, heard, hosting, introduce, listen, look, node, registry, until,
-    watched,
+    Running, Setup, Stranger, commits, dial, heard, hosting, introduce, listen, look, node,
+    registry, until, watched,
 };
 
 /// One node with a disk behind a gate, and where it is.
@@ -190,5 +190,24 @@ fn an_acknowledgement_for_nothing_is_only_a_mark() {
         until(&mut nodes, 0, marked).await;
         nodes[0].handle.request(ToyRequest::Propose(1)).unwrap();
         assert_eq!(look(&mut nodes, 0).await, [1]);
+    });
+}
+
+#[test]
+fn a_client_hosts_machines_like_a_server() {
+    watched(async {
+        let mut links = [listen(1).await, listen(2).await];
+        let servers = introduce(&mut links);
+        let start = |(number, links)| {
+            let setup = Setup { journal: open().journal(), ..Setup::default() };
+            Running::start(links, (number, 2), setup)
+        };
+        let mut nodes: Vec<_> = (1..).zip(links).map(start).collect();
+        // The toy of node 3 sends to 1 and 2, and here it is a client.
+        let setup = Setup { journal: open().journal(), ..Setup::default() };
+        nodes.push(Running::start(dial(3, &servers), (3, 3), setup));
+        nodes[2].handle.request(ToyRequest::Propose(5)).unwrap();
+        assert_eq!(commits(&mut nodes, 2, 1).await, [5]);
+        assert_eq!(look(&mut nodes, 0).await, [5]);
     });
 }

@@ -235,6 +235,23 @@ pub(crate) async fn until(
     }
 }
 
+fn client_config(number: u8, peers: Vec<Known>) -> ConnectorConfig {
+    ConnectorConfig {
+        seed: seed(number),
+        system: SYSTEM,
+        versions: VERSIONS,
+        peers,
+        session: 1,
+        jitter_seed: 3,
+        limits: limits(),
+    }
+}
+
+/// Links of a client to these servers.
+pub(crate) fn dial(number: u8, servers: &[Server]) -> Links {
+    Links::dial(client_config(number, Vec::new()), servers).expect("a good configuration")
+}
+
 /// A client that writes whatever the test wants.
 pub(crate) struct Stranger {
     connector: Connector,
@@ -246,15 +263,7 @@ pub(crate) struct Stranger {
 impl Stranger {
     /// Connects to a node while the nodes run.
     pub(crate) async fn connect(number: u8, server: Server, nodes: &mut [Running]) -> Self {
-        let config = ConnectorConfig {
-            seed: seed(number),
-            system: SYSTEM,
-            versions: VERSIONS,
-            peers: vec![server.known],
-            session: 1,
-            jitter_seed: 3,
-            limits: limits(),
-        };
+        let config = client_config(number, vec![server.known]);
         let (connector, events) = Connector::new(&config, spawner()).expect("a good configuration");
         let key = peer_key_of_seed(&seed(number));
         let peer = Peer::Client(quorate_types::ClientId::new(*key.as_bytes()));
