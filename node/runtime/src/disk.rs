@@ -138,7 +138,6 @@ fn perform<R>(
     journal: &mut dyn Journal<R>,
     group: Vec<DiskWork<R>>,
 ) -> Result<(), JournalError> {
-    let began = Instant::now();
     let (mut last, mut released, mut records) = (None, None, 0);
     for work in group {
         match work {
@@ -152,10 +151,11 @@ fn perform<R>(
         }
     }
     if let Some(last) = last {
+        let began = Instant::now();
         journal.commit()?;
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let before = shared.durable.swap(last.get(), Ordering::AcqRel);
         assert_eq!(before + records, last.get(), "RUN-3: each record is reported once");
-        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let metrics = &shared.metrics;
         metrics.commit_micros.add(micros);
         metrics.group_records.add(records);
