@@ -41,6 +41,8 @@ extern crate std;
 
 pub mod choice;
 pub mod client;
+#[cfg(test)]
+mod fixtures;
 pub mod lanes;
 pub mod limits;
 pub mod message;

@@ -1,1 +1,223 @@
-//! Tests.
+//! Lanes: what is acknowledged, what is promised, and what is proven. BFT-1.
+
+use std::vec::Vec;
+
+use quorate_types::{LaneSeq, ReplicaId};
+
+use super::{Lane, Placement};
+use crate::fixtures::{Fixture, tip_of};
+use crate::limits::LANE_WINDOW_BATCHES;
+use crate::message::{Batch, Tip};
+
+const LANE: u16 = 1;
+
+fn lane(fixture: &Fixture) -> Lane {
+    Lane::new(usize::from(LANE), origin(fixture), 4)
+}
+
+fn origin(fixture: &Fixture) -> Tip {
+    fixture.origin().frontier_of(ReplicaId::new(LANE))
+}
+
+fn take(lane: &mut Lane, batch: &Batch) -> Placement {
+    let placement = lane.place(batch, batch.digest());
+    if placement == Placement::Next {
+        lane.acknowledge(batch, batch.digest());
+    }
+    placement
+}
+
+#[test]
+fn batches_are_acknowledged_in_order_and_once_bft_1() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let batches = fixture.chain(LANE, lane.executed, (3, "a"));
+    assert_eq!(take(&mut lane, &batches[1]), Placement::Ahead, "a gap");
+    assert_eq!(take(&mut lane, &batches[0]), Placement::Next);
+    assert_eq!(take(&mut lane, &batches[0]), Placement::Known);
+    assert_eq!(take(&mut lane, &batches[1]), Placement::Next);
+    assert_eq!(lane.acknowledged, tip_of(&batches[1]));
+}
+
+#[test]
+fn another_batch_at_an_acknowledged_position_is_a_fork_bft_1() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let one = fixture.batch(LANE, lane.executed, "a");
+    let other = fixture.batch(LANE, lane.executed, "b");
+    take(&mut lane, &one);
+    assert_eq!(take(&mut lane, &other), Placement::Forked);
+    assert_eq!(take(&mut lane, &fixture.batch(LANE, tip_of(&other), "c")), Placement::Forked);
+    assert_eq!(lane.acknowledged, tip_of(&one));
+}
+
+#[test]
+fn what_was_promised_behind_a_gap_is_the_only_batch_that_fits_there_bft_1() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let batches = fixture.chain(LANE, lane.executed, (2, "a"));
+    lane.promise(LaneSeq::new(2), batches[1].digest());
+    take(&mut lane, &batches[0]);
+    let other = fixture.batch(LANE, tip_of(&batches[0]), "b");
+    assert_eq!(take(&mut lane, &other), Placement::Forked);
+    assert_eq!(take(&mut lane, &batches[1]), Placement::Next);
+}
+
+#[test]
+#[should_panic(expected = "BFT-1")]
+fn a_second_promise_for_one_position_is_a_mistake_of_ours() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    lane.promise(LaneSeq::new(2), fixture.batch(LANE, lane.executed, "a").digest());
+    lane.promise(LaneSeq::new(2), fixture.batch(LANE, lane.executed, "b").digest());
+}
+
+#[test]
+#[should_panic(expected = "BFT-1")]
+fn acknowledging_what_does_not_follow_is_a_mistake_of_ours() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let batches = fixture.chain(LANE, lane.executed, (2, "a"));
+    lane.acknowledge(&batches[1], batches[1].digest());
+}
+
+#[test]
+fn a_batch_beyond_the_window_is_not_kept_but_a_promise_holds_there_p09() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let far = |content| {
+        let digest = lane.executed.digest;
+        let seq = LaneSeq::new(LANE_WINDOW_BATCHES);
+        fixture.batch(LANE, Tip { seq, digest }, content)
+    };
+    let (one, other) = (far("a"), far("b"));
+    assert_eq!(lane.place(&one, one.digest()), Placement::OutOfWindow);
+    lane.promise(one.header.header.seq, one.digest());
+    assert_eq!(lane.place(&one, one.digest()), Placement::OutOfWindow);
+    assert_eq!(lane.place(&other, other.digest()), Placement::Forked);
+    let tip = Tip { seq: LaneSeq::new(u64::MAX), ..lane.executed };
+    let last = fixture.batch(LANE, tip, "a");
+    assert_eq!(lane.place(&last, last.digest()), Placement::OutOfWindow, "B17");
+}
+
+#[test]
+fn executing_beyond_what_is_acknowledged_moves_the_acknowledgement_there() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let batches = fixture.chain(LANE, lane.executed, (4, "a"));
+    take(&mut lane, &batches[0]);
+    lane.execute_upto(tip_of(&batches[2]));
+    assert_eq!((lane.acknowledged, lane.executed), (tip_of(&batches[2]), tip_of(&batches[2])));
+    assert_eq!(take(&mut lane, &batches[3]), Placement::Next);
+}
+
+#[test]
+fn an_abandoned_branch_is_left_and_its_rows_prove_nothing_13b() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let ours = fixture.chain(LANE, lane.executed, (2, "a"));
+    let theirs = fixture.chain(LANE, lane.executed, (4, "b"));
+    ours.iter().for_each(|batch| assert_eq!(take(&mut lane, batch), Placement::Next));
+    for from in [0, 1, 3] {
+        lane.take_row(&fixture.row(from, LANE, tip_of(&ours[1])));
+    }
+    assert_eq!(lane.proven(3, LaneSeq::new(99)), LaneSeq::new(2));
+    lane.execute_upto(tip_of(&theirs[2]));
+    assert_eq!(lane.executed, tip_of(&theirs[2]));
+    assert_eq!(lane.linked_rows(LaneSeq::ZERO).count(), 0, "BFT-1: that branch is dead");
+    lane.take_row(&fixture.row(0, LANE, tip_of(&theirs[2])));
+    assert_eq!(lane.linked_rows(LaneSeq::ZERO).count(), 1);
+}
+
+#[test]
+fn a_lane_forked_at_the_executed_position_is_acknowledged_no_more() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let ours = fixture.chain(LANE, lane.executed, (2, "a"));
+    let theirs = fixture.chain(LANE, lane.executed, (1, "b"));
+    ours.iter().for_each(|batch| assert_eq!(take(&mut lane, batch), Placement::Next));
+    lane.execute_upto(tip_of(&theirs[0]));
+    assert!(lane.is_forked, "BFT-1: another digest was acknowledged there");
+}
+
+#[test]
+fn executing_never_goes_back() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let batches = fixture.chain(LANE, lane.executed, (4, "a"));
+    batches.iter().for_each(|batch| assert_eq!(take(&mut lane, batch), Placement::Next));
+    lane.execute_upto(tip_of(&batches[2]));
+    lane.execute_upto(tip_of(&batches[0]));
+    assert_eq!(lane.executed, tip_of(&batches[2]));
+    assert_eq!(lane.acknowledged, tip_of(&batches[3]), "BFT-1: nothing is forgotten");
+}
+
+#[test]
+fn a_row_counts_where_its_tip_lies_on_the_chain_and_highest_seqs_win() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let batches = fixture.chain(LANE, lane.executed, (3, "a"));
+    let fork = fixture.chain(LANE, lane.executed, (3, "b"));
+    batches.iter().for_each(|batch| assert_eq!(take(&mut lane, batch), Placement::Next));
+    assert!(lane.take_row(&fixture.row(0, LANE, tip_of(&batches[2]))));
+    assert!(!lane.take_row(&fixture.row(0, LANE, tip_of(&batches[0]))), "it goes back");
+    assert!(lane.take_row(&fixture.row(2, LANE, tip_of(&batches[1]))));
+    assert!(lane.take_row(&fixture.row(3, LANE, tip_of(&fork[2]))), "news, but not linked");
+    assert_eq!(lane.proven(3, LaneSeq::new(99)), LaneSeq::ZERO);
+    assert!(lane.take_row(&fixture.row(1, LANE, tip_of(&batches[0]))));
+    assert_eq!(lane.proven(3, LaneSeq::new(99)), LaneSeq::new(1));
+    assert_eq!(lane.proven(2, LaneSeq::new(99)), LaneSeq::new(2));
+    assert_eq!(lane.proven(2, LaneSeq::new(1)), LaneSeq::new(1), "the quota");
+}
+
+#[test]
+fn a_row_ahead_links_when_the_batches_come() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let batches = fixture.chain(LANE, lane.executed, (2, "a"));
+    lane.take_row(&fixture.row(0, LANE, tip_of(&batches[1])));
+    assert_eq!(lane.linked_rows(LaneSeq::ZERO).count(), 0);
+    let claims: Vec<_> = lane.claims_ahead().collect();
+    assert_eq!(claims, [(ReplicaId::new(0), tip_of(&batches[1]))]);
+    batches.iter().for_each(|batch| assert_eq!(take(&mut lane, batch), Placement::Next));
+    assert_eq!(lane.linked_rows(LaneSeq::ZERO).count(), 1);
+    assert_eq!(lane.claims_ahead().count(), 0);
+}
+
+#[test]
+fn a_claim_beyond_the_window_is_nothing_to_fetch_b17() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let tip = Tip { seq: LaneSeq::new(u64::MAX), ..lane.executed };
+    assert!(lane.take_row(&fixture.row(0, LANE, tip)));
+    assert_eq!(lane.claims_ahead().count(), 0);
+    assert_eq!(lane.proven(1, LaneSeq::new(99)), LaneSeq::ZERO);
+}
+
+#[test]
+fn a_log_longer_than_the_window_is_acknowledged_again_bft_1() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let batches = fixture.chain(LANE, lane.executed, (100, "a"));
+    let (even, odd): (Vec<_>, Vec<_>) = (0..100).partition(|index| index % 2 == 0);
+    for index in odd.into_iter().chain(even) {
+        lane.replay(batches[index].clone(), batches[index].digest());
+    }
+    assert_eq!(lane.acknowledged, tip_of(&batches[99]), "in whatever order the records stand");
+}
+
+#[test]
+fn a_log_of_two_branches_promises_the_later_one_bft_1() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let left = fixture.chain(LANE, lane.executed, (2, "a"));
+    let kept = fixture.chain(LANE, lane.executed, (4, "b"));
+    for batch in [&left[0], &left[1], &kept[3]] {
+        lane.replay(batch.clone(), batch.digest());
+    }
+    lane.execute_upto(tip_of(&kept[2]));
+    let other = fixture.batch(LANE, tip_of(&kept[2]), "c");
+    assert_eq!(take(&mut lane, &other), Placement::Forked);
+    let next = lane.take_next().expect("it waits");
+    assert_eq!(take(&mut lane, &next), Placement::Next);
+}

@@ -3,4 +3,5 @@
 mod forge;
 mod liars;
 mod normal_case;
+mod schedules;
 mod support;
