@@ -1,0 +1,134 @@
+//! `node.toml`: what one server is told by its operator, and nothing that the system decides.
+//!
+//! ```toml
+//! [node]
+//! listen = "0.0.0.0:4700"          # where it listens
+//! metrics = "127.0.0.1:9700"       # health and metrics, on loopback only
+//! data = "data"                    # the directory of its data
+//! identity_key = "identity.key"    # the key that stays
+//! epoch_key = "epoch-0.key"        # the key that it signs with
+//! share = "share.key"              # optional; read if it is in the membership group
+//! genesis = "genesis"              # what `quorate init` wrote
+//! log_filter = "info"              # optional
+//! system_key = "<96 digits>"       # the key that everything is verified with
+//! ```
+//! Relative paths are relative to the file, so that a directory can be moved as a whole.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use quorate_client::cluster_file;
+pub use quorate_client::settings::ConfigurationError;
+use quorate_client::settings::{self, Source, Table};
+use quorate_threshold as threshold;
+
+mod template;
+pub use template::{EPOCH_KEY, GENESIS, IDENTITY_KEY, NodeTemplate, SHARE, system_key_line};
+
+const KEYS: &[&str] = &["node"];
+const NODE_KEYS: &[&str] = &[
+    "listen",
+    "metrics",
+    "data",
+    "identity_key",
+    "epoch_key",
+    "share",
+    "genesis",
+    "log_filter",
+    "system_key",
+];
+
+/// What is logged where nothing else is configured.
+pub const LOG_FILTER_DEFAULT: &str = "info";
+
+/// The content of a `node.toml`, with paths that no longer depend on the file's place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NodeConfiguration {
+    /// The file itself.
+    pub file: PathBuf,
+    /// Where the server listens for peers and clients.
+    pub listen: SocketAddr,
+    /// Where it answers about metrics and health: a loopback address.
+    pub metrics: SocketAddr,
+    /// The directory of its data.
+    pub data: PathBuf,
+    /// The secret seed of the key that stays.
+    pub identity_key: PathBuf,
+    /// The secret seed of the key that it signs with.
+    pub epoch_key: PathBuf,
+    /// Its share of the key of the system; read only by members of the membership group.
+    pub share: Option<PathBuf>,
+    /// What the system began with.
+    pub genesis: PathBuf,
+    /// Which events are logged, as `tracing-subscriber` reads it.
+    pub log_filter: String,
+    /// The key under which everything about the system is verified.
+    pub system_key: threshold::PublicKey,
+}
+
+impl NodeConfiguration {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] names the key, the line and what to do.
+    pub fn read(file: &Path) -> Result<Self, ConfigurationError> {
+        Self::parse(Source { file, text: &settings::read_text(file)? })
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] names the key, the line and what to do.
+    pub fn parse(source: Source<'_>) -> Result<Self, ConfigurationError> {
+        let node = source.table(KEYS)?.table("node", NODE_KEYS)?;
+        let made = "name the file that `quorate node new` made";
+        Ok(Self {
+            file: source.file.to_path_buf(),
+            listen: listen(&node)?,
+            metrics: metrics(&node)?,
+            data: node.path("data", "name a directory for the data of this node")?,
+            identity_key: node.path("identity_key", made)?,
+            epoch_key: node.path("epoch_key", made)?,
+            share: node.optional_path("share", "name the file that `quorate init` made")?,
+            genesis: node.path("genesis", "name the genesis that `quorate init` wrote")?,
+            log_filter: log_filter(&node)?,
+            system_key: system_key(&node)?,
+        })
+    }
+}
+
+fn socket(table: &Table<'_>, key: &str, remedy: &str) -> Result<SocketAddr, ConfigurationError> {
+    let text = table.text(key, remedy)?;
+    let address: SocketAddr = text.parse(remedy, str::parse)?;
+    if address.port() == 0 {
+        return Err(text.wrong("port 0 is no port", remedy));
+    }
+    Ok(address)
+}
+
+fn listen(table: &Table<'_>) -> Result<SocketAddr, ConfigurationError> {
+    socket(table, "listen", "write \"IP:port\", such as \"0.0.0.0:4700\"")
+}
+
+fn metrics(table: &Table<'_>) -> Result<SocketAddr, ConfigurationError> {
+    let remedy = "write a loopback address, such as \"127.0.0.1:9700\"";
+    let address = socket(table, "metrics", remedy)?;
+    if !address.ip().is_loopback() {
+        let text = table.text("metrics", remedy)?;
+        return Err(text.wrong("it can be reached from other machines", remedy));
+    }
+    Ok(address)
+}
+
+fn log_filter(table: &Table<'_>) -> Result<String, ConfigurationError> {
+    let text = table.optional_text("log_filter", "write a level, such as \"info\"")?;
+    Ok(text.map_or_else(|| String::from(LOG_FILTER_DEFAULT), |text| text.text))
+}
+
+fn system_key(table: &Table<'_>) -> Result<threshold::PublicKey, ConfigurationError> {
+    let remedy = "append the line `system_key = ...` that `quorate init` printed";
+    cluster_file::system_key(&table.text("system_key", remedy)?, remedy)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! The `node.toml` that is made for a new server.
+
+use std::net::SocketAddr;
+
+use quorate_client::carried::to_hex;
+use quorate_threshold as threshold;
+
+use super::LOG_FILTER_DEFAULT;
+
+/// The file with the secret seed of the key that stays.
+pub const IDENTITY_KEY: &str = "identity.key";
+/// The file with the secret seed of the key of epoch 0.
+pub const EPOCH_KEY: &str = "epoch-0.key";
+/// The file with the share of the system's key.
+pub const SHARE: &str = "share.key";
+/// The file with what the system began with.
+pub const GENESIS: &str = "genesis";
+
+/// What differs between the files of new servers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NodeTemplate {
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// Where it answers about metrics and health.
+    pub metrics: SocketAddr,
+    /// The key of the system, if it is known already.
+    pub system_key: Option<threshold::PublicKey>,
+}
+
+impl NodeTemplate {
+    /// The text of the file. The key of the system is its last line, so that it can be appended.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = format!(
+            "# What this server is. Relative paths are relative to this file.\n\
+             [node]\n\
+             listen = \"{}\"\n\
+             # Health and metrics; loopback only.\n\
+             metrics = \"{}\"\n\
+             data = \"data\"\n\
+             identity_key = \"{IDENTITY_KEY}\"\n\
+             epoch_key = \"{EPOCH_KEY}\"\n\
+             # Read only if this server is in the membership group.\n\
+             share = \"{SHARE}\"\n\
+             genesis = \"{GENESIS}\"\n\
+             log_filter = \"{LOG_FILTER_DEFAULT}\"\n\
+             # The key under which everything about the system is verified.\n",
+            self.listen, self.metrics
+        );
+        if let Some(key) = &self.system_key {
+            text.push_str(&system_key_line(key));
+        }
+        text
+    }
+}
+
+/// The line that pins the key of the system.
+#[must_use]
+pub fn system_key_line(key: &threshold::PublicKey) -> String {
+    format!("system_key = \"{}\"\n", to_hex(key.as_bytes()))
+}

@@ -1,0 +1,92 @@
+//! The file that is made can be read, and each mistake in one is named.
+use std::path::{Path, PathBuf};
+
+use quorate_client::carried::from_hex;
+use quorate_client::settings::Source;
+use quorate_threshold as threshold;
+
+use super::{ConfigurationError, NodeConfiguration, NodeTemplate};
+
+/// The generator of the group: a point that is a key.
+const SYSTEM_KEY: &str = "97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac586c55e8\
+                          3ff97a1aeffb3af00adb22c6bb";
+
+fn text() -> String {
+    let template = NodeTemplate {
+        listen: "0.0.0.0:4700".parse().unwrap(),
+        metrics: "127.0.0.1:9700".parse().unwrap(),
+        system_key: Some(threshold::PublicKey::decode(&from_hex(SYSTEM_KEY).unwrap()).unwrap()),
+    };
+    template.to_text()
+}
+
+fn parse(text: &str) -> Result<NodeConfiguration, ConfigurationError> {
+    NodeConfiguration::parse(Source { file: Path::new("/srv/q/node.toml"), text })
+}
+
+#[test]
+fn the_file_that_is_made_says_what_was_asked_with_paths_relative_to_it() {
+    let configuration = parse(&text()).unwrap();
+    assert_eq!(configuration.listen.port(), 4700);
+    assert_eq!(configuration.data, PathBuf::from("/srv/q/data"));
+    assert_eq!(configuration.share, Some(PathBuf::from("/srv/q/share.key")));
+    assert_eq!(configuration.log_filter, "info");
+    let short = text().replace("share = ", "# ").replace("log_filter = \"info\"", "");
+    let configuration = parse(&short).unwrap();
+    assert_eq!((configuration.share, configuration.log_filter.as_str()), (None, "info"));
+}
+
+#[test]
+fn each_mistake_names_the_key_the_line_and_the_remedy() {
+    let without_key = text().split("system_key").next().unwrap().to_owned();
+    let golden = [
+        (
+            text().replace("listen = ", "lisen = "),
+            "unknown key `node.lisen`: /srv/q/node.toml:3: did you mean `listen`?",
+        ),
+        (
+            text().replace("0.0.0.0:4700", "localhost:4700"),
+            "wrong value of `node.listen`: invalid socket address syntax: /srv/q/node.toml:3: \
+             write \"IP:port\", such as \"0.0.0.0:4700\"",
+        ),
+        (
+            text().replace("127.0.0.1:9700", "0.0.0.0:9700"),
+            "wrong value of `node.metrics`: it can be reached from other machines: \
+             /srv/q/node.toml:5: write a loopback address, such as \"127.0.0.1:9700\"",
+        ),
+        (
+            without_key,
+            "the key `node.system_key` is missing: /srv/q/node.toml:2: \
+             append the line `system_key = ...` that `quorate init` printed",
+        ),
+        (
+            text().replace("data = \"data\"", "data = 5"),
+            "wrong value of `node.data`: of the type integer: /srv/q/node.toml:6: \
+             name a directory for the data of this node",
+        ),
+        (
+            text().replace("genesis = \"genesis\"", "genesis = \"\""),
+            "wrong value of `node.genesis`: it is empty: /srv/q/node.toml:11: \
+             name the genesis that `quorate init` wrote",
+        ),
+        (
+            text().replace("system_key = \"97", "system_key = \"87"),
+            "wrong value of `node.system_key`: it is no key of a system (NotOnCurve): \
+             /srv/q/node.toml:14: append the line `system_key = ...` that `quorate init` printed",
+        ),
+        (
+            text() + "[limits]\n",
+            "unknown key `limits`: /srv/q/node.toml:15: remove it; known here: node",
+        ),
+    ];
+    for (text, expected) in golden {
+        assert_eq!(parse(&text).unwrap_err().to_string(), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_text_that_is_no_toml_is_refused_with_its_line() {
+    let error = parse("[node]\nlisten = 0.0.0.0:4700\n").unwrap_err();
+    assert_eq!(error.explain().code, "syntax");
+    assert!(error.to_string().contains("/srv/q/node.toml:2"), "{error}");
+}

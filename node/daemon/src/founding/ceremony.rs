@@ -1,0 +1,11 @@
+//! The four steps that found a system and give it clients; each is one command.
+
+mod authority;
+mod client;
+mod server;
+mod system;
+
+pub use authority::{AUTHORITY_KEY, NewAuthority, new_authority};
+pub use client::{CLIENT_KEY, CLUSTER_FILE, ClientRequest, NewClient, new_client};
+pub use server::{ADMISSION_FILE, NewServer, ServerRequest, new_server};
+pub use system::{FoundedSystem, ShareFile, SystemRequest, found_system};

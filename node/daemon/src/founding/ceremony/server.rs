@@ -1,0 +1,119 @@
+//! `quorate node new`: the keys of a server, made where they stay, and its own words about itself.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use quorate_client::carried::{ADMISSION, to_line};
+use quorate_client::cluster_file::parse_address;
+use quorate_crypto::{Signer, real::RealSigner};
+use quorate_membership::{AdmissionError, NodeAdmission, ServerDescription};
+use quorate_types::limits::FAILURE_DOMAIN_BYTES_MAX;
+use quorate_types::{FailureDomain, SoftwareVersion};
+
+use super::super::error::{FoundingError, RequestFault};
+use super::super::place;
+use crate::configuration::{EPOCH_KEY, IDENTITY_KEY, NodeTemplate};
+
+/// The file that is carried to the authority.
+pub const ADMISSION_FILE: &str = "admission";
+/// The file with what the server is told by its operator.
+const NODE_FILE: &str = "node.toml";
+
+/// What is known about a new server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServerRequest {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Host and port under which others reach it.
+    pub address: String,
+    /// Port of its datagram probes on the same host.
+    pub probe_port: u16,
+    /// Where it answers about metrics and health.
+    pub metrics: SocketAddr,
+    /// What it fails together with.
+    pub failure_domain: String,
+}
+
+/// A new server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewServer {
+    /// What it says about itself.
+    pub admission: NodeAdmission,
+    /// The file with it, for the authority.
+    pub admission_file: PathBuf,
+    /// Its `node.toml`, which still lacks the key of the system.
+    pub node_file: PathBuf,
+}
+
+/// Makes the keys of a server, its `node.toml` and its admission in a directory.
+///
+/// # Errors
+/// [`FoundingError`] if a value is wrong, or a file is there already.
+pub fn new_server(directory: &Path, request: &ServerRequest) -> Result<NewServer, FoundingError> {
+    check(request)?;
+    let (identity_seed, epoch_seed) = (place::random()?, place::random()?);
+    let identity = RealSigner::from_seed(&identity_seed);
+    let epoch_key = RealSigner::from_seed(&epoch_seed).public_key();
+    let admission = NodeAdmission::new(describe(request), &identity, epoch_key);
+
+    place::create_directory(directory)?;
+    place::write_new_secret(&directory.join(IDENTITY_KEY), &*identity_seed)?;
+    place::write_new_secret(&directory.join(EPOCH_KEY), &*epoch_seed)?;
+    let (admission_file, node_file) = (directory.join(ADMISSION_FILE), directory.join(NODE_FILE));
+    let line = to_line(ADMISSION, &admission) + "\n";
+    place::write_new(&admission_file, line.as_bytes())?;
+    let (listen, metrics) = (request.listen, request.metrics);
+    let template = NodeTemplate { listen, metrics, system_key: None };
+    place::write_new(&node_file, template.to_text().as_bytes())?;
+    Ok(NewServer { admission, admission_file, node_file })
+}
+
+fn describe(request: &ServerRequest) -> ServerDescription {
+    ServerDescription {
+        address: request.address.clone(),
+        probe_port: request.probe_port,
+        failure_domain: FailureDomain(request.failure_domain.clone()),
+        version: software_version(),
+    }
+}
+
+/// The version of this program.
+fn software_version() -> SoftwareVersion {
+    let number = |text: &str| text.parse().expect("cargo writes numbers");
+    SoftwareVersion {
+        major: number(env!("CARGO_PKG_VERSION_MAJOR")),
+        minor: number(env!("CARGO_PKG_VERSION_MINOR")),
+        patch: number(env!("CARGO_PKG_VERSION_PATCH")),
+    }
+}
+
+fn wrong(option: &'static str, what: impl Into<String>, remedy: &'static str) -> FoundingError {
+    let fault = RequestFault::Value { what: what.into(), remedy };
+    FoundingError::Request { option, fault }
+}
+
+fn check(request: &ServerRequest) -> Result<(), FoundingError> {
+    let remedy = "give the host and port under which others reach this server";
+    parse_address(&request.address).map_err(|what| wrong("--address", what, remedy))?;
+    let is_wildcard =
+        request.address.starts_with("0.0.0.0:") || request.address.starts_with("[::]:");
+    if is_wildcard {
+        return Err(wrong("--address", "nobody can reach all addresses of a machine", remedy));
+    }
+    if !request.metrics.ip().is_loopback() || request.metrics.port() == 0 {
+        let remedy = "give a loopback address and a port";
+        return Err(wrong("--metrics", "it is no port of the loopback interface", remedy));
+    }
+    if request.listen.port() == 0 {
+        return Err(wrong("--listen", "port 0 is no port", "give the port to listen on"));
+    }
+    describe(request).check().map_err(|reason| match reason {
+        AdmissionError::FailureDomain => {
+            let what = format!("it is longer than {FAILURE_DOMAIN_BYTES_MAX} bytes");
+            wrong("--failure-domain", what, "give a short label")
+        }
+        AdmissionError::Address | AdmissionError::EpochKey | AdmissionError::Possession => {
+            wrong("--address", reason.to_string(), remedy)
+        }
+    })
+}

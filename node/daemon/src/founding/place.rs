@@ -1,0 +1,53 @@
+//! Writing files that must not replace others.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use quorate_client::explanation::{Explanation, Kind};
+use quorate_store::keys;
+use zeroize::Zeroizing;
+
+use super::SEED_BYTES;
+
+fn exists(path: &Path) -> Explanation {
+    let remedy = "choose another directory; nothing here is ever replaced";
+    Explanation::about(path, (Kind::Exists, "file-exists"), "the file is there already", remedy)
+}
+
+/// Writes a file that everybody may read; it is durable on return.
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Explanation> {
+    let mut file = File::create_new(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => exists(path),
+        _ => Explanation::of_io("create", path, &error),
+    })?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(|error| Explanation::of_io("write", path, &error))
+}
+
+/// Writes a secret that only the owner may read.
+pub(super) fn write_new_secret(path: &Path, secret: &[u8]) -> Result<(), Explanation> {
+    if path.symlink_metadata().is_ok() {
+        return Err(exists(path));
+    }
+    keys::write_secret(path, secret).map_err(|error| Explanation::of_key(&error))
+}
+
+/// Makes a directory with all its parents.
+pub(super) fn create_directory(path: &Path) -> Result<(), Explanation> {
+    std::fs::create_dir_all(path)
+        .map_err(|error| Explanation::of_io("create the directory for", path, &error))
+}
+
+/// Uniform bytes of the operating system.
+pub(super) fn random() -> Result<Zeroizing<[u8; SEED_BYTES]>, Explanation> {
+    let mut bytes = Zeroizing::new([0; SEED_BYTES]);
+    getrandom::fill(&mut *bytes).map_err(|error| Explanation {
+        kind: Kind::Internal,
+        code: "no-randomness",
+        what: format!("the operating system gives no randomness: {error}"),
+        place: String::from("getrandom"),
+        remedy: String::from("run on a system that does; no key is made without"),
+    })?;
+    Ok(bytes)
+}
