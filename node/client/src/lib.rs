@@ -1,7 +1,12 @@
 //! What a program needs to use a cluster.
 #![forbid(unsafe_code)]
 
+pub mod blob;
 pub mod carried;
+pub mod cluster;
 pub mod cluster_file;
+pub mod error;
 pub mod explanation;
+pub mod groups;
+mod hosts;
 pub mod settings;

@@ -1,0 +1,436 @@
+//! A connection to a cluster, and what can be asked over it.
+//!
+//! Connecting takes two steps: with nothing but the pinned key and some addresses, fetch the
+//! configuration and have a quorum of the membership group vouch that it is current; then connect
+//! to the servers that it names. Everything that is read is verified before it is given out, and
+//! nothing is acted upon behind the end of the lease.
+
+use std::collections::BTreeSet;
+use std::net::ToSocketAddrs;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use quorate_bft::client::ClientSetup;
+use quorate_bft::{ClientOutput as OrderedOutput, ClientRequest as OrderedRequest};
+use quorate_crypto::real::{RealSigner, RealVerifier};
+use quorate_crypto::{ClientCertificate, Signer};
+use quorate_dht::{
+    Answer, Body, CallId, ClientIdentity, ClientRequest as StorageRequest, ContentKind,
+    MessageContext, ObjectKey, Ring, Value, Version, WriterId,
+};
+use quorate_kv::{KvOperation, KvReply};
+use quorate_membership::client::ClientParameters;
+use quorate_membership::{ConfigurationClient, Schemes, VerifiedConfiguration};
+use quorate_net::{ConnectorConfig, Known, Limits, PeerKey, Seed, SystemId, VersionRange};
+use quorate_runtime::{
+    Channel, Handle, Hosting, LinkNews, Links, Node, NodeOptions, RequestError, Server,
+};
+use quorate_types::{GroupConfiguration, MemberRecord, NodeId, ObjectId, Peer};
+use tokio::sync::watch;
+
+use crate::cluster_file::ClusterFile;
+use crate::error::ClientError;
+use crate::groups::{CONFIGURATION, ORDERING, STORAGE, key_value_group};
+use crate::hosts::{ConfigurationHost, OrderedHost, StorageHost, StorageOutcome, Waiting};
+
+/// Versions of the protocol between peers that this build speaks.
+pub const PROTOCOL_VERSIONS: VersionRange = VersionRange { min: 1, max: 1 };
+/// Longest time for connecting.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest time for one operation.
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Who connects, and to what.
+pub struct Credentials {
+    /// The seed of the client's key.
+    pub seed: [u8; 32],
+    /// The authority's word for it.
+    pub certificate: ClientCertificate,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials({:?})", self.certificate.grant.client)
+    }
+}
+
+/// Which servers are connected now.
+type Reached = Arc<Mutex<BTreeSet<NodeId>>>;
+
+/// A connection to a cluster.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    configuration: VerifiedConfiguration,
+    storage: Handle<quorate_dht::Client>,
+    stored: Arc<Waiting<StorageOutcome>>,
+    key_value: Handle<quorate_bft::Client>,
+    ordered: Arc<Waiting<OrderedOutput>>,
+    reached: Reached,
+}
+
+/// Connects, lets `work` use the cluster, and disconnects.
+///
+/// # Errors
+/// [`ClientError`] if the connection does not come up or ends early.
+pub async fn with_cluster<T>(
+    file: &ClusterFile,
+    credentials: &Credentials,
+    work: impl AsyncFnOnce(Cluster) -> T,
+) -> Result<T, ClientError> {
+    let configuration = fetch_configuration(file, credentials).await?;
+    let (node, cluster, fresh) = connect(file, credentials, configuration)?;
+    let control = node.control();
+    let run = Box::pin(node.run());
+    let use_it = async {
+        wait_fresh(fresh).await;
+        let outcome = work(cluster).await;
+        control.stop();
+        outcome
+    };
+    let (ran, outcome) = tokio::join!(run, Box::pin(use_it));
+    ran.map_err(ClientError::Node)?;
+    Ok(outcome)
+}
+
+/// Waits until the configuration is known to be current; operations wait for that themselves, so
+/// the end of the wait is not judged.
+async fn wait_fresh(mut fresh: watch::Receiver<bool>) {
+    let wait = fresh.wait_for(|is_fresh| *is_fresh);
+    drop(tokio::time::timeout(CONNECT_TIMEOUT, wait).await);
+}
+
+fn random<const N: usize>() -> Result<[u8; N], ClientError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).or(Err(ClientError::Randomness))?;
+    Ok(bytes)
+}
+
+fn random_u64() -> Result<u64, ClientError> {
+    random().map(u64::from_be_bytes)
+}
+
+/// Gets the current configuration with nothing but the pinned key and some addresses.
+///
+/// # Errors
+/// [`ClientError::NoConfiguration`] if nobody gives one in time.
+pub async fn fetch_configuration(
+    file: &ClusterFile,
+    credentials: &Credentials,
+) -> Result<VerifiedConfiguration, ClientError> {
+    let contacts = contacts(file)?;
+    let links = dial(file, credentials, &contacts)?;
+    let mut node = new_node(links)?;
+    let peers = contacts.iter().map(|server| Peer::Node(server.id)).collect();
+    let (known, mut fetched) = watch::channel(None);
+    let (fresh, _) = watch::channel(false);
+    let hosted = ConfigurationHost { known, fresh, storage: None };
+    host_configuration(&mut node, hosted, (file, peers), None)?;
+    let reached = watch_links(&mut node);
+    let control = node.control();
+    let count = contacts.len();
+    let get = async {
+        let waited = tokio::time::timeout(CONNECT_TIMEOUT, fetched.changed()).await;
+        let configuration = fetched.borrow().clone();
+        control.stop();
+        drop(waited);
+        configuration.ok_or_else(|| ClientError::NoConfiguration {
+            seconds: CONNECT_TIMEOUT.as_secs(),
+            reached: reached.lock().unwrap_or_else(PoisonError::into_inner).len(),
+            contacts: count,
+        })
+    };
+    let (ran, configuration) = tokio::join!(Box::pin(node.run()), get);
+    ran.map_err(ClientError::Node)?;
+    configuration
+}
+
+/// The servers of the cluster file, under provisional names: their real ones follow from the
+/// configuration.
+fn contacts(file: &ClusterFile) -> Result<Vec<Server>, ClientError> {
+    let contact = |server: &crate::cluster_file::ServerContact| {
+        let key = *server.identity_key.as_bytes();
+        let known = Known { key: PeerKey::new(key), address: resolve(&server.address)? };
+        Ok(Server { id: NodeId::new(key), known })
+    };
+    file.servers.iter().map(contact).collect()
+}
+
+fn servers(configuration: &VerifiedConfiguration) -> Result<Vec<Server>, ClientError> {
+    let server = |member: &MemberRecord| {
+        let key = PeerKey::new(*member.identity_key.as_bytes());
+        Ok(Server { id: member.id, known: Known { key, address: resolve(&member.address)? } })
+    };
+    configuration.configuration().members.iter().map(server).collect()
+}
+
+fn resolve(address: &str) -> Result<std::net::SocketAddr, ClientError> {
+    let unresolved = || ClientError::Address { address: address.to_owned() };
+    let mut found = address.to_socket_addrs().or_else(|_| Err(unresolved()))?;
+    found.next().ok_or_else(unresolved)
+}
+
+fn dial(
+    file: &ClusterFile,
+    credentials: &Credentials,
+    servers: &[Server],
+) -> Result<Links, ClientError> {
+    let config = ConnectorConfig {
+        seed: Seed::new(credentials.seed),
+        system: SystemId::new(*file.system.as_bytes()),
+        versions: PROTOCOL_VERSIONS,
+        peers: Vec::new(),
+        session: random_u64()?.max(1),
+        jitter_seed: random_u64()?,
+        limits: Limits::default(),
+    };
+    Links::dial(config, servers).map_err(ClientError::Connect)
+}
+
+fn new_node(links: Links) -> Result<Node, ClientError> {
+    let options = NodeOptions::new(Arc::new(RealVerifier));
+    Node::new(links, &options).map_err(ClientError::Host)
+}
+
+fn host_configuration(
+    node: &mut Node,
+    hosted: ConfigurationHost,
+    (file, contacts): (&ClusterFile, Vec<Peer>),
+    known: Option<VerifiedConfiguration>,
+) -> Result<(), ClientError> {
+    let parameters = ClientParameters::new(file.system_key, contacts, random()?);
+    let hosting = Hosting {
+        name: "configuration",
+        channel: Channel::Single(CONFIGURATION),
+        hosted,
+        machine: ConfigurationClient::new(parameters, known, Schemes::real()),
+        journal: None,
+        interceptor: None,
+    };
+    node.host(hosting).map_err(ClientError::Host)?;
+    Ok(())
+}
+
+/// Connects to the servers of a configuration.
+fn connect(
+    file: &ClusterFile,
+    credentials: &Credentials,
+    configuration: VerifiedConfiguration,
+) -> Result<(Node, Cluster, watch::Receiver<bool>), ClientError> {
+    let servers = servers(&configuration)?;
+    let peers = servers.iter().map(|server| Peer::Node(server.id)).collect();
+    let mut node = new_node(dial(file, credentials, &servers)?)?;
+    let reached = watch_links(&mut node);
+    let signer: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&credentials.seed));
+    let certificate = &credentials.certificate;
+    let (storage, stored) = host_storage(&mut node, &configuration, (&signer, certificate))?;
+    let group = key_value_group(&configuration).map_err(ClientError::TooFewServers)?;
+    let (key_value, ordered) = host_ordered(&mut node, group, (&signer, certificate))?;
+    let (known, _) = watch::channel(None);
+    let (fresh, watched) = watch::channel(false);
+    let hosted = ConfigurationHost { known, fresh, storage: Some(storage.clone()) };
+    host_configuration(&mut node, hosted, (file, peers), Some(configuration.clone()))?;
+    let cluster = Cluster { configuration, storage, stored, key_value, ordered, reached };
+    Ok((node, cluster, watched))
+}
+
+type HostedStorage = (Handle<quorate_dht::Client>, Arc<Waiting<StorageOutcome>>);
+
+fn host_storage(
+    node: &mut Node,
+    configuration: &VerifiedConfiguration,
+    (signer, certificate): (&Arc<dyn Signer>, &ClientCertificate),
+) -> Result<HostedStorage, ClientError> {
+    let servers = configuration.configuration();
+    let ring = Ring::new(servers).map_err(ClientError::TooFewServers)?;
+    let writer = WriterId::new(random()?);
+    let (certificate, signer) = (certificate.clone(), Arc::clone(signer));
+    let identity = ClientIdentity { certificate, signer, writer };
+    let waiting: Arc<Waiting<StorageOutcome>> = Arc::default();
+    let (system, authority_key) = (servers.system, servers.authority_key);
+    let context = MessageContext { system, authority_key };
+    let hosting = Hosting {
+        name: "storage",
+        channel: Channel::Single(STORAGE),
+        hosted: StorageHost { context, waiting: Arc::clone(&waiting) },
+        machine: quorate_dht::Client::new(identity, ring, random_u64()?),
+        journal: None,
+        interceptor: None,
+    };
+    Ok((node.host(hosting).map_err(ClientError::Host)?, waiting))
+}
+
+type HostedOrdered = (Handle<quorate_bft::Client>, Arc<Waiting<OrderedOutput>>);
+
+fn host_ordered(
+    node: &mut Node,
+    group: GroupConfiguration,
+    (signer, certificate): (&Arc<dyn Signer>, &ClientCertificate),
+) -> Result<HostedOrdered, ClientError> {
+    let group = Arc::new(group);
+    let channel = Channel::Grouped(ORDERING, group.group);
+    let setup = ClientSetup {
+        group: Arc::clone(&group),
+        signer: Arc::clone(signer),
+        certificate: certificate.clone(),
+        nonce: random_u64()?,
+        bundle_operations_max: quorate_bft::limits::BUNDLE_OPERATIONS_MAX,
+    };
+    let waiting: Arc<Waiting<OrderedOutput>> = Arc::default();
+    let hosting = Hosting {
+        name: "key-value",
+        channel,
+        hosted: OrderedHost { group, waiting: Arc::clone(&waiting) },
+        machine: quorate_bft::Client::new(setup),
+        journal: None,
+        interceptor: None,
+    };
+    Ok((node.host(hosting).map_err(ClientError::Host)?, waiting))
+}
+
+fn watch_links(node: &mut Node) -> Reached {
+    let reached = Reached::default();
+    let seen = Arc::clone(&reached);
+    node.watch_links(Box::new(move |news| {
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match news {
+            LinkNews::Up(Peer::Node(node)) => {
+                seen.insert(node);
+            }
+            LinkNews::Down { peer: Peer::Node(node), .. } => {
+                seen.remove(&node);
+            }
+            LinkNews::Up(Peer::Client(_)) | LinkNews::Down { .. } | LinkNews::Failed { .. } => {}
+        }
+    }));
+    reached
+}
+
+impl Cluster {
+    /// The configuration that this connection works with.
+    #[must_use]
+    pub const fn configuration(&self) -> &VerifiedConfiguration {
+        &self.configuration
+    }
+
+    /// The servers that are connected now.
+    #[must_use]
+    pub fn reached(&self) -> BTreeSet<NodeId> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stores content under its hash.
+    ///
+    /// # Errors
+    /// [`ClientError::Storage`] says why it is not stored at a quorum.
+    pub async fn put_content(
+        &self,
+        kind: ContentKind,
+        body: Body,
+    ) -> Result<ObjectKey, ClientError> {
+        let expires = quorate_dht::object::KEEP_FOR_EVER;
+        let put = quorate_dht::Operation::PutContent { kind, body, expires };
+        match self.store(put).await? {
+            Answer::Stored(key) => Ok(key),
+            other => unreachable!("a put is answered with its key, not with {other:?}"),
+        }
+    }
+
+    /// The content with this name, verified.
+    ///
+    /// # Errors
+    /// [`ClientError::Storage`]: a quorum does not have it, or does not answer.
+    pub async fn get_content(&self, key: ObjectKey) -> Result<Body, ClientError> {
+        match self.store(quorate_dht::Operation::GetContent(key)).await? {
+            Answer::Content(body) => Ok(body),
+            other => unreachable!("a get is answered with content, not with {other:?}"),
+        }
+    }
+
+    /// Writes the object of an owner; several processes may share the owner's key.
+    ///
+    /// # Errors
+    /// [`ClientError::Storage`] says why it is not stored at a quorum.
+    pub async fn write_object(
+        &self,
+        owner: Arc<dyn Signer>,
+        value: Value,
+    ) -> Result<Version, ClientError> {
+        match self.store(quorate_dht::Operation::WriteObject { owner, value }).await? {
+            Answer::Written(version) => Ok(version),
+            other => unreachable!("a write is answered with its version, not with {other:?}"),
+        }
+    }
+
+    /// The latest version of an object; nothing if it was never written.
+    ///
+    /// # Errors
+    /// [`ClientError::Storage`]: no quorum answers.
+    pub async fn read_object(&self, id: ObjectId) -> Result<Option<Version>, ClientError> {
+        match self.store(quorate_dht::Operation::ReadObject(id)).await? {
+            Answer::Object(version) => Ok(version),
+            other => unreachable!("a read is answered with a version, not with {other:?}"),
+        }
+    }
+
+    async fn store(&self, operation: quorate_dht::Operation) -> Result<Answer, ClientError> {
+        self.begin(operation).await?.finish().await
+    }
+
+    /// Begins a storage operation; several may be under way.
+    pub(crate) async fn begin(
+        &self,
+        operation: quorate_dht::Operation,
+    ) -> Result<Begun, ClientError> {
+        let (number, outcome) = self.stored.enter();
+        let timeout = quorate_types::Duration::from_secs(OPERATION_TIMEOUT.as_secs());
+        let call = CallId::new(number);
+        let mut request = StorageRequest::Invoke { call, operation, timeout };
+        while let Err(refused) = self.storage.request(request) {
+            request = pause(refused).await?;
+        }
+        Ok(Begun(outcome))
+    }
+
+    /// Executes an operation of the key-value service, in the order that all clients share.
+    ///
+    /// # Errors
+    /// [`ClientError::Ordered`] or [`ClientError::NoReply`].
+    pub async fn key_value(&self, operation: &KvOperation) -> Result<KvReply, ClientError> {
+        let (ticket, outcome) = self.ordered.enter();
+        let mut request = OrderedRequest { ticket, operation: operation.to_bytes() };
+        while let Err(refused) = self.key_value.request(request) {
+            request = pause(refused).await?;
+        }
+        let waited = tokio::time::timeout(OPERATION_TIMEOUT, outcome).await;
+        let seconds = OPERATION_TIMEOUT.as_secs();
+        let answered = waited.or(Err(ClientError::NoReply { seconds }))?;
+        match answered.or(Err(ClientError::Stopped))? {
+            OrderedOutput::Replied { reply, .. } => {
+                KvReply::from_bytes(&reply).or(Err(ClientError::UnknownReply))
+            }
+            OrderedOutput::Failed { failure, .. } => Err(ClientError::Ordered(failure)),
+        }
+    }
+}
+
+/// A storage operation that is under way.
+#[derive(Debug)]
+pub(crate) struct Begun(tokio::sync::oneshot::Receiver<StorageOutcome>);
+
+impl Begun {
+    /// Waits for its outcome.
+    pub(crate) async fn finish(self) -> Result<Answer, ClientError> {
+        self.0.await.or(Err(ClientError::Stopped))?.map_err(ClientError::Storage)
+    }
+}
+
+/// Gives a refused request back after a moment, unless there is no use in trying again.
+async fn pause<R>(refused: RequestError<R>) -> Result<R, ClientError> {
+    match refused {
+        RequestError::Full(request) => {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            Ok(request)
+        }
+        RequestError::Stopped(_) => Err(ClientError::Stopped),
+    }
+}
