@@ -1,37 +1,37 @@
 //! What keeps a server from starting or running, each with what to do.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use quorate_dht::TooFewServers;
 use quorate_net::BindError;
 use quorate_runtime::{HostError, JournalError, NodeError};
 use quorate_store::error::StoreError;
-use quorate_types::PublicKey;
+
+use crate::founding::FoundingError;
 
 /// Why a server does not start, or has stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// The identity key is of no server of the configuration.
-    #[error(
-        "no server of this system has the identity key {key}; use the key files that `quorate \
-         node new` made for this server, or have the server admitted"
-    )]
-    NotMember {
-        /// The public key.
-        key: PublicKey,
+    /// The files that make this server what it is are missing or wrong.
+    #[error("{source}")]
+    Founding {
+        /// Which and why.
+        source: FoundingError,
     },
-    /// The key of the epoch is not the one that the configuration names.
-    #[error(
-        "the key of the epoch is {got}, the configuration names {expected}; use the key file that \
-         was made together with this server's identity"
-    )]
-    WrongEpochKey {
-        /// The key in the configuration.
-        expected: PublicKey,
-        /// The key in the file.
-        got: PublicKey,
+    /// The page of metrics cannot be served.
+    #[error("cannot serve metrics on {address}: {source}; choose another `metrics` address")]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The operating system refuses what an event loop needs.
+    #[error("cannot start the event loop: {source}")]
+    Runtime {
+        /// Why.
+        source: std::io::Error,
     },
     /// The ring is smaller than a group.
     #[error("{source}; a system needs at least 3f+1 active servers")]
@@ -78,14 +78,6 @@ pub enum ServerError {
     Node {
         /// Why.
         source: NodeError,
-    },
-    /// A small file cannot be written.
-    #[error("cannot write {path}: {source}; check the disk and its permissions")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
     },
     /// The operating system gives no random numbers.
     #[error("the operating system gives no random numbers; a server cannot run without them")]

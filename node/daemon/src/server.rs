@@ -5,8 +5,7 @@
 //! service and vouch for freshness; the successors of the key-value group's point on the ring run
 //! a replica of the key-value service.
 
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::{Path, PathBuf};
+use std::net::ToSocketAddrs;
 use std::sync::{Arc, OnceLock};
 
 use quorate_bft::{Parameters, Setup};
@@ -22,34 +21,19 @@ use quorate_membership::responder::Member;
 use quorate_membership::{FreshnessResponder, MembershipService, VerifiedConfiguration};
 use quorate_net::{Config, Known, Limits, PeerKey, Seed, SystemId};
 use quorate_runtime::{Channel, Handle, Hosting, LinkNews, Links, Node, NodeOptions, Server};
-use quorate_store::directory::{DataDirectory, Expectation};
+use quorate_store::directory::DataDirectory;
 use quorate_store::object_store::ObjectStore;
-use quorate_types::{GroupConfiguration, NodeId, Peer, Slot};
+use quorate_types::{GroupConfiguration, MemberRecord, NodeId, Peer, Slot};
 
+use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
+use crate::founding::NodeIdentity;
 use crate::host::ordering::{self, OrderingHost};
 use crate::host::responder::ResponderHost;
 use crate::host::storage::{Answers, StorageHost, StorageJournal};
 
 /// Threads that read objects.
 const OBJECT_THREADS: usize = 2;
-
-/// What a server is made of.
-#[derive(Debug)]
-pub struct ServerSetup {
-    /// Seed of the identity key.
-    pub identity_seed: [u8; 32],
-    /// Seed of the key of the epoch.
-    pub epoch_seed: [u8; 32],
-    /// The configuration of the epoch.
-    pub configuration: VerifiedConfiguration,
-    /// Where to listen.
-    pub listen: SocketAddr,
-    /// Where data lies.
-    pub data: PathBuf,
-    /// The file that says that this identity has served before; lies beside the identity key.
-    pub served_mark: PathBuf,
-}
 
 /// A server that runs until it is stopped or its disk fails.
 #[derive(Debug)]
@@ -89,72 +73,47 @@ impl RunningServer {
 ///
 /// # Errors
 /// [`ServerError`] says which part failed and what to do.
-pub async fn start(setup: ServerSetup) -> Result<RunningServer, ServerError> {
-    let identity = Arc::new(RealSigner::from_seed(&setup.identity_seed));
-    let epoch: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&setup.epoch_seed));
-    let me = find_self(&setup.configuration, (&*identity, &*epoch))?;
-    let data = open_data(&setup, identity.public_key().as_bytes())?;
-    let links = open_links(&setup).await?;
+pub async fn start(
+    settings: &NodeConfiguration,
+    identity: &NodeIdentity,
+) -> Result<RunningServer, ServerError> {
+    let key = identity.record().identity_key;
+    let data = DataDirectory::open(&settings.data, key.as_bytes(), identity.expectation())
+        .map_err(|source| ServerError::Store { source })?;
+    let links = open_links(settings, identity).await?;
     let options = NodeOptions::new(Arc::new(RealVerifier));
     let node = Node::new(links, &options).map_err(|source| ServerError::Host { source })?;
-    let mut hosting = Machines { node, me, epoch, setup: &setup };
-    hosting.membership(&data)?;
-    hosting.key_value(&data)?;
-    hosting.responder()?;
-    let storage = hosting.storage(&data)?;
-    let mut node = hosting.node;
+    let epoch: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&identity.epoch_seed));
+    let configuration = identity.founding.configuration().clone();
+    let mut machines = Machines { node, me: identity.id, epoch, configuration };
+    machines.membership(&data)?;
+    machines.key_value(&data)?;
+    machines.responder()?;
+    let storage = machines.storage(&data)?;
+    let mut node = machines.node;
     node.watch_links(Box::new(log_link));
-    mark_served(&setup.served_mark)?;
+    identity.mark_served().map_err(|source| ServerError::Founding { source })?;
     Ok(RunningServer { node, data, storage })
 }
 
-fn find_self(
-    configuration: &VerifiedConfiguration,
-    (identity, epoch): (&dyn Signer, &dyn Signer),
-) -> Result<NodeId, ServerError> {
-    let members = &configuration.configuration().members;
-    let mine = members.iter().find(|member| member.identity_key == identity.public_key());
-    let mine = mine.ok_or(ServerError::NotMember { key: identity.public_key() })?;
-    if mine.epoch_key != epoch.public_key() {
-        return Err(ServerError::WrongEpochKey {
-            expected: mine.epoch_key,
-            got: epoch.public_key(),
-        });
-    }
-    Ok(mine.id)
-}
-
-fn open_data(setup: &ServerSetup, identity: &[u8; 32]) -> Result<DataDirectory, ServerError> {
-    let has_served = setup.served_mark.exists();
-    let expectation = if has_served { Expectation::Existing } else { Expectation::Fresh };
-    DataDirectory::open(&setup.data, identity, expectation)
-        .map_err(|source| ServerError::Store { source })
-}
-
-/// Remembers beside the key that it has served, so that a wiped disk is noticed.
-fn mark_served(path: &Path) -> Result<(), ServerError> {
-    let failed = |source| ServerError::File { path: path.to_owned(), source };
-    if path.exists() {
-        return Ok(());
-    }
-    let file = std::fs::File::create(path).map_err(failed)?;
-    file.sync_all().map_err(failed)
-}
-
-async fn open_links(setup: &ServerSetup) -> Result<Links, ServerError> {
-    let configuration = setup.configuration.configuration();
-    let servers = known_servers(&setup.configuration)?;
+async fn open_links(
+    settings: &NodeConfiguration,
+    identity: &NodeIdentity,
+) -> Result<Links, ServerError> {
+    let configuration = identity.founding.configuration();
+    let servers = known_servers(configuration)?;
+    let system = configuration.configuration().system;
     let config = Config {
-        seed: Seed::new(setup.identity_seed),
-        system: SystemId::new(*configuration.system.as_bytes()),
+        seed: Seed::new(*identity.identity_seed),
+        system: SystemId::new(*system.as_bytes()),
         versions: PROTOCOL_VERSIONS,
-        listen: setup.listen,
+        listen: settings.listen,
         peers: Vec::new(),
         jitter_seed: random_u64()?,
         limits: Limits::default(),
     };
     let listening = Links::listen(config, &servers).await;
-    listening.map_err(|source| ServerError::Listen { address: setup.listen, source })
+    listening.map_err(|source| ServerError::Listen { address: settings.listen, source })
 }
 
 /// The servers of a configuration with the addresses that their names resolve to.
@@ -163,7 +122,7 @@ async fn open_links(setup: &ServerSetup) -> Result<Links, ServerError> {
 /// [`ServerError::Address`] if one does not resolve.
 pub fn known_servers(configuration: &VerifiedConfiguration) -> Result<Vec<Server>, ServerError> {
     let members = &configuration.configuration().members;
-    let resolve = |member: &quorate_types::MemberRecord| {
+    let resolve = |member: &MemberRecord| {
         let unresolved = || ServerError::Address { address: member.address.clone() };
         let mut found = member.address.to_socket_addrs().or_else(|_| Err(unresolved()))?;
         let address = found.next().ok_or_else(unresolved)?;
@@ -196,23 +155,23 @@ fn log_link(news: LinkNews) {
 }
 
 /// A server while its machines are being hosted.
-struct Machines<'a> {
+struct Machines {
     node: Node,
     me: NodeId,
     epoch: Arc<dyn Signer>,
-    setup: &'a ServerSetup,
+    configuration: VerifiedConfiguration,
 }
 
-impl Machines<'_> {
+impl Machines {
     fn membership(&mut self, data: &DataDirectory) -> Result<(), ServerError> {
-        let configuration = &self.setup.configuration;
-        let group = membership_replicas(configuration, Slot::ZERO);
-        let service = MembershipService::new(configuration.clone(), Arc::new(RealVerifier));
+        let configuration = self.configuration.clone();
+        let group = membership_replicas(&configuration, Slot::ZERO);
+        let service = MembershipService::new(configuration, Arc::new(RealVerifier));
         self.replica(("membership", data), group, service)
     }
 
     fn key_value(&mut self, data: &DataDirectory) -> Result<(), ServerError> {
-        let group = key_value_group(&self.setup.configuration);
+        let group = key_value_group(&self.configuration);
         let group = group.map_err(|source| ServerError::TooFewServers { source })?;
         self.replica(("key-value", data), group, KeyValueService)
     }
@@ -242,7 +201,7 @@ impl Machines<'_> {
     }
 
     fn responder(&mut self) -> Result<(), ServerError> {
-        let configuration = self.setup.configuration.clone();
+        let configuration = self.configuration.clone();
         let epoch = configuration.epoch();
         let is_member = configuration.group_member(self.me).is_some();
         let member =
@@ -263,7 +222,7 @@ impl Machines<'_> {
         &mut self,
         data: &DataDirectory,
     ) -> Result<Handle<quorate_dht::Server>, ServerError> {
-        let configuration = &self.setup.configuration;
+        let configuration = &self.configuration;
         let servers = configuration.configuration();
         let ring = Ring::new(servers).map_err(|source| ServerError::TooFewServers { source })?;
         let certified = quorate_wire::encode(&configuration.to_certified());

@@ -1,0 +1,143 @@
+//! The page of metrics and the answer to health checks, over HTTP on a loopback port.
+//!
+//! `GET /metrics` gives the counters in the text format of Prometheus, `GET /health` gives `ok`.
+//! One request per connection, at most [`REQUEST_BYTES_MAX`] of it are read, and nothing but the
+//! first line is looked at: a page of counters needs no more of HTTP.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quorate_runtime::{MachineSnapshot, Metrics, Snapshot};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::error::ServerError;
+
+/// Longest request that is read, in bytes.
+pub const REQUEST_BYTES_MAX: usize = 4096;
+/// Longest time that a request may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Serves the page in the background.
+///
+/// # Errors
+/// [`ServerError::Metrics`] if the address cannot be listened on.
+pub async fn serve(address: SocketAddr, metrics: Arc<Metrics>) -> Result<(), ServerError> {
+    let failed = |source| ServerError::Metrics { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    quorate_runtime::spawn(Box::pin(async move {
+        loop {
+            if let Ok((stream, _)) = listener.accept().await {
+                let answering = answer(stream, &metrics);
+                drop(tokio::time::timeout(REQUEST_TIMEOUT, answering).await);
+            }
+        }
+    }));
+    Ok(())
+}
+
+async fn answer(mut stream: TcpStream, metrics: &Metrics) -> std::io::Result<()> {
+    let mut request = vec![0; REQUEST_BYTES_MAX];
+    let mut length = 0;
+    while length < request.len() && !request[..length].windows(4).any(|end| end == b"\r\n\r\n") {
+        let count = stream.read(&mut request[length..]).await?;
+        if count == 0 {
+            break;
+        }
+        length += count;
+    }
+    let line = request[..length].split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let (status, body) = match line {
+        b"GET /metrics HTTP/1.1" | b"GET /metrics HTTP/1.0" => {
+            ("200 OK", page(&metrics.snapshot()))
+        }
+        b"GET /health HTTP/1.1" | b"GET /health HTTP/1.0" => ("200 OK", String::from("ok\n")),
+        _ => ("404 Not Found", String::from("there are /metrics and /health\n")),
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// The counters as Prometheus reads them.
+fn page(snapshot: &Snapshot) -> String {
+    let mut page = String::new();
+    let mut single = |name: &str, help: &str, value: u64| {
+        let text = format!(
+            "# HELP quorate_{name} {help}\n# TYPE quorate_{name} counter\nquorate_{name} {value}\n"
+        );
+        page.push_str(&text);
+    };
+    single("ticks_total", "Rounds of the loop in which something happened.", snapshot.ticks);
+    single("pauses_total", "Rounds that waited for a disk or the pool.", snapshot.pauses);
+    single("clock_jumps_total", "Jumps of the wall clock.", snapshot.clock_jumps);
+    single("signatures_known_total", "Signatures known to be good.", snapshot.checks_known);
+    single("signatures_checked_total", "Signatures that were checked.", snapshot.checks_made);
+    page.push_str(
+        "# HELP quorate_events_total What happened in a machine.\n\
+         # TYPE quorate_events_total counter\n",
+    );
+    for machine in &snapshot.machines {
+        write_events(&mut page, machine);
+    }
+    page.push_str(
+        "# HELP quorate_commit_seconds Time of a commit of the disk, as quantiles.\n\
+         # TYPE quorate_commit_seconds summary\n",
+    );
+    for machine in &snapshot.machines {
+        write_commits(&mut page, machine);
+    }
+    page.push_str(
+        "# HELP quorate_complaints_total What peers sent that was refused.\n\
+         # TYPE quorate_complaints_total counter\n",
+    );
+    for (peer, why, count) in &snapshot.complaints {
+        let peer = peer.map_or_else(|| String::from("others"), |peer| format!("{peer:?}"));
+        put(
+            &mut page,
+            format_args!("quorate_complaints_total{{peer=\"{peer}\",reason=\"{why}\"}} {count}\n"),
+        );
+    }
+    page
+}
+
+fn write_events(page: &mut String, machine: &MachineSnapshot) {
+    let name = machine.name;
+    for (mark, count) in &machine.marks {
+        put(
+            page,
+            format_args!("quorate_events_total{{machine=\"{name}\",event=\"{mark}\"}} {count}\n"),
+        );
+    }
+}
+
+fn write_commits(page: &mut String, machine: &MachineSnapshot) {
+    let (name, commits) = (machine.name, &machine.commit_micros);
+    for thousandths in [500, 990] {
+        let micros = commits.quantile(thousandths);
+        put(
+            page,
+            format_args!(
+                "quorate_commit_seconds{{machine=\"{name}\",quantile=\"0.{thousandths}\"}} \
+             {}.{:06}\n",
+                micros / 1_000_000,
+                micros % 1_000_000
+            ),
+        );
+    }
+    put(
+        page,
+        format_args!("quorate_commit_seconds_count{{machine=\"{name}\"}} {}\n", commits.count()),
+    );
+}
+
+fn put(page: &mut String, text: std::fmt::Arguments<'_>) {
+    page.write_fmt(text).expect("writing to memory does not fail");
+}
