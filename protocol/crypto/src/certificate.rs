@@ -59,6 +59,7 @@ impl Certificate {
         if self.signers.len() < needed {
             return Err(Rejected::ShortCertificate { got: self.signers.len(), needed });
         }
+        assert!(self.signatures().count() >= needed, "CRY-3: one signature per distinct member");
         for (replica, signature) in self.signatures() {
             let member = group.member(replica).ok_or(Rejected::UnknownSigner)?;
             checks.push(SignatureCheck { key: member.key, digest, signature });

@@ -75,6 +75,7 @@ impl Verifier for RealVerifier {
         if checks.len() < BATCH_SIGNATURES_MIN {
             return checks.iter().all(|check| self.is_valid(check));
         }
+        // CRY-2: the cofactored equation of ZIP 215, as for single signatures.
         let mut verifier = batch::Verifier::new();
         let signatures: Vec<_> = checks.iter().map(signature).collect();
         for (check, signature) in checks.iter().zip(signatures) {

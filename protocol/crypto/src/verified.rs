@@ -138,6 +138,7 @@ impl<M: Verifiable> Pending<M> {
     }
 
     fn settle(self, verifier: &dyn Verifier) -> Result<Verified<M>, Rejected> {
+        // CRY-1: here, and for a whole batch below, is where belief begins.
         if verifier.are_valid(&self.checks) {
             Ok(Verified(self.message))
         } else {

@@ -184,6 +184,7 @@ impl<M: Machine + ?Sized> Effects<M> {
 
     /// Pushes an effect; MAC-1: this is the only place that gives numbers.
     pub fn push(&mut self, effect: Effect<M>) {
+        // MAC-1: each effect gets the next number, whatever it is.
         self.pushed_count += 1;
         self.pending.push(effect);
     }

@@ -138,6 +138,16 @@ impl Resilience {
     }
 }
 
+const _: () = {
+    let mut f = 1;
+    while f <= Resilience::F_MAX {
+        let group = Resilience { f };
+        let overlap = 2 * group.quorum() - group.replicas();
+        assert!(overlap >= group.weak_quorum(), "TYP-1: quorums share a correct replica");
+        f += 1;
+    }
+};
+
 /// A set of replicas of one group: a bitmap, bit `i` for replica `i`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ReplicaSet(u64);

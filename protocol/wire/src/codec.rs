@@ -253,6 +253,7 @@ pub fn encode<T: Encode + ?Sized>(value: &T) -> Vec<u8> {
 pub fn decode<T: Decode>(bytes: &[u8]) -> Result<T, DecodeError> {
     let mut reader = Reader::new(bytes);
     let value = T::decode(&mut reader)?;
+    // WIR-1: nothing stands behind the value, so no second byte string has the same one.
     reader.finish()?;
     Ok(value)
 }
