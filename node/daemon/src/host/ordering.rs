@@ -93,7 +93,8 @@ impl<S: Service + 'static> Hosted for OrderingHost<S> {
                 tracing::debug!(service, slot = %statement.slot, "checkpoint is stable");
             }
             Output::Installed(statement) => {
-                tracing::info!(service, slot = %statement.slot, "got the state from another server");
+                let slot = statement.slot;
+                tracing::info!(service, %slot, "got the state from other servers");
             }
             Output::Entered(view) => tracing::info!(service, %view, "entered a view"),
             Output::Evidence(accusation) => {
