@@ -21,7 +21,8 @@ use crate::message::{
 pub enum Record {
     /// A batch that the replica acknowledges, or sends in its own lane.
     Batch(Arc<Batch>),
-    /// A cut that the replica prepares in a view.
+    /// A cut that the replica prepares in a view; or one that it learned to be decided, under the
+    /// first view.
     Accepted {
         /// The view.
         view: View,
@@ -29,7 +30,7 @@ pub enum Record {
         cut: HashedCut,
         /// Its inline batch, which the prepare acknowledges.
         inline: Option<Arc<Batch>>,
-        /// Votes that decided the slot before, where the replica holds them.
+        /// Votes that decided the slot before, or this one, where the replica holds them.
         parent: Option<CommitCertificate>,
     },
     /// A quorum of prepares, which the replica commits to.

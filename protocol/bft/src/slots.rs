@@ -203,6 +203,12 @@ impl Slots {
         self.committed = cut;
     }
 
+    /// A slot below the highest decided one is decided too, as the log shows.
+    pub fn remember(&mut self, cut: HashedCut, certificate: Option<CommitCertificate>) {
+        assert!(cut.slot <= self.committed.slot, "BFT-6: the slots of a log are decided");
+        self.decided.insert(cut.slot, Decided { cut, certificate });
+    }
+
     /// Keeps no decided slot up to this one.
     pub fn forget_upto(&mut self, slot: Slot) {
         self.decided = self.decided.split_off(&slot.next());

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use quorate_crypto::Certificate;
 use quorate_machine::{Class, Plant, RecordNumber, Service, planted};
 use quorate_state::Snapshot;
-use quorate_types::{ReplicaId, Slot};
+use quorate_types::{ReplicaId, Slot, View};
 
 use super::{Output, Replica, Turn};
 use crate::message::{Checkpoint, CheckpointCertificate, CheckpointStatement, HashedCut, Message};
@@ -63,15 +63,20 @@ impl Checkpoints {
     }
 
     pub(super) fn stable_slot(&self) -> Slot {
-        self.stable.as_ref().map_or(self.base, |stable| stable.cut.slot)
+        self.stable.as_ref().map_or(self.base, |stable| stable.cut.slot.max(self.base))
     }
 
-    fn take(&mut self, checkpoint: Checkpoint) {
+    pub(super) fn take(&mut self, checkpoint: Checkpoint) {
         let statements = &mut self.statements[checkpoint.from.index()];
         statements.entry(checkpoint.statement.slot).or_insert(checkpoint);
         if statements.len() > STATEMENTS_MAX {
             statements.pop_first();
         }
+    }
+
+    /// A checkpoint was stable that this replica does not hold any more.
+    pub(super) fn remember_stable(&mut self, slot: Slot) {
+        self.base = self.base.max(slot);
     }
 
     fn certificate(&self, slot: Slot, quorum: usize) -> Option<CheckpointCertificate> {
@@ -146,7 +151,7 @@ impl<S: Service> Replica<S> {
         }
         records.extend(self.views.records());
         for decided in self.slots.decided_above(self.executed_slot()) {
-            let (view, cut) = (self.views.view(), decided.cut.clone());
+            let (view, cut) = (View::ZERO, decided.cut.clone());
             records.push(Record::Accepted { view, cut, inline: None, parent: None });
         }
         for (_, open) in self.slots.all_open() {

@@ -5,10 +5,10 @@
 //! prepare commits all the same.
 
 use quorate_machine::{Class, Plant, Service, planted};
-use quorate_types::Slot;
+use quorate_types::{Slot, View};
 
 use super::{Replica, Turn};
-use crate::message::{HashedCut, Message, Phase, Prepared, Vote};
+use crate::message::{CommitCertificate, HashedCut, Message, Phase, Prepared, Vote};
 use crate::record::Record;
 
 impl<S: Service> Replica<S> {
@@ -75,14 +75,37 @@ impl<S: Service> Replica<S> {
             return self.fetch_slots_upto(turn, slot);
         };
         let view = self.views.view();
-        let certificate = crate::message::CommitCertificate { view, slot, digest, certificate };
-        self.decide(&cuts, certificate);
+        let certificate = CommitCertificate { view, slot, digest, certificate };
+        self.learn(turn, &cuts, certificate);
         turn.mark("bft.decided");
         self.after_deciding(turn);
     }
 
     fn commits_needed(&self) -> usize {
         self.quorum() - usize::from(planted(Plant::ShortCommitted))
+    }
+
+    /// Decides slots, and makes those durable that this replica did not vote for: it may be the one
+    /// that others have to get them from, and the votes on a slot count for its ancestors only with
+    /// the cuts between. No view is entered in the record: it is not a vote.
+    pub(super) fn learn(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        cuts: &[HashedCut],
+        certificate: CommitCertificate,
+    ) {
+        for cut in cuts {
+            let open = self.slots.open(cut.slot);
+            let accepted = open.and_then(|open| open.accepted.as_ref()).map(|(_, cut)| cut);
+            let prepared = open.and_then(|open| open.prepared.as_ref()).map(|it| &it.cut);
+            if [accepted, prepared].into_iter().flatten().any(|known| known == cut) {
+                continue;
+            }
+            let parent = (cut.digest() == certificate.digest).then(|| certificate.clone());
+            let (view, cut) = (View::ZERO, cut.clone());
+            self.persist(turn, Record::Accepted { view, cut, inline: None, parent });
+        }
+        self.decide(cuts, certificate);
     }
 
     /// Goes on with what waited for a decision.

@@ -265,7 +265,7 @@ impl<S: Service> Replica<S> {
             return turn.mark("bft.slots_useless");
         }
         turn.mark("bft.slots_learned");
-        self.decide(&new, slots.certificate.clone());
+        self.learn(turn, &new, slots.certificate.clone());
         self.after_deciding(turn);
         let source = self.next_source();
         self.fetch_slots_from(turn, source);

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use quorate_machine::{Plant, RecordNumber, Service, planted};
 use quorate_state::Map;
-use quorate_types::{Instant, Peer, ReplicaId, Slot, UnixTime};
+use quorate_types::{Digest, Instant, Peer, ReplicaId, Slot, UnixTime, View};
 
 use super::checkpoint::{Checkpoints, OwnCheckpoint, StableCheckpoint};
 use super::view_change::{Entry, Views};
@@ -21,6 +21,7 @@ use crate::message::{
     PrepareCertificate, Prepared, ViewChange,
 };
 use crate::record::{Image, Record};
+use crate::rules::delta;
 use crate::slots::Slots;
 
 impl<S: Service> Replica<S> {
@@ -88,6 +89,7 @@ impl<S: Service> Replica<S> {
             None => Self::new(setup, service),
             Some((image, state)) => Self::from_image(setup, (service, state), image),
         };
+        replica.remember_history(&records);
         for (number, record) in records {
             assert!(number > replica.log.last, "the log gives records in order");
             replica.log.last = number;
@@ -113,6 +115,7 @@ impl<S: Service> Replica<S> {
         replica.proof = proof;
         let own = OwnCheckpoint { message, cut, snapshot, record: RecordNumber::ZERO };
         replica.checkpoints.own.insert(statement.slot, own);
+        replica.checkpoints.take(message);
         replica
     }
 
@@ -122,11 +125,8 @@ impl<S: Service> Replica<S> {
             Record::Batch(batch) => self.replay_batch(&batch),
             Record::Accepted { view, cut, inline, parent } => {
                 inline.iter().for_each(|batch| self.replay_batch(batch));
+                self.replay_accepted(view, cut);
                 parent.into_iter().for_each(|certificate| self.replay_decision(certificate));
-                let slot = cut.slot;
-                if slot > self.committed_slot() {
-                    self.slots.open_mut(slot).accepted = Some((view, cut));
-                }
             }
             Record::Prepared { certificate, cut } => self.replay_prepared(certificate, cut),
             Record::ViewChange(change) => self.replay_view_change(change),
@@ -139,6 +139,53 @@ impl<S: Service> Replica<S> {
             Record::Installed { certificate, .. } | Record::Stable(certificate) => {
                 self.replay_stable(certificate);
             }
+        }
+    }
+
+    /// The slots up to the image that the log still has, with their bodies: this replica may be the
+    /// one that others have to get them from, as long as no later checkpoint is stable.
+    fn remember_history(&mut self, records: &[(RecordNumber, Record)]) {
+        let mut cuts: BTreeMap<Digest, HashedCut> = BTreeMap::new();
+        let mut bodies: BTreeMap<Digest, Arc<Batch>> = BTreeMap::new();
+        for (_, record) in records {
+            let (cut, body) = match record {
+                Record::Batch(batch) => (None, Some(batch)),
+                Record::Accepted { cut, inline, .. } => (Some(cut), inline.as_ref()),
+                Record::Prepared { cut, .. } => (Some(cut), None),
+                Record::ViewChange(_)
+                | Record::NewView(_)
+                | Record::Checkpoint { .. }
+                | Record::Installed { .. }
+                | Record::Stable(_) => (None, None),
+            };
+            cuts.extend(cut.map(|cut| (cut.digest(), cut.clone())));
+            bodies.extend(body.map(|body| (body.digest(), Arc::clone(body))));
+        }
+        let mut cut = self.executed.cut.clone();
+        let proven = self.committed_certificate().filter(|it| it.digest == cut.digest());
+        let mut certificate = proven;
+        let origin = HashedCut::origin(&self.group);
+        while cut.slot > origin.slot {
+            let is_first = cut.parent == origin.digest();
+            let parent = if is_first { Some(&origin) } else { cuts.get(&cut.parent) };
+            let Some(parent) = parent.cloned() else { return };
+            let digests = delta(&self.group, &cut, &parent.frontier());
+            let held = digests.iter().filter_map(|digest| bodies.remove_entry(digest));
+            self.bodies.extend(held);
+            self.bodies_of.insert(cut.slot, digests);
+            self.slots.remember(cut, certificate.take());
+            cut = parent;
+        }
+    }
+
+    /// A vote of a later view counts, for what was only learned stands there with the first one.
+    fn replay_accepted(&mut self, view: View, cut: HashedCut) {
+        if cut.slot <= self.committed_slot() {
+            return;
+        }
+        let open = self.slots.open_mut(cut.slot);
+        if open.accepted.as_ref().is_none_or(|(known, _)| *known < view) {
+            open.accepted = Some((view, cut));
         }
     }
 
@@ -186,7 +233,9 @@ impl<S: Service> Replica<S> {
 
     fn replay_stable(&mut self, certificate: CheckpointCertificate) {
         let slot = certificate.statement.slot;
-        let Some(own) = self.checkpoints.own.get(&slot) else { return };
+        let Some(own) = self.checkpoints.own.get(&slot) else {
+            return self.checkpoints.remember_stable(slot);
+        };
         if own.message.statement == certificate.statement {
             let (cut, snapshot) = (own.cut.clone(), own.snapshot.clone());
             self.checkpoints.stable = Some(StableCheckpoint { certificate, cut, snapshot });
@@ -212,7 +261,7 @@ impl<S: Service> Replica<S> {
             return;
         }
         let view = self.views.view();
-        let mut votes: Vec<(Phase, Slot, quorate_types::Digest)> = Vec::new();
+        let mut votes: Vec<(Phase, Slot, Digest)> = Vec::new();
         for (slot, open) in self.slots.all_open() {
             if let Some((_, cut)) = open.accepted.as_ref().filter(|(known, _)| *known == view) {
                 votes.push((Phase::Prepare, slot, cut.digest()));

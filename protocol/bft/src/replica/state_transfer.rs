@@ -11,11 +11,12 @@ use quorate_machine::{Class, Plant, Service, planted};
 use quorate_state::{Map, Restore};
 use quorate_types::{Digest, ReplicaId, Slot};
 
-use super::checkpoint::StableCheckpoint;
+use super::checkpoint::{OwnCheckpoint, StableCheckpoint};
 use super::{Executed, Output, Replica, Timer, Turn};
 use crate::limits::STATE_CHUNK_BYTES;
 use crate::message::{
-    Base, CheckpointCertificate, FetchState, HashedCut, Message, SignedHeader, StateChunk,
+    Base, Checkpoint, CheckpointCertificate, FetchState, HashedCut, Message, SignedHeader,
+    StateChunk,
 };
 use crate::record::Record;
 
@@ -188,7 +189,7 @@ impl<S: Service> Replica<S> {
         let entries = map.take_changes();
         let installed =
             Record::Installed { certificate: certificate.clone(), cut: cut.clone(), entries };
-        self.persist(turn, installed);
+        let record = self.persist(turn, installed);
         let snapshot = map.snapshot();
         self.state = if planted(Plant::InstallsNothing) { Map::new() } else { map };
         self.restore_service();
@@ -203,6 +204,11 @@ impl<S: Service> Replica<S> {
         self.fetching.forget_batches();
         self.forget_skipped();
         self.checkpoints.own.clear();
+        // This replica can vouch for the state too: others may have lost their certificate.
+        let message = Checkpoint::sign(&self.group, statement, (self.me, &*self.signer));
+        let own = OwnCheckpoint { message, cut: cut.clone(), snapshot: snapshot.clone(), record };
+        self.checkpoints.own.insert(cut.slot, own);
+        self.checkpoints.take(message);
         turn.mark("bft.state_installed");
         turn.emit(Output::Installed(statement));
         if cut.slot > self.checkpoints.stable_slot() {

@@ -277,7 +277,7 @@ impl<S: Service> Replica<S> {
                     return self.fetch_slots_upto(turn, cut.slot);
                 };
                 cuts.push(cut.clone());
-                self.decide(&cuts, certificate.clone());
+                self.learn(turn, &cuts, certificate.clone());
                 self.after_deciding(turn);
             }
             Base::Checkpoint { cut, .. } => self.fetch_slots_upto(turn, cut.slot),

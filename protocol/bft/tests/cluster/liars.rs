@@ -476,3 +476,30 @@ fn a_fetch_of_any_state_and_slot_is_harmless_b17() {
     cluster.settle();
     assert_eq!(cluster.invoke("b").as_deref(), Some("a;b;"));
 }
+
+#[test]
+fn slots_below_a_checkpoint_that_never_became_stable_outlive_restarts_35() {
+    for restarted in [vec![0], vec![0, 3]] {
+        let parameters = Parameters { checkpoint_interval: 4, ..Parameters::default() };
+        let mut cluster = Cluster::with(1, parameters);
+        let villain = cluster.peer(1);
+        cluster.filter = Some(Box::new(move |from, _, message| {
+            !(from == villain && matches!(message, Message::Checkpoint(_)))
+        }));
+        cluster.isolate(2);
+        for operation in ["a", "b", "c", "d", "e"] {
+            cluster.invoke(operation);
+        }
+        cluster.crash(1);
+        for index in restarted {
+            cluster.crash(index);
+            cluster.boot(index);
+        }
+        cluster.heal();
+        let ticket = cluster.call("f");
+        cluster.settle();
+        cluster.pass(SECOND.times(20));
+        assert_eq!(cluster.reply(ticket).as_deref(), Some("a;b;c;d;e;f;"));
+        assert_eq!(cluster.journal(2), "a;b;c;d;e;f;");
+    }
+}

@@ -91,8 +91,29 @@ impl Run {
         }
     }
 
+    /// For a while the group is well, but for one member at most; or all is as bad as it gets.
+    fn change_weather(&mut self) {
+        self.cluster.heal();
+        let is_calm = self.random.percent(50);
+        self.loss_percent = if is_calm { 0 } else { self.random.below(25) };
+        self.crash_percent = if is_calm { 0 } else { self.random.below(4) };
+        self.cut_percent = if is_calm { 0 } else { self.random.below(4) };
+        if is_calm {
+            (0..4)
+                .filter(|index| !self.cluster.runs(*index))
+                .collect::<Vec<_>>()
+                .into_iter()
+                .for_each(|index| self.cluster.boot(index));
+            let index = self.random.replica();
+            self.cluster.isolate(index);
+        }
+    }
+
     fn act(&mut self) {
-        if self.random.percent(3) && self.tickets.len() < 60 {
+        if self.random.below(500) == 0 {
+            self.change_weather();
+        }
+        if self.random.percent(4) && self.tickets.len() < 100 {
             let ticket = self.cluster.call(&format!("<{}>", self.tickets.len()));
             self.tickets.push(ticket);
         }
@@ -306,7 +327,7 @@ fn run(seed: u64, steps: usize) -> Run {
 fn every_call_is_answered_once_after_any_schedule() {
     let mut marks: BTreeMap<&'static str, u64> = BTreeMap::new();
     for seed in 0..60 {
-        for (mark, count) in run(seed, 1_500).cluster.marks {
+        for (mark, count) in run(seed, 3_000).cluster.marks {
             *marks.entry(mark).or_default() += count;
         }
     }
