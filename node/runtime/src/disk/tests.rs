@@ -2,10 +2,12 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use quorate_machine::RecordNumber;
 use quorate_store::log::LogError;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::{Disk, DiskWork, group_length};
 use crate::block_on;
@@ -13,6 +15,9 @@ use crate::journal::{Journal, JournalError};
 use crate::limits::GROUP_BYTES_MAX;
 use crate::metrics::MachineMetrics;
 use crate::queue::Ticket;
+
+/// Turns a hang into a failure.
+const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// Tells what is done to it, and lets a commit go on only when told to.
 struct Scripted {
@@ -35,7 +40,7 @@ impl Journal<u32> for Scripted {
 
     fn commit(&mut self) -> Result<(), JournalError> {
         self.entered.send(()).unwrap();
-        let outcome = self.outcomes.recv().unwrap();
+        let outcome = self.outcomes.recv_timeout(WATCHDOG).unwrap();
         self.tell(format!("commit {}", outcome.is_ok()));
         outcome
     }
@@ -75,7 +80,12 @@ impl Bench {
     }
 
     fn woken(&self) {
-        block_on(self.wake.notified()).unwrap();
+        block_on(async { timeout(WATCHDOG, self.wake.notified()).await }).unwrap().unwrap();
+    }
+
+    /// A commit has begun.
+    fn entered(&self) {
+        self.entered.recv_timeout(WATCHDOG).unwrap();
     }
 }
 
@@ -90,7 +100,7 @@ fn all_records_that_wait_share_one_commit_and_are_reported_after_it() {
     let mut bench = Bench::start();
     bench.append(0);
     bench.disk.hand_over();
-    bench.entered.recv().unwrap();
+    bench.entered();
     for record in 1..=100 {
         bench.append(record);
         bench.disk.hand_over();
@@ -98,7 +108,7 @@ fn all_records_that_wait_share_one_commit_and_are_reported_after_it() {
     assert_eq!(bench.disk.durable(), Ticket::ZERO, "the first commit has not come back");
     bench.outcomes.send(Ok(())).unwrap();
     bench.woken();
-    bench.entered.recv().unwrap();
+    bench.entered();
     assert_eq!(bench.disk.durable(), Ticket::new(1));
     bench.outcomes.send(Ok(())).unwrap();
     bench.woken();

@@ -1,12 +1,14 @@
 //! What is checked where, in which order, and at whose cost.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use quorate_crypto::ideal::IdealRegistry;
 use quorate_crypto::{Pending, Rejected, SignatureCheck, Signer, Verifiable};
 use quorate_machine::Class;
 use quorate_types::{ClientId, Digest, Peer};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::{Admitted, Intake, Origin, Settled};
 use crate::block_on;
@@ -14,6 +16,9 @@ use crate::cache::CachingVerifier;
 use crate::limits::{BATCH_SIGNATURE_MICROS, JOB_SIGNATURES_MAX, SINGLE_SIGNATURE_MICROS};
 use crate::metrics::MachineMetrics;
 use crate::pool::Pool;
+
+/// Turns a hang into a failure.
+const WATCHDOG: Duration = Duration::from_secs(60);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Note {
@@ -86,7 +91,7 @@ impl Bench {
             if all.iter().map(|one: &Settled<Note>| one.origins.len()).sum::<usize>() >= count {
                 return all;
             }
-            block_on(self.wake.notified()).unwrap();
+            block_on(async { timeout(WATCHDOG, self.wake.notified()).await }).unwrap().unwrap();
         }
     }
 }

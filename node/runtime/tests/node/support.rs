@@ -27,7 +27,7 @@ use toy::{Message, Toy, ToyHost, ToyOutput, ToyRecord};
 pub(crate) const CHANNEL: Channel = Channel::Single(1);
 const SYSTEM: SystemId = SystemId::new([42; 32]);
 const VERSIONS: VersionRange = VersionRange { min: 1, max: 1 };
-const WATCHDOG: Duration = Duration::from_secs(100);
+const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// Runs a test and fails instead of hanging.
 pub(crate) fn watched<T>(test: impl Future<Output = T>) -> T {

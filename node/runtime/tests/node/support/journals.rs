@@ -10,6 +10,7 @@ use quorate_store::log::{LogError, LogOptions};
 use quorate_store::medium::RealMedium;
 use quorate_wire::DecodeError;
 
+use super::WATCHDOG;
 use super::toy::ToyRecord;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,10 +64,12 @@ impl Journal<ToyRecord> for Gated {
     fn commit(&mut self) -> Result<(), JournalError> {
         let (door, changed) = &*self.0.0;
         let door = door.lock().expect("nobody panics here");
-        let door = changed.wait_while(door, |door| *door == Door::Shut).expect("nobody panics");
+        // The bound lets a test that failed end.
+        let shut = |door: &mut Door| *door == Door::Shut;
+        let (door, _) = changed.wait_timeout_while(door, WATCHDOG, shut).expect("nobody panics");
         match *door {
-            Door::Shut | Door::Open => Ok(()),
-            Door::Broken => {
+            Door::Open => Ok(()),
+            Door::Shut | Door::Broken => {
                 let file = String::from("000001.segment");
                 Err(JournalError::Log(LogError::DiskFull { file, needed_bytes: 4_096 }))
             }
