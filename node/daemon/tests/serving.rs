@@ -1,0 +1,151 @@
+//! Four servers over real sockets and disks, and a client that uses them.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use quorate_client::cluster::{Cluster, Credentials, with_cluster};
+use quorate_client::cluster_file::ClusterFile;
+use quorate_crypto::real::RealSigner;
+use quorate_daemon::configuration::NodeConfiguration;
+use quorate_daemon::founding::NodeIdentity;
+use quorate_daemon::founding::ceremony::{
+    ClientRequest, ServerRequest, SystemRequest, found_system, new_authority, new_client,
+    new_server,
+};
+use quorate_daemon::server;
+use quorate_dht::object::register_id;
+use quorate_dht::{Body, Value};
+use quorate_kv::{KvOperation, KvReply};
+use quorate_types::UnixTime;
+
+fn free_port() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    listener.local_addr().expect("a bound socket has an address")
+}
+
+/// A system of some servers in a directory: their files, and the client's.
+fn found(directory: &Path, servers: usize) -> (Vec<PathBuf>, ClusterFile) {
+    let authority = new_authority(&directory.join("authority")).expect("an authority");
+    let folder = |index: usize| directory.join(format!("node-{index}"));
+    let request = |index: usize| {
+        let listen = free_port();
+        ServerRequest {
+            listen,
+            address: listen.to_string(),
+            probe_port: listen.port(),
+            metrics: free_port(),
+            failure_domain: format!("rack-{index}"),
+        }
+    };
+    let made: Vec<_> = (0..servers)
+        .map(|index| new_server(&folder(index), &request(index)).expect("a server"))
+        .collect();
+    let system = SystemRequest {
+        authority_key: authority.key.clone(),
+        f: 1,
+        f_ms: 1,
+        admissions: made.iter().map(|server| server.admission_file.clone()).collect(),
+    };
+    let founded = found_system(&directory.join("system"), &system).expect("a system");
+    for (index, server) in made.iter().enumerate() {
+        std::fs::copy(&founded.genesis_file, folder(index).join("genesis")).expect("a copy");
+        let key = server.admission.identity_key;
+        if let Some(share) = founded.shares.iter().find(|share| share.identity_key == key) {
+            std::fs::rename(&share.path, folder(index).join("share.key")).expect("a move");
+        }
+        let text = std::fs::read_to_string(&server.node_file).expect("node.toml");
+        let hex: String =
+            founded.system_key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = format!("{text}system_key = \"{hex}\"\n");
+        std::fs::write(&server.node_file, text).expect("node.toml");
+    }
+    let client = ClientRequest {
+        authority_key: authority.key,
+        cluster_file: founded.cluster_file,
+        name: String::from("tester"),
+        expires: UnixTime::from_micros(u64::MAX),
+    };
+    let client = new_client(&directory.join("client"), &client).expect("a client");
+    let file = ClusterFile::read(&client.cluster_file).expect("a cluster file");
+    (made.into_iter().map(|server| server.node_file).collect(), file)
+}
+
+fn scratch(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("quorate-{name}-{}", std::process::id()));
+    if path.exists() {
+        std::fs::remove_dir_all(&path).expect("an old scratch directory goes");
+    }
+    path
+}
+
+/// Runs servers and a client on one thread until the client is done.
+fn with_servers(name: &str, work: impl AsyncFnOnce(Cluster)) {
+    let directory = scratch(name);
+    let (nodes, file) = found(&directory, 4);
+    let credentials = {
+        let identity = file.client_identity().expect("the cluster file names a client");
+        Credentials { seed: *identity.seed, certificate: identity.certificate }
+    };
+    quorate_runtime::block_on(async {
+        let mut running = Vec::new();
+        for node in &nodes {
+            let settings = NodeConfiguration::read(node).expect("node.toml is right");
+            let identity = NodeIdentity::load(&settings).expect("the server's files are right");
+            running.push(server::start(&settings, &identity).await.expect("a server starts"));
+        }
+        let controls: Vec<_> = running.iter().map(|server| server.node().control()).collect();
+        let use_it = async {
+            with_cluster(&file, &credentials, work).await.expect("the client connects");
+            controls.iter().for_each(quorate_runtime::Control::stop);
+        };
+        let [a, b, c, d] = <[_; 4]>::try_from(running).expect("four servers");
+        let serve = async { tokio::join!(a.run(), b.run(), c.run(), d.run()) };
+        let (ran, ()) = tokio::join!(Box::pin(serve), Box::pin(use_it));
+        for outcome in [ran.0, ran.1, ran.2, ran.3] {
+            outcome.expect("a server runs until it is told to stop");
+        }
+    })
+    .expect("an event loop");
+    std::fs::remove_dir_all(&directory).expect("the scratch directory goes");
+}
+
+#[test]
+fn ordered_requests_are_executed_and_answered() {
+    with_servers("ordered", async |cluster| {
+        let (key, value) = (b"name".to_vec(), b"quorate".to_vec());
+        let put = KvOperation::Put { key: key.clone(), value: value.clone() };
+        assert_eq!(cluster.key_value(&put).await.expect("a reply"), KvReply::Done);
+        let get = KvOperation::Get { key };
+        assert_eq!(cluster.key_value(&get).await.expect("a reply"), KvReply::Value(Some(value)));
+    });
+}
+
+#[test]
+fn a_file_comes_back_as_it_was_stored() {
+    with_servers("file", async |cluster| {
+        let bytes: Vec<u8> = (0..3_500_000u32).map(|index| index.to_be_bytes()[3]).collect();
+        let stored = cluster.put_blob(&mut &bytes[..], &mut |_| {}).await.expect("it is stored");
+        assert_eq!(stored.length_bytes, bytes.len() as u64);
+        assert_eq!(stored.hash, blake3::hash(&bytes).to_hex().to_string());
+        let mut got = Vec::new();
+        let read = cluster.get_blob(stored.id, &mut got, &mut |_, _| {}).await.expect("it is read");
+        assert_eq!(read, stored);
+        assert_eq!(got, bytes);
+        assert_eq!(cluster.stat_blob(stored.id).await.expect("it is there"), stored);
+    });
+}
+
+#[test]
+fn an_object_has_the_last_value_that_its_owner_wrote() {
+    with_servers("object", async |cluster| {
+        let owner = std::sync::Arc::new(RealSigner::from_seed(&[9; 32]));
+        let id = register_id(&quorate_crypto::Signer::public_key(&*owner));
+        assert_eq!(cluster.read_object(id).await.expect("an answer"), None);
+        for text in ["first", "second"] {
+            let value = Value::Data(Body::new(text.as_bytes().to_vec()));
+            cluster.write_object(owner.clone(), value.clone()).await.expect("it is written");
+            let version = cluster.read_object(id).await.expect("an answer");
+            assert_eq!(version.map(|version| version.value), Some(value));
+        }
+    });
+}
