@@ -265,6 +265,8 @@ impl Run {
                 self.cluster.crash(villain);
             }
         }
+        // Whoever has just restarted learns with it what it forgot.
+        self.tickets.push(self.cluster.call(&format!("<{}>", self.tickets.len())));
         let end = self.cluster.now.after(Duration::from_secs(200));
         while !self.is_finished() {
             for _ in 0..5_000 {
