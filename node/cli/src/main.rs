@@ -1,3 +1,33 @@
-//! The command line.
+//! `quorate`: the command line, a thin layer over what the client and the server can do.
+//!
+//! One file per command in `commands/`. A command returns an [`answer::Answer`], which is printed
+//! as text or, with `--json`, as JSON, or a [`failure::Failure`], which is printed to standard
+//! error as `error[CODE]: what: where: remedy` and ends the process with a code of [`exit::Exit`].
+#![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod answer;
+mod arguments;
+mod commands;
+mod dev;
+mod exit;
+mod failure;
+mod pid_file;
+
+fn main() -> ExitCode {
+    let arguments = arguments::Arguments::parse();
+    let json = arguments.json;
+    match commands::run(arguments) {
+        Ok(answer) => {
+            answer.print(json);
+            exit::Exit::Ok.into()
+        }
+        Err(failure) => {
+            failure.print(json);
+            failure.exit().into()
+        }
+    }
+}

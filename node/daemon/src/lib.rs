@@ -1,1 +1,12 @@
 //! Composition root of a server.
+
+pub mod configuration;
+pub mod error;
+mod failure;
+pub mod founding;
+pub mod host;
+pub mod metrics;
+pub mod run;
+pub mod server;
+
+pub use run::run;

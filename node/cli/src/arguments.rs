@@ -1,0 +1,57 @@
+//! What can be called: the tree of commands and their options.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{authority, client, completions, config, init, node};
+use crate::dev;
+use crate::exit;
+
+/// Stores critical data on servers that crash, lie, and come and go.
+#[derive(Parser, Debug)]
+#[command(name = "quorate", version, after_long_help = exit::help())]
+pub(crate) struct Arguments {
+    /// Answer in JSON, for programs; failures too, on standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a whole cluster on this machine, to try things out.
+    Dev(dev::DevArguments),
+    /// The trusted authority: says who may be a server or a client.
+    #[command(subcommand)]
+    Authority(authority::AuthorityCommand),
+    /// One server.
+    #[command(subcommand)]
+    Node(node::NodeCommand),
+    /// Found a system: deal its key and write its genesis.
+    Init(init::InitArguments),
+    /// The clients of a system.
+    #[command(subcommand)]
+    Client(client::ClientCommand),
+    /// Show or verify the files of a system.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Print the completions for a shell.
+    Completions(completions::CompletionsArguments),
+}
+
+#[cfg(test)]
+mod tests {
+    //! The tree is sound, and says what it should.
+    use clap::CommandFactory;
+
+    use super::Arguments;
+
+    #[test]
+    fn the_tree_of_commands_is_sound_and_lists_the_exit_codes() {
+        Arguments::command().debug_assert();
+        let help = Arguments::command().render_long_help().to_string();
+        assert!(help.contains("Exit codes:"), "{help}");
+    }
+}

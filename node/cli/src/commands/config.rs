@@ -1,0 +1,184 @@
+//! `quorate config`: shows and verifies files, with nothing but the files.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use quorate_client::carried::to_hex;
+use quorate_client::cluster_file::{ClusterFile, parse_system_key};
+use quorate_client::settings::{self, Source};
+use quorate_daemon::configuration::NodeConfiguration;
+use quorate_daemon::founding::{FoundingError, FoundingFile, GenesisFault};
+use quorate_threshold as threshold;
+use quorate_types::MemberRecord;
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::failure::Failure;
+
+/// What to do with a file.
+#[derive(Subcommand, Debug)]
+pub(crate) enum ConfigCommand {
+    /// Show a genesis, a node.toml or a cluster.toml, without believing it.
+    Show {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Verify a genesis with nothing but the key of its system.
+    Verify(VerifyArguments),
+}
+
+/// What is verified, and with which key.
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArguments {
+    /// The genesis.
+    file: PathBuf,
+    /// The key of the system: 96 digits.
+    #[arg(long, value_name = "DIGITS", conflicts_with = "cluster", value_parser = parse_system_key)]
+    system_key: Option<threshold::PublicKey>,
+    /// The cluster.toml that names the key.
+    #[arg(long, value_name = "FILE", env = "QUORATE_CLUSTER")]
+    cluster: Option<PathBuf>,
+}
+
+pub(crate) fn run(command: &ConfigCommand) -> Result<Answer, Failure> {
+    match command {
+        ConfigCommand::Show { file } => show(file),
+        ConfigCommand::Verify(arguments) => verify(arguments),
+    }
+}
+
+fn verify(arguments: &VerifyArguments) -> Result<Answer, Failure> {
+    let key = match (&arguments.system_key, &arguments.cluster) {
+        (Some(key), _) => *key,
+        (None, Some(file)) => ClusterFile::read(file)?.system_key,
+        (None, None) => {
+            let what = "no key to verify with";
+            let remedy = "give --system-key, or --cluster with a cluster.toml";
+            return Err(Failure::usage("--system-key", what, remedy));
+        }
+    };
+    let file = FoundingFile::read(&arguments.file)?;
+    let mut answer = show_genesis(&file);
+    FoundingFile::read_verified(&arguments.file, &key)?;
+    answer.text = format!("verified under the key of the system\n{}", answer.text);
+    if let Value::Object(fields) = &mut answer.json {
+        fields.insert(String::from("is_verified"), Value::Bool(true));
+    }
+    Ok(answer)
+}
+
+fn show(file: &Path) -> Result<Answer, Failure> {
+    match FoundingFile::read(file) {
+        Ok(genesis) => {
+            let mut answer = show_genesis(&genesis);
+            answer.text.push_str("\nnot verified: use `quorate config verify`");
+            Ok(answer)
+        }
+        Err(FoundingError::Genesis { fault: GenesisFault::Foreign, .. }) => show_settings(file),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn show_settings(file: &Path) -> Result<Answer, Failure> {
+    let text = settings::read_text(file)?;
+    let source = Source { file, text: &text };
+    let is_node = text.lines().any(|line| line.trim() == "[node]");
+    if is_node {
+        Ok(show_node(&NodeConfiguration::parse(source)?))
+    } else {
+        Ok(show_cluster(&ClusterFile::parse(source)?))
+    }
+}
+
+fn show_node(node: &NodeConfiguration) -> Answer {
+    let json = json!({
+        "kind": "node",
+        "listen": node.listen.to_string(),
+        "metrics": node.metrics.to_string(),
+        "data": node.data,
+        "identity_key": node.identity_key,
+        "epoch_key": node.epoch_key,
+        "share": node.share,
+        "genesis": node.genesis,
+        "log_filter": node.log_filter,
+        "system_key": to_hex(node.system_key.as_bytes()),
+    });
+    Answer { text: lines(&json), json }
+}
+
+fn show_cluster(cluster: &ClusterFile) -> Answer {
+    let server = |server: &quorate_client::cluster_file::ServerContact| json!({ "identity_key": server.identity_key.to_hex(), "address": server.address });
+    let json = json!({
+        "kind": "cluster",
+        "system": cluster.system.to_hex(),
+        "system_key": to_hex(cluster.system_key.as_bytes()),
+        "authority_key": cluster.authority_key.to_hex(),
+        "client_key": cluster.client.as_ref().map(|client| &client.key),
+        "client_certificate": cluster.client.as_ref().map(|client| &client.certificate),
+        "servers": cluster.servers.iter().map(server).collect::<Vec<_>>(),
+    });
+    Answer { text: lines(&json), json }
+}
+
+fn show_genesis(file: &FoundingFile) -> Answer {
+    let header = &file.configuration.certified.header;
+    let member = |member: &MemberRecord| {
+        json!({
+            "id": member.id.to_hex(),
+            "identity_key": member.identity_key.to_hex(),
+            "epoch_key": member.epoch_key.to_hex(),
+            "address": member.address,
+            "probe_port": member.probe_port,
+            "failure_domain": member.failure_domain.0,
+            "is_in_membership_group": header.membership_group.contains(&member.id),
+        })
+    };
+    let json = json!({
+        "kind": "genesis",
+        "system": header.system.to_hex(),
+        "system_key": to_hex(file.system_key.as_bytes()),
+        "authority_key": header.authority_key.to_hex(),
+        "epoch": header.epoch.get(),
+        "hash": header.hash().to_hex(),
+        "created_unix_seconds": header.created.as_micros() / 1_000_000,
+        "f": header.storage.f(),
+        "f_ms": header.membership.f(),
+        "members": file.configuration.members.iter().map(member).collect::<Vec<_>>(),
+        "is_verified": false,
+    });
+    Answer { text: lines(&json), json }
+}
+
+/// A JSON object as lines for people.
+fn lines(json: &Value) -> String {
+    let mut text = String::new();
+    let Value::Object(fields) = json else {
+        return json.to_string();
+    };
+    for (name, value) in fields.iter().filter(|(name, _)| *name != "is_verified") {
+        match value {
+            Value::Array(rows) => {
+                text.push_str(&format!("{name} ({}):\n", rows.len()));
+                for row in rows {
+                    text.push_str(&format!("  {}\n", row_line(row)));
+                }
+            }
+            Value::Null => {}
+            Value::String(value) => text.push_str(&format!("{name} {value}\n")),
+            Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+                text.push_str(&format!("{name} {value}\n"));
+            }
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn row_line(row: &Value) -> String {
+    let field = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
+    let is_in_group = row.get("is_in_membership_group") == Some(&Value::Bool(true));
+    let group = if is_in_group { "  membership group" } else { "" };
+    let domain = field("failure_domain");
+    let domain = if domain.is_empty() { String::new() } else { format!("  ({domain})") };
+    format!("{} {}{domain}{group}", field("identity_key"), field("address"))
+}

@@ -1,0 +1,65 @@
+//! `quorate dev`: a whole cluster on this machine, in one directory.
+//!
+//! Everything is made by the same functions as the ceremony on real machines, and every server is
+//! a process of its own. What is in the directory decides: the same directory is the same cluster.
+//!
+//! ```text
+//! D/cluster.toml                        what a client needs; written last, so it marks the whole
+//! D/dev.lock                            held by the `dev` that runs this cluster
+//! D/authority/authority.key             secret
+//! D/founding/genesis                    public
+//! D/client/{client.key, client.certificate}
+//! D/nodes/I/{node.toml, pid, log, data/, identity.key, epoch-0.key, share.key, genesis}
+//! ```
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::answer::Answer;
+use crate::failure::Failure;
+use crate::pid_file::PidFile;
+
+mod children;
+mod cluster;
+mod found;
+mod layout;
+mod ports;
+mod screen;
+#[cfg(test)]
+pub(crate) mod testing;
+mod watch;
+
+use cluster::Cluster;
+use layout::Layout;
+
+/// The directory where nothing else is asked for.
+const DIRECTORY_DEFAULT: &str = "quorate-dev";
+
+/// What to run.
+#[derive(Args, Debug)]
+pub(crate) struct DevArguments {
+    /// The directory of the cluster; made if it is not there, resumed if it is.
+    #[arg(long, value_name = "DIR", default_value = DIRECTORY_DEFAULT)]
+    dir: PathBuf,
+    /// How many servers; 7 if not given.
+    #[arg(long, value_name = "NODES")]
+    nodes: Option<u16>,
+    /// Bad servers tolerated in each storage group; 1 if not given.
+    #[arg(long, value_name = "F")]
+    f: Option<u16>,
+    /// Bad servers tolerated in the membership group; 1 if not given.
+    #[arg(long, value_name = "F")]
+    f_ms: Option<u16>,
+}
+
+/// Runs a cluster until SIGINT or SIGTERM.
+pub(crate) fn run(arguments: &DevArguments, json: bool) -> Result<Answer, Failure> {
+    let layout = Layout::new(&arguments.dir)?;
+    let held = PidFile::hold(&layout.lock())?;
+    let wanted = found::Wanted { nodes: arguments.nodes, f: arguments.f, f_ms: arguments.f_ms };
+    let cluster = Cluster::open_or_found(layout, &wanted)?;
+    watch::run(&cluster, json)?;
+    drop(held);
+    Ok(Answer::none())
+}

@@ -1,0 +1,149 @@
+//! The processes of the servers: started here, looked after, and stopped by their pids.
+//!
+//! A server may also have been started by somebody else, with `quorate node run`: then its pid
+//! file, which it keeps locked, tells that it runs.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use std::os::unix::process::ExitStatusExt;
+
+use super::cluster::{Cluster, DevNode};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::pid_file::PidFile;
+
+/// What is known of a server's process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Condition {
+    /// It runs.
+    Up {
+        /// Its process.
+        pid: u32,
+    },
+    /// It does not run.
+    Down {
+        /// What is known about its end.
+        why: String,
+    },
+}
+
+/// The processes of all servers.
+#[derive(Debug)]
+pub(crate) struct Children {
+    program: PathBuf,
+    places: Vec<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    node: DevNode,
+    child: Option<Child>,
+    why_down: String,
+}
+
+impl Children {
+    /// No process yet; `program` is what runs a server.
+    pub(crate) fn new(program: PathBuf, cluster: &Cluster) -> Self {
+        let place = |node: &DevNode| Place {
+            node: node.clone(),
+            child: None,
+            why_down: String::from("not started"),
+        };
+        Self { program, places: cluster.nodes.iter().map(place).collect() }
+    }
+
+    /// Starts every server that does not run.
+    pub(crate) fn start(&mut self) -> Result<(), Failure> {
+        for place in &mut self.places {
+            if PidFile::holder(&place.node.pid).is_none() {
+                place.child = Some(spawn(&self.program, &place.node)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at every server.
+    pub(crate) fn look(&mut self) -> Vec<Condition> {
+        self.places.iter_mut().map(Place::look).collect()
+    }
+
+    /// Sends a signal to every server that runs, however it was started.
+    pub(crate) fn signal(&mut self, name: &str) {
+        let running = self.look().into_iter().filter_map(|condition| match condition {
+            Condition::Up { pid } => Some(pid.to_string()),
+            Condition::Down { .. } => None,
+        });
+        let pids: Vec<_> = running.collect();
+        if pids.is_empty() {
+            return;
+        }
+        // The shell has `kill` built in on every system; a process that ended meanwhile is no
+        // failure, and one that stays is seen by the next look.
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "kill -s \"$0\" \"$@\" 2>/dev/null", name]).args(pids);
+        if command.stdin(Stdio::null()).status().is_err() {
+            self.kill_own();
+        }
+    }
+
+    fn kill_own(&mut self) {
+        for child in self.places.iter_mut().filter_map(|place| place.child.as_mut()) {
+            if child.kill().is_err() {
+                // It has ended by itself.
+            }
+        }
+    }
+
+    /// Whether any server runs.
+    pub(crate) fn is_any_up(&mut self) -> bool {
+        self.look().iter().any(|condition| matches!(condition, Condition::Up { .. }))
+    }
+}
+
+fn spawn(program: &Path, node: &DevNode) -> Result<Child, Failure> {
+    let failed = |error: std::io::Error| Failure::io("write", &node.log, &error);
+    let log = File::options().create(true).append(true).open(&node.log).map_err(failed)?;
+    let errors = log.try_clone().map_err(failed)?;
+    let mut command = Command::new(program);
+    command.args(["node", "run", "--config"]).arg(&node.file);
+    command.stdin(Stdio::null()).stdout(log).stderr(errors);
+    command.spawn().map_err(|error| Failure::io("start", program, &error))
+}
+
+impl Place {
+    fn look(&mut self) -> Condition {
+        if let Some(child) = &mut self.child {
+            match child.try_wait() {
+                Ok(None) => return Condition::Up { pid: child.id() },
+                Ok(Some(status)) => self.why_down = why(status),
+                Err(error) => self.why_down = format!("lost sight of it: {error}"),
+            }
+            self.child = None;
+        }
+        match PidFile::holder(&self.node.pid) {
+            Some(pid) => {
+                self.why_down = String::from("ended");
+                Condition::Up { pid }
+            }
+            None => Condition::Down { why: self.why_down.clone() },
+        }
+    }
+}
+
+/// What an exit status says about the end.
+fn why(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(0), _) => String::from("stopped"),
+        (Some(code), _) => match Exit::meaning_of(code) {
+            Some(meaning) => format!("exit code {code}: {meaning}"),
+            None => format!("exit code {code}"),
+        },
+        (None, Some(signal)) => format!("killed by signal {signal}"),
+        (None, None) => String::from("ended"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

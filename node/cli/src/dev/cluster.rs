@@ -1,0 +1,99 @@
+//! A cluster that lies in a directory: its servers, as their own files describe them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use quorate_client::cluster_file::ClusterFile;
+use quorate_client::explanation::Kind;
+use quorate_daemon::configuration::NodeConfiguration;
+use quorate_daemon::founding::FoundingFile;
+
+use super::found::{Wanted, found};
+use super::layout::Layout;
+use crate::failure::Failure;
+
+/// One server of the cluster.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct DevNode {
+    /// From 1.
+    pub(crate) number: u16,
+    pub(crate) listen: SocketAddr,
+    pub(crate) metrics: SocketAddr,
+    pub(crate) file: PathBuf,
+    pub(crate) pid: PathBuf,
+    pub(crate) log: PathBuf,
+}
+
+/// All servers of the cluster.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Cluster {
+    pub(crate) layout: Layout,
+    pub(crate) nodes: Vec<DevNode>,
+    pub(crate) f: usize,
+    pub(crate) f_ms: usize,
+    /// Whether it was there before.
+    pub(crate) is_resumed: bool,
+}
+
+impl Cluster {
+    /// The cluster of the directory, which is founded if there is none.
+    pub(crate) fn open_or_found(layout: Layout, wanted: &Wanted) -> Result<Self, Failure> {
+        let is_resumed = layout.cluster_file().exists();
+        if !is_resumed {
+            found(&layout, wanted)?;
+        }
+        let cluster = Self::open(layout, is_resumed)?;
+        cluster.check_wanted(wanted)?;
+        Ok(cluster)
+    }
+
+    fn open(layout: Layout, is_resumed: bool) -> Result<Self, Failure> {
+        let system_key = ClusterFile::read(&layout.cluster_file())?.system_key;
+        let founding = FoundingFile::read_verified(&layout.genesis(), &system_key)?;
+        let member_count = founding.configuration().configuration().members.len();
+        let count = u16::try_from(member_count).map_err(|error| {
+            let what = format!("{member_count} servers: {error}");
+            let sort = (Kind::Configuration, "not-a-dev-cluster");
+            Failure::about(layout.root(), sort, what, "give the directory of a dev cluster")
+        })?;
+        let nodes = (1..=count).map(|number| open_node(&layout, number));
+        let nodes = nodes.collect::<Result<_, _>>()?;
+        let (f, f_ms) = (founding.storage().f(), founding.membership().f());
+        Ok(Self { layout, nodes, f, f_ms, is_resumed })
+    }
+
+    /// What was asked for is what is there.
+    fn check_wanted(&self, wanted: &Wanted) -> Result<(), Failure> {
+        let pairs = [
+            ("--nodes", wanted.nodes, self.nodes.len()),
+            ("--f", wanted.f, self.f),
+            ("--f-ms", wanted.f_ms, self.f_ms),
+        ];
+        for (option, asked, is) in pairs {
+            if let Some(asked) = asked
+                && usize::from(asked) != is
+            {
+                let what = format!("the cluster in this directory has {is}, not {asked}");
+                let remedy = "leave the option out, or give another directory with --dir";
+                return Err(Failure::usage(option, what, remedy));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn open_node(layout: &Layout, number: u16) -> Result<DevNode, Failure> {
+    let file = layout.node_file(number);
+    let configuration = NodeConfiguration::read(&file)?;
+    Ok(DevNode {
+        number,
+        listen: configuration.listen,
+        metrics: configuration.metrics,
+        file,
+        pid: layout.pid(number),
+        log: layout.log(number),
+    })
+}
+
+#[cfg(test)]
+mod tests;

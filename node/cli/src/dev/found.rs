@@ -1,0 +1,151 @@
+//! Makes a new cluster in a directory: the ceremony, all of it on one machine.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use quorate_client::cluster_file::{ClientFiles, ClusterFile};
+use quorate_client::explanation::Kind;
+use quorate_daemon::configuration::{GENESIS, SHARE, system_key_line};
+use quorate_daemon::founding::ceremony::{
+    ClientRequest, FoundedSystem, NewServer, ServerRequest, SystemRequest, found_system,
+    new_authority, new_client, new_server,
+};
+use quorate_types::UnixTime;
+
+use super::layout::Layout;
+use super::ports;
+use crate::failure::Failure;
+
+pub(crate) const NODES_DEFAULT: u16 = 7;
+pub(crate) const F_DEFAULT: u16 = 1;
+/// Most servers that one machine is asked to run.
+const NODES_MAX: u16 = 256;
+/// How long the certificate of the local client holds.
+const CLIENT_YEARS: u64 = 100;
+const YEAR_SECONDS: u64 = 365 * 24 * 60 * 60;
+
+/// What the call asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) nodes: Option<u16>,
+    pub(crate) f: Option<u16>,
+    pub(crate) f_ms: Option<u16>,
+}
+
+/// Makes a cluster. Nothing but the lock may be in the directory; what an interrupted call left
+/// unfinished is removed.
+pub(crate) fn found(layout: &Layout, wanted: &Wanted) -> Result<(), Failure> {
+    let nodes = wanted.nodes.unwrap_or(NODES_DEFAULT);
+    if nodes == 0 || nodes > NODES_MAX {
+        let what = format!("{nodes} servers cannot be run here");
+        return Err(Failure::usage("--nodes", what, &format!("give 4 to {NODES_MAX}")));
+    }
+    check_empty(layout)?;
+    let work = layout.unfinished();
+    if work.exists() {
+        fs::remove_dir_all(&work).map_err(|error| Failure::io("remove", &work, &error))?;
+    }
+    let authority = new_authority(&work.join("authority"))?.key;
+    let servers = make_servers(&work, nodes)?;
+    let request = SystemRequest {
+        authority_key: authority.clone(),
+        f: wanted.f.unwrap_or(F_DEFAULT),
+        f_ms: wanted.f_ms.unwrap_or(F_DEFAULT),
+        admissions: servers.iter().map(|server| server.admission_file.clone()).collect(),
+    };
+    let system = found_system(&work.join("founding"), &request)?;
+    for server in &servers {
+        install(server, &system)?;
+    }
+    let client = new_client(&work.join("client"), &local_client(authority, &system))?;
+    let cluster = ClusterFile::read(&client.cluster_file)?;
+    publish(layout, &cluster)
+}
+
+fn check_empty(layout: &Layout) -> Result<(), Failure> {
+    let root = layout.root();
+    let failed = |error: std::io::Error| Failure::io("list", root, &error);
+    let own = [layout.lock(), layout.unfinished()];
+    for entry in fs::read_dir(root).map_err(failed)? {
+        if !own.contains(&entry.map_err(failed)?.path()) {
+            let what = "the directory is not empty and holds no cluster";
+            let remedy = "give an empty or new directory with --dir";
+            return Err(Failure::about(root, (Kind::Exists, "not-a-cluster"), what, remedy));
+        }
+    }
+    Ok(())
+}
+
+fn make_servers(work: &Path, nodes: u16) -> Result<Vec<NewServer>, Failure> {
+    let ports = ports::free(2 * usize::from(nodes))?;
+    let (pairs, _) = ports.as_chunks::<2>();
+    let mut servers = Vec::new();
+    for (number, [listen, metrics]) in (1..=nodes).zip(pairs) {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, *listen));
+        let request = ServerRequest {
+            listen: address,
+            address: address.to_string(),
+            probe_port: *listen,
+            metrics: SocketAddr::from((Ipv4Addr::LOCALHOST, *metrics)),
+            failure_domain: format!("process {number}"),
+        };
+        servers.push(new_server(&work.join("nodes").join(number.to_string()), &request)?);
+    }
+    Ok(servers)
+}
+
+/// What an operator carries to a server after `quorate init`.
+fn install(server: &NewServer, system: &FoundedSystem) -> Result<(), Failure> {
+    let file = &server.node_file;
+    let directory = file.parent().expect("node.toml lies in the directory of its server");
+    let genesis = directory.join(GENESIS);
+    fs::copy(&system.genesis_file, &genesis)
+        .map_err(|error| Failure::io("copy", &genesis, &error))?;
+    let text = fs::read_to_string(file).map_err(|error| Failure::io("read", file, &error))?;
+    fs::write(file, text + &system_key_line(&system.system_key))
+        .map_err(|error| Failure::io("write", file, &error))?;
+    let identity_key = server.admission.identity_key;
+    let share = system.shares.iter().find(|share| share.identity_key == identity_key);
+    if let Some(share) = share {
+        fs::rename(&share.path, directory.join(SHARE))
+            .map_err(|error| Failure::io("move", &share.path, &error))?;
+    }
+    Ok(())
+}
+
+fn local_client(authority_key: PathBuf, system: &FoundedSystem) -> ClientRequest {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let expires = now.saturating_add(CLIENT_YEARS * YEAR_SECONDS).saturating_mul(1_000_000);
+    ClientRequest {
+        authority_key,
+        cluster_file: system.cluster_file.clone(),
+        name: String::from("dev"),
+        expires: UnixTime::from_micros(expires),
+    }
+}
+
+/// Moves everything to its place; the cluster file comes last.
+fn publish(layout: &Layout, cluster: &ClusterFile) -> Result<(), Failure> {
+    let (work, root) = (layout.unfinished(), layout.root());
+    for part in ["authority", "founding", "nodes", "client"] {
+        let to = root.join(part);
+        fs::rename(work.join(part), &to).map_err(|error| Failure::io("move to", &to, &error))?;
+    }
+    let client = ClientFiles {
+        key: root.join("client/client.key"),
+        certificate: root.join("client/client.certificate"),
+    };
+    let cluster = ClusterFile { client: Some(client), ..cluster.clone() };
+    let (made, file) = (work.join("cluster.toml"), layout.cluster_file());
+    let write = || -> std::io::Result<()> {
+        fs::write(&made, cluster.to_text(root))?;
+        fs::File::open(&made)?.sync_all()?;
+        fs::rename(&made, &file)?;
+        // The kit of the client names the same files from its own place: one is enough.
+        fs::remove_file(root.join("client/cluster.toml"))?;
+        fs::remove_dir(&work)
+    };
+    write().map_err(|error| Failure::io("write", &file, &error))
+}

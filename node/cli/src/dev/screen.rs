@@ -1,0 +1,148 @@
+//! What `dev` shows: a live table on a terminal, lines elsewhere, JSON lines for programs.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal};
+
+use serde_json::json;
+
+use super::children::Condition;
+use super::cluster::{Cluster, DevNode};
+use crate::answer::say;
+
+/// How the state is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Style {
+    /// A table that is drawn again in its place.
+    Table,
+    /// A line for each change.
+    Lines,
+    /// A line of JSON for each change.
+    Json,
+}
+
+/// Shows the state of a cluster, and only what has changed.
+#[derive(Debug)]
+pub(crate) struct Screen<'a> {
+    cluster: &'a Cluster,
+    style: Style,
+    shown: Vec<Condition>,
+}
+
+impl<'a> Screen<'a> {
+    /// The style that fits the output.
+    pub(crate) fn new(cluster: &'a Cluster, json: bool) -> Self {
+        let style = if json {
+            Style::Json
+        } else if io::stdout().is_terminal() {
+            Style::Table
+        } else {
+            Style::Lines
+        };
+        Self { cluster, style, shown: Vec::new() }
+    }
+
+    /// Says which cluster it is.
+    pub(crate) fn open(&self) {
+        say(&self.headline());
+    }
+
+    fn headline(&self) -> String {
+        let cluster = self.cluster;
+        let (count, file) = (cluster.nodes.len(), cluster.layout.cluster_file());
+        if self.style == Style::Json {
+            let line = json!({
+                "cluster_file": file, "nodes": count, "f": cluster.f, "f_ms": cluster.f_ms,
+                "is_resumed": cluster.is_resumed, "pid": std::process::id(),
+            });
+            return line.to_string();
+        }
+        let verb = if cluster.is_resumed { "resumed" } else { "new" };
+        format!(
+            "{verb} cluster of {count} servers (f={}, f_ms={}) in {}\n\
+             use it with --cluster {}\n\
+             Ctrl-C stops all servers; their data stays",
+            cluster.f,
+            cluster.f_ms,
+            cluster.layout.root().display(),
+            file.display(),
+        )
+    }
+
+    /// Shows the state if it is not what was shown before.
+    pub(crate) fn show(&mut self, conditions: &[Condition]) {
+        if self.shown == conditions {
+            return;
+        }
+        let text = self.draw(conditions);
+        self.shown = conditions.to_vec();
+        say(&text);
+    }
+
+    fn draw(&self, conditions: &[Condition]) -> String {
+        let pairs = self.cluster.nodes.iter().zip(conditions);
+        match self.style {
+            Style::Table => self.table(conditions),
+            Style::Lines => {
+                let changed = pairs
+                    .enumerate()
+                    .filter(|(index, (_, condition))| self.shown.get(*index) != Some(*condition));
+                changed.map(|(_, (node, one))| row(node, one)).collect::<Vec<_>>().join("\n")
+            }
+            Style::Json => {
+                let changed = pairs
+                    .enumerate()
+                    .filter(|(index, (_, condition))| self.shown.get(*index) != Some(*condition));
+                changed.map(|(_, (node, one))| json_row(node, one)).collect::<Vec<_>>().join("\n")
+            }
+        }
+    }
+
+    fn table(&self, conditions: &[Condition]) -> String {
+        let mut text = String::new();
+        if !self.shown.is_empty() {
+            // Up to the first line of the table drawn before, and clear from there.
+            write!(text, "\u{1b}[{}A\u{1b}[J", self.shown.len() + 1).expect("a string takes all");
+        }
+        for (node, condition) in self.cluster.nodes.iter().zip(conditions) {
+            text.push_str(&row(node, condition));
+            text.push('\n');
+        }
+        let is_up = |condition: &&Condition| matches!(condition, Condition::Up { .. });
+        let up_count = conditions.iter().filter(is_up).count();
+        write!(text, "{up_count} of {} servers run", conditions.len()).expect("a string takes all");
+        text
+    }
+}
+
+/// One line about a server.
+fn row(node: &DevNode, condition: &Condition) -> String {
+    let number = node.number;
+    match condition {
+        Condition::Up { pid } => {
+            let (listen, metrics) = (node.listen, node.metrics);
+            format!("node {number:>3}  up    pid {pid:<8} {listen}  metrics http://{metrics}")
+        }
+        Condition::Down { why } => {
+            let (log, file) = (node.log.display(), node.file.display());
+            format!(
+                "node {number:>3}  down  {why}; see {log}; back with: quorate node run --config {file}"
+            )
+        }
+    }
+}
+
+fn json_row(node: &DevNode, condition: &Condition) -> String {
+    let (state, pid, why) = match condition {
+        Condition::Up { pid } => ("up", Some(*pid), None),
+        Condition::Down { why } => ("down", None, Some(why)),
+    };
+    let line = json!({
+        "node": node.number, "state": state, "pid": pid, "why": why,
+        "listen": node.listen.to_string(), "metrics": node.metrics.to_string(),
+        "config": node.file, "log": node.log,
+    });
+    line.to_string()
+}
+
+#[cfg(test)]
+mod tests;

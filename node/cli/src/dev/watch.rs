@@ -1,0 +1,84 @@
+//! Runs the servers of a cluster until a signal: SIGINT, or SIGTERM.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use super::children::Children;
+use super::cluster::Cluster;
+use super::screen::Screen;
+use crate::failure::Failure;
+
+/// How often the servers are looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// How often they are looked at while they stop.
+const LOOK_STOPPING: Duration = Duration::from_millis(20);
+/// How long they have to stop before they are killed, which costs nothing but time later.
+const STOP_MAX: Duration = Duration::from_secs(10);
+
+/// Runs all servers until a signal, then stops them.
+pub(crate) fn run(cluster: &Cluster, json: bool) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::io("start", Path::new("event loop"), &error);
+    let program = std::env::current_exe().map_err(failed)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    runtime.block_on(async {
+        let mut stop = Stop::new().map_err(failed)?;
+        let mut children = Children::new(program, cluster);
+        let mut screen = Screen::new(cluster, json);
+        screen.open();
+        let outcome = children.start();
+        if outcome.is_ok() {
+            watch(&mut children, &mut screen, &mut stop).await;
+        }
+        stop_all(&mut children, &mut stop).await;
+        screen.show(&children.look());
+        outcome
+    })
+}
+
+/// The signals that ask to stop.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn new() -> std::io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+async fn watch(children: &mut Children, screen: &mut Screen<'_>, stop: &mut Stop) {
+    let mut ticks = interval(LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.wait() => return,
+            _ = ticks.tick() => screen.show(&children.look()),
+        }
+    }
+}
+
+/// Asks every server to stop; after a while, or a second signal, kills what is left.
+async fn stop_all(children: &mut Children, stop: &mut Stop) {
+    children.signal("TERM");
+    let end = Instant::now() + STOP_MAX;
+    while children.is_any_up() {
+        let is_asked_again = timeout(LOOK_STOPPING, stop.wait()).await.is_ok();
+        if is_asked_again || Instant::now() >= end {
+            children.signal("KILL");
+            return;
+        }
+    }
+}
