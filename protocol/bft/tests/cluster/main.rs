@@ -5,3 +5,4 @@ mod liars;
 mod normal_case;
 mod schedules;
 mod support;
+mod wire;

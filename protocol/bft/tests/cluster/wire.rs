@@ -1,0 +1,293 @@
+//! Encodings: each message and record comes back as it was, has the bytes that it always had, and
+//! no bytes of a stranger panic.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use quorate_bft::message::{
+    Accusation, AckVector, Answer, Base, BundleBody, Cut, FetchBatches, FetchProposal, FetchSlots,
+    FetchState, HashedCut, Message, Operation, Outcome, Phase, Reply, Request, SessionId, Slots,
+    StateChunk, Status, operation_digest,
+};
+use quorate_bft::{Image, Record};
+use quorate_crypto::{Domain, hash, verify};
+use quorate_state::Map;
+use quorate_types::{Digest, Epoch, LaneSeq, RequestId, Slot, View};
+use quorate_wire::{Decode, Encode, decode, encode};
+
+use crate::forge::{ORIGIN, tip_of};
+use crate::support::Cluster;
+
+fn silent() -> Cluster {
+    Cluster::silent(quorate_bft::Parameters::default())
+}
+
+fn new_leader_proof(cluster: &Cluster) -> Message {
+    let signature = |from| match cluster.wish(from, 1) {
+        Message::NewLeader(wish) => (wish.from, wish.signature),
+        _ => unreachable!("a wish"),
+    };
+    let certificate = quorate_crypto::Certificate::new([0, 1, 2].map(signature));
+    let proof = quorate_bft::message::NewLeaderProof { view: View::new(1), certificate };
+    Message::NewLeaderProof(proof)
+}
+
+fn session() -> SessionId {
+    SessionId { epoch: Epoch::ZERO, slot: Slot::new(1), index: 2 }
+}
+
+fn chunk() -> quorate_state::Chunk {
+    let mut map = Map::new();
+    map.insert(b"key", b"value");
+    map.snapshot().chunk(None, 100)
+}
+
+/// One message of each kind that a correct replica would let in.
+fn messages(cluster: &Cluster) -> Vec<(&'static str, Message)> {
+    let batch = cluster.batch(0, cluster.origin_tip(0), "x");
+    let inline = cluster.cut_inline(&cluster.origin_cut(), &batch);
+    let other = cluster.batch(1, cluster.origin_tip(1), "y");
+    let proven = cluster.cut_with(&cluster.origin_cut(), &other);
+    let next = cluster.cut_inline(&inline, &cluster.batch(0, tip_of(&batch), "z"));
+    let commits = cluster.committed(&[0, 1, 2], (0, &inline));
+    let base = Base::Committed { cut: inline.clone(), certificate: commits.clone() };
+    let change = |from| {
+        let prepared = vec![cluster.prepared(&[0, 1, 3], (0, &next))];
+        cluster.change(from, 1, (base.clone(), prepared))
+    };
+    let checkpoint = cluster.checkpoint(&[0, 1, 2], &inline);
+    let said = checkpoint.certificate.signatures().next().expect("three");
+    let operation = operation_digest(b"op");
+    let answer = |outcome| Answer { id: RequestId::new(5), operation, outcome };
+    let outcomes = [
+        Outcome::Opened(session()),
+        Outcome::Executed(b"reply".to_vec()),
+        Outcome::UnknownSession,
+        Outcome::Expired,
+        Outcome::NotAuthorised,
+    ];
+    let answers = outcomes.into_iter().map(answer).collect();
+    let (bundle, far) = (cluster.bundle(240, 1, "op"), Slot::new(u64::MAX));
+    let status = Status {
+        view: View::new(3),
+        is_active: true,
+        committed: Slot::new(9),
+        executed: Slot::new(8),
+        stable: Slot::new(4),
+        floor: Slot::new(1),
+        acknowledged: vec![LaneSeq::new(7); 4],
+    };
+    let statement = checkpoint.statement;
+    let said = quorate_bft::message::Checkpoint { statement, from: said.0, signature: said.1 };
+    let vote = |phase| cluster.vote(phase, 2, (0, &inline));
+    let state = StateChunk { certificate: checkpoint, cut: inline.clone(), chunk: chunk() };
+    let slots = Slots { cuts: vec![inline.clone()], certificate: commits };
+    vec![
+        ("request", Message::Request(Request { bundle, is_retry: true })),
+        ("reply", Message::Reply(Reply { view: View::new(2), session: Some(session()), answers })),
+        ("batch", Message::Batch(Arc::clone(&batch))),
+        ("ack_vector", Message::AckVector(cluster.vector(1, &cluster.origin_tips()))),
+        ("pre_prepare", cluster.proposal(0, &inline, Some(batch))),
+        ("pre_prepare_proven", cluster.proposal(0, &proven, None)),
+        ("prepare", Message::Prepare(vote(Phase::Prepare))),
+        ("commit", Message::Commit(vote(Phase::Commit))),
+        ("checkpoint", Message::Checkpoint(said)),
+        ("new_leader", cluster.wish(3, 1)),
+        ("new_leader_proof", new_leader_proof(cluster)),
+        ("accusation", cluster.accusation(0, 1)),
+        ("view_change", Message::ViewChange(change(0))),
+        ("new_view", cluster.new_view(1, vec![change(0), change(1), change(2)])),
+        ("status", Message::Status(status)),
+        ("fetch_batches", Message::FetchBatches(FetchBatches { digests: vec![Digest::ZERO] })),
+        (
+            "fetch_proposal",
+            Message::FetchProposal(FetchProposal { slot: far, digest: Digest::ZERO }),
+        ),
+        ("fetch_slots", Message::FetchSlots(FetchSlots { above: far })),
+        ("slots", Message::Slots(Arc::new(slots))),
+        ("fetch_state", Message::FetchState(FetchState { slot_min: far, after: Some(vec![1, 2]) })),
+        ("state_chunk", Message::StateChunk(Arc::new(state))),
+    ]
+}
+
+fn records(cluster: &Cluster) -> Vec<(&'static str, Record)> {
+    let batch = cluster.batch(0, cluster.origin_tip(0), "x");
+    let cut = cluster.cut_inline(&cluster.origin_cut(), &batch);
+    let commits = cluster.committed(&[0, 1, 2], (0, &cut));
+    let prepared = cluster.prepared(&[0, 1, 2], (0, &cut));
+    let certificate = cluster.checkpoint(&[0, 1, 2], &cut);
+    let base = Base::Checkpoint { cut: cut.clone(), certificate: certificate.clone() };
+    let change = |from| cluster.change(from, 1, (base.clone(), Vec::new()));
+    let Message::NewView(start) = cluster.new_view(1, vec![change(0), change(1), change(2)]) else {
+        unreachable!("a start")
+    };
+    let entries = vec![(b"key"[..].into(), Some(b"value"[..].into())), (b"gone"[..].into(), None)];
+    let (inline, parent) = (Some(Arc::clone(&batch)), Some(commits.clone()));
+    let proof = Base::Committed { cut: cut.clone(), certificate: commits };
+    let statement = certificate.statement;
+    vec![
+        ("batch", Record::Batch(batch)),
+        ("accepted", Record::Accepted { view: View::new(2), cut: cut.clone(), inline, parent }),
+        ("prepared", Record::Prepared { certificate: prepared.certificate, cut: cut.clone() }),
+        ("view_change", Record::ViewChange(change(0))),
+        ("new_view", Record::NewView(start)),
+        (
+            "checkpoint",
+            Record::Checkpoint { statement, cut: cut.clone(), proof, changes: entries.clone() },
+        ),
+        ("installed", Record::Installed { certificate: certificate.clone(), cut, entries }),
+        ("stable", Record::Stable(certificate)),
+    ]
+}
+
+fn fingerprint<T: Encode>(value: &T) -> String {
+    hash(Domain::Operation, &encode(value)).to_hex()[..16].to_owned()
+}
+
+const GOLDEN_MESSAGES: &str = "\
+request 209 55fcf549b1fa5cb9
+reply 268 51fc97116fa20ba1
+batch 357 afd2422afd499663
+ack_vector 239 d26d9f539c5287b7
+pre_prepare 853 9628fd94f4df3549
+pre_prepare_proven 1097 3b83dafd7eb49e38
+prepare 115 bffe66716c29cd0b
+commit 115 67815c95e51a56e5
+checkpoint 147 4b2426769028dc5f
+new_leader 75 ab4c4a8ebe6984ad
+new_leader_proof 213 7b77b1a4bb366396
+accusation 225 e1eeffa8f69f175c
+view_change 1350 8d38ef75ee63db27
+new_view 4124 10e0cb3c48f7bfdb
+status 78 baed1e135092a9c9
+fetch_batches 37 cbb550acc1bc9611
+fetch_proposal 41 e83e37af6c4468a8
+fetch_slots 9 3c302e6f149a598a
+slots 640 8f22d7345ca3b19a
+fetch_state 16 0e4a7cfbe530c24e
+state_chunk 700 0f7b2401ebf0005b
+";
+
+const GOLDEN_RECORDS: &str = "\
+batch 357 85f27d14edad5cab
+accepted 1002 22c95315b880034f
+prepared 636 1ce53b7c696d6901
+view_change 747 0bef2e34933574f4
+new_view 2315 3401ffd86982ce7c
+checkpoint 1130 a3627e388ce6ac78
+installed 698 5fa2138cbdec824f
+stable 285 112146079a016cb5
+";
+
+fn table<T: Encode>(all: &[(&'static str, T)]) -> String {
+    let line = |(name, value): &(&'static str, T)| {
+        format!("{name} {} {}\n", encode(value).len(), fingerprint(value))
+    };
+    all.iter().map(line).collect()
+}
+
+#[test]
+fn every_message_has_the_bytes_that_it_always_had() {
+    assert_eq!(table(&messages(&silent())), GOLDEN_MESSAGES);
+}
+
+#[test]
+fn every_record_has_the_bytes_that_it_always_had() {
+    assert_eq!(table(&records(&silent())), GOLDEN_RECORDS);
+}
+
+#[test]
+fn every_message_comes_back_as_it_was_and_is_let_in() {
+    let cluster = silent();
+    for (name, message) in messages(&cluster) {
+        let bytes = encode(&message);
+        assert_eq!(decode::<Message>(&bytes).as_ref(), Ok(&message), "{name}");
+        assert!(verify(message, &*cluster.group, &cluster.registry).is_ok(), "{name}");
+        for end in 0..bytes.len() {
+            assert!(decode::<Message>(&bytes[..end]).is_err(), "{name} cut off at {end}");
+        }
+    }
+}
+
+#[test]
+fn every_record_comes_back_as_it_was() {
+    for (name, record) in records(&silent()) {
+        let bytes = encode(&record);
+        assert_eq!(decode::<Record>(&bytes).as_ref(), Ok(&record), "{name}");
+        if let Some((image, _)) = record.image() {
+            assert_eq!(decode::<Image>(&encode(&image)), Ok(image), "{name}");
+        }
+        assert_eq!(record.replaces_image(), name == "installed");
+    }
+}
+
+fn decodes_or_not<T: Decode + Encode>(bytes: &[u8]) {
+    if let Ok(value) = decode::<T>(bytes) {
+        assert_eq!(encode(&value), bytes, "one encoding for one value");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_bytes_of_a_stranger_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), tag in 0_u8..24) {
+        let mut tagged = vec![tag];
+        tagged.extend_from_slice(&bytes);
+        for bytes in [&bytes, &tagged] {
+            decodes_or_not::<Message>(bytes);
+            decodes_or_not::<Record>(bytes);
+        }
+    }
+
+    #[test]
+    fn no_changed_byte_panics_a_decoder_a_check_or_a_replica(
+        position in any::<prop::sample::Index>(),
+        value in any::<u8>(),
+    ) {
+        let mut cluster = silent();
+        for (name, message) in messages(&cluster) {
+            let mut bytes = encode(&message);
+            let position = position.index(bytes.len());
+            bytes[position] = value;
+            let Ok(changed) = decode::<Message>(&bytes) else { continue };
+            let is_same = changed == message;
+            let is_let_in = verify(changed.clone(), &*cluster.group, &cluster.registry).is_ok();
+            let is_signed = !matches!(
+                message,
+                Message::Reply(_) | Message::Status(_) | Message::FetchBatches(_)
+                    | Message::FetchProposal(_) | Message::FetchSlots(_) | Message::FetchState(_)
+                    | Message::StateChunk(_) | Message::Request(_) | Message::Slots(_)
+            );
+            prop_assert!(is_same || !is_signed || !is_let_in, "{} changed at {}", name, position);
+            if is_let_in {
+                let from = cluster.peer(3);
+                cluster.deliver(from, 0, changed);
+            }
+        }
+    }
+}
+
+#[test]
+fn counts_beyond_their_limits_are_refused_before_anything_is_kept_b17() {
+    let cluster = silent();
+    let cut = Cut::clone(&cluster.origin_cut());
+    let tips = Cut { tips: vec![cut.tips[0]; 65], ..cut.clone() };
+    let links = Cut { links: vec![vec![Digest::ZERO; 49]], ..cut.clone() };
+    let row = cluster.vector_at(0, &cluster.origin_tips(), ORIGIN);
+    let rows = Cut { rows: vec![row; 129], ..cut };
+    for cut in [tips, links, rows] {
+        assert!(decode::<HashedCut>(&encode(&HashedCut::new(cut))).is_err());
+    }
+    let operation = |id| Operation { id: RequestId::new(id), payload: Vec::new() };
+    let operations = (0..65).map(operation).collect();
+    let body = BundleBody::Invoke { session: session(), ack_upto: RequestId::ZERO, operations };
+    assert!(decode::<BundleBody>(&encode(&body)).is_err());
+    let payload = vec![0; quorate_bft::limits::OPERATION_BYTES_MAX + 1];
+    let operation = Operation { id: RequestId::new(1), payload };
+    assert!(decode::<Operation>(&encode(&operation)).is_err());
+    let digests = vec![Digest::ZERO; quorate_bft::limits::FETCH_BATCHES_MAX + 1];
+    assert!(decode::<FetchBatches>(&encode(&FetchBatches { digests })).is_err());
+    assert!(decode::<AckVector>(&[0xff; 200]).is_err());
+    assert!(decode::<Accusation>(&[]).is_err());
+}
