@@ -338,12 +338,11 @@ impl Client {
             }
             (SessionState::Open(session), Some(of)) if *session == of => {
                 for answer in reply.answers {
-                    self.on_answer(from, answer, effects);
+                    self.on_answer(now, (from, answer), effects);
                 }
             }
             _ => {}
         }
-        let _ = now;
     }
 
     fn on_opening_answer(&mut self, from: ReplicaId, answer: Answer, effects: &mut Effects<Self>) {
@@ -368,12 +367,18 @@ impl Client {
         }
     }
 
-    fn on_answer(&mut self, from: ReplicaId, answer: Answer, effects: &mut Effects<Self>) {
+    fn on_answer(
+        &mut self,
+        now: Now,
+        (from, answer): (ReplicaId, Answer),
+        effects: &mut Effects<Self>,
+    ) {
         let (needed, id) = (self.replies_needed(), answer.id);
         let Some(waiting) = self.waiting.get_mut(&id) else { return };
         let Some(answer) = count(&mut waiting.answers, from, answer, needed) else { return };
         let Some(waiting) = self.waiting.remove(&id) else { return };
         let ticket = waiting.ticket;
+        let is_lost = answer.outcome == Outcome::UnknownSession;
         let is_own = answer.operation == waiting.operation;
         let failed = |failure| ClientOutput::Failed { ticket, failure };
         effects.emit(match answer.outcome {
@@ -388,7 +393,32 @@ impl Client {
         if !self.waiting.values().any(|other| other.bundle == bundle) {
             self.sent.remove(&bundle);
         }
+        if is_lost {
+            self.open_another(now, effects);
+        }
     }
+
+    /// The session was closed, as when openings of the client's earlier processes come late: it is
+    /// not known what became of what is under way in it, and what waits goes into another one.
+    fn open_another(&mut self, now: Now, effects: &mut Effects<Self>) {
+        let SessionState::Open(lost) = self.session else { return };
+        for waiting in core::mem::take(&mut self.waiting).into_values() {
+            let (ticket, failure) = (waiting.ticket, ClientFailure::SessionLost);
+            effects.emit(ClientOutput::Failed { ticket, failure });
+        }
+        effects.mark("bft.session_reopened");
+        self.sent.clear();
+        self.setup.nonce = nonce_after(self.setup.nonce, lost);
+        self.session = SessionState::Opening { answers: BTreeMap::new() };
+        self.next_id = RequestId::ZERO.next();
+        self.open(now, effects);
+    }
+}
+
+/// The nonce of the session behind a lost one: as fresh as the first.
+fn nonce_after(nonce: u64, lost: SessionId) -> u64 {
+    let digest = hash_of(Domain::Derivation, &(nonce, lost));
+    digest.as_bytes().iter().take(8).fold(0, |nonce, &byte| (nonce << 8) | u64::from(byte))
 }
 
 /// Counts an answer; returns it when enough distinct replicas gave it alike. BFT-9: a replica

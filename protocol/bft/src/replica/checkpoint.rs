@@ -47,6 +47,9 @@ pub(super) struct Checkpoints {
     pub(super) stable: Option<StableCheckpoint>,
     /// The certificate of a state beyond this replica's.
     pub(super) beyond: Option<CheckpointCertificate>,
+    /// The records of states that were got from others, each under the highest slot that was
+    /// decided then: nothing above it stands before the record alone.
+    pub(super) installed: BTreeMap<Slot, RecordNumber>,
     statements: Vec<BTreeMap<Slot, Checkpoint>>,
     base: Slot,
 }
@@ -57,6 +60,7 @@ impl Checkpoints {
             own: BTreeMap::new(),
             stable: None,
             beyond: None,
+            installed: BTreeMap::new(),
             statements: alloc::vec![BTreeMap::new(); replica_count],
             base,
         }
@@ -90,6 +94,14 @@ impl Checkpoints {
             agreeing(winner.statement).map(|checkpoint| (checkpoint.from, checkpoint.signature));
         let certificate = Certificate::new(signatures);
         Some(CheckpointCertificate { statement: winner.statement, certificate })
+    }
+
+    /// The record before which nothing is needed once this slot's state is not needed any more.
+    fn record_upto(&mut self, slot: Slot) -> Option<RecordNumber> {
+        let own = self.own.get(&slot).map(|own| own.record);
+        let later = self.installed.split_off(&slot.next());
+        let passed = core::mem::replace(&mut self.installed, later);
+        own.max(passed.last_key_value().map(|(_, record)| *record))
     }
 
     fn forget_below(&mut self, slot: Slot) {
@@ -141,7 +153,7 @@ impl<S: Service> Replica<S> {
     }
 
     /// Writes again what is alive behind the checkpoint, so that older records can be released.
-    fn carry_over(&mut self, turn: &mut Turn<'_, S>) {
+    pub(super) fn carry_over(&mut self, turn: &mut Turn<'_, S>) {
         let mut records: Vec<Record> = Vec::new();
         for lane in self.lanes.all() {
             let held = lane.links_above(lane.executed.seq);
@@ -225,9 +237,9 @@ impl<S: Service> Replica<S> {
                 self.bodies.remove(&digest);
             }
         }
-        if let Some(own) = self.checkpoints.own.get(&upto) {
+        if let Some(record) = self.checkpoints.record_upto(upto) {
             let all = planted(Plant::ReleasesTooMuch).then(|| self.log.last.next());
-            turn.effects.release(all.unwrap_or(own.record));
+            turn.effects.release(all.unwrap_or(record));
         }
     }
 }

@@ -209,6 +209,9 @@ impl<S: Service> Replica<S> {
         let own = OwnCheckpoint { message, cut: cut.clone(), snapshot: snapshot.clone(), record };
         self.checkpoints.own.insert(cut.slot, own);
         self.checkpoints.take(message);
+        let slot_max = cut.slot.max(self.committed_slot());
+        self.checkpoints.installed.insert(slot_max, record);
+        self.carry_over(turn);
         turn.mark("bft.state_installed");
         turn.emit(Output::Installed(statement));
         if cut.slot > self.checkpoints.stable_slot() {
