@@ -36,6 +36,9 @@ pub const RETRY_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 /// Longest such time.
 pub const RETRY_TIMEOUT_MAX: Duration = Duration::from_secs(8);
 
+/// Bytes of a bundle beside its operations, at most.
+const BUNDLE_FIXED_BYTES: usize = 256;
+
 /// What a client is started with.
 #[derive(Debug, Clone)]
 pub struct ClientSetup {
@@ -221,11 +224,23 @@ impl Client {
         }
     }
 
+    /// How many of the waiting calls fit one bundle, by number and by bytes.
+    fn bundle_length(&self) -> usize {
+        let count_max = self.setup.bundle_operations_max;
+        let sizes = self.queue.iter().take(count_max).map(|call| call.operation.len() + 12);
+        let mut bytes = BUNDLE_FIXED_BYTES;
+        let fits = |size: &usize| {
+            bytes += size;
+            bytes <= BUNDLE_BYTES_MAX
+        };
+        sizes.take_while(fits).count()
+    }
+
     /// Bundles what waits, as long as the group takes more bundles of this client.
     fn send_bundles(&mut self, now: Now, effects: &mut Effects<Self>) {
         let SessionState::Open(session) = self.session else { return };
         while !self.queue.is_empty() && self.sent.len() < CLIENT_BUNDLES_MAX / 2 {
-            let count = self.queue.len().min(self.setup.bundle_operations_max).min(self.room());
+            let count = self.bundle_length().min(self.room());
             if count == 0 {
                 return;
             }

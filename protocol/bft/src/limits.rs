@@ -5,6 +5,8 @@
 pub const BUNDLE_OPERATIONS_MAX: usize = 64;
 /// Longest operation, in bytes.
 pub const OPERATION_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of one bundle: two fit a batch, so no bundle can wedge a lane.
+pub const BUNDLE_BYTES_MAX: usize = 256 * 1024;
 /// Longest reply, in bytes.
 pub const REPLY_BYTES_MAX: usize = 256 * 1024;
 /// Most bundles in a batch.
@@ -39,6 +41,7 @@ pub const SESSION_WINDOW_REQUESTS: u64 = 1024;
 pub const STATE_CHUNK_BYTES: usize = 256 * 1024;
 
 const _: () = assert!(INLINE_BYTES_MAX <= BATCH_BYTES_MAX, "an inline batch is a batch");
-const _: () = assert!(OPERATION_BYTES_MAX < BATCH_BYTES_MAX, "an operation fits a batch");
+const _: () = assert!(OPERATION_BYTES_MAX < BUNDLE_BYTES_MAX, "an operation fits a bundle");
+const _: () = assert!(2 * BUNDLE_BYTES_MAX <= BATCH_BYTES_MAX, "a bundle fits a batch");
 const _: () = assert!(LANE_QUOTA_BATCHES <= LANE_WINDOW_BATCHES, "a quota fits the window");
 const _: () = assert!(SLOTS_IN_FLIGHT_MAX < SLOTS_AHEAD_MAX, "slots in flight are kept");

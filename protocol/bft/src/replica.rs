@@ -232,6 +232,26 @@ impl<S: Service> Replica<S> {
         &self.state
     }
 
+    /// Can the replica still use the message? What it cannot is best dropped before its signatures
+    /// are checked: most votes come when a quorum has voted.
+    #[must_use]
+    pub fn is_useful(&self, message: &Message) -> bool {
+        let is_wanted = |vote: &crate::message::Vote, is_decisive: bool| {
+            self.votes_in(vote.view, vote.slot) && !is_decisive
+        };
+        match message {
+            Message::Prepare(vote) => {
+                let open = self.slots.open(vote.slot);
+                let has_committed =
+                    open.is_some_and(|open| open.committed_in == Some(self.views.view()));
+                is_wanted(vote, has_committed)
+            }
+            Message::Commit(vote) => is_wanted(vote, false),
+            Message::Batch(batch) => !self.bodies.contains_key(&batch.digest()),
+            _ => true,
+        }
+    }
+
     fn on_message(&mut self, turn: &mut Turn<'_, S>, from: Peer, message: Message) {
         if let Message::Request(request) = message {
             return self.on_request(turn, request);

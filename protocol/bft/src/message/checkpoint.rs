@@ -39,12 +39,14 @@ pub struct Checkpoint {
 
 quorate_wire::fields!(Checkpoint { statement, from, signature });
 
-/// A quorum says the same of its state: the checkpoint is stable.
+/// Enough replicas say the same of their state for one of them to be correct: so the slot is
+/// decided, and this is the state. If a quorum says so, the checkpoint is stable besides, and what
+/// came before may be forgotten.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointCertificate {
     /// What is said.
     pub statement: CheckpointStatement,
-    /// The signatures of a quorum.
+    /// The signatures of `f + 1` or more.
     pub certificate: Certificate,
 }
 
@@ -81,13 +83,19 @@ impl CheckpointCertificate {
     /// Lists the signatures.
     ///
     /// # Errors
-    /// [`Rejected`] unless a quorum of members signed.
+    /// [`Rejected`] unless `f + 1` members signed.
     pub fn checks(
         &self,
         group: &GroupConfiguration,
         checks: &mut Vec<SignatureCheck>,
     ) -> Result<(), Rejected> {
         let digest = statement(Domain::Checkpoint, group, &self.statement);
-        self.certificate.checks(digest, (group, group.resilience.quorum()), checks)
+        self.certificate.checks(digest, (group, group.resilience.weak_quorum()), checks)
+    }
+
+    /// Did a quorum sign?
+    #[must_use]
+    pub fn is_stable(&self, group: &GroupConfiguration) -> bool {
+        self.certificate.signers().len() >= group.resilience.quorum()
     }
 }

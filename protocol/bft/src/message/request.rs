@@ -15,7 +15,9 @@ use quorate_types::{
 };
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
-use crate::limits::{BUNDLE_OPERATIONS_MAX, OPERATION_BYTES_MAX, REPLY_BYTES_MAX};
+use crate::limits::{
+    BUNDLE_BYTES_MAX, BUNDLE_OPERATIONS_MAX, OPERATION_BYTES_MAX, REPLY_BYTES_MAX,
+};
 
 const OPERATIONS: Limit = Limit::new("bundle operations", BUNDLE_OPERATIONS_MAX);
 const OPERATION: Limit = Limit::new("operation bytes", OPERATION_BYTES_MAX);
@@ -202,7 +204,8 @@ impl Bundle {
                 checks.push(certificate.check(group.authority_key));
             }
             BundleBody::Invoke { operations, .. } => {
-                if operations.is_empty() || operations.len() > BUNDLE_OPERATIONS_MAX {
+                let is_large = self.size_bytes() > BUNDLE_BYTES_MAX;
+                if operations.is_empty() || operations.len() > BUNDLE_OPERATIONS_MAX || is_large {
                     return Err(Rejected::WrongLength);
                 }
                 if !operations.is_sorted_by(|left, right| left.id < right.id) {

@@ -32,7 +32,7 @@ pub(super) struct OwnCheckpoint {
     pub(super) record: RecordNumber,
 }
 
-/// A state that a quorum certified and that this replica can serve.
+/// A certified state that this replica can serve.
 #[derive(Debug, Clone)]
 pub(super) struct StableCheckpoint {
     pub(super) certificate: CheckpointCertificate,
@@ -102,6 +102,19 @@ impl Checkpoints {
         let later = self.installed.split_off(&slot.next());
         let passed = core::mem::replace(&mut self.installed, later);
         own.max(passed.last_key_value().map(|(_, record)| *record))
+    }
+
+    /// The highest state of this replica that so many vouch for.
+    pub(super) fn vouched(&self, count: usize) -> Option<StableCheckpoint> {
+        self.own.values().rev().find_map(|own| {
+            let certificate = self.certificate(own.cut.slot, count)?;
+            let is_own = certificate.statement == own.message.statement;
+            is_own.then(|| StableCheckpoint {
+                certificate,
+                cut: own.cut.clone(),
+                snapshot: own.snapshot.clone(),
+            })
+        })
     }
 
     fn forget_below(&mut self, slot: Slot) {

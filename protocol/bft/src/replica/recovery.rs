@@ -232,6 +232,9 @@ impl<S: Service> Replica<S> {
     }
 
     fn replay_stable(&mut self, certificate: CheckpointCertificate) {
+        if !certificate.is_stable(&self.group) {
+            return;
+        }
         let slot = certificate.statement.slot;
         let Some(own) = self.checkpoints.own.get(&slot) else {
             return self.checkpoints.remember_stable(slot);

@@ -92,12 +92,16 @@ impl<S: Service> Replica<S> {
         sender: ReplicaId,
         fetch: &FetchState,
     ) {
-        let stable = self.checkpoints.stable.as_ref();
-        let Some(stable) = stable.filter(|stable| stable.cut.slot >= fetch.slot_min) else {
+        let stable = self.checkpoints.stable.clone();
+        let stable = stable.filter(|stable| stable.cut.slot >= fetch.slot_min);
+        // After a restart the state of the stable checkpoint may be gone, and the one behind whom
+        // the others wait for the next needs a state: one that `f + 1` vouch for will do.
+        let vouched = || self.checkpoints.vouched(self.group.resilience.weak_quorum());
+        let served = stable.or_else(|| vouched().filter(|it| it.cut.slot >= fetch.slot_min));
+        let Some(StableCheckpoint { certificate, cut, snapshot }) = served else {
             return turn.mark("bft.state_not_served");
         };
-        let chunk = stable.snapshot.chunk(fetch.after.as_deref(), STATE_CHUNK_BYTES);
-        let (certificate, cut) = (stable.certificate.clone(), stable.cut.clone());
+        let chunk = snapshot.chunk(fetch.after.as_deref(), STATE_CHUNK_BYTES);
         let chunk = alloc::sync::Arc::new(StateChunk { certificate, cut, chunk });
         turn.mark("bft.state_served");
         turn.send(self.peer(sender), Class::Bulk, Message::StateChunk(chunk));
@@ -214,7 +218,7 @@ impl<S: Service> Replica<S> {
         self.carry_over(turn);
         turn.mark("bft.state_installed");
         turn.emit(Output::Installed(statement));
-        if cut.slot > self.checkpoints.stable_slot() {
+        if cut.slot > self.checkpoints.stable_slot() && certificate.is_stable(&self.group) {
             self.stabilise(turn, StableCheckpoint { certificate, cut, snapshot });
         }
         self.progressed(turn);

@@ -157,3 +157,14 @@ fn leaders_in_a_row_that_are_cut_off_are_passed_over() {
         assert_eq!(cluster.replica(index).executed_slot(), cluster.replica(2).executed_slot());
     }
 }
+
+#[test]
+fn calls_that_are_large_together_do_not_wedge_a_lane() {
+    let mut cluster = Cluster::new(1);
+    let large = "x".repeat(3_000);
+    let tickets: Vec<u64> = (0..100).map(|_| cluster.call(&large)).collect();
+    cluster.settle();
+    cluster.pass(SECOND.times(5));
+    let answered = tickets.iter().filter(|ticket| cluster.reply(**ticket).is_some()).count();
+    assert_eq!(answered, 100, "every bundle fits a batch (settled points 18)");
+}
