@@ -22,7 +22,8 @@ use quorate_types::{
 };
 
 use crate::limits::{
-    BUNDLE_OPERATIONS_MAX, CLIENT_BUNDLES_MAX, OPERATION_BYTES_MAX, SESSION_WINDOW_REQUESTS,
+    BUNDLE_BYTES_MAX, BUNDLE_OPERATIONS_MAX, CLIENT_BUNDLES_MAX, OPERATION_BYTES_MAX,
+    SESSION_WINDOW_REQUESTS,
 };
 use crate::message::{
     Answer, Bundle, BundleBody, Message, Operation, Outcome, Reply, Request, SessionId,
