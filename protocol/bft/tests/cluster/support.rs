@@ -20,7 +20,7 @@ use quorate_types::{
     ReadMode, ReplicaId, Resilience, Slot, SystemId, UnixTime, View,
 };
 
-/// Appends each operation to a register and answers with its new length.
+/// Appends each operation to a register and answers with the end of it.
 #[derive(Debug)]
 pub(crate) struct Journal;
 
@@ -30,7 +30,7 @@ impl Service for Journal {
         journal.extend_from_slice(call.operation);
         journal.push(b';');
         state.put(b"journal", journal.clone());
-        journal
+        journal.split_off(journal.len().saturating_sub(100_000))
     }
 
     fn restore(&mut self, _: &dyn ServiceState) {}
