@@ -18,9 +18,10 @@ impl ServerError {
             return source.explain();
         }
         let ((kind, code), place) = self.sort();
-        let message = match self {
-            Self::Listen { source, .. } => source.to_string(),
-            other => other.to_string(),
+        let message = if let Self::Listen { source, .. } = self {
+            source.to_string()
+        } else {
+            self.to_string()
         };
         // Every message ends with what to do, behind the first semicolon.
         let (what, remedy) = message
@@ -72,9 +73,7 @@ fn of_store(error: &StoreError) -> ((Kind, &'static str), String) {
         StoreError::DiskFull { path, .. } => ((Kind::DiskFull, "disk-full"), path),
         StoreError::Corrupt { path, .. } => ((Kind::Damaged, "data-damaged"), path),
         StoreError::Wiped { path } => ((Kind::Forgotten, "data-wiped"), path),
-        StoreError::OtherIdentity { path, .. } => {
-            ((Kind::Forgotten, "data-of-another-node"), path)
-        }
+        StoreError::OtherIdentity { path, .. } => ((Kind::Forgotten, "data-of-another-node"), path),
         StoreError::NotEmpty { path } => ((Kind::Exists, "data-not-empty"), path),
         StoreError::InUse { path } => ((Kind::InUse, "data-in-use"), path),
         StoreError::Io { path, source, .. } if source.kind() == ErrorKind::PermissionDenied => {

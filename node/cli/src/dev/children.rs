@@ -4,15 +4,17 @@
 //! file, which it keeps locked, tells that it runs.
 
 use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-
-use std::os::unix::process::ExitStatusExt;
 
 use super::cluster::{Cluster, DevNode};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::pid_file::PidFile;
+
+/// Why a server is down that was asked to stop.
+pub(crate) const STOPPED: &str = "stopped";
 
 /// What is known of a server's process.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -135,7 +137,7 @@ impl Place {
 /// What an exit status says about the end.
 fn why(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
-        (Some(0), _) => String::from("stopped"),
+        (Some(0), _) => String::from(STOPPED),
         (Some(code), _) => match Exit::meaning_of(code) {
             Some(meaning) => format!("exit code {code}: {meaning}"),
             None => format!("exit code {code}"),

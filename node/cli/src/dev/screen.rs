@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 
 use serde_json::json;
 
-use super::children::Condition;
+use super::children::{Condition, STOPPED};
 use super::cluster::{Cluster, DevNode};
 use crate::answer::say;
 
@@ -79,22 +79,22 @@ impl<'a> Screen<'a> {
     }
 
     fn draw(&self, conditions: &[Condition]) -> String {
-        let pairs = self.cluster.nodes.iter().zip(conditions);
         match self.style {
             Style::Table => self.table(conditions),
-            Style::Lines => {
-                let changed = pairs
-                    .enumerate()
-                    .filter(|(index, (_, condition))| self.shown.get(*index) != Some(*condition));
-                changed.map(|(_, (node, one))| row(node, one)).collect::<Vec<_>>().join("\n")
-            }
-            Style::Json => {
-                let changed = pairs
-                    .enumerate()
-                    .filter(|(index, (_, condition))| self.shown.get(*index) != Some(*condition));
-                changed.map(|(_, (node, one))| json_row(node, one)).collect::<Vec<_>>().join("\n")
-            }
+            Style::Lines => self.changed(conditions, row),
+            Style::Json => self.changed(conditions, json_row),
         }
+    }
+
+    /// A line for each server that is not as it was shown before.
+    fn changed(
+        &self,
+        conditions: &[Condition],
+        line: impl Fn(&DevNode, &Condition) -> String,
+    ) -> String {
+        let all = self.cluster.nodes.iter().zip(conditions).enumerate();
+        let changed = all.filter(|(index, (_, now))| self.shown.get(*index) != Some(*now));
+        changed.map(|(_, (node, now))| line(node, now)).collect::<Vec<_>>().join("\n")
     }
 
     fn table(&self, conditions: &[Condition]) -> String {
@@ -122,11 +122,11 @@ fn row(node: &DevNode, condition: &Condition) -> String {
             let (listen, metrics) = (node.listen, node.metrics);
             format!("node {number:>3}  up    pid {pid:<8} {listen}  metrics http://{metrics}")
         }
+        Condition::Down { why } if why == STOPPED => format!("node {number:>3}  down  {why}"),
         Condition::Down { why } => {
             let (log, file) = (node.log.display(), node.file.display());
-            format!(
-                "node {number:>3}  down  {why}; see {log}; back with: quorate node run --config {file}"
-            )
+            let back = format!("back with: quorate node run --config {file}");
+            format!("node {number:>3}  down  {why}; see {log}; {back}")
         }
     }
 }

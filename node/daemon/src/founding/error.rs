@@ -17,7 +17,7 @@ pub enum FoundingError {
     /// A file or key that cannot be read or written.
     File(Box<Explanation>),
     /// A settings file is wrong.
-    Configuration(ConfigurationError),
+    Configuration(Box<ConfigurationError>),
     /// The genesis is wrong.
     Genesis {
         /// The file.
@@ -60,9 +60,9 @@ pub enum GenesisFault {
     /// It is of a system with another key.
     OtherSystem {
         /// The key that is believed.
-        pinned: threshold::PublicKey,
+        pinned: Box<threshold::PublicKey>,
         /// The key that the file names.
-        found: threshold::PublicKey,
+        found: Box<threshold::PublicKey>,
     },
     /// The key did not sign the configuration.
     Forged(Rejected),
@@ -276,6 +276,6 @@ impl From<Explanation> for FoundingError {
 
 impl From<ConfigurationError> for FoundingError {
     fn from(error: ConfigurationError) -> Self {
-        Self::Configuration(error)
+        Self::Configuration(Box::new(error))
     }
 }

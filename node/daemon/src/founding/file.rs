@@ -128,8 +128,8 @@ impl FoundingFile {
     /// [`GenesisFault`] says why it is not believed.
     pub fn verify(self, pinned: &threshold::PublicKey) -> Result<VerifiedFounding, GenesisFault> {
         if self.system_key != *pinned {
-            let found = self.system_key;
-            return Err(GenesisFault::OtherSystem { pinned: *pinned, found });
+            let (pinned, found) = (Box::new(*pinned), Box::new(self.system_key));
+            return Err(GenesisFault::OtherSystem { pinned, found });
         }
         let configuration = self.configuration.verify(pinned, &Schemes::real());
         let configuration = configuration.map_err(GenesisFault::Forged)?;

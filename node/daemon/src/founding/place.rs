@@ -17,10 +17,11 @@ fn exists(path: &Path) -> Explanation {
 
 /// Writes a file that everybody may read; it is durable on return.
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Explanation> {
-    let mut file = File::create_new(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => exists(path),
-        _ => Explanation::of_io("create", path, &error),
-    })?;
+    let failed = |error: std::io::Error| {
+        let is_there = error.kind() == std::io::ErrorKind::AlreadyExists;
+        if is_there { exists(path) } else { Explanation::of_io("create", path, &error) }
+    };
+    let mut file = File::create_new(path).map_err(failed)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     written.map_err(|error| Explanation::of_io("write", path, &error))
 }

@@ -1,1 +1,102 @@
-//! Tests of this module.
+//! A directory is one cluster for ever: founded once, then resumed as it is.
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use quorate_client::cluster_file::ClusterFile;
+use quorate_daemon::configuration::NodeConfiguration;
+use quorate_daemon::founding::NodeIdentity;
+
+use super::Cluster;
+use crate::dev::found::Wanted;
+use crate::dev::layout::Layout;
+use crate::dev::testing::Scratch;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+const NOTHING: Wanted = Wanted { nodes: None, f: None, f_ms: None };
+const FOUR: Wanted = Wanted { nodes: Some(4), ..NOTHING };
+
+fn open(scratch: &Scratch, wanted: Wanted) -> Result<Cluster, Failure> {
+    Cluster::open_or_found(Layout::new(&scratch.join("cluster"))?, &wanted)
+}
+
+#[test]
+fn a_new_cluster_has_all_that_its_servers_and_clients_need() {
+    let scratch = Scratch::new();
+    let cluster = open(&scratch, FOUR).unwrap();
+    assert!(!cluster.is_resumed);
+    assert_eq!((cluster.nodes.len(), cluster.f, cluster.f_ms), (4, 1, 1));
+    for node in &cluster.nodes {
+        let configuration = NodeConfiguration::read(&node.file).unwrap();
+        let identity = NodeIdentity::load(&configuration).unwrap();
+        assert_eq!(identity.record().address, node.listen.to_string());
+        assert!(node.listen.ip().is_loopback() && node.listen != node.metrics);
+        assert!(configuration.data.starts_with(scratch.join("cluster/nodes")));
+    }
+    let file = ClusterFile::read(&cluster.layout.cluster_file()).unwrap();
+    assert_eq!(file.client_identity().unwrap().certificate.grant.name, "dev");
+    assert_eq!(fs::read_dir(scratch.join("cluster/founding/shares")).unwrap().count(), 0);
+    assert!(!scratch.join("cluster/unfinished").exists());
+    let key = scratch.join("cluster/authority/authority.key");
+    assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn the_same_directory_is_the_same_cluster_with_the_same_ports() {
+    let scratch = Scratch::new();
+    let first = open(&scratch, FOUR).unwrap();
+    let again = open(&scratch, NOTHING).unwrap();
+    assert!(again.is_resumed);
+    assert_eq!(again.nodes, first.nodes);
+    assert_eq!(open(&scratch, FOUR).unwrap().nodes, first.nodes);
+}
+
+#[test]
+fn a_cluster_does_not_change_its_size_by_being_asked() {
+    let scratch = Scratch::new();
+    open(&scratch, FOUR).unwrap();
+    let asked = [
+        (Wanted { nodes: Some(7), ..NOTHING }, "has 4, not 7: --nodes"),
+        (Wanted { f: Some(2), ..NOTHING }, "has 1, not 2: --f: "),
+        (Wanted { f_ms: Some(3), ..NOTHING }, "has 1, not 3: --f-ms: "),
+    ];
+    for (wanted, text) in asked {
+        let failure = open(&scratch, wanted).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Usage);
+        assert!(failure.text().contains(text), "{}", failure.text());
+    }
+}
+
+#[test]
+fn a_directory_with_other_things_is_left_alone() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.join("cluster")).unwrap();
+    fs::write(scratch.join("cluster/letter"), "dear").unwrap();
+    let failure = open(&scratch, FOUR).unwrap_err();
+    assert_eq!(failure.exit(), Exit::Exists);
+    assert_eq!(fs::read_dir(scratch.join("cluster")).unwrap().count(), 1);
+}
+
+#[test]
+fn what_a_failed_call_left_behind_does_not_stop_the_next() {
+    let scratch = Scratch::new();
+    let failure = open(&scratch, Wanted { f: Some(2), ..FOUR }).unwrap_err();
+    assert_eq!(failure.exit(), Exit::Usage);
+    assert!(failure.text().contains("4 servers, at least 7 are needed"), "{}", failure.text());
+    assert!(scratch.join("cluster/unfinished").exists());
+    assert_eq!(open(&scratch, FOUR).unwrap().nodes.len(), 4);
+    let none = Scratch::new();
+    let failure = open(&none, Wanted { nodes: Some(0), ..NOTHING }).unwrap_err();
+    assert!(failure.text().contains("--nodes"), "{}", failure.text());
+}
+
+#[test]
+fn a_cluster_whose_genesis_was_changed_is_not_run() {
+    let scratch = Scratch::new();
+    let cluster = open(&scratch, FOUR).unwrap();
+    let genesis = cluster.layout.genesis();
+    let mut bytes = fs::read(&genesis).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&genesis, bytes).unwrap();
+    assert_eq!(open(&scratch, NOTHING).unwrap_err().exit(), Exit::Damaged);
+}

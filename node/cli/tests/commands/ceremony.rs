@@ -1,0 +1,156 @@
+//! The ceremony, what verifies it, and the exit codes.
+
+use std::path::Path;
+
+use crate::support::Scratch;
+use serde_json::Value;
+
+/// Makes an authority and this many servers; returns the calls' working directory.
+fn servers(count: usize) -> Scratch {
+    let scratch = Scratch::new();
+    scratch.succeed(&["authority", "new", "--out", "authority"]);
+    for number in 1..=count {
+        let (out, listen) = (format!("node-{number}"), format!("127.0.0.1:470{number}"));
+        let domain = format!("rack {number}");
+        let call = ["node", "new", "--out", &out, "--listen", &listen, "--failure-domain", &domain];
+        scratch.succeed(&call);
+    }
+    scratch
+}
+
+fn init(f: &str, count: usize) -> Vec<String> {
+    let fixed = ["init", "--authority", "authority/authority.key", "--f", f, "--f-ms", "1"];
+    let mut call: Vec<String> = fixed.map(String::from).to_vec();
+    call.extend(["--out", "system"].map(String::from));
+    call.extend((1..=count).map(|number| format!("node-{number}/admission")));
+    call
+}
+
+fn founded() -> (Scratch, Value) {
+    let scratch = servers(4);
+    let mut call = init("1", 4);
+    call.push("--json".to_owned());
+    let answer = scratch.succeed(&call);
+    (scratch, serde_json::from_str(&answer).expect("JSON"))
+}
+
+#[test]
+fn a_system_is_founded_and_verified_with_nothing_but_its_key() {
+    let (scratch, system) = founded();
+    assert_eq!(system["shares"].as_array().map(Vec::len), Some(4));
+    let key = system["system_key"].as_str().expect("a key");
+    let text = scratch.succeed(&["config", "verify", "system/genesis", "--system-key", key]);
+    assert!(text.starts_with("verified under the key of the system\n"), "{text}");
+    let call = ["config", "verify", "system/genesis", "--cluster", "system/cluster.toml", "--json"];
+    let json: Value = serde_json::from_str(&scratch.succeed(&call)).expect("JSON");
+    assert_eq!((&json["is_verified"], &json["f_ms"]), (&Value::from(true), &Value::from(1)));
+    assert_eq!(json["system"], system["system"]);
+
+    let text = scratch.succeed(&["config", "show", "system/genesis"]);
+    assert!(text.ends_with("not verified: use `quorate config verify`\n"), "{text}");
+    let text = scratch.succeed(&["config", "show", "system/cluster.toml"]);
+    assert!(text.contains(&format!("system_key {key}\n")), "{text}");
+}
+
+#[test]
+fn a_flipped_byte_or_another_key_is_not_verified() {
+    let (scratch, system) = founded();
+    let (_other, other) = founded();
+    let verify = |key: &Value| {
+        let key = key["system_key"].as_str().expect("a key").to_owned();
+        scratch.fail(&["config", "verify", "system/genesis", "--system-key", &key])
+    };
+    let (code, text) = verify(&other);
+    assert_eq!(code, 4, "{text}");
+    assert!(text.starts_with("error[other-system]: "), "{text}");
+
+    let path = scratch.join("system/genesis");
+    let mut bytes = std::fs::read(&path).expect("the genesis");
+    bytes[200] ^= 1;
+    std::fs::write(&path, bytes).expect("the genesis");
+    let (code, text) = verify(&system);
+    assert_eq!(code, 12, "{text}");
+    assert!(text.starts_with("error[genesis-damaged]: "), "{text}");
+}
+
+#[test]
+fn each_failure_has_its_code_and_says_what_to_do() {
+    let scratch = servers(4);
+    let (code, text) = scratch.fail(&init("2", 4));
+    assert_eq!(code, 2);
+    assert_eq!(
+        text,
+        "error[too-few-servers]: 4 servers, at least 7 are needed: ADMISSION: \
+         give more admissions, or smaller f: a group has 3f+1 servers\n"
+    );
+    assert_eq!(scratch.fail(&["authority", "new", "--out", "authority"]).0, 14);
+    assert_eq!(scratch.fail(&["config", "show", "nothing"]).0, 8);
+    assert_eq!(scratch.fail(&["config", "verify", "node-1/admission"]).0, 2);
+    assert_eq!(scratch.fail(&["frobnicate"]).0, 2);
+
+    let (code, text) = scratch.fail(&["node", "run", "--config", "node-1/node.toml"]);
+    assert_eq!(code, 4);
+    assert!(text.contains("the key `node.system_key` is missing: node-1/node.toml:2: "), "{text}");
+
+    let call = ["--json", "node", "run", "--config", "nothing.toml"];
+    let (code, text) = scratch.fail(&call);
+    let json: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((code, &json["error"]["exit"]), (8, &Value::from(8)));
+    assert_eq!(json["error"]["where"], "nothing.toml");
+}
+
+#[test]
+fn a_client_is_certified_by_the_authority_of_its_system_only() {
+    let (scratch, _) = founded();
+    let call = |authority: &str, out: &str| {
+        let cluster = "system/cluster.toml";
+        [
+            "client",
+            "new",
+            "--authority",
+            authority,
+            "--cluster",
+            cluster,
+            "--name",
+            "me",
+            "--out",
+            out,
+        ]
+        .map(String::from)
+    };
+    scratch.succeed(&call("authority/authority.key", "me"));
+    let text = scratch.succeed(&["config", "show", "me/cluster.toml"]);
+    assert!(text.contains("client_key me/client.key\n"), "{text}");
+    scratch.succeed(&["authority", "new", "--out", "other"]);
+    let (code, text) = scratch.fail(&call("other/authority.key", "you"));
+    assert_eq!(code, 10, "{text}");
+    assert!(!Path::new(&scratch.join("you")).exists());
+}
+
+#[test]
+fn a_key_that_others_may_read_stops_a_server() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (scratch, system) = founded();
+    let node = scratch.join("node-1");
+    std::fs::copy(scratch.join("system/genesis"), node.join("genesis")).expect("a copy");
+    let key = system["system_key"].as_str().expect("a key");
+    let file = node.join("node.toml");
+    let text = std::fs::read_to_string(&file).expect("node.toml");
+    std::fs::write(&file, format!("{text}system_key = \"{key}\"\n")).expect("node.toml");
+    let loose = std::fs::Permissions::from_mode(0o640);
+    std::fs::set_permissions(node.join("identity.key"), loose).expect("permissions");
+    let (code, text) = scratch.fail(&["node", "run", "--config", "node-1/node.toml"]);
+    assert_eq!(code, 5, "{text}");
+    assert!(text.contains("chmod 600 node-1/identity.key"), "{text}");
+}
+
+#[test]
+fn help_and_completions_know_the_commands() {
+    let scratch = Scratch::new();
+    let help = scratch.succeed(&["--help"]);
+    for word in ["dev", "authority", "node", "init", "client", "config", "Exit codes:"] {
+        assert!(help.contains(word), "{word}: {help}");
+    }
+    assert!(scratch.succeed(&["completions", "bash"]).contains("_quorate"));
+}

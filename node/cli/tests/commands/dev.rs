@@ -1,0 +1,99 @@
+//! A cluster of real processes: it comes up, a server dies and comes back, and a signal stops all.
+
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use crate::support::Scratch;
+use serde_json::Value;
+
+/// A running `dev`, killed with all its servers if a test fails.
+struct Dev {
+    process: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Dev {
+    fn start(scratch: &Scratch) -> Self {
+        let mut command = scratch.program();
+        command.args(["dev", "--dir", "cluster", "--nodes", "4", "--json"]);
+        let mut process =
+            command.stdout(Stdio::piped()).spawn().expect("the program can be called");
+        let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
+        Self { process, lines }
+    }
+
+    fn line(&mut self) -> Value {
+        let line = self.lines.next().expect("a line").expect("text");
+        serde_json::from_str(&line).expect("JSON")
+    }
+
+    /// Reads until a server is in this state; returns its pid.
+    fn wait(&mut self, node: u16, state: &str) -> Option<u64> {
+        loop {
+            let line = self.line();
+            if line["node"] == node && line["state"] == state {
+                return line["pid"].as_u64();
+            }
+        }
+    }
+
+    fn stop(&mut self, signal: &str) -> i32 {
+        kill(signal, u64::from(self.process.id()));
+        self.process.wait().expect("its end").code().expect("it ended by itself")
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        if self.process.try_wait().is_ok_and(|ended| ended.is_none()) {
+            kill("TERM", u64::from(self.process.id()));
+        }
+    }
+}
+
+fn kill(signal: &str, pid: u64) {
+    let script = format!("kill -s {signal} {pid}");
+    let status = Command::new("/bin/sh").args(["-c", &script]).status().expect("a shell");
+    assert!(status.success(), "{script}");
+}
+
+fn pid_of(scratch: &Scratch, node: u16) -> Option<u64> {
+    let text = std::fs::read_to_string(scratch.join(format!("cluster/nodes/{node}/pid")));
+    text.ok()?.trim().parse().ok()
+}
+
+#[test]
+fn a_server_that_was_killed_is_shown_comes_back_by_hand_and_stops_with_the_rest() {
+    let scratch = Scratch::new();
+    let mut dev = Dev::start(&scratch);
+    let head = dev.line();
+    assert_eq!((&head["nodes"], &head["is_resumed"]), (&Value::from(4), &Value::from(false)));
+    let pids: Vec<_> = (1..=4).map(|node| dev.wait(node, "up").expect("a pid")).collect();
+
+    let refused = scratch.fail(&["dev", "--dir", "cluster"]);
+    assert_eq!(refused.0, 13, "{}", refused.1);
+    let (code, text) = {
+        while pid_of(&scratch, 2) != Some(pids[1]) {
+            std::thread::yield_now();
+        }
+        scratch.fail(&["node", "run", "--config", "cluster/nodes/2/node.toml"])
+    };
+    assert_eq!(code, 13, "{text}");
+
+    kill("KILL", pids[1]);
+    dev.wait(2, "down");
+    let mut by_hand = scratch
+        .program()
+        .args(["node", "run", "--config", "cluster/nodes/2/node.toml"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program can be called");
+    assert_eq!(dev.wait(2, "up"), Some(u64::from(by_hand.id())));
+
+    assert_eq!(dev.stop("INT"), 0);
+    assert!(by_hand.wait().expect("its end").success(), "dev stopped it, too");
+    let mut again = Dev::start(&scratch);
+    assert_eq!(again.line()["is_resumed"], true);
+    again.wait(1, "up");
+    assert_eq!(again.stop("TERM"), 0);
+}

@@ -1,0 +1,5 @@
+//! The program as its users call it.
+
+mod ceremony;
+mod dev;
+mod support;
