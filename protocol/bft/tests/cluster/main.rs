@@ -5,5 +5,6 @@ mod forge;
 mod liars;
 mod normal_case;
 mod schedules;
+mod stories;
 mod support;
 mod wire;

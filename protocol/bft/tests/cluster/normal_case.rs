@@ -161,7 +161,7 @@ fn leaders_in_a_row_that_are_cut_off_are_passed_over() {
 #[test]
 fn calls_that_are_large_together_do_not_wedge_a_lane() {
     let mut cluster = Cluster::new(1);
-    let large = "x".repeat(40_000);
+    let large = "#".repeat(40_000);
     let tickets: Vec<u64> = (0..100).map(|_| cluster.call(&large)).collect();
     cluster.settle();
     cluster.pass(SECOND.times(5));
