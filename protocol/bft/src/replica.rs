@@ -33,7 +33,7 @@ use quorate_types::{
     Digest, GroupConfiguration, Instant, NodeId, Now, Peer, ReplicaId, Slot, UnixTime, View,
 };
 
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, Placement};
 use crate::message::{
     Accusation, Base, Batch, CheckpointStatement, CommitCertificate, HashedCut, Message,
 };
@@ -239,17 +239,28 @@ impl<S: Service> Replica<S> {
         let is_wanted = |vote: &crate::message::Vote, is_decisive: bool| {
             self.votes_in(vote.view, vote.slot) && !is_decisive
         };
-        match message {
-            Message::Prepare(vote) => {
-                let open = self.slots.open(vote.slot);
-                let has_committed =
-                    open.is_some_and(|open| open.committed_in == Some(self.views.view()));
-                is_wanted(vote, has_committed)
-            }
-            Message::Commit(vote) => is_wanted(vote, false),
-            Message::Batch(batch) => !self.bodies.contains_key(&batch.digest()),
-            _ => true,
+        if let Message::Prepare(vote) = message {
+            let open = self.slots.open(vote.slot);
+            let has_committed =
+                open.is_some_and(|open| open.committed_in == Some(self.views.view()));
+            return is_wanted(vote, has_committed);
         }
+        if let Message::Commit(vote) = message {
+            return is_wanted(vote, false);
+        }
+        if let Message::Batch(batch) = message {
+            return !self.has_placed(batch);
+        }
+        true
+    }
+
+    /// Has this replica the batch, and in its lane? A body alone does not make the batch useless:
+    /// it may have come for a slot, while the lane still waits for it.
+    fn has_placed(&self, batch: &Batch) -> bool {
+        let (digest, owner) = (batch.digest(), batch.header.header.lane);
+        self.group.resilience.contains(owner)
+            && self.bodies.contains_key(&digest)
+            && self.lanes.lane(owner).place(batch, digest) == Placement::Known
     }
 
     fn on_message(&mut self, turn: &mut Turn<'_, S>, from: Peer, message: Message) {
