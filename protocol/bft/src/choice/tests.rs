@@ -153,11 +153,14 @@ fn real(group: &GroupConfiguration, changes: &[Arc<ViewChange>]) -> Outcome {
     (slot, digest, choice.proposed_again.iter().map(|it| it.cut.clone()).collect())
 }
 
+/// Which cut may follow a digest, and which view is taken before another.
+type Twist = (fn(&HashedCut, Digest) -> bool, fn(u64, u64) -> bool);
+
 /// The rule with another way to pick, to show that the check would notice.
 fn wrong(
     group: &GroupConfiguration,
     changes: &[Arc<ViewChange>],
-    (fits, ranks_higher): (fn(&HashedCut, Digest) -> bool, fn(u64, u64) -> bool),
+    (fits, ranks_higher): Twist,
 ) -> Outcome {
     let highest = changes.iter().map(|change| change.base.slot_and_digest(group)).max();
     let (base, base_digest) = highest.expect("a quorum");

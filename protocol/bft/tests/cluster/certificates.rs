@@ -117,7 +117,7 @@ fn decided_slots_come_as_a_chain_or_not_at_all() {
     };
     assert_eq!(with(vec![first.clone(), second.clone()]), Ok(()));
     assert_eq!(with(Vec::new()), Err(Rejected::WrongLength));
-    assert_eq!(with(vec![second.clone(), first.clone()]), Err(Rejected::Inconsistent));
+    assert_eq!(with(vec![second.clone(), first]), Err(Rejected::Inconsistent));
     assert_eq!(with(vec![second.clone(), second.clone()]), Err(Rejected::Inconsistent));
     let stranger =
         cluster.cut_inline(&cluster.origin_cut(), &cluster.batch(0, tip_of(&batch), "z"));

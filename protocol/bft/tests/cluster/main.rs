@@ -1,4 +1,6 @@
 //! Groups of replicas and a client in memory: stories of what goes right, and of what villains do.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a story looks at few kinds of messages")]
+#![expect(clippy::panic, reason = "a harness fails as a test does")]
 
 mod certificates;
 mod forge;

@@ -260,10 +260,9 @@ impl Run {
                 self.cluster.boot(index);
             }
         }
-        if self.random.percent(50) {
-            if let Some(villain) = self.cluster.villain {
-                self.cluster.crash(villain);
-            }
+        let is_silent = self.random.percent(50);
+        if let Some(villain) = self.cluster.villain.filter(|_| is_silent) {
+            self.cluster.crash(villain);
         }
         // Whoever has just restarted learns with it what it forgot.
         self.tickets.push(self.cluster.call(&format!("<{}>", self.tickets.len())));

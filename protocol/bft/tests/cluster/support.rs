@@ -41,10 +41,12 @@ impl Service for Journal {
 
 pub(crate) type Node = Replica<Journal>;
 
+type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
+
 #[derive(Default)]
 struct Disk {
     records: Vec<(RecordNumber, Record)>,
-    image: Option<(Image, BTreeMap<Vec<u8>, Vec<u8>>)>,
+    image: Option<(Image, Entries)>,
     last: u64,
 }
 
@@ -136,6 +138,7 @@ impl Cluster {
         cluster
     }
 
+    #[expect(clippy::too_many_lines, reason = "one struct is filled, field by field")]
     fn build(f: u16, parameters: Parameters) -> Self {
         let registry = IdealRegistry::new(seed(7));
         let resilience = Resilience::new(f).expect("f is small");
