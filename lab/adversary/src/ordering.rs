@@ -23,6 +23,7 @@ use crate::{Adversary, Reception};
 mod checkpoint_liar;
 mod client_flooder;
 mod client_juggler;
+mod cut_liar;
 mod divergent;
 mod double_voter;
 mod equivocator;
@@ -184,6 +185,7 @@ type Entry = (&'static str, fn(&mut Prng) -> Box<dyn Villain>);
 /// Villains that are replicas.
 const REPLICAS: &[Entry] = &[
     ("equivocator", |prng| Box::new(equivocator::Equivocator::new(prng))),
+    ("cut-liar", |prng| Box::new(cut_liar::CutLiar::new(prng))),
     ("double-voter", |_| Box::new(double_voter::DoubleVoter::default())),
     ("silent", |prng| Box::new(silent::Silent::new(prng))),
     ("selective", |prng| Box::new(selective::Selective::new(prng))),

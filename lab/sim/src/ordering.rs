@@ -4,6 +4,10 @@
 //! keeps the images of the replicas' states as their disks would, and tells the generic checkers
 //! what to look at. The replicated service is a ledger that numbers what it executes, so that a
 //! request which is executed twice, or in another order, shows.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "observers pick the few messages that concern them"
+)]
 
 use std::sync::Arc;
 
@@ -17,8 +21,11 @@ use quorate_machine::{Effect, Effects, Input, Machine};
 use quorate_types::{ClientId, Digest, Now};
 
 mod adversaries;
+mod checkers;
 mod host;
+mod knowledge;
 mod lens;
+mod plants;
 mod service;
 #[cfg(test)]
 mod tests;

@@ -24,7 +24,9 @@ use quorate_types::{
 };
 
 use super::adversaries::{CLIENT_VILLAINS, REPLICA_VILLAINS, adversary};
-use super::{Ledger, OrderingLens, OrderingMachine};
+use super::checkers::{Answers, Audit, Convergence, Durability, WriteAhead};
+use super::knowledge::{Knowledge, Shared};
+use super::{Ledger, OrderingLens, OrderingMachine, plants};
 use crate::checker::{
     Agreement, At, Checker, Integrity, Liveness, Resources, Statements, Thresholds, Verdict,
 };
@@ -49,8 +51,14 @@ const THRESHOLDS: Thresholds = Thresholds {
     sends_per_node_second_max: 60_000,
 };
 
+/// Chance in 1,000 that a run uses real signatures.
+const REAL_PER_MILLE: u64 = 20;
 /// Chance in 1,000 that one of several clients is a villain.
 const BAD_CLIENT_PER_MILLE: u64 = 250;
+
+/// Chance in 1,000 that nothing is asked for any more when the heal comes: whoever is behind then
+/// must catch up with an idle group.
+const QUIET_END_PER_MILLE: u64 = 150;
 
 /// Older images that a disk may come back with.
 const OLD_IMAGES_MAX: usize = 16;
@@ -120,7 +128,7 @@ impl StoredImage {
 type Images = Rc<RefCell<Vec<Disk>>>;
 
 /// Watches records become durable, and keeps the images that a real store would keep.
-struct Storekeeper(Images);
+struct Storekeeper(Images, Shared);
 
 impl Checker<OrderingMachine> for Storekeeper {
     fn id(&self) -> &'static str {
@@ -129,6 +137,7 @@ impl Checker<OrderingMachine> for Storekeeper {
 
     fn on_durable(&mut self, at: &At, number: RecordNumber, record: &Record) -> Verdict {
         self.0.borrow_mut()[at.node.index()].apply(number, record);
+        self.1.borrow_mut().note(at.node.index(), record);
         Ok(())
     }
 }
@@ -141,6 +150,7 @@ pub struct OrderingHost {
     replicas: Vec<Arc<dyn Signer>>,
     clients: Vec<(Arc<dyn Signer>, ClientCertificate)>,
     images: Images,
+    knowledge: Shared,
     lives: Vec<u64>,
     cache: AdmitCache<Message, Verified<Message>>,
     prng: Prng,
@@ -217,6 +227,7 @@ impl OrderingHost {
                 progress_timeout_max: Duration::from_secs(4),
                 ..Parameters::default()
             },
+            knowledge: Knowledge::new(&group),
             images: Rc::new(RefCell::new(replicas.iter().map(|_| Disk::default()).collect())),
             clients: (0..client_count).map(certified).collect(),
             lives: vec![0; replicas.len() + client_count],
@@ -230,6 +241,7 @@ impl OrderingHost {
     fn lens(&self) -> OrderingLens {
         let clients = self.clients.iter().map(|(signer, _)| signer.public_key().client());
         OrderingLens {
+            knowledge: Rc::clone(&self.knowledge),
             replicas: u16::try_from(self.replicas.len()).expect("few replicas"),
             clients: clients.collect(),
         }
@@ -289,7 +301,10 @@ impl Host<OrderingMachine> for OrderingHost {
         let life = self.lives[node.index()];
         match node.index().checked_sub(self.replicas.len()) {
             Some(client) => self.client(client, life),
-            None => self.replica(node, records),
+            None => {
+                self.knowledge.borrow_mut().begin(node.index(), &records);
+                self.replica(node, records)
+            }
         }
     }
 
@@ -349,7 +364,7 @@ impl System for Ordering {
         let shape = Shape {
             f: 1 + u16::from(prng.chance(250)),
             slots_in_flight: [1, 1, 1, 2, 4][prng.index(5)],
-            is_real: profile == Profile::Short && prng.chance(20),
+            is_real: profile != Profile::Calm && prng.chance(REAL_PER_MILLE),
         };
         let clients = 1 + u16::try_from(prng.below(4)).expect("a small number");
         let replicas = 3 * shape.f + 1;
@@ -362,13 +377,18 @@ impl System for Ordering {
             corruptible: Nodes::range(0, replicas),
             adversaries: REPLICA_VILLAINS,
             judges_liveness: true,
-            safety_us: 60 * SECOND_US,
+            // Real signatures take 200 times longer.
+            safety_us: if shape.is_real { 4 } else { 60 } * SECOND_US,
             liveness_us: 30 * SECOND_US,
             drain_us: REQUEST_US_MAX + SECOND_US,
             delta_us: 20_000,
-            requests_per_second: 10 + prng.below(60),
+            requests_per_second: if shape.is_real { 10 } else { 10 + prng.below(60) },
         };
         let mut scenario = draw(seed, profile, &blueprint);
+        if profile != Profile::Calm && prng.chance(QUIET_END_PER_MILLE) {
+            let quiet_us = scenario.heal_us / 2 + prng.below(scenario.heal_us / 2);
+            scenario.ops.retain(|op| op.at_us < quiet_us);
+        }
         if profile != Profile::Calm && clients > 1 && prng.chance(BAD_CLIENT_PER_MILLE) {
             let adversary = CLIENT_VILLAINS[prng.index(CLIENT_VILLAINS.len())];
             let node = Node::new(replicas + clients - 1);
@@ -379,7 +399,8 @@ impl System for Ordering {
         scenario
     }
 
-    fn build(&self, scenario: &Scenario, _: Option<&Plant>) -> Box<dyn Run> {
+    fn build(&self, scenario: &Scenario, plant: Option<&Plant>) -> Box<dyn Run> {
+        plants::select(plant);
         let shape = Shape::of(scenario.variant);
         let replicas = usize::from(3 * shape.f + 1);
         let clients = usize::from(scenario.node_count) - replicas;
@@ -389,7 +410,7 @@ impl System for Ordering {
     }
 
     fn plants(&self) -> &'static [Plant] {
-        &[]
+        plants::PLANTS
     }
 
     fn marks(&self) -> &'static [&'static str] {
@@ -411,14 +432,20 @@ impl System for Ordering {
 
 fn checkers(scenario: &Scenario, host: &OrderingHost) -> Vec<Box<dyn Checker<OrderingMachine>>> {
     let lens = host.lens();
+    let knowledge = || Rc::clone(&host.knowledge);
     let mut checkers: Vec<Box<dyn Checker<OrderingMachine>>> = vec![
-        Box::new(Storekeeper(Rc::clone(&host.images))),
+        Box::new(Storekeeper(Rc::clone(&host.images), knowledge())),
+        Box::new(WriteAhead::new(knowledge())),
+        Box::new(Audit::new(Arc::clone(&host.group), Arc::clone(&host.verifier), knowledge())),
+        Box::new(Durability::new(knowledge(), host.group.resilience.quorum())),
+        Box::new(Answers::new(host.replicas.len(), lens.clients.clone())),
         Box::new(Agreement::new(lens.clone())),
         Box::new(Integrity::new(lens.clone())),
         Box::new(Statements::new(lens.clone())),
         Box::new(Resources::new(lens.clone(), THRESHOLDS)),
     ];
     if scenario.judges_liveness {
+        checkers.push(Box::new(Convergence));
         checkers.push(Box::new(Liveness::new(lens, scenario.heal_us, REQUEST_US_MAX)));
     }
     checkers

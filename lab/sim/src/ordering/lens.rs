@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use quorate_bft::message::Message;
-use quorate_bft::{ClientOutput, ClientRequest, Output as ReplicaOutput};
+use quorate_bft::message::{Message, Tip};
+use quorate_bft::{ClientFailure, ClientOutput, ClientRequest, Output as ReplicaOutput};
 use quorate_crypto::{Domain, hash_of};
 use quorate_types::{ClientId, Digest, ReplicaId};
 
+use super::knowledge::Shared;
 use super::{OrderingMachine, Output};
 use crate::checker::{Decision, Executed, Lens, RequestKey, Statement};
 use crate::node::Node;
@@ -14,6 +15,8 @@ use crate::node::Node;
 /// Reads the engine's values.
 #[derive(Clone, Debug)]
 pub struct OrderingLens {
+    /// What the replicas' disks hold.
+    pub(super) knowledge: Shared,
     /// Replicas, which are the first nodes.
     pub replicas: u16,
     /// Clients, which are the nodes behind them.
@@ -24,6 +27,9 @@ pub struct OrderingLens {
 const CUTS: u64 = 0;
 /// The log of states at checkpoints.
 const STATES: u64 = 1;
+
+/// The log of the slots' times.
+const TIMES: u64 = 2;
 
 /// Kinds of statements, each with the numbers that name what it is about.
 mod topic {
@@ -54,15 +60,23 @@ impl Lens<OrderingMachine> for OrderingLens {
     }
 
     fn completed(&self, node: Node, output: &Output, into: &mut Vec<RequestKey>) {
-        if let Output::Client(ClientOutput::Replied { ticket, .. }) = output {
+        // A session may be lost to late openings of the client's earlier processes; then the client
+        // tells so, and that is an end too.
+        if let Output::Client(
+            ClientOutput::Replied { ticket, .. }
+            | ClientOutput::Failed { ticket, failure: ClientFailure::SessionLost },
+        ) = output
+        {
             into.push(RequestKey { client: node, number: *ticket });
         }
     }
 
     fn decided(&self, _: Node, output: &Output, into: &mut Vec<Decision>) {
         match output {
-            Output::Replica(ReplicaOutput::Executed { slot, cut, .. }) => {
+            Output::Replica(ReplicaOutput::Executed { slot, cut, time, .. }) => {
                 into.push(Decision { log: CUTS, position: slot.get(), value: *cut });
+                let value = hash_of(Domain::Derivation, time);
+                into.push(Decision { log: TIMES, position: slot.get(), value });
             }
             Output::State { slot, root } => {
                 into.push(Decision { log: STATES, position: *slot, value: *root });
@@ -101,7 +115,14 @@ impl Lens<OrderingMachine> for OrderingLens {
                 state([topic::BATCH, batch.header.header.seq.get(), 0, 0], batch.digest());
             }
             Message::AckVector(vector) if self.is(node, vector.from) => {
-                for (lane, tip) in (0..).zip(&vector.tips) {
+                // The end of the state that it holds is no promise: the group decided that.
+                let knowledge = self.knowledge.borrow();
+                let image = knowledge.ever[node.index()].image.as_ref();
+                let is_decided = |lane: usize, tip: &Tip| {
+                    image.is_some_and(|(_, frontier)| frontier[lane] == *tip)
+                };
+                let tips = (0..).zip(&vector.tips).enumerate();
+                for (_, (lane, tip)) in tips.filter(|(index, (_, tip))| !is_decided(*index, tip)) {
                     state([topic::HOLDS, lane, tip.seq.get(), 0], tip.digest);
                 }
             }

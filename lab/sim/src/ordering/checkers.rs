@@ -1,0 +1,21 @@
+//! Checkers that know the ordering engine, beside the generic ones.
+//!
+//! | id | checker | promise |
+//! |---|---|---|
+//! | C2 | [`Answers`] | what a client is told is what was executed |
+//! | C3 | [`Audit`] | every certificate that a good replica keeps or gets is one |
+//! | C4 | [`WriteAhead`] | a good replica says nothing that its disk does not hold |
+//! | C8 | [`Durability`] | what is executed is on enough disks, and no promise leaves a log |
+//! | C14 | [`Convergence`] | in the end all replicas of the core have one state |
+
+mod answers;
+mod audit;
+mod convergence;
+mod durability;
+mod write_ahead;
+
+pub(super) use answers::Answers;
+pub(super) use audit::Audit;
+pub(super) use convergence::Convergence;
+pub(super) use durability::Durability;
+pub(super) use write_ahead::WriteAhead;

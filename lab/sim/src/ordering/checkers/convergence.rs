@@ -1,0 +1,62 @@
+//! C14: when nothing has been asked for long enough, all replicas of the core have one state.
+
+use quorate_crypto::{Domain, Hasher};
+use quorate_state::Map;
+use quorate_types::Digest;
+
+use crate::checker::{Broken, Checker, End, Verdict};
+use crate::ordering::OrderingMachine;
+use crate::scenario::FaultKind;
+
+/// Where a villain never stops asking, a replica may be behind by this many slots.
+const SLOTS_BEHIND_MAX: u64 = 64;
+
+/// Compares the replicas of the core when a run is over.
+#[derive(Debug)]
+pub(in crate::ordering) struct Convergence;
+
+/// A digest of all entries, made without the engine's help.
+fn digest_of(state: &Map) -> Digest {
+    let mut hasher = Hasher::new(Domain::Derivation);
+    for (key, value) in state.iter() {
+        hasher.update(&(key.len() as u64).to_be_bytes()).update(key);
+        hasher.update(&(value.len() as u64).to_be_bytes()).update(value);
+    }
+    hasher.finish()
+}
+
+impl Checker<OrderingMachine> for Convergence {
+    fn id(&self) -> &'static str {
+        "C14"
+    }
+
+    fn on_end(&mut self, end: &End<'_, OrderingMachine>) -> Verdict {
+        if !end.scenario.judges_liveness {
+            return Ok(());
+        }
+        let is_villain = |kind| matches!(kind, FaultKind::Byzantine { .. });
+        let has_villain = end.scenario.faults.iter().any(|fault| is_villain(fault.kind));
+        let mut ends = Vec::new();
+        for node in end.scenario.core.without(end.bad).iter() {
+            let machine = end.machines.get(node.index()).copied().flatten();
+            if let Some(OrderingMachine::Replica(seat)) = machine {
+                let replica = &seat.replica;
+                let root = digest_of(replica.state());
+                ends.push((replica.executed_slot().get(), root, node));
+            }
+        }
+        let Some(&(slot, root, first)) = ends.iter().max() else { return Ok(()) };
+        for &(other_slot, other_root, node) in &ends {
+            let behind_max = if has_villain { SLOTS_BEHIND_MAX } else { 0 };
+            if slot - other_slot > behind_max {
+                let what = format!("{node:?} ends at slot {other_slot}, {first:?} at {slot}");
+                return Err(Broken::new("C14", what));
+            }
+            if slot == other_slot && root != other_root {
+                let what = format!("{node:?} and {first:?} have two states after slot {slot}");
+                return Err(Broken::new("C14", what));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! C8: what is executed is on the disks of a quorum but for the bad, and what a log promised it
+//! holds until a state replaces it.
+
+use quorate_bft::Output as ReplicaOutput;
+
+use crate::checker::{At, Broken, Checker, Verdict};
+use crate::node::{Node, Nodes};
+use crate::ordering::knowledge::{Facts, Shared};
+use crate::ordering::{OrderingMachine, Output};
+
+/// Counts disks.
+#[derive(Debug)]
+pub(in crate::ordering) struct Durability {
+    knowledge: Shared,
+    quorum: usize,
+    executed: u64,
+}
+
+impl Durability {
+    pub(in crate::ordering) const fn new(knowledge: Shared, quorum: usize) -> Self {
+        Self { knowledge, quorum, executed: 0 }
+    }
+}
+
+/// What a replica promised and does not find any more.
+fn forgotten(ever: &Facts, found: &Facts, own_lane: u16) -> Option<String> {
+    if found.view < ever.view {
+        return Some(format!("view {} and finds {}", ever.view, found.view));
+    }
+    let decided = found.proven.max(found.image.as_ref().map_or(0, |(slot, _)| *slot));
+    let lists = [
+        ("accepted", &ever.accepted, &found.accepted),
+        ("prepared", &ever.prepared, &found.prepared),
+    ];
+    for (what, ever, found) in lists {
+        for (slot, known) in ever.range(decided + 1..) {
+            // A later view may have put another cut in its place.
+            if found.get(slot).is_none_or(|now| now.0 < known.0) {
+                return Some(format!("that it {what} {:?} in slot {slot}", known.1));
+            }
+        }
+    }
+    let frontier =
+        found.image.as_ref().map_or(0, |(_, tips)| tips[usize::from(own_lane)].seq.get());
+    let upto =
+        |facts: &Facts| facts.batches_upto.get(&own_lane).copied().unwrap_or(0).max(frontier);
+    (upto(found) < upto(ever)).then(|| format!("its own batches up to {}", upto(ever)))
+}
+
+impl Checker<OrderingMachine> for Durability {
+    fn id(&self) -> &'static str {
+        "C8"
+    }
+
+    fn on_start(&mut self, at: &At, _: &OrderingMachine) -> Verdict {
+        let knowledge = self.knowledge.borrow();
+        let replica = at.node.index();
+        if !at.is_good() || at.life == 1 || replica >= knowledge.ever.len() {
+            return Ok(());
+        }
+        let (ever, found) = (&knowledge.ever[replica], &knowledge.found[replica]);
+        let lost = forgotten(ever, found, at.node.get());
+        lost.map_or(Ok(()), |lost| {
+            Err(Broken::new("C8", format!("{:?} came back and forgot {lost}", at.node)))
+        })
+    }
+
+    fn on_output(&mut self, at: &At, output: &Output) -> Verdict {
+        let Output::Replica(ReplicaOutput::Executed { slot, cut, .. }) = output else {
+            return Ok(());
+        };
+        if !at.is_good() || slot.get() <= self.executed {
+            return Ok(());
+        }
+        self.executed = slot.get();
+        let knowledge = self.knowledge.borrow();
+        let replicas = Nodes::range(0, u16::try_from(knowledge.ever.len()).expect("few replicas"));
+        let holds = |node: &Node| knowledge.ever[node.index()].holds(slot.get(), *cut);
+        let holders = replicas.without(at.bad).iter().filter(holds).count();
+        let needed = self.quorum - replicas.and(at.bad).len();
+        if holders >= needed {
+            return Ok(());
+        }
+        let what = format!("{holders} good disks hold slot {slot}, {needed} are needed");
+        Err(Broken::new("C8", format!("{:?} executes {cut:?}: {what}", at.node)))
+    }
+}

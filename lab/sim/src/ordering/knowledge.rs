@@ -1,0 +1,145 @@
+//! What the replicas' disks hold, as the checkers of the engine need to know it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use quorate_bft::Record;
+use quorate_bft::message::{Base, Batch, HashedCut, Tip};
+use quorate_machine::RecordNumber;
+use quorate_types::{Digest, GroupConfiguration};
+
+use crate::fast::FastMap;
+
+/// What one disk says, or said at some time of its life.
+#[derive(Default, Debug)]
+pub(super) struct Facts {
+    /// By slot: the last view in which a cut was accepted, and the cut.
+    pub(super) accepted: BTreeMap<u64, (u64, Digest)>,
+    /// By slot: the highest view in which a cut was prepared, and the cut.
+    pub(super) prepared: BTreeMap<u64, (u64, Digest)>,
+    /// By view and slot: every cut that was accepted.
+    pub(super) ever_accepted: FastMap<(u64, u64), Digest>,
+    /// By view and slot: every cut that was prepared.
+    pub(super) ever_prepared: FastMap<(u64, u64), Digest>,
+    /// The highest view that was entered.
+    pub(super) view: u64,
+    /// By lane, position and digest: the digest of the batch before.
+    pub(super) batches: FastMap<(u16, u64, Digest), Digest>,
+    /// By lane: the highest position of which a batch is held.
+    pub(super) batches_upto: FastMap<u16, u64>,
+    /// Slots and roots of states.
+    pub(super) states: FastMap<(u64, Digest), ()>,
+    /// The slot and the frontier of the state that is held.
+    pub(super) image: Option<(u64, Vec<Tip>)>,
+    /// The highest slot that the records prove decided.
+    pub(super) proven: u64,
+}
+
+impl Facts {
+    fn note_batch(&mut self, batch: &Batch) {
+        let header = &batch.header.header;
+        let (lane, seq) = (header.lane.get(), header.seq.get());
+        self.batches.insert((lane, seq, batch.digest()), header.previous);
+        let upto = self.batches_upto.entry(lane).or_insert(seq);
+        *upto = seq.max(*upto);
+    }
+
+    fn note_base(&mut self, base: &Base) {
+        let slot = match base {
+            Base::Start => 0,
+            Base::Committed { cut, .. } | Base::Checkpoint { cut, .. } => cut.slot.get(),
+        };
+        self.proven = self.proven.max(slot);
+    }
+
+    fn note(&mut self, record: &Record) {
+        match record {
+            Record::Batch(batch) => self.note_batch(batch),
+            Record::Accepted { view, cut, inline, parent } => {
+                let (view, slot) = (view.get(), cut.slot.get());
+                self.accepted.insert(slot, (view, cut.digest()));
+                self.ever_accepted.insert((view, slot), cut.digest());
+                inline.iter().for_each(|batch| self.note_batch(batch));
+                let proven = parent.as_ref().map_or(0, |certificate| certificate.slot.get());
+                self.proven = self.proven.max(proven);
+            }
+            Record::Prepared { certificate, cut } => {
+                let (view, slot) = (certificate.view.get(), cut.slot.get());
+                self.prepared.insert(slot, (view, cut.digest()));
+                self.ever_prepared.insert((view, slot), cut.digest());
+            }
+            Record::ViewChange(change) => {
+                self.view = self.view.max(change.view.get());
+                self.note_base(&change.base);
+            }
+            Record::NewView(_) | Record::Stable(_) => {}
+            Record::Checkpoint { statement, cut, proof, .. } => {
+                self.states.insert((statement.slot.get(), statement.root), ());
+                self.image = Some((cut.slot.get(), cut.frontier()));
+                self.note_base(proof);
+            }
+            Record::Installed { certificate, cut, .. } => {
+                let statement = &certificate.statement;
+                self.states.insert((statement.slot.get(), statement.root), ());
+                self.image = Some((cut.slot.get(), cut.frontier()));
+                self.proven = self.proven.max(cut.slot.get());
+            }
+        }
+    }
+
+    /// Does the disk hold this decision, or a state behind it?
+    pub(super) fn holds(&self, slot: u64, cut: Digest) -> bool {
+        let is_it = |known: Option<&(u64, Digest)>| known.is_some_and(|(_, known)| *known == cut);
+        self.image.as_ref().is_some_and(|(upto, _)| *upto >= slot)
+            || is_it(self.accepted.get(&slot))
+            || is_it(self.prepared.get(&slot))
+    }
+}
+
+/// What all disks hold.
+#[derive(Debug)]
+pub(super) struct Knowledge {
+    /// By replica: everything that was ever durable.
+    pub(super) ever: Vec<Facts>,
+    /// By replica: what it found when it began its present life.
+    pub(super) found: Vec<Facts>,
+    /// The frontier of every cut that was seen in a record.
+    pub(super) frontiers: FastMap<Digest, Vec<Tip>>,
+}
+
+/// Knowledge that the host and several checkers share.
+pub(super) type Shared = Rc<RefCell<Knowledge>>;
+
+impl Knowledge {
+    pub(super) fn new(group: &GroupConfiguration) -> Shared {
+        let replicas = group.members.len();
+        let facts = || (0..replicas).map(|_| Facts::default()).collect();
+        let origin = HashedCut::origin(group);
+        let mut frontiers = FastMap::default();
+        frontiers.insert(origin.digest(), origin.frontier());
+        Rc::new(RefCell::new(Self { ever: facts(), found: facts(), frontiers }))
+    }
+
+    /// A record is durable.
+    pub(super) fn note(&mut self, replica: usize, record: &Record) {
+        if let Record::Accepted { cut, .. }
+        | Record::Prepared { cut, .. }
+        | Record::Checkpoint { cut, .. }
+        | Record::Installed { cut, .. } = record
+        {
+            self.frontiers.entry(cut.digest()).or_insert_with(|| cut.frontier());
+        }
+        self.ever[replica].note(record);
+    }
+
+    /// A replica begins a life with these records; some of them it may never have been told of.
+    pub(super) fn begin(&mut self, replica: usize, records: &[(RecordNumber, Record)]) {
+        let mut found = Facts::default();
+        for (_, record) in records {
+            found.note(record);
+            self.note(replica, record);
+        }
+        self.found[replica] = found;
+    }
+}
