@@ -1,11 +1,11 @@
 //! A member of a replica group: what it holds, and where each input goes.
 //!
-//! The files of this folder are the protocol in order: a request comes in ([`request`]), travels
-//! in a lane ([`lane`]), is proposed ([`propose`]), prepared ([`prepare`]), committed ([`commit`])
-//! and executed ([`execute`]); from time to time the state is certified ([`checkpoint`]). A leader
-//! that makes no progress is suspected ([`suspicion`]) and replaced ([`view_change`]). Whoever is
-//! behind learns it ([`status`]), fetches what it lacks ([`fetch`]) or the whole state
-//! ([`state_transfer`]). A replica that crashed begins again from its log ([`recovery`]).
+//! The files of this folder are the protocol in order: a request comes in (`request`), travels
+//! in a lane (`lane`), is proposed (`propose`), prepared (`prepare`), committed (`commit`)
+//! and executed (`execute`); from time to time the state is certified (`checkpoint`). A leader
+//! that makes no progress is suspected (`suspicion`) and replaced (`view_change`). Whoever is
+//! behind learns it (`status`), fetches what it lacks (`fetch`) or the whole state
+//! (`state_transfer`). A replica that crashed begins again from its log (`recovery`).
 
 mod checkpoint;
 mod commit;

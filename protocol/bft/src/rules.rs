@@ -99,6 +99,7 @@ fn judge_row_order(rows: &[Arc<AckVector>]) -> Result<(), CutFault> {
     Ok(())
 }
 
+// BFT-2 holds by this function and `judge`: a cut that they refuse is never prepared.
 fn judge_lane(
     group: &GroupConfiguration,
     lane: ReplicaId,

@@ -40,6 +40,7 @@ impl<S: Service> Replica<S> {
         self.commit_prepared(turn, slot.next());
     }
 
+    // BFT-5 holds by the shape of this: nothing else lets a commit pass.
     /// BFT-5: the parent is decided, or this replica committed it in this view.
     fn may_commit(&self, cut: &HashedCut) -> bool {
         let committed = self.slots.committed();

@@ -107,8 +107,8 @@ impl<S: Service> Replica<S> {
         self.fetch_slots_from(turn, source);
     }
 
-    /// The bodies that decided slots and proposals still lack. Found anew each time, so that what is
-    /// of no use any more, or never existed, is not asked for.
+    /// The bodies that decided slots and proposals still lack. Found anew each time, so that what
+    /// is of no use any more, or never existed, is not asked for.
     fn missing_bodies(&self) -> BTreeSet<Digest> {
         let next = self.slots.decided(self.executed_slot().next());
         let frontier = self.executed.cut.frontier();

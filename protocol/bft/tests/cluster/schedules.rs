@@ -1,5 +1,5 @@
-//! Random schedules: loss, repetition, any order, cut links, power failures in the middle of a step,
-//! and a member that says what it likes. Then everything heals, and every call is answered.
+//! Random schedules: loss, repetition, any order, cut links, power failures in the middle of a
+//! step, and a member that says what it likes. Then everything heals, and every call is answered.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -12,7 +12,8 @@ use crate::support::Cluster;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// No correct replica signs two different things for one place, in all its lives (C4).
+/// No correct replica signs two different things for one place, in all its lives (C4; BFT-4 for
+/// prepares).
 fn assert_nobody_contradicts_itself(cluster: &Cluster) {
     let mut said: BTreeMap<(u8, u16, u64, u64), Digest> = BTreeMap::new();
     for (_, _, message) in &cluster.sent {
@@ -297,7 +298,7 @@ fn a_replica_cut_off_again_and_again_is_not_starved_by_garbage_collection_35() {
     cluster.settle();
     cluster.pass(SECOND);
     assert!(cluster.reply(ticket).is_some(), "replica 2 is needed, and is there");
-    assert_eq!(cluster.journal(2), cluster.journal(0));
+    assert_eq!(cluster.journal(2), cluster.journal(0), "BFT-8: what it needs is kept");
 }
 
 #[test]

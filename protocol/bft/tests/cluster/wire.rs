@@ -228,10 +228,17 @@ fn decodes_or_not<T: Decode + Encode>(bytes: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
-    fn no_bytes_of_a_stranger_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), tag in 0_u8..24) {
+    fn no_bytes_of_a_stranger_panic(
+        bytes in proptest::collection::vec(any::<u8>(), 0..400),
+        tag in 0_u8..24,
+    ) {
         let mut tagged = vec![tag];
         tagged.extend_from_slice(&bytes);
         for bytes in [&bytes, &tagged] {
