@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{authority, client, completions, config, init, node};
+use crate::commands::{
+    authority, bench, blob, client, completions, config, demo, init, node, object, status,
+};
 use crate::dev;
 use crate::exit;
 
@@ -37,6 +39,19 @@ pub(crate) enum Command {
     /// Show or verify the files of a system.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Say whether every group of the cluster serves, and how many more failures each can take.
+    Status(status::StatusArguments),
+    /// Files of any size under the hash of their bytes.
+    #[command(subcommand)]
+    Blob(blob::BlobCommand),
+    /// Small values that their owner can change.
+    #[command(subcommand)]
+    Object(object::ObjectCommand),
+    /// Measure what this machine can do.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+    /// A narrated tour of the main job, on a cluster of its own.
+    Demo(demo::DemoArguments),
     /// Print the completions for a shell.
     Completions(completions::CompletionsArguments),
 }

@@ -6,11 +6,17 @@ use crate::dev;
 use crate::failure::Failure;
 
 pub(crate) mod authority;
+pub(crate) mod bench;
+pub(crate) mod blob;
 pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod demo;
 pub(crate) mod init;
 pub(crate) mod node;
+pub(crate) mod object;
+mod session;
+pub(crate) mod status;
 
 /// Does what was asked for.
 pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
@@ -22,6 +28,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
         Command::Init(arguments) => init::run(&arguments),
         Command::Client(command) => client::run(&command),
         Command::Config(command) => config::run(&command),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Blob(command) => blob::run(&command, json),
+        Command::Object(command) => object::run(&command),
+        Command::Bench(command) => bench::run(&command),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions(arguments) => Ok(completions::run(&arguments)),
     }
 }

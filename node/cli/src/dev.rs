@@ -21,9 +21,9 @@ use crate::failure::Failure;
 use crate::pid_file::PidFile;
 
 mod children;
-mod cluster;
-mod found;
-mod layout;
+pub(crate) mod cluster;
+pub(crate) mod found;
+pub(crate) mod layout;
 mod ports;
 mod screen;
 #[cfg(test)]

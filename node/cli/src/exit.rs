@@ -81,6 +81,8 @@ impl From<Kind> for Exit {
             Kind::Damaged => Self::Damaged,
             Kind::InUse => Self::InUse,
             Kind::Exists => Self::Exists,
+            Kind::NoQuorum => Self::NoQuorum,
+            Kind::NotServing => Self::NotServing,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use quorate_client::error::ClientError;
 use quorate_client::explanation::{Explanation, Kind};
 use quorate_client::settings::ConfigurationError;
 use quorate_daemon::error::ServerError;
@@ -42,6 +43,17 @@ impl Failure {
         Self::from(Explanation::of_io(operation, path, error))
     }
 
+    /// A group does not serve; `text` is the whole status.
+    pub(crate) fn not_serving(group: &str, text: String) -> Self {
+        Self::from(Explanation {
+            kind: Kind::NotServing,
+            code: "not-serving",
+            what: text,
+            place: String::from(group),
+            remedy: String::from("start the servers that are down"),
+        })
+    }
+
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         Exit::from(self.0.kind)
@@ -72,6 +84,12 @@ impl Failure {
 impl From<Explanation> for Failure {
     fn from(explanation: Explanation) -> Self {
         Self(Box::new(explanation))
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self::from(error.explain())
     }
 }
 

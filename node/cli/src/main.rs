@@ -15,10 +15,15 @@ mod commands;
 mod dev;
 mod exit;
 mod failure;
+mod local;
 mod pid_file;
+mod usage;
 
 fn main() -> ExitCode {
-    let arguments = arguments::Arguments::parse();
+    let arguments = match arguments::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::refuse(&error),
+    };
     let json = arguments.json;
     match commands::run(arguments) {
         Ok(answer) => {

@@ -164,9 +164,8 @@ fn servers(configuration: &VerifiedConfiguration) -> Result<Vec<Server>, ClientE
 }
 
 fn resolve(address: &str) -> Result<std::net::SocketAddr, ClientError> {
-    let unresolved = || ClientError::Address { address: address.to_owned() };
-    let mut found = address.to_socket_addrs().or_else(|_| Err(unresolved()))?;
-    found.next().ok_or_else(unresolved)
+    let found = address.to_socket_addrs().ok().and_then(|mut found| found.next());
+    found.ok_or_else(|| ClientError::Address { address: address.to_owned() })
 }
 
 fn dial(
@@ -329,10 +328,10 @@ impl Cluster {
     ) -> Result<ObjectKey, ClientError> {
         let expires = quorate_dht::object::KEEP_FOR_EVER;
         let put = quorate_dht::Operation::PutContent { kind, body, expires };
-        match self.store(put).await? {
-            Answer::Stored(key) => Ok(key),
-            other => unreachable!("a put is answered with its key, not with {other:?}"),
-        }
+        let Answer::Stored(key) = self.store(put).await? else {
+            unreachable!("a put is answered with its key");
+        };
+        Ok(key)
     }
 
     /// The content with this name, verified.
@@ -340,10 +339,11 @@ impl Cluster {
     /// # Errors
     /// [`ClientError::Storage`]: a quorum does not have it, or does not answer.
     pub async fn get_content(&self, key: ObjectKey) -> Result<Body, ClientError> {
-        match self.store(quorate_dht::Operation::GetContent(key)).await? {
-            Answer::Content(body) => Ok(body),
-            other => unreachable!("a get is answered with content, not with {other:?}"),
-        }
+        let Answer::Content(body) = self.store(quorate_dht::Operation::GetContent(key)).await?
+        else {
+            unreachable!("a get is answered with content");
+        };
+        Ok(body)
     }
 
     /// Writes the object of an owner; several processes may share the owner's key.
@@ -355,10 +355,12 @@ impl Cluster {
         owner: Arc<dyn Signer>,
         value: Value,
     ) -> Result<Version, ClientError> {
-        match self.store(quorate_dht::Operation::WriteObject { owner, value }).await? {
-            Answer::Written(version) => Ok(version),
-            other => unreachable!("a write is answered with its version, not with {other:?}"),
-        }
+        let Answer::Written(version) =
+            self.store(quorate_dht::Operation::WriteObject { owner, value }).await?
+        else {
+            unreachable!("a write is answered with its version");
+        };
+        Ok(version)
     }
 
     /// The latest version of an object; nothing if it was never written.
@@ -366,10 +368,11 @@ impl Cluster {
     /// # Errors
     /// [`ClientError::Storage`]: no quorum answers.
     pub async fn read_object(&self, id: ObjectId) -> Result<Option<Version>, ClientError> {
-        match self.store(quorate_dht::Operation::ReadObject(id)).await? {
-            Answer::Object(version) => Ok(version),
-            other => unreachable!("a read is answered with a version, not with {other:?}"),
-        }
+        let Answer::Object(version) = self.store(quorate_dht::Operation::ReadObject(id)).await?
+        else {
+            unreachable!("a read is answered with a version");
+        };
+        Ok(version)
     }
 
     async fn store(&self, operation: quorate_dht::Operation) -> Result<Answer, ClientError> {

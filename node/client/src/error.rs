@@ -6,6 +6,8 @@ use quorate_dht::{Failure, TooFewServers};
 use quorate_net::BindError;
 use quorate_runtime::{HostError, NodeError};
 
+use crate::explanation::{Explanation, Kind};
+
 /// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -85,4 +87,51 @@ pub enum ClientError {
     /// The operating system gives no random numbers.
     #[error("the operating system gives no random numbers")]
     Randomness,
+}
+
+impl ClientError {
+    /// What to tell the person in front of the program.
+    #[must_use]
+    pub fn explain(&self) -> Explanation {
+        let (kind, code, remedy) = match self {
+            Self::NoConfiguration { .. } => {
+                (Kind::NoQuorum, "no-configuration", "start the cluster, or correct --cluster")
+            }
+            Self::Address { .. } => (Kind::Configuration, "address", "correct the address"),
+            Self::Storage(Failure::Absent) => {
+                (Kind::NotFound, "absent", "check the id: a quorum of servers does not have it")
+            }
+            Self::Storage(Failure::NotAuthorised) => {
+                (Kind::Unauthorised, "certificate", "have the authority issue a new certificate")
+            }
+            Self::Storage(Failure::NoQuorum { .. } | Failure::LeaseExpired) => {
+                (Kind::NoQuorum, "no-quorum", "see `quorate status`, and start what is down")
+            }
+            Self::Storage(
+                Failure::SequenceSkip | Failure::Unsuitable { .. } | Failure::TooManyCalls,
+            ) => (Kind::Usage, "refused", "correct the call"),
+            Self::Ordered(ClientFailure::NotAuthorised) => {
+                (Kind::Unauthorised, "certificate", "have the authority issue a new certificate")
+            }
+            Self::Ordered(_) | Self::NoReply { .. } => {
+                (Kind::NoQuorum, "no-quorum", "see `quorate status`, and start what is down")
+            }
+            Self::Manifest(_) | Self::WrongHash { .. } => {
+                (Kind::Damaged, "damaged", "check that the id is that of a file")
+            }
+            Self::Local { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                (Kind::DiskFull, "disk-full", "free space on the disk of the file")
+            }
+            Self::UnknownReply
+            | Self::Local { .. }
+            | Self::Connect(_)
+            | Self::Host(_)
+            | Self::Node(_)
+            | Self::Stopped
+            | Self::TooFewServers(_)
+            | Self::Randomness => (Kind::Internal, "client", "try again"),
+        };
+        let (what, place) = (self.to_string(), String::from("cluster"));
+        Explanation { kind, code, what, place, remedy: String::from(remedy) }
+    }
 }

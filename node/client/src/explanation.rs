@@ -36,6 +36,10 @@ pub enum Kind {
     InUse,
     /// It is there already and is not replaced.
     Exists,
+    /// Too few servers answer.
+    NoQuorum,
+    /// A group of the cluster does not serve.
+    NotServing,
 }
 
 /// A failure in four parts; the text is `what: place: remedy`.

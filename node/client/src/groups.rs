@@ -1,5 +1,7 @@
 //! Where the replica groups of a configuration are: the same answer at servers and clients.
 
+use std::collections::BTreeSet;
+
 use quorate_crypto::{Domain, hash};
 use quorate_dht::{Ring, TooFewServers};
 use quorate_membership::VerifiedConfiguration;
@@ -38,4 +40,65 @@ pub fn key_value_group(
         base_slot: Slot::ZERO,
         base_digest: hash(Domain::EpochStart, configuration.hash().as_bytes()),
     })
+}
+
+/// A replica group and how many of its members can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServedGroup {
+    /// What it is called.
+    pub name: String,
+    /// Members that were reached.
+    pub up: usize,
+    /// Members.
+    pub size: usize,
+    /// Members that must answer.
+    pub quorum: usize,
+    /// Is it one of the groups that every cluster has, rather than a window of the ring?
+    pub is_special: bool,
+}
+
+impl ServedGroup {
+    fn new(name: String, members: &[NodeId], reached: &BTreeSet<NodeId>) -> Self {
+        let up = members.iter().filter(|member| reached.contains(*member)).count();
+        let size = members.len();
+        Self { name, up, size, quorum: size - (size - 1) / 3, is_special: false }
+    }
+
+    /// Failures that the group can still take; below zero it does not serve.
+    #[must_use]
+    pub fn margin(&self) -> isize {
+        self.up.cast_signed() - self.quorum.cast_signed()
+    }
+
+    /// Failures that the group can take when all of it is up.
+    #[must_use]
+    pub fn f(&self) -> isize {
+        ((self.size - 1) / 3).cast_signed()
+    }
+}
+
+/// Every group of a configuration: the membership service, the key-value service, and each window
+/// of the ring that stores objects.
+#[must_use]
+pub fn groups(
+    configuration: &VerifiedConfiguration,
+    reached: &BTreeSet<NodeId>,
+) -> Vec<ServedGroup> {
+    let servers = configuration.configuration();
+    let special = |name: &str, members: &[NodeId]| {
+        let group = ServedGroup::new(String::from(name), members, reached);
+        ServedGroup { is_special: true, ..group }
+    };
+    let mut groups = vec![special("membership", &servers.membership_group)];
+    if let Ok(group) = key_value_group(configuration) {
+        let members: Vec<NodeId> = group.members.iter().map(|member| member.node).collect();
+        groups.push(special("key-value", &members));
+    }
+    let Ok(ring) = Ring::new(servers) else { return groups };
+    for server in ring.servers() {
+        let window = ring.group(ObjectId::new(*server.as_bytes()));
+        let name = format!("storage from {server:?}");
+        groups.push(ServedGroup::new(name, window.members(), reached));
+    }
+    groups
 }

@@ -9,4 +9,8 @@ pub mod error;
 pub mod explanation;
 pub mod groups;
 mod hosts;
+pub mod objects;
 pub mod settings;
+
+pub use quorate_kv::{KvOperation, KvReply};
+pub use quorate_runtime::block_on;

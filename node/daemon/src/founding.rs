@@ -20,7 +20,7 @@ mod node;
 mod place;
 
 pub use error::{AdmissionFault, FoundingError, GenesisFault, KeyFault, RequestFault};
-pub use file::{FoundingFile, VerifiedFounding};
+pub use file::{FoundingFile, GENESIS_BYTES_MAX, VerifiedFounding};
 pub use node::NodeIdentity;
 pub use quorate_client::cluster_file::{SEED_BYTES, read_seed};
 

@@ -123,9 +123,9 @@ async fn open_links(
 pub fn known_servers(configuration: &VerifiedConfiguration) -> Result<Vec<Server>, ServerError> {
     let members = &configuration.configuration().members;
     let resolve = |member: &MemberRecord| {
+        let found = member.address.to_socket_addrs().ok().and_then(|mut found| found.next());
         let unresolved = || ServerError::Address { address: member.address.clone() };
-        let mut found = member.address.to_socket_addrs().or_else(|_| Err(unresolved()))?;
-        let address = found.next().ok_or_else(unresolved)?;
+        let address = found.ok_or_else(unresolved)?;
         let key = PeerKey::new(*member.identity_key.as_bytes());
         Ok(Server { id: member.id, known: Known { key, address } })
     };

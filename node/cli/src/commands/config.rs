@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use quorate_client::carried::to_hex;
-use quorate_client::cluster_file::{ClusterFile, parse_system_key};
+use quorate_client::cluster_file::{ClusterFile, ServerContact, parse_system_key};
 use quorate_client::settings::{self, Source};
 use quorate_daemon::configuration::NodeConfiguration;
 use quorate_daemon::founding::{FoundingError, FoundingFile, GenesisFault};
@@ -33,9 +33,9 @@ pub(crate) struct VerifyArguments {
     /// The genesis.
     file: PathBuf,
     /// The key of the system: 96 digits.
-    #[arg(long, value_name = "DIGITS", conflicts_with = "cluster", value_parser = parse_system_key)]
+    #[arg(long, value_name = "DIGITS", value_parser = parse_system_key)]
     system_key: Option<threshold::PublicKey>,
-    /// The cluster.toml that names the key.
+    /// The cluster.toml that names the key, if it is not given itself.
     #[arg(long, value_name = "FILE", env = "QUORATE_CLUSTER")]
     cluster: Option<PathBuf>,
 }
@@ -107,7 +107,10 @@ fn show_node(node: &NodeConfiguration) -> Answer {
 }
 
 fn show_cluster(cluster: &ClusterFile) -> Answer {
-    let server = |server: &quorate_client::cluster_file::ServerContact| json!({ "identity_key": server.identity_key.to_hex(), "address": server.address });
+    let server = |server: &ServerContact| {
+        let identity_key = server.identity_key.to_hex();
+        json!({ "identity_key": identity_key, "address": server.address })
+    };
     let json = json!({
         "kind": "cluster",
         "system": cluster.system.to_hex(),

@@ -12,7 +12,7 @@ use quorate_daemon::founding::ceremony::{
     ClientRequest, FoundedSystem, NewServer, ServerRequest, SystemRequest, found_system,
     new_authority, new_client, new_server,
 };
-use quorate_types::UnixTime;
+use quorate_types::{Resilience, ResilienceError, UnixTime};
 
 use super::layout::Layout;
 use super::ports;
@@ -38,10 +38,8 @@ pub(crate) struct Wanted {
 /// unfinished is removed.
 pub(crate) fn found(layout: &Layout, wanted: &Wanted) -> Result<(), Failure> {
     let nodes = wanted.nodes.unwrap_or(NODES_DEFAULT);
-    if nodes == 0 || nodes > NODES_MAX {
-        let what = format!("{nodes} servers cannot be run here");
-        return Err(Failure::usage("--nodes", what, &format!("give 4 to {NODES_MAX}")));
-    }
+    let (f, f_ms) = (wanted.f.unwrap_or(F_DEFAULT), wanted.f_ms.unwrap_or(F_DEFAULT));
+    check_count(nodes, [("--f", f), ("--f-ms", f_ms)])?;
     check_empty(layout)?;
     let work = layout.unfinished();
     if work.exists() {
@@ -51,8 +49,8 @@ pub(crate) fn found(layout: &Layout, wanted: &Wanted) -> Result<(), Failure> {
     let servers = make_servers(&work, nodes)?;
     let request = SystemRequest {
         authority_key: authority.clone(),
-        f: wanted.f.unwrap_or(F_DEFAULT),
-        f_ms: wanted.f_ms.unwrap_or(F_DEFAULT),
+        f,
+        f_ms,
         admissions: servers.iter().map(|server| server.admission_file.clone()).collect(),
     };
     let system = found_system(&work.join("founding"), &request)?;
@@ -62,6 +60,19 @@ pub(crate) fn found(layout: &Layout, wanted: &Wanted) -> Result<(), Failure> {
     let client = new_client(&work.join("client"), &local_client(authority, &system))?;
     let cluster = ClusterFile::read(&client.cluster_file)?;
     publish(layout, &cluster)
+}
+
+fn check_count(nodes: u16, wanted: [(&str, u16); 2]) -> Result<(), Failure> {
+    let remedy = format!("give 4 to {NODES_MAX} nodes, and f so that 3f+1 are no more");
+    for (option, f) in wanted {
+        let no_group = |error: ResilienceError| Failure::usage(option, error.to_string(), &remedy);
+        let needed = Resilience::new(f).map_err(no_group)?.replicas();
+        if usize::from(nodes) < needed || nodes > NODES_MAX {
+            let what = format!("{nodes} servers, at least {needed} are needed for {option} {f}");
+            return Err(Failure::usage("--nodes", what, &remedy));
+        }
+    }
+    Ok(())
 }
 
 fn check_empty(layout: &Layout) -> Result<(), Failure> {

@@ -60,11 +60,13 @@ impl<'a> Screen<'a> {
         format!(
             "{verb} cluster of {count} servers (f={}, f_ms={}) in {}\n\
              use it with --cluster {}\n\
-             Ctrl-C stops all servers; their data stays",
+             Ctrl-C stops all servers; their data stays; the log of I is in nodes/I/log\n\
+             bring I back: quorate node run --config {}",
             cluster.f,
             cluster.f_ms,
             cluster.layout.root().display(),
             file.display(),
+            cluster.layout.nodes().join("I/node.toml").display(),
         )
     }
 
@@ -103,31 +105,41 @@ impl<'a> Screen<'a> {
             // Up to the first line of the table drawn before, and clear from there.
             write!(text, "\u{1b}[{}A\u{1b}[J", self.shown.len() + 1).expect("a string takes all");
         }
+        // Lines that are too long are cut: wrapped ones would not be found again.
+        text.push_str("\u{1b}[?7l");
         for (node, condition) in self.cluster.nodes.iter().zip(conditions) {
-            text.push_str(&row(node, condition));
+            text.push_str(&short_row(node, condition));
             text.push('\n');
         }
         let is_up = |condition: &&Condition| matches!(condition, Condition::Up { .. });
         let up_count = conditions.iter().filter(is_up).count();
-        write!(text, "{up_count} of {} servers run", conditions.len()).expect("a string takes all");
+        let count = conditions.len();
+        write!(text, "{up_count} of {count} servers run\u{1b}[?7h").expect("a string takes all");
         text
     }
 }
 
 /// One line about a server.
-fn row(node: &DevNode, condition: &Condition) -> String {
+fn short_row(node: &DevNode, condition: &Condition) -> String {
     let number = node.number;
     match condition {
         Condition::Up { pid } => {
             let (listen, metrics) = (node.listen, node.metrics);
             format!("node {number:>3}  up    pid {pid:<8} {listen}  metrics http://{metrics}")
         }
-        Condition::Down { why } if why == STOPPED => format!("node {number:>3}  down  {why}"),
-        Condition::Down { why } => {
+        Condition::Down { why } => format!("node {number:>3}  down  {why}"),
+    }
+}
+
+/// One line about a server, with what to do if it died.
+fn row(node: &DevNode, condition: &Condition) -> String {
+    let text = short_row(node, condition);
+    match condition {
+        Condition::Down { why } if why != STOPPED => {
             let (log, file) = (node.log.display(), node.file.display());
-            let back = format!("back with: quorate node run --config {file}");
-            format!("node {number:>3}  down  {why}; see {log}; {back}")
+            format!("{text}; see {log}; back with: quorate node run --config {file}")
         }
+        Condition::Down { .. } | Condition::Up { .. } => text,
     }
 }
 

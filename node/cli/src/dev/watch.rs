@@ -1,4 +1,4 @@
-//! Runs the servers of a cluster until a signal: SIGINT, or SIGTERM.
+//! Runs the servers of a cluster until a signal: SIGINT, SIGTERM, or SIGHUP of a closed terminal.
 
 use std::path::Path;
 use std::time::Duration;
@@ -43,18 +43,23 @@ pub(crate) fn run(cluster: &Cluster, json: bool) -> Result<(), Failure> {
 struct Stop {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl Stop {
     fn new() -> std::io::Result<Self> {
-        let interrupt = signal(SignalKind::interrupt())?;
-        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     async fn wait(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }

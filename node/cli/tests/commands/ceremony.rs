@@ -87,6 +87,9 @@ fn each_failure_has_its_code_and_says_what_to_do() {
     assert_eq!(scratch.fail(&["config", "show", "nothing"]).0, 8);
     assert_eq!(scratch.fail(&["config", "verify", "node-1/admission"]).0, 2);
     assert_eq!(scratch.fail(&["frobnicate"]).0, 2);
+    let (code, text) = scratch.fail(&["--json", "frobnicate"]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.starts_with("{\"error\":{\"code\":\"usage\",\"exit\":2"), "{text}");
 
     let (code, text) = scratch.fail(&["node", "run", "--config", "node-1/node.toml"]);
     assert_eq!(code, 4);

@@ -20,6 +20,9 @@ use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 use super::error::{FoundingError, GenesisFault};
 use super::place;
 
+/// Longest genesis that is read, in bytes.
+pub const GENESIS_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
 const MAGIC: &[u8; 16] = b"quorate genesis\n";
 const VERSION: u16 = 1;
 const HASH_BYTES: usize = blake3::OUT_LEN;
@@ -44,8 +47,12 @@ impl FoundingFile {
     /// # Errors
     /// [`FoundingError::File`], or [`FoundingError::Genesis`] if it is no genesis, or damaged.
     pub fn read(path: &Path) -> Result<Self, FoundingError> {
-        let bytes =
-            std::fs::read(path).map_err(|error| Explanation::of_io("read", path, &error))?;
+        let failed = |error: std::io::Error| Explanation::of_io("read", path, &error);
+        if std::fs::metadata(path).map_err(failed)?.len() > GENESIS_BYTES_MAX {
+            let (path, fault) = (path.to_path_buf(), GenesisFault::Foreign);
+            return Err(FoundingError::Genesis { path, fault });
+        }
+        let bytes = std::fs::read(path).map_err(failed)?;
         Self::from_bytes(&bytes)
             .map_err(|fault| FoundingError::Genesis { path: path.to_path_buf(), fault })
     }

@@ -132,7 +132,12 @@ impl RecordCodec for Codec {
                 cut: cut.clone(),
                 entries: Vec::new(),
             }),
-            other => encode(other),
+            Record::Batch(_)
+            | Record::Accepted { .. }
+            | Record::Prepared { .. }
+            | Record::ViewChange(_)
+            | Record::NewView(_)
+            | Record::Stable(_) => encode(record),
         });
         KIND
     }

@@ -162,8 +162,8 @@ fn next_key(
     after: Option<ObjectKey>,
 ) -> Result<Option<ObjectKey>, StoreError> {
     let first_kind = after.as_ref().map_or(0, rank);
-    for kind in first_kind..KINDS.len() {
-        let above = after.filter(|after| rank(after) == kind).map(|after| blob_name(after));
+    for (kind, name_of) in KINDS.iter().enumerate().skip(first_kind) {
+        let above = after.filter(|after| rank(after) == kind).map(blob_name);
         let first = above.unwrap_or([0; 32]);
         let names = match kind {
             0 => store.content_names(&first, 2)?,
@@ -171,7 +171,7 @@ fn next_key(
             _ => small_names(store, Space::Mutable, &first)?,
         };
         if let Some(name) = names.into_iter().find(|name| Some(*name) > above) {
-            return Ok(Some(KINDS[kind](quorate_types::ObjectId::new(name))));
+            return Ok(Some(name_of(quorate_types::ObjectId::new(name))));
         }
     }
     Ok(None)

@@ -80,14 +80,26 @@ fn a_directory_with_other_things_is_left_alone() {
 #[test]
 fn what_a_failed_call_left_behind_does_not_stop_the_next() {
     let scratch = Scratch::new();
-    let failure = open(&scratch, Wanted { f: Some(2), ..FOUR }).unwrap_err();
-    assert_eq!(failure.exit(), Exit::Usage);
-    assert!(failure.text().contains("4 servers, at least 7 are needed"), "{}", failure.text());
-    assert!(scratch.join("cluster/unfinished").exists());
+    fs::create_dir_all(scratch.join("cluster/unfinished/authority")).unwrap();
+    fs::write(scratch.join("cluster/unfinished/authority/authority.key"), "half").unwrap();
     assert_eq!(open(&scratch, FOUR).unwrap().nodes.len(), 4);
-    let none = Scratch::new();
-    let failure = open(&none, Wanted { nodes: Some(0), ..NOTHING }).unwrap_err();
-    assert!(failure.text().contains("--nodes"), "{}", failure.text());
+}
+
+#[test]
+fn too_few_servers_or_a_wrong_f_found_nothing() {
+    let scratch = Scratch::new();
+    let asked = [
+        (Wanted { f: Some(2), ..FOUR }, "4 servers, at least 7 are needed for --f 2: --nodes: "),
+        (Wanted { nodes: Some(0), ..NOTHING }, "0 servers, at least 4 are needed for --f 1"),
+        (Wanted { nodes: Some(257), ..NOTHING }, "give 4 to 256 nodes"),
+        (Wanted { f_ms: Some(0), ..FOUR }, "f from 1 to 21: --f-ms: "),
+    ];
+    for (wanted, text) in asked {
+        let failure = open(&scratch, wanted).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Usage);
+        assert!(failure.text().contains(text), "{}", failure.text());
+        assert_eq!(fs::read_dir(scratch.join("cluster")).unwrap().count(), 0);
+    }
 }
 
 #[test]

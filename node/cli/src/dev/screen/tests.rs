@@ -49,8 +49,9 @@ fn a_table_is_drawn_again_in_its_place() {
     let scratch = Scratch::new();
     let cluster = cluster(&scratch);
     let mut screen = Screen { cluster: &cluster, style: Style::Table, shown: Vec::new() };
-    let conditions = [UP, down("stopped")];
-    let expected = format!("{ROW_1}\nnode   2  down  stopped\n1 of 2 servers run");
+    let conditions = [UP, down("lost")];
+    let rows = format!("{ROW_1}\nnode   2  down  lost\n1 of 2 servers run");
+    let expected = format!("\u{1b}[?7l{rows}\u{1b}[?7h");
     assert_eq!(screen.draw(&conditions), expected);
     screen.shown = conditions.to_vec();
     assert_eq!(screen.draw(&conditions), format!("\u{1b}[3A\u{1b}[J{expected}"));

@@ -1,0 +1,110 @@
+//! `quorate object`: values that their owner can change.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use quorate_client::cluster_file::{ClusterFile, read_seed};
+use quorate_client::explanation::Kind;
+use quorate_client::objects::{Body, RealSigner, Signer, Value, register_id};
+use quorate_types::ObjectId;
+use serde_json::json;
+
+use super::session::{ClusterArguments, session};
+use crate::answer::Answer;
+use crate::failure::Failure;
+
+/// What to do with an object.
+#[derive(Subcommand, Debug)]
+pub(crate) enum ObjectCommand {
+    /// Write a value; prints the id of the object.
+    Put(PutArguments),
+    /// Read the last value of an object.
+    Get(GetArguments),
+}
+
+/// What to write, and as whom.
+#[derive(Args, Debug)]
+pub(crate) struct PutArguments {
+    #[command(flatten)]
+    cluster: ClusterArguments,
+    /// The key file of the owner; the client's own key if it is left out.
+    #[arg(long, value_name = "FILE")]
+    owner: Option<PathBuf>,
+    /// The file with the value; `-` for standard input.
+    file: PathBuf,
+}
+
+/// Which object to read.
+#[derive(Args, Debug)]
+pub(crate) struct GetArguments {
+    #[command(flatten)]
+    cluster: ClusterArguments,
+    /// The id: 64 lowercase hexadecimal digits.
+    #[arg(value_parser = ObjectId::from_hex)]
+    id: ObjectId,
+    /// Where to write the value; standard output if it is left out.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(crate) fn run(command: &ObjectCommand) -> Result<Answer, Failure> {
+    match command {
+        ObjectCommand::Put(arguments) => put(arguments),
+        ObjectCommand::Get(arguments) => get(arguments),
+    }
+}
+
+fn put(arguments: &PutArguments) -> Result<Answer, Failure> {
+    let owner = Arc::new(RealSigner::from_seed(&owner_seed(arguments)?));
+    let id = register_id(&owner.public_key());
+    let value = Value::Data(Body::new(read(&arguments.file)?));
+    let version = session(&arguments.cluster, async |cluster| {
+        Ok(cluster.write_object(owner, value).await?)
+    })?;
+    let sequence = version.signed.stamp.sequence;
+    Ok(Answer {
+        text: format!("id       {id}\nsequence {sequence}"),
+        json: json!({ "id": id.to_hex(), "sequence": sequence }),
+    })
+}
+
+fn owner_seed(arguments: &PutArguments) -> Result<[u8; 32], Failure> {
+    match &arguments.owner {
+        Some(path) => Ok(*read_seed(path)?),
+        None => Ok(*ClusterFile::read(&arguments.cluster.cluster)?.client_identity()?.seed),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path != Path::new("-") {
+        return fs::read(path).map_err(|error| Failure::io("read", path, &error));
+    }
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::io("read", path, &error))?;
+    Ok(bytes)
+}
+
+fn get(arguments: &GetArguments) -> Result<Answer, Failure> {
+    let id = arguments.id;
+    let version = session(&arguments.cluster, async |cluster| Ok(cluster.read_object(id).await?))?;
+    let absent = || {
+        let sort = (Kind::NotFound, "absent");
+        let what = format!("no value was ever written to {id}, or it was deleted");
+        Failure::about(Path::new("cluster"), sort, what, "check the id")
+    };
+    let version = version.ok_or_else(absent)?;
+    let sequence = version.signed.stamp.sequence;
+    let Value::Data(body) = version.value else { return Err(absent()) };
+    let json = json!({ "id": id.to_hex(), "sequence": sequence, "bytes": body.len() });
+    if let Some(path) = &arguments.output {
+        fs::write(path, &*body).map_err(|error| Failure::io("write", path, &error))?;
+        return Ok(Answer { text: format!("sequence {sequence}, {} bytes", body.len()), json });
+    }
+    Ok(Answer { text: String::from_utf8_lossy(&body).into_owned(), json })
+}

@@ -1,0 +1,96 @@
+//! `quorate status`: does every group serve, and how many more failures can each take?
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use clap::Args;
+use quorate_client::cluster::Cluster;
+use quorate_client::groups::{ServedGroup, groups};
+use quorate_types::NodeId;
+use serde_json::json;
+
+use super::session::{ClusterArguments, session};
+use crate::answer::Answer;
+use crate::failure::Failure;
+
+/// Time that is given to servers to be reached.
+const REACH_TIME: Duration = Duration::from_millis(1_500);
+
+/// Which cluster.
+#[derive(Args, Debug)]
+pub(crate) struct StatusArguments {
+    #[command(flatten)]
+    cluster: ClusterArguments,
+}
+
+pub(crate) fn run(arguments: &StatusArguments) -> Result<Answer, Failure> {
+    session(&arguments.cluster, async |cluster| {
+        let reached = reach(&cluster).await;
+        let served = groups(cluster.configuration(), &reached);
+        let answer = describe(&cluster, &reached, &served);
+        match served.iter().find(|group| group.margin() < 0) {
+            None => Ok(answer),
+            Some(group) => Err(Failure::not_serving(&group.name, answer.text)),
+        }
+    })
+}
+
+/// The servers that are connected after a moment.
+async fn reach(cluster: &Cluster) -> BTreeSet<NodeId> {
+    let all = cluster.configuration().configuration().members.len();
+    let waiting = async {
+        while cluster.reached().len() < all {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    // Whoever is not reached by then counts as down.
+    drop(tokio::time::timeout(REACH_TIME, waiting).await);
+    cluster.reached()
+}
+
+fn describe(cluster: &Cluster, reached: &BTreeSet<NodeId>, served: &[ServedGroup]) -> Answer {
+    let configuration = cluster.configuration().configuration();
+    let worst = served.iter().map(ServedGroup::margin).min().unwrap_or(0);
+    let serving = served.iter().filter(|group| group.margin() >= 0).count();
+    let mut text = String::new();
+    let mut line = |arguments: std::fmt::Arguments<'_>| {
+        text.write_fmt(arguments).expect("a string takes everything");
+        text.push('\n');
+    };
+    line(format_args!("epoch    {}", configuration.epoch.get()));
+    let total = configuration.members.len();
+    line(format_args!("servers  {} of {total} reached", reached.len()));
+    for member in configuration.members.iter().filter(|member| !reached.contains(&member.id)) {
+        line(format_args!("  down   {:?} at {}", member.id, member.address));
+    }
+    line(format_args!("groups   {serving} of {} serve", served.len()));
+    for group in served.iter().filter(|group| group.is_special || group.margin() < group.f()) {
+        let (up, size) = (group.up, group.size);
+        match group.margin() {
+            margin @ 0.. => line(format_args!(
+                "  {:<24} {up} of {size} up, can take {margin} more failures",
+                group.name
+            )),
+            _ => line(format_args!("  {:<24} {up} of {size} up: DOES NOT SERVE", group.name)),
+        }
+    }
+    let groups: Vec<_> = served
+        .iter()
+        .map(|group| {
+            json!({ "name": group.name, "up": group.up, "size": group.size,
+                    "margin": group.margin(), "serves": group.margin() >= 0 })
+        })
+        .collect();
+    let servers: Vec<_> = configuration
+        .members
+        .iter()
+        .map(|member| {
+            json!({ "id": member.id.to_hex(), "address": member.address,
+                    "up": reached.contains(&member.id) })
+        })
+        .collect();
+    let json = json!({ "epoch": configuration.epoch.get(), "margin": worst,
+                       "serves": serving == served.len(), "servers": servers, "groups": groups });
+    Answer { text: text.trim_end().to_owned(), json }
+}

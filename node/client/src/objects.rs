@@ -1,0 +1,6 @@
+//! What a program needs to read and write public-key objects.
+
+pub use quorate_crypto::Signer;
+pub use quorate_crypto::real::RealSigner;
+pub use quorate_dht::object::register_id;
+pub use quorate_dht::{Body, Value, Version};
