@@ -15,7 +15,6 @@ mod commands;
 mod dev;
 mod exit;
 mod failure;
-mod local;
 mod pid_file;
 mod usage;
 
