@@ -15,6 +15,7 @@ mod commands;
 mod dev;
 mod exit;
 mod failure;
+mod local;
 mod pid_file;
 mod usage;
 
