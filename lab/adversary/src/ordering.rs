@@ -325,25 +325,19 @@ fn enact<M: Machine<Outbound: Carries>>(deeds: &mut Deeds, effects: &mut Vec<Eff
     }));
 }
 
-impl<M> Adversary<M> for Liar
-where
-    M: Machine<Inbound = Verified<Message>, Outbound: Carries>,
-{
-    fn name(&self) -> &'static str {
-        self.villain.name()
-    }
-
-    fn on_input(&mut self, now: Now, _: &M, input: &Input<M>) -> Reception {
-        let Input::Deliver { from, message } = input else { return Reception::Pass };
+impl Liar {
+    /// Reads a message before the machine gets it.
+    pub fn receive(&mut self, now: Now, from: Peer, message: &Message) -> Reception {
         let mut done = std::mem::take(&mut self.done);
         let reception = self.act(now, &mut done, |villain, context, deeds| {
-            villain.on_receive(context, *from, message, deeds)
+            villain.on_receive(context, from, message, deeds)
         });
         self.done = done;
         reception
     }
 
-    fn on_effects(&mut self, now: Now, _: &M, effects: &mut Vec<Effect<M>>) {
+    /// Twists what the machine wants done.
+    pub fn twist<M: Machine<Outbound: Carries>>(&mut self, now: Now, effects: &mut Vec<Effect<M>>) {
         let mut deeds = Deeds::default();
         let mut changed = Vec::with_capacity(effects.len());
         for effect in effects.drain(..) {
@@ -359,6 +353,24 @@ where
         }
         enact(&mut self.done, &mut changed);
         *effects = changed;
+    }
+}
+
+impl<M> Adversary<M> for Liar
+where
+    M: Machine<Inbound = Verified<Message>, Outbound: Carries>,
+{
+    fn name(&self) -> &'static str {
+        self.villain.name()
+    }
+
+    fn on_input(&mut self, now: Now, _: &M, input: &Input<M>) -> Reception {
+        let Input::Deliver { from, message } = input else { return Reception::Pass };
+        self.receive(now, *from, message)
+    }
+
+    fn on_effects(&mut self, now: Now, _: &M, effects: &mut Vec<Effect<M>>) {
+        self.twist(now, effects);
     }
 
     fn alarm(&self) -> Option<Instant> {
