@@ -6,6 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
+use crate::server::{Intermediary, Nobody};
 use crate::{metrics, server};
 
 /// Runs a server until it is told to stop, by SIGTERM or SIGINT, or until its disk fails.
@@ -13,13 +14,29 @@ use crate::{metrics, server};
 /// # Errors
 /// [`ServerError`] says which part failed and what to do.
 pub fn run(settings: &NodeConfiguration) -> Result<(), ServerError> {
-    let identity =
-        NodeIdentity::load(settings).map_err(|source| ServerError::Founding { source })?;
-    block_on(serve(settings, &identity)).map_err(|source| ServerError::Runtime { source })?
+    run_with(settings, &mut Nobody)
 }
 
-async fn serve(settings: &NodeConfiguration, identity: &NodeIdentity) -> Result<(), ServerError> {
-    let running = server::start(settings, identity).await?;
+/// As [`run`], with something between the machines and the world. For the lab alone.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    settings: &NodeConfiguration,
+    between: &mut dyn Intermediary,
+) -> Result<(), ServerError> {
+    let identity =
+        NodeIdentity::load(settings).map_err(|source| ServerError::Founding { source })?;
+    block_on(serve(settings, &identity, between))
+        .map_err(|source| ServerError::Runtime { source })?
+}
+
+async fn serve(
+    settings: &NodeConfiguration,
+    identity: &NodeIdentity,
+    between: &mut dyn Intermediary,
+) -> Result<(), ServerError> {
+    let running = server::start(settings, identity, between).await?;
     metrics::serve(settings.metrics, running.node().metrics()).await?;
     let (id, listen) = (identity.id, settings.listen);
     tracing::info!(%id, %listen, metrics = %settings.metrics, "serving");

@@ -8,7 +8,7 @@
 use std::net::ToSocketAddrs;
 use std::sync::{Arc, OnceLock};
 
-use quorate_bft::{Parameters, Setup};
+use quorate_bft::{Parameters, Replica, Setup};
 use quorate_client::cluster::PROTOCOL_VERSIONS;
 use quorate_client::groups::{CONFIGURATION, ORDERING, STORAGE, key_value_group};
 use quorate_crypto::Signer;
@@ -20,7 +20,9 @@ use quorate_membership::election::membership_replicas;
 use quorate_membership::responder::Member;
 use quorate_membership::{FreshnessResponder, MembershipService, VerifiedConfiguration};
 use quorate_net::{Config, Known, Limits, PeerKey, Seed, SystemId};
-use quorate_runtime::{Channel, Handle, Hosting, LinkNews, Links, Node, NodeOptions, Server};
+use quorate_runtime::{
+    Channel, Handle, Hosting, Interceptor, LinkNews, Links, Node, NodeOptions, Server,
+};
 use quorate_store::directory::DataDirectory;
 use quorate_store::object_store::ObjectStore;
 use quorate_types::{GroupConfiguration, MemberRecord, NodeId, Peer, Slot};
@@ -69,6 +71,37 @@ impl RunningServer {
     }
 }
 
+/// What may stand between a machine and the world.
+pub type Between<M> = Option<Box<dyn Interceptor<M>>>;
+
+/// Puts something between the machines of a server and the world. For the lab alone.
+pub trait Intermediary {
+    /// Before a replica of the membership service.
+    fn membership(&mut self, setup: &Setup) -> Between<Replica<MembershipService>>;
+    /// Before a replica of the key-value service.
+    fn key_value(&mut self, setup: &Setup) -> Between<Replica<KeyValueService>>;
+    /// Before the storage server.
+    fn storage(&mut self) -> Between<quorate_dht::Server>;
+}
+
+/// Nothing stands there: what production has.
+#[derive(Debug)]
+pub struct Nobody;
+
+impl Intermediary for Nobody {
+    fn membership(&mut self, _: &Setup) -> Between<Replica<MembershipService>> {
+        None
+    }
+
+    fn key_value(&mut self, _: &Setup) -> Between<Replica<KeyValueService>> {
+        None
+    }
+
+    fn storage(&mut self) -> Between<quorate_dht::Server> {
+        None
+    }
+}
+
 /// Opens the disk and the links of a server, and hosts its machines.
 ///
 /// # Errors
@@ -76,6 +109,7 @@ impl RunningServer {
 pub async fn start(
     settings: &NodeConfiguration,
     identity: &NodeIdentity,
+    between: &mut dyn Intermediary,
 ) -> Result<RunningServer, ServerError> {
     let key = identity.record().identity_key;
     let data = DataDirectory::open(&settings.data, key.as_bytes(), identity.expectation())
@@ -86,10 +120,10 @@ pub async fn start(
     let epoch: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&identity.epoch_seed));
     let configuration = identity.founding.configuration().clone();
     let mut machines = Machines { node, me: identity.id, epoch, configuration };
-    machines.membership(&data)?;
-    machines.key_value(&data)?;
+    machines.membership(&data, between)?;
+    machines.key_value(&data, between)?;
     machines.responder()?;
-    let storage = machines.storage(&data)?;
+    let storage = machines.storage(&data, between.storage())?;
     let mut node = machines.node;
     node.watch_links(Box::new(log_link));
     identity.mark_served().map_err(|source| ServerError::Founding { source })?;
@@ -163,17 +197,25 @@ struct Machines {
 }
 
 impl Machines {
-    fn membership(&mut self, data: &DataDirectory) -> Result<(), ServerError> {
+    fn membership(
+        &mut self,
+        data: &DataDirectory,
+        between: &mut dyn Intermediary,
+    ) -> Result<(), ServerError> {
         let configuration = self.configuration.clone();
         let group = membership_replicas(&configuration, Slot::ZERO);
         let service = MembershipService::new(configuration, Arc::new(RealVerifier));
-        self.replica(("membership", data), group, service)
+        self.replica(("membership", data), group, service, |setup| between.membership(setup))
     }
 
-    fn key_value(&mut self, data: &DataDirectory) -> Result<(), ServerError> {
+    fn key_value(
+        &mut self,
+        data: &DataDirectory,
+        between: &mut dyn Intermediary,
+    ) -> Result<(), ServerError> {
         let group = key_value_group(&self.configuration);
         let group = group.map_err(|source| ServerError::TooFewServers { source })?;
-        self.replica(("key-value", data), group, KeyValueService)
+        self.replica(("key-value", data), group, KeyValueService, |setup| between.key_value(setup))
     }
 
     /// Hosts a replica of a service, if this server is a member of its group.
@@ -182,6 +224,7 @@ impl Machines {
         (name, data): (&'static str, &DataDirectory),
         group: GroupConfiguration,
         service: S,
+        between: impl FnOnce(&Setup) -> Between<Replica<S>>,
     ) -> Result<(), ServerError> {
         let Some(me) = group.replica_of(self.me) else { return Ok(()) };
         let channel = Channel::Grouped(ORDERING, group.group);
@@ -191,11 +234,12 @@ impl Machines {
             signer: Arc::clone(&self.epoch),
             parameters: Parameters::default(),
         };
+        let interceptor = between(&setup);
         let (machine, journal) = ordering::open(&data.join(name), setup, service)
             .map_err(|source| ServerError::Journal { machine: name, source })?;
         let hosted = OrderingHost::new(name);
         let journal = Some(journal);
-        let hosting = Hosting { name, channel, hosted, machine, journal, interceptor: None };
+        let hosting = Hosting { name, channel, hosted, machine, journal, interceptor };
         self.node.host(hosting).map_err(|source| ServerError::Host { source })?;
         Ok(())
     }
@@ -221,6 +265,7 @@ impl Machines {
     fn storage(
         &mut self,
         data: &DataDirectory,
+        interceptor: Between<quorate_dht::Server>,
     ) -> Result<Handle<quorate_dht::Server>, ServerError> {
         let configuration = &self.configuration;
         let servers = configuration.configuration();
@@ -244,7 +289,7 @@ impl Machines {
             hosted: StorageHost { context, store, workers, answers: to },
             machine,
             journal: Some(Box::new(StorageJournal::new(journal_store))),
-            interceptor: None,
+            interceptor,
         };
         let handle = self.node.host(hosting).map_err(|source| ServerError::Host { source })?;
         answers.set(handle.clone()).expect("the storage server is hosted once");

@@ -91,7 +91,11 @@ fn with_servers(name: &str, work: impl AsyncFnOnce(Cluster)) {
         for node in &nodes {
             let settings = NodeConfiguration::read(node).expect("node.toml is right");
             let identity = NodeIdentity::load(&settings).expect("the server's files are right");
-            running.push(server::start(&settings, &identity).await.expect("a server starts"));
+            running.push(
+                server::start(&settings, &identity, &mut server::Nobody)
+                    .await
+                    .expect("a server starts"),
+            );
         }
         let controls: Vec<_> = running.iter().map(|server| server.node().control()).collect();
         let use_it = async {

@@ -1,0 +1,62 @@
+//! Byzantine storage server that answers reads with other bytes than it holds (S10), and says of
+//! public-key objects that they were never written (S01).
+
+use quorate_dht::{Body, Message, Server};
+use quorate_machine::Effect;
+use quorate_runtime::Interceptor;
+use quorate_types::Now;
+
+/// Twists the answers of a storage server.
+#[derive(Debug)]
+pub(crate) struct StorageLiar;
+
+impl Interceptor<Server> for StorageLiar {
+    fn effects(&mut self, _: Now, effects: &mut Vec<Effect<Server>>) {
+        for effect in effects {
+            if let Effect::Send { message, .. } = effect {
+                twist(message);
+            }
+        }
+    }
+}
+
+fn twist(message: &mut Message) {
+    match message {
+        Message::Content(reply) => {
+            reply.body = reply.body.take().map(|body| {
+                let mut bytes = body.to_vec();
+                bytes.iter_mut().take(1).for_each(|byte| *byte ^= 1);
+                Body::new(bytes)
+            });
+        }
+        Message::Versioned(reply) => (reply.signed, reply.value) = (None, None),
+        Message::PutContent(_)
+        | Message::GetContent(_)
+        | Message::StatContent(_)
+        | Message::WriteVersion(_)
+        | Message::ReadVersion(_)
+        | Message::Stored(_)
+        | Message::Presence(_)
+        | Message::Refused(_)
+        | Message::WrongEpoch(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Content is twisted, and nothing else is lost.
+    use quorate_dht::{Body, ContentReply, Head, Message, OperationId};
+    use quorate_types::Epoch;
+
+    use super::twist;
+
+    #[test]
+    fn content_goes_out_with_other_bytes() {
+        let head = Head { epoch: Epoch::ZERO, operation: OperationId::new(1) };
+        let body = Some(Body::new(vec![1, 2, 3]));
+        let mut message = Message::Content(ContentReply { head, body });
+        twist(&mut message);
+        let Message::Content(reply) = message else { panic!("it stays an answer") };
+        assert_eq!(reply.body.map(|body| body.to_vec()), Some(vec![0, 2, 3]));
+    }
+}
