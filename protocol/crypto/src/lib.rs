@@ -1,11 +1,11 @@
 //! Digests, signatures and certificates; the only door to [`Verified`].
 //!
-//! A signature covers a 32-byte [`Digest`] that was made under one [`Domain`] of a canonical
-//! encoding, so a signature made for one purpose never counts for another. Ed25519 is accepted
-//! under one rule, ZIP 215 (the cofactored equation, canonicity of points not required), under
-//! which single and batch verification agree on every input: what one correct replica accepts,
-//! all accept, however they check it. The scheme is behind [`Signer`] and [`Verifier`], with a
-//! [`real`] and an [`ideal`] version; the ideal one serves the simulator.
+//! A signature covers a 32-byte [digest](quorate_types::Digest) that was made under one
+//! [`Domain`] of a canonical encoding, so a signature made for one purpose never counts for
+//! another. Ed25519 is accepted under one rule, ZIP 215 (the cofactored equation, canonicity of
+//! points not required), under which single and batch verification agree on every input: what one
+//! correct replica accepts, all accept, however they check it. The scheme is behind [`Signer`] and
+//! [`Verifier`], with a [`real`] and an [`ideal`] version; the ideal one serves the simulator.
 //!
 //! # Invariants
 //! - CRY-1: a [`Verified`] message has had every signature in it checked.
