@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
         Command::Config(command) => config::run(&command),
         Command::Status(arguments) => status::run(&arguments),
         Command::Blob(command) => blob::run(&command, json),
-        Command::Object(command) => object::run(&command),
+        Command::Object(command) => object::run(&command, json),
         Command::Bench(command) => bench::run(&command),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions(arguments) => Ok(completions::run(&arguments)),

@@ -1,7 +1,7 @@
 //! `quorate object`: values that their owner can change.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,10 +50,10 @@ pub(crate) struct GetArguments {
     output: Option<PathBuf>,
 }
 
-pub(crate) fn run(command: &ObjectCommand) -> Result<Answer, Failure> {
+pub(crate) fn run(command: &ObjectCommand, json: bool) -> Result<Answer, Failure> {
     match command {
         ObjectCommand::Put(arguments) => put(arguments),
-        ObjectCommand::Get(arguments) => get(arguments),
+        ObjectCommand::Get(arguments) => get(arguments, json),
     }
 }
 
@@ -90,7 +90,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn get(arguments: &GetArguments) -> Result<Answer, Failure> {
+fn get(arguments: &GetArguments, json: bool) -> Result<Answer, Failure> {
     let id = arguments.id;
     let version = session(&arguments.cluster, async |cluster| Ok(cluster.read_object(id).await?))?;
     let absent = || {
@@ -101,10 +101,17 @@ fn get(arguments: &GetArguments) -> Result<Answer, Failure> {
     let version = version.ok_or_else(absent)?;
     let sequence = version.signed.stamp.sequence;
     let Value::Data(body) = version.value else { return Err(absent()) };
-    let json = json!({ "id": id.to_hex(), "sequence": sequence, "bytes": body.len() });
+    let facts = json!({ "id": id.to_hex(), "sequence": sequence, "bytes": body.len() });
     if let Some(path) = &arguments.output {
         fs::write(path, &*body).map_err(|error| Failure::io("write", path, &error))?;
-        return Ok(Answer { text: format!("sequence {sequence}, {} bytes", body.len()), json });
+        let text = format!("sequence {sequence}, {} bytes", body.len());
+        return Ok(Answer { text, json: facts });
     }
-    Ok(Answer { text: String::from_utf8_lossy(&body).into_owned(), json })
+    if !json {
+        // The value as it is: nothing is added to it.
+        let stdout = Path::new("standard output");
+        let written = io::stdout().lock().write_all(&body);
+        written.map_err(|error| Failure::io("write", stdout, &error))?;
+    }
+    Ok(Answer { text: String::new(), json: facts })
 }
