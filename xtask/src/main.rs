@@ -22,6 +22,7 @@ usage: cargo xtask <command>
   bless [--check]   rewrite the golden files by running their tests with QUORATE_BLESS=1;
                     --check compares and writes nothing
   sim <args...>     the simulator, built for release: replay | shrink | ci | soak
+  plants            runs each planted bug until its checker fires, and prints the matrix
   help              this text
 ";
 
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         ["bless"] => bless::run(&root, bless::Mode::Rewrite),
         ["bless", "--check"] => bless::run(&root, bless::Mode::Check),
         ["sim", rest @ ..] if !rest.is_empty() => simulator::run(&root, rest),
+        ["plants"] => simulator::plants(&root),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
