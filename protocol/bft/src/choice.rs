@@ -43,16 +43,10 @@ pub fn choose<'a>(group: &GroupConfiguration, changes: &'a [Arc<ViewChange>]) ->
     let mut proposed_again = Vec::new();
     while !planted(Plant::ChoiceDropsPrepared) {
         slot = slot.next();
-        let is_next = |prepared: &&Prepared| {
-            prepared.cut.slot == slot
-                && (prepared.cut.parent == digest || planted(Plant::ChoiceIgnoresParents))
-        };
+        let is_next =
+            |prepared: &&Prepared| prepared.cut.slot == slot && prepared.cut.parent == digest;
         let shown = changes.iter().flat_map(|change| &change.prepared).filter(is_next);
-        let rank = |prepared: &&Prepared| match prepared.certificate.view.get() {
-            view if planted(Plant::ChoiceLowestView) => u64::MAX - view,
-            view => view,
-        };
-        let Some(chosen) = shown.max_by_key(rank) else { break };
+        let Some(chosen) = shown.max_by_key(|prepared| prepared.certificate.view) else { break };
         digest = chosen.cut.digest();
         proposed_again.push(chosen);
     }

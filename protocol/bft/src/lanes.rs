@@ -12,7 +12,6 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use quorate_machine::{Plant, planted};
 use quorate_types::{Digest, LaneSeq, ReplicaId};
 
 use crate::limits::LANE_WINDOW_BATCHES;
@@ -54,6 +53,8 @@ pub struct Lane {
     pub is_forked: bool,
     chain: BTreeMap<LaneSeq, Link>,
     promised: BTreeMap<LaneSeq, Digest>,
+    /// Acknowledged above what was executed, on a branch that was not.
+    left: BTreeMap<LaneSeq, Digest>,
     ahead: BTreeMap<LaneSeq, Arc<Batch>>,
     rows: Vec<Row>,
 }
@@ -76,6 +77,7 @@ impl Lane {
             is_forked: false,
             chain: BTreeMap::new(),
             promised: BTreeMap::new(),
+            left: BTreeMap::new(),
             ahead: BTreeMap::new(),
             rows: alloc::vec![Row::default(); replica_count],
         }
@@ -99,7 +101,6 @@ impl Lane {
             }
             None if header.seq > self.acknowledged.seq.next() => Placement::Ahead,
             None if header.previous == self.acknowledged.digest => Placement::Next,
-            None if planted(Plant::AckAnyBranch) => Placement::Next,
             None => Placement::Forked,
         }
     }
@@ -109,7 +110,7 @@ impl Lane {
         let header = &batch.header.header;
         assert!(
             header.seq == self.acknowledged.seq.next()
-                && (header.previous == self.acknowledged.digest || planted(Plant::AckAnyBranch)),
+                && header.previous == self.acknowledged.digest,
             "BFT-1: {} does not follow {}",
             header.seq,
             self.acknowledged.seq
@@ -168,6 +169,12 @@ impl Lane {
         self.promised.keys().filter_map(|seq| self.ahead.get(seq))
     }
 
+    /// What was acknowledged on a branch that was left: after a restart too, nothing else may be
+    /// acknowledged there.
+    pub fn left(&self) -> impl Iterator<Item = Digest> {
+        self.left.values().copied()
+    }
+
     /// Does a batch wait behind a gap?
     #[must_use]
     pub fn has_gap(&self) -> bool {
@@ -214,12 +221,14 @@ impl Lane {
         self.chain = self.chain.split_off(&tip.seq.next());
         self.ahead = self.ahead.split_off(&tip.seq.next());
         self.promised = self.promised.split_off(&tip.seq.next());
+        self.left = self.left.split_off(&tip.seq.next());
         self.executed = tip;
         if self.acknowledged.seq < tip.seq {
             self.acknowledged = tip;
             self.leave_chain();
         } else if acknowledged_there != Some(tip.digest) {
             self.is_forked = true;
+            self.left.extend(self.chain.iter().map(|(seq, link)| (*seq, link.digest)));
             self.leave_chain();
         }
     }

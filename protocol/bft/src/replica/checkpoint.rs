@@ -173,6 +173,8 @@ impl<S: Service> Replica<S> {
             let bodies = held.filter_map(|(_, link)| self.bodies.get(&link.digest));
             records.extend(bodies.cloned().map(Record::Batch));
             records.extend(lane.promised().cloned().map(Record::Batch));
+            let left = lane.left().filter_map(|digest| self.bodies.get(&digest));
+            records.extend(left.cloned().map(Record::Batch));
         }
         records.extend(self.views.records());
         for decided in self.slots.decided_above(self.executed_slot()) {

@@ -166,6 +166,7 @@ impl<S: Service> Replica<S> {
         for lane in self.lanes.all() {
             kept.extend(lane.links_above(lane.executed.seq).map(|(_, link)| link.digest));
             kept.extend(lane.promised().map(|batch| batch.digest()));
+            kept.extend(lane.left());
         }
         for (_, open) in self.slots.all_open() {
             let accepted = open.accepted.as_ref().map(|(_, cut)| cut);
