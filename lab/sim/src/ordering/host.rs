@@ -26,7 +26,7 @@ use quorate_types::{
 use super::adversaries::{CLIENT_VILLAINS, REPLICA_VILLAINS, adversary};
 use super::checkers::{Answers, Audit, Convergence, Durability, WriteAhead};
 use super::knowledge::{Knowledge, Shared};
-use super::{Ledger, OrderingLens, OrderingMachine, plants};
+use super::{Ledger, OrderingLens, OrderingMachine, Output, plants};
 use crate::checker::{
     Agreement, At, Checker, Integrity, Liveness, Resources, Statements, Thresholds, Verdict,
 };
@@ -47,10 +47,12 @@ const THRESHOLDS: Thresholds = Thresholds {
     timers_max: 6,
     waiting_effects_max: 100_000,
     log_records_max: 20_000,
-    sends_per_request_max: 4_000,
-    sends_per_node_second_max: 60_000,
+    sends_per_request_max: 400,
+    sends_per_node_second_max: 2_000,
 };
 
+/// Messages of a node in a second while a client floods its group.
+const FLOODED_SENDS_MAX: u64 = 60_000;
 /// Chance in 1,000 that a run uses real signatures.
 const REAL_PER_MILLE: u64 = 20;
 /// Chance in 1,000 that one of several clients is a villain.
@@ -138,6 +140,13 @@ impl Checker<OrderingMachine> for Storekeeper {
     fn on_durable(&mut self, at: &At, number: RecordNumber, record: &Record) -> Verdict {
         self.0.borrow_mut()[at.node.index()].apply(number, record);
         self.1.borrow_mut().note(at.node.index(), record);
+        Ok(())
+    }
+
+    fn on_output(&mut self, at: &At, output: &Output) -> Verdict {
+        if let Output::Replica(quorate_bft::Output::Executed { cut, .. }) = output {
+            self.1.borrow_mut().executed[at.node.index()] = *cut;
+        }
         Ok(())
     }
 }
@@ -421,13 +430,47 @@ impl System for Ordering {
             "bft.decided",
             "bft.slots_learned",
             "bft.view_started",
+            "bft.leader_equivocated",
             "bft.prepared_again",
             "bft.state_installed",
-            "bft.leader_equivocated",
             "bft.client_retried",
             "bft.reply_repeated",
+            "bft.body_missing",
+            "bft.proposal_fetched",
+            "bft.lane_gap_fetched",
+            "bft.transfer_begun",
+            "bft.state_served",
+            "bft.double_vote",
+            "bft.lane_forked",
+            "bft.cut_rejected_unproven",
+            "bft.restarted_leader_resigns",
+            "liar.forged",
+            "liar.misplaced",
+            "liar.exaggerated",
+            "liar.replayed",
+            "liar.voted_twice",
+            "liar.silent",
+            "liar.selective",
+            "liar.checkpoint",
+            "liar.state_diverged",
+            "liar.lane_forked",
+            "liar.acknowledged_both",
+            "liar.batch_invalid",
+            "liar.wished",
+            "liar.flooded",
+            "liar.numbers_juggled",
         ]
     }
+}
+
+/// The bounds of a scenario: the requests of a client that floods are not counted as requests, but
+/// they are answered.
+fn thresholds(scenario: &Scenario) -> Thresholds {
+    let is_flood = |kind| matches!(kind, FaultKind::Byzantine { adversary: "client-flooder", .. });
+    if scenario.faults.iter().any(|fault| is_flood(fault.kind)) {
+        return Thresholds { sends_per_node_second_max: FLOODED_SENDS_MAX, ..THRESHOLDS };
+    }
+    THRESHOLDS
 }
 
 fn checkers(scenario: &Scenario, host: &OrderingHost) -> Vec<Box<dyn Checker<OrderingMachine>>> {
@@ -442,7 +485,7 @@ fn checkers(scenario: &Scenario, host: &OrderingHost) -> Vec<Box<dyn Checker<Ord
         Box::new(Agreement::new(lens.clone())),
         Box::new(Integrity::new(lens.clone())),
         Box::new(Statements::new(lens.clone())),
-        Box::new(Resources::new(lens.clone(), THRESHOLDS)),
+        Box::new(Resources::new(lens.clone(), thresholds(scenario))),
     ];
     if scenario.judges_liveness {
         checkers.push(Box::new(Convergence));

@@ -106,6 +106,8 @@ pub(super) struct Knowledge {
     pub(super) found: Vec<Facts>,
     /// The frontier of every cut that was seen in a record.
     pub(super) frontiers: FastMap<Digest, Vec<Tip>>,
+    /// By replica: the cut that it executed last.
+    pub(super) executed: Vec<Digest>,
 }
 
 /// Knowledge that the host and several checkers share.
@@ -118,7 +120,15 @@ impl Knowledge {
         let origin = HashedCut::origin(group);
         let mut frontiers = FastMap::default();
         frontiers.insert(origin.digest(), origin.frontier());
-        Rc::new(RefCell::new(Self { ever: facts(), found: facts(), frontiers }))
+        let executed = vec![origin.digest(); replicas];
+        Rc::new(RefCell::new(Self { ever: facts(), found: facts(), frontiers, executed }))
+    }
+
+    /// Is this the end of what the replica executed in a lane, or of the state that it holds?
+    pub(super) fn is_decided(&self, replica: usize, (lane, tip): (usize, Tip)) -> bool {
+        let image = self.ever[replica].image.as_ref().map(|(_, frontier)| frontier);
+        let executed = self.frontiers.get(&self.executed[replica]);
+        [image, executed].into_iter().flatten().any(|frontier| frontier[lane] == tip)
     }
 
     /// A record is durable.

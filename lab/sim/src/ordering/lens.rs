@@ -115,12 +115,9 @@ impl Lens<OrderingMachine> for OrderingLens {
                 state([topic::BATCH, batch.header.header.seq.get(), 0, 0], batch.digest());
             }
             Message::AckVector(vector) if self.is(node, vector.from) => {
-                // The end of the state that it holds is no promise: the group decided that.
+                // The end of what is decided there is no promise, whatever was acknowledged before.
                 let knowledge = self.knowledge.borrow();
-                let image = knowledge.ever[node.index()].image.as_ref();
-                let is_decided = |lane: usize, tip: &Tip| {
-                    image.is_some_and(|(_, frontier)| frontier[lane] == *tip)
-                };
+                let is_decided = |lane, tip: &Tip| knowledge.is_decided(node.index(), (lane, *tip));
                 let tips = (0..).zip(&vector.tips).enumerate();
                 for (_, (lane, tip)) in tips.filter(|(index, (_, tip))| !is_decided(*index, tip)) {
                     state([topic::HOLDS, lane, tip.seq.get(), 0], tip.digest);

@@ -1,1 +1,39 @@
-//! Runs of the ordering engine.
+//! Runs of the ordering engine: kept small, the gate runs the many.
+
+use super::Ordering;
+use crate::scenario::Profile;
+use crate::system::{Limits, System};
+
+/// Runs seeds of a profile and returns the marks that were hit.
+fn run(profile: Profile, seeds: std::ops::Range<u64>) -> Vec<&'static str> {
+    let mut marks = Vec::new();
+    for seed in seeds {
+        let scenario = Ordering.draw(seed, profile);
+        let report = Ordering.build(&scenario, None).run(&Limits::NONE);
+        assert_eq!(report.violation, None, "seed {seed}");
+        assert!(report.counts.is_complete, "seed {seed}");
+        marks.extend(report.marks.by_name().into_keys());
+    }
+    marks
+}
+
+#[test]
+fn a_calm_group_answers_everything_in_its_first_view() {
+    let marks = run(Profile::Calm, 0..1);
+    assert!(marks.contains(&"bft.decided"));
+    assert!(!marks.contains(&"bft.view_started"));
+}
+
+#[test]
+fn short_runs_with_faults_and_villains_keep_every_promise() {
+    let marks = run(Profile::Short, 0..12);
+    assert!(marks.iter().any(|mark| mark.starts_with("liar.")), "no villain acted");
+}
+
+#[test]
+fn every_mark_that_the_gate_demands_is_demanded_once() {
+    let mut marks = Ordering.marks().to_vec();
+    marks.sort_unstable();
+    marks.dedup();
+    assert_eq!(marks.len(), Ordering.marks().len());
+}

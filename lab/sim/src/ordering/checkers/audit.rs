@@ -1,7 +1,7 @@
 //! C3: every certificate that a good replica keeps or gets is verified again, naively and by other
 //! code than the engine's: each signature by itself, each signer counted once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use quorate_bft::message::{
@@ -26,6 +26,8 @@ pub(in crate::ordering) struct Audit {
     knowledge: Shared,
     /// Fingerprints of certificates that were found good.
     good: FastMap<u64, ()>,
+    /// By view: the decided slot from which it starts, and what it fixes behind it, in order.
+    fixed: BTreeMap<u64, (u64, Vec<Digest>)>,
     /// Cuts whose rows were found good.
     cuts: FastMap<Digest, ()>,
 }
@@ -52,7 +54,7 @@ impl Audit {
         knowledge: Shared,
     ) -> Self {
         let (good, cuts) = (FastMap::default(), FastMap::default());
-        Self { group, verifier, knowledge, good, cuts }
+        Self { group, verifier, knowledge, good, fixed: BTreeMap::new(), cuts }
     }
 
     fn quorum(&self) -> usize {
@@ -174,6 +176,47 @@ impl Audit {
         of.changes.iter().try_for_each(|change| self.change(change))
     }
 
+    /// What the start of a view fixes: from the highest decided slot on, of the prepared cuts that
+    /// follow what was fixed before the one of the highest view (settled points 3).
+    fn fix(&mut self, of: &NewView) {
+        let origin = (self.group.base_slot.get(), self.group.base_digest);
+        let decided = |change: &Arc<ViewChange>| match &change.base {
+            Base::Start => origin,
+            Base::Committed { cut, .. } | Base::Checkpoint { cut, .. } => {
+                (cut.slot.get(), cut.digest())
+            }
+        };
+        let (base, mut last) = of.changes.iter().map(decided).max().unwrap_or(origin);
+        let mut fixed = Vec::new();
+        loop {
+            let slot = base + 1 + fixed.len() as u64;
+            let mut best: Option<&Prepared> = None;
+            for prepared in of.changes.iter().flat_map(|change| &change.prepared) {
+                let follows = prepared.cut.slot.get() == slot && prepared.cut.parent == last;
+                let view = best.map(|best| best.certificate.view);
+                if follows && view.is_none_or(|view| prepared.certificate.view > view) {
+                    best = Some(prepared);
+                }
+            }
+            let Some(best) = best else { break };
+            last = best.cut.digest();
+            fixed.push(last);
+        }
+        self.fixed.insert(of.view.get(), (base, fixed));
+    }
+
+    /// A cut that is accepted in a view is not another than the one which its start fixed.
+    fn is_fixed(&self, view: u64, cut: &HashedCut) -> Found {
+        let Some((base, fixed)) = self.fixed.get(&view) else { return Ok(()) };
+        let Some(index) = cut.slot.get().checked_sub(base + 1) else { return Ok(()) };
+        let chosen = usize::try_from(index).ok().and_then(|index| fixed.get(index));
+        if chosen.is_none_or(|chosen| *chosen == cut.digest()) {
+            return Ok(());
+        }
+        let what = format!("cut {:?} in slot {:?}", cut.digest(), cut.slot);
+        Err(format!("{what} of view {view}, which starts with {chosen:?} there"))
+    }
+
     fn wishes(&mut self, of: &NewLeaderProof) -> Found {
         let digest = self.said(Domain::NewLeader, |writer| of.view.encode(writer));
         self.signed(("wishes", self.quorum()), digest, &of.certificate)
@@ -216,7 +259,8 @@ impl Audit {
     fn record(&mut self, record: &Record) -> Found {
         match record {
             Record::Batch(_) => Ok(()),
-            Record::Accepted { cut, parent, .. } => {
+            Record::Accepted { view, cut, parent, .. } => {
+                self.is_fixed(view.get(), cut)?;
                 self.rows(cut)?;
                 parent.as_ref().map_or(Ok(()), |certificate| self.committed(certificate))
             }
@@ -225,7 +269,11 @@ impl Audit {
                 self.prepared(&Prepared { cut, certificate })
             }
             Record::ViewChange(change) => self.change(change),
-            Record::NewView(start) => self.start(start),
+            Record::NewView(start) => {
+                self.start(start)?;
+                self.fix(start);
+                Ok(())
+            }
             Record::Checkpoint { proof, .. } => self.base(proof),
             Record::Installed { certificate, .. } => self.state(certificate, self.vouched()),
             Record::Stable(certificate) => self.state(certificate, self.quorum()),
