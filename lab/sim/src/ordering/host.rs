@@ -378,13 +378,16 @@ impl System for Ordering {
         let clients = 1 + u16::try_from(prng.below(4)).expect("a small number");
         let replicas = 3 * shape.f + 1;
         let groups = [Group { members: Nodes::range(0, replicas), f: usize::from(shape.f) }];
+        // Half of the villains are several at once, so that each kind acts in enough runs.
+        let mut adversaries = REPLICA_VILLAINS.to_vec();
+        adversaries.resize(2 * REPLICA_VILLAINS.len(), "legion");
         let blueprint = Blueprint {
             variant: shape.variant(),
             node_count: replicas + clients,
             groups: &groups,
             clients: Nodes::range(replicas, replicas + clients),
             corruptible: Nodes::range(0, replicas),
-            adversaries: REPLICA_VILLAINS,
+            adversaries: &adversaries,
             judges_liveness: true,
             // Real signatures take 200 times longer.
             safety_us: if shape.is_real { 4 } else { 60 } * SECOND_US,
@@ -442,7 +445,6 @@ impl System for Ordering {
             "bft.state_served",
             "bft.double_vote",
             "bft.lane_forked",
-            "bft.cut_rejected_unproven",
             "bft.restarted_leader_resigns",
             "liar.forged",
             "liar.misplaced",

@@ -54,7 +54,7 @@ mod planted {
         plant("progress-timer-once", "C9", "the progress timer is not set in a new view"),
         plant("bodies-kept", "C12", "bodies of executed batches are kept for ever"),
         plant("releases-too-much", "C8", "records are released that are still needed"),
-        rare("no-catching-up", "C14", "who is behind and idle does not catch up"),
+        plant("no-catching-up", "C14", "who is behind and idle does not catch up"),
     ];
 
     /// In the order of [`PLANTS`].
