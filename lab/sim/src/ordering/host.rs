@@ -32,7 +32,7 @@ use crate::checker::{
 };
 use crate::host::{AdmitCache, Host};
 use crate::node::{Node, Nodes};
-use crate::scenario::{Fault, FaultKind, Group, Profile, Scenario};
+use crate::scenario::{Fault, FaultKind, Group, Profile, Scenario, Way};
 use crate::simulation::Simulation;
 use crate::swarm::{Blueprint, draw};
 use crate::system::{Plant, Run, System};
@@ -400,6 +400,11 @@ impl System for Ordering {
         if profile != Profile::Calm && prng.chance(QUIET_END_PER_MILLE) {
             let quiet_us = scenario.heal_us / 2 + prng.below(scenario.heal_us / 2);
             scenario.ops.retain(|op| op.at_us < quiet_us);
+            // Somebody misses the last of it.
+            let node = Node::at(prng.index(usize::from(replicas)));
+            let at_us = quiet_us - quiet_us / 8;
+            let kind = FaultKind::Isolate { node, way: Way::Both };
+            scenario.faults.push(Fault { at_us, lasts_us: scenario.heal_us - at_us, kind });
         }
         if profile != Profile::Calm && clients > 1 && prng.chance(BAD_CLIENT_PER_MILLE) {
             let adversary = CLIENT_VILLAINS[prng.index(CLIENT_VILLAINS.len())];
