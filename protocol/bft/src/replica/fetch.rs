@@ -7,7 +7,7 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use quorate_machine::{Class, Service};
+use quorate_machine::{Class, Plant, Service, planted};
 use quorate_types::{Digest, ReplicaId, Slot};
 
 use super::{Replica, Timer, Turn};
@@ -82,7 +82,7 @@ impl<S: Service> Replica<S> {
 
     /// Slots up to this one are decided: get them.
     pub(super) fn fetch_slots_upto(&mut self, turn: &mut Turn<'_, S>, slot: Slot) {
-        if slot > self.committed_slot() {
+        if slot > self.committed_slot() && !planted(Plant::NoCatchingUp) {
             let upto = self.fetching.decided_upto.map_or(slot, |known| known.max(slot));
             self.fetching.decided_upto = Some(upto);
             self.fetch_soon(turn);
