@@ -60,7 +60,7 @@ const BAD_CLIENT_PER_MILLE: u64 = 250;
 
 /// Chance in 1,000 that nothing is asked for any more when the heal comes: whoever is behind then
 /// must catch up with an idle group.
-const QUIET_END_PER_MILLE: u64 = 150;
+const QUIET_END_PER_MILLE: u64 = 250;
 
 /// Older images that a disk may come back with.
 const OLD_IMAGES_MAX: usize = 16;
