@@ -83,6 +83,7 @@ mod network;
 pub mod node;
 pub mod ordering;
 pub mod panics;
+mod parties;
 pub mod report;
 pub mod runner;
 pub mod scenario;

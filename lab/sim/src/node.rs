@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use quorate_types::ReplicaId;
+
 /// A machine in a simulation: its index, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node(u16);
@@ -29,10 +31,16 @@ impl Node {
         Self::new(u16::try_from(index).expect("a simulation has at most 128 machines"))
     }
 
-    /// The index as a number.
+    /// The index as a number to be hashed.
     #[must_use]
-    pub const fn get(self) -> u16 {
-        self.0
+    pub const fn number(self) -> u64 {
+        self.0 as u64
+    }
+
+    /// The replica with this index, where a group's replicas are the first machines.
+    #[must_use]
+    pub const fn replica(self) -> ReplicaId {
+        ReplicaId::new(self.0)
     }
 
     /// The index for a table of machines.

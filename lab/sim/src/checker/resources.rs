@@ -73,7 +73,7 @@ impl<M: Subject, L: Lens<M>> Checker<M> for Resources<L> {
     }
 
     fn on_input(&mut self, at: &At, input: &Input<M>) -> Verdict {
-        self.nodes = self.nodes.max(u64::from(at.node.get()) + 1);
+        self.nodes = self.nodes.max(at.node.number() + 1);
         self.requests += u64::from(matches!(input, Input::Request(_)));
         Ok(())
     }

@@ -19,8 +19,8 @@ use quorate_history::Prng;
 use quorate_machine::RecordNumber;
 use quorate_state::Map;
 use quorate_types::{
-    Digest, Duration, Epoch, GroupConfiguration, GroupId, GroupMember, NodeId, Peer, ReadMode,
-    ReplicaId, Resilience, Slot, SystemId, UnixTime,
+    Digest, Duration, Epoch, GroupConfiguration, GroupId, Peer, ReadMode, ReplicaId, Resilience,
+    Slot, SystemId, UnixTime,
 };
 
 use super::adversaries::{CLIENT_VILLAINS, REPLICA_VILLAINS, adversary};
@@ -32,6 +32,7 @@ use crate::checker::{
 };
 use crate::host::{AdmitCache, Host};
 use crate::node::{Node, Nodes};
+use crate::parties::{Part, Parties};
 use crate::scenario::{Fault, FaultKind, Group, Profile, Scenario, Way};
 use crate::simulation::Simulation;
 use crate::swarm::{Blueprint, draw};
@@ -156,8 +157,9 @@ pub struct OrderingHost {
     verifier: Arc<dyn Verifier>,
     group: Arc<GroupConfiguration>,
     parameters: Parameters,
-    replicas: Vec<Arc<dyn Signer>>,
-    clients: Vec<(Arc<dyn Signer>, ClientCertificate)>,
+    parties: Parties<dyn Signer>,
+    /// Of the clients, in their order.
+    certificates: Vec<ClientCertificate>,
     images: Images,
     knowledge: Shared,
     lives: Vec<u64>,
@@ -199,32 +201,30 @@ impl OrderingHost {
             }
         };
         let resilience = Resilience::new(shape.f).expect("f is 1 or 2");
-        let replicas: Vec<_> = (0..resilience.replicas()).map(|index| signer(1, index)).collect();
+        let parties = Parties::new(
+            (0..resilience.replicas()).map(|index| signer(1, index)).collect(),
+            (0..client_count).map(|index| signer(2, index)).collect(),
+        );
         let authority = signer(3, 0);
-        let member = |signer: &Arc<dyn Signer>| GroupMember {
-            node: NodeId::new(*signer.public_key().as_bytes()),
-            key: signer.public_key(),
-        };
         let group = Arc::new(GroupConfiguration {
             system: SystemId::new([1; 32]),
             group: GroupId::new([2; 32]),
             epoch: Epoch::ZERO,
-            members: replicas.iter().map(member).collect(),
+            members: parties.members(),
             resilience,
             authority_key: authority.public_key(),
             read_mode: ReadMode::Ordered,
             base_slot: Slot::ZERO,
             base_digest: Digest::new([9; 32]),
         });
-        let certified = |index: usize| {
-            let signer = signer(2, index);
+        let certified = |(index, client)| {
             let grant = ClientGrant {
                 system: group.system,
-                client: signer.public_key().client(),
+                client,
                 name: format!("client {index}"),
                 expires: UnixTime::from_micros(u64::MAX),
             };
-            (signer, ClientCertificate::issue(grant, &*authority))
+            ClientCertificate::issue(grant, &*authority)
         };
         let verifier: Arc<dyn Verifier> =
             if shape.is_real { Arc::new(RealVerifier) } else { Arc::new(registry.clone()) };
@@ -237,41 +237,44 @@ impl OrderingHost {
                 ..Parameters::default()
             },
             knowledge: Knowledge::new(&group),
-            images: Rc::new(RefCell::new(replicas.iter().map(|_| Disk::default()).collect())),
-            clients: (0..client_count).map(certified).collect(),
-            lives: vec![0; replicas.len() + client_count],
+            images: Rc::new(RefCell::new(group.members.iter().map(|_| Disk::default()).collect())),
+            certificates: parties.client_ids().into_iter().enumerate().map(certified).collect(),
+            lives: vec![0; parties.replica_count() + client_count],
             group,
-            replicas,
+            parties,
             cache: AdmitCache::new(),
             prng: Prng::from_seed(seed).fork("villains"),
         }
     }
 
     fn lens(&self) -> OrderingLens {
-        let clients = self.clients.iter().map(|(signer, _)| signer.public_key().client());
         OrderingLens {
             knowledge: Rc::clone(&self.knowledge),
-            replicas: u16::try_from(self.replicas.len()).expect("few replicas"),
-            clients: clients.collect(),
+            replicas: u16::try_from(self.parties.replica_count()).expect("few replicas"),
+            clients: self.parties.client_ids(),
         }
     }
 
-    fn client(&mut self, index: usize, life: u64) -> OrderingMachine {
-        let (signer, certificate) = &self.clients[index];
+    fn client(&mut self, node: Node, index: usize) -> OrderingMachine {
+        let life = self.lives[node.index()];
         OrderingMachine::client(Client::new(ClientSetup {
             group: Arc::clone(&self.group),
-            signer: Arc::clone(signer),
-            certificate: certificate.clone(),
+            signer: self.parties.signer(node),
+            certificate: self.certificates[index].clone(),
             nonce: life,
             bundle_operations_max: 4,
         }))
     }
 
-    fn replica(&mut self, node: Node, records: Vec<(RecordNumber, Record)>) -> OrderingMachine {
+    fn replica(
+        &mut self,
+        (node, me): (Node, ReplicaId),
+        records: Vec<(RecordNumber, Record)>,
+    ) -> OrderingMachine {
         let setup = Setup {
             group: Arc::clone(&self.group),
-            me: ReplicaId::new(node.get()),
-            signer: Arc::clone(&self.replicas[node.index()]),
+            me,
+            signer: self.parties.signer(node),
             parameters: self.parameters.clone(),
         };
         let mut images = self.images.borrow_mut();
@@ -290,40 +293,33 @@ impl OrderingHost {
 
 impl std::fmt::Debug for OrderingHost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} replicas, {} clients", self.replicas.len(), self.clients.len())
+        self.parties.fmt(f)
     }
 }
 
 impl Host<OrderingMachine> for OrderingHost {
     fn peer(&self, node: Node) -> Peer {
-        match self.replicas.get(node.index()) {
-            Some(signer) => Peer::Node(NodeId::new(*signer.public_key().as_bytes())),
-            None => {
-                let (signer, _) = &self.clients[node.index() - self.replicas.len()];
-                Peer::Client(signer.public_key().client())
-            }
-        }
+        self.parties.peer(node)
     }
 
     fn start(&mut self, node: Node, records: Vec<(RecordNumber, Record)>) -> OrderingMachine {
         self.lives[node.index()] += 1;
-        let life = self.lives[node.index()];
-        match node.index().checked_sub(self.replicas.len()) {
-            Some(client) => self.client(client, life),
-            None => {
+        match self.parties.part(node) {
+            Part::Client(client) => self.client(node, client),
+            Part::Replica(replica) => {
                 self.knowledge.borrow_mut().begin(node.index(), &records);
-                self.replica(node, records)
+                self.replica((node, replica), records)
             }
         }
     }
 
     fn adversary(&mut self, node: Node, name: &str) -> Box<dyn Adversary<OrderingMachine>> {
-        let (seat, signer) = match node.index().checked_sub(self.replicas.len()) {
-            None => (Seat::Replica(ReplicaId::new(node.get())), &self.replicas[node.index()]),
-            Some(client) => (Seat::Client, &self.clients[client].0),
+        let seat = match self.parties.part(node) {
+            Part::Replica(replica) => Seat::Replica(replica),
+            Part::Client(_) => Seat::Client,
         };
-        let prng = self.prng.fork(&format!("adversary/{}", node.get()));
-        adversary(name, (seat, Arc::clone(&self.group)), Arc::clone(signer), &prng)
+        let prng = self.prng.fork(&format!("adversary/{}", node.index()));
+        adversary(name, (seat, Arc::clone(&self.group)), self.parties.signer(node), &prng)
     }
 
     fn admit(&mut self, _: Node, _: Node, message: &Arc<Message>) -> Option<Verified<Message>> {
@@ -352,10 +348,7 @@ impl Host<OrderingMachine> for OrderingHost {
     }
 
     fn label(&self, node: Node) -> String {
-        match node.index().checked_sub(self.replicas.len()) {
-            None => format!("R{}", node.get()),
-            Some(client) => format!("C{client}"),
-        }
+        self.parties.label(node)
     }
 }
 
@@ -488,7 +481,7 @@ fn checkers(scenario: &Scenario, host: &OrderingHost) -> Vec<Box<dyn Checker<Ord
         Box::new(WriteAhead::new(knowledge())),
         Box::new(Audit::new(Arc::clone(&host.group), Arc::clone(&host.verifier), knowledge())),
         Box::new(Durability::new(knowledge(), host.group.resilience.quorum())),
-        Box::new(Answers::new(host.replicas.len(), lens.clients.clone())),
+        Box::new(Answers::new(host.parties.replica_count(), lens.clients.clone())),
         Box::new(Agreement::new(lens.clone())),
         Box::new(Integrity::new(lens.clone())),
         Box::new(Statements::new(lens.clone())),

@@ -50,7 +50,7 @@ impl OrderingLens {
     }
 
     fn is(&self, node: Node, replica: ReplicaId) -> bool {
-        node.index() < usize::from(self.replicas) && replica.get() == node.get()
+        node.index() < usize::from(self.replicas) && replica == node.replica()
     }
 }
 
@@ -147,6 +147,6 @@ fn signature_of(signature: quorate_types::Signature) -> Digest {
 
 impl OrderingLens {
     fn leads(&self, node: Node, view: u64) -> bool {
-        view % u64::from(self.replicas) == u64::from(node.get())
+        view % u64::from(self.replicas) == node.number()
     }
 }

@@ -16,7 +16,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             return;
         }
         let index = node.index();
-        self.hash.absorb(tag::STEP, self.now_us, u64::from(node.get()));
+        self.hash.absorb(tag::STEP, self.now_us, node.number());
         if self.is_printing() {
             self.print_input(node, &input);
         }
@@ -114,7 +114,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
         if replica.machine.is_none() || !self.begin_event() {
             return;
         }
-        self.hash.absorb(tag::STEP, self.now_us, u64::from(node.get()));
+        self.hash.absorb(tag::STEP, self.now_us, node.number());
         let replica = &mut self.nodes[node.index()];
         let now = replica.clock.now(self.now_us);
         let (Some(adversary), Some(machine)) = (&mut replica.adversary, &replica.machine) else {
@@ -132,7 +132,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
 
     pub(super) fn send(&mut self, from: Node, to: &Recipients, message: &M::Outbound) {
         let bytes = self.host.wire_bytes(message);
-        self.hash.absorb(tag::SEND, u64::from(from.get()), bytes);
+        self.hash.absorb(tag::SEND, from.number(), bytes);
         self.judge(from, |checker, at| checker.on_send(at, to, message));
         match to {
             Recipients::One(peer) => self.send_one(from, peer, message),
@@ -181,7 +181,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
     }
 
     fn carry(&mut self, from: Node, to: Node, at_us: u64, message: M::Outbound) {
-        self.hash.absorb(tag::SEND, u64::from(to.get()), at_us);
+        self.hash.absorb(tag::SEND, to.number(), at_us);
         self.agenda.enter(at_us, Happening::Deliver { from, to, message });
     }
 
@@ -205,7 +205,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             return self.step(to, Input::Deliver { from, message });
         }
         self.counts.refused += 1;
-        self.hash.absorb(tag::REFUSED, u64::from(to.get()), u64::from(from.get()));
+        self.hash.absorb(tag::REFUSED, to.number(), from.number());
         if self.is_printing() {
             self.print(to, "refused", format_args!("from {from:?} {message:?}"));
         }

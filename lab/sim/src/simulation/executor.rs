@@ -75,7 +75,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
     fn pass_barrier(&mut self, node: Node, number: u64) {
         let replica = &self.nodes[node.index()];
         assert!(number <= replica.log.durable(), "SIM-6: record {number} is not durable");
-        self.hash.absorb(tag::DURABLE, u64::from(node.get()), number);
+        self.hash.absorb(tag::DURABLE, node.number(), number);
         self.counts.durable += 1;
         let Some(record) = replica.log.get(number) else {
             return;
@@ -112,7 +112,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             }
             Effect::Disarm(timer) => self.nodes[node.index()].timers.disarm(timer),
             Effect::Emit(output) => {
-                self.hash.absorb(tag::OUTPUT, u64::from(node.get()), number);
+                self.hash.absorb(tag::OUTPUT, node.number(), number);
                 self.counts.outputs += 1;
                 self.judge(node, |checker, at| checker.on_output(at, &output));
             }

@@ -173,7 +173,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
         replica.forget();
         let life = replica.life;
         self.counts.crashes += 1;
-        self.hash.absorb(tag::CRASH, self.now_us, u64::from(node.get()));
+        self.hash.absorb(tag::CRASH, self.now_us, node.number());
         if self.is_printing() {
             let through = self.nodes[node.index()].log.appended();
             self.print(node, "crash", format_args!("its log ends with record {through}"));

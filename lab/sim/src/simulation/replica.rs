@@ -74,7 +74,7 @@ impl<M: Subject> Replica<M> {
             adversary: None,
             alarm: None,
             alarm_tokens: 0,
-            prng: prng.fork(&format!("node/{}", node.get())),
+            prng: prng.fork(&format!("node/{}", node.index())),
         }
     }
 

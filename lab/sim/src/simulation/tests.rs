@@ -26,7 +26,7 @@ struct Scripted {
 }
 
 fn peer(node: Node) -> Peer {
-    Peer::Node(NodeId::new([node.get().to_be_bytes()[1]; 32]))
+    Peer::Node(NodeId::new([node.number().to_be_bytes()[7]; 32]))
 }
 
 impl Machine for Scripted {

@@ -8,8 +8,7 @@ use quorate_crypto::{Signer, Verified, verify};
 use quorate_history::Prng;
 use quorate_machine::RecordNumber;
 use quorate_types::{
-    Digest, Epoch, GroupConfiguration, GroupId, GroupMember, NodeId, Peer, ReadMode, ReplicaId,
-    Resilience, Slot, SystemId,
+    Digest, Epoch, GroupConfiguration, GroupId, Peer, ReadMode, Resilience, Slot, SystemId,
 };
 
 use super::replica::WAITING_MAX;
@@ -20,6 +19,7 @@ use super::{
 use crate::checker::{Agreement, Checker, Integrity, Liveness, Resources, Statements, Thresholds};
 use crate::host::{AdmitCache, Host};
 use crate::node::{Node, Nodes};
+use crate::parties::{Part, Parties};
 use crate::scenario::{Group, Profile, Scenario};
 use crate::simulation::Simulation;
 use crate::swarm::{Blueprint, draw};
@@ -43,8 +43,7 @@ const THRESHOLDS: Thresholds = Thresholds {
 pub struct ToyHost {
     registry: IdealRegistry,
     group: Arc<GroupConfiguration>,
-    replicas: Vec<Arc<IdealSigner>>,
-    clients: Vec<Arc<IdealSigner>>,
+    parties: Parties<IdealSigner>,
     bug: Option<Bug>,
     cache: AdmitCache<Message, Verified<Arc<Message>>>,
 }
@@ -59,64 +58,52 @@ impl ToyHost {
             seed[0] = u8::try_from(index).expect("a toy has few nodes");
             Arc::new(registry.signer(&seed))
         };
-        let replicas: Vec<_> = (0..resilience.replicas()).map(|index| signer(1, index)).collect();
-        let member = |signer: &Arc<IdealSigner>| GroupMember {
-            node: NodeId::new(*signer.public_key().as_bytes()),
-            key: signer.public_key(),
-        };
+        let parties = Parties::new(
+            (0..resilience.replicas()).map(|index| signer(1, index)).collect(),
+            (0..client_count).map(|index| signer(2, index)).collect(),
+        );
         let group = Arc::new(GroupConfiguration {
             system: SystemId::new([1; 32]),
             group: GroupId::new([2; 32]),
             epoch: Epoch::ZERO,
-            members: replicas.iter().map(member).collect(),
+            members: parties.members(),
             resilience,
             authority_key: registry.signer(&[3; 32]).public_key(),
             read_mode: ReadMode::Ordered,
             base_slot: Slot::ZERO,
             base_digest: Digest::ZERO,
         });
-        let clients = (0..client_count).map(|index| signer(2, index)).collect();
-        Self { group, replicas, clients, bug, cache: AdmitCache::new(), registry }
+        Self { group, parties, bug, cache: AdmitCache::new(), registry }
     }
 
     /// How checkers read this run.
     #[must_use]
     pub fn lens(&self) -> ToyLens {
         ToyLens {
-            replicas: u16::try_from(self.replicas.len()).expect("a toy has few nodes"),
-            clients: self.clients.iter().map(|signer| signer.public_key().client()).collect(),
+            replicas: u16::try_from(self.parties.replica_count()).expect("a toy has few nodes"),
+            clients: self.parties.client_ids(),
         }
-    }
-
-    fn signer(&self, node: Node) -> Arc<IdealSigner> {
-        let replicas = self.replicas.len();
-        let signer = self.replicas.get(node.index());
-        Arc::clone(signer.unwrap_or_else(|| &self.clients[node.index() - replicas]))
     }
 }
 
 impl Host<ToyMachine> for ToyHost {
     fn peer(&self, node: Node) -> Peer {
-        let key = self.signer(node).public_key();
-        if node.index() < self.replicas.len() {
-            Peer::Node(NodeId::new(*key.as_bytes()))
-        } else {
-            Peer::Client(key.client())
-        }
+        self.parties.peer(node)
     }
 
     fn start(&mut self, node: Node, records: Vec<(RecordNumber, Record)>) -> ToyMachine {
-        let (group, signer) = (Arc::clone(&self.group), self.signer(node));
-        if node.index() >= self.replicas.len() {
-            return ToyMachine::Client(Client::new(group, signer));
+        let (group, signer) = (Arc::clone(&self.group), self.parties.signer(node));
+        match self.parties.part(node) {
+            Part::Client(_) => ToyMachine::Client(Client::new(group, signer)),
+            Part::Replica(replica) => {
+                let replica = Replica::new((replica, group), signer, self.bug, records);
+                ToyMachine::Replica(Box::new(replica))
+            }
         }
-        let replica = ReplicaId::new(node.get());
-        let replica = Replica::new((replica, group), signer, self.bug, records);
-        ToyMachine::Replica(Box::new(replica))
     }
 
     fn adversary(&mut self, node: Node, name: &str) -> Box<dyn Adversary<ToyMachine>> {
-        let signer = self.signer(node);
+        let signer = self.parties.signer(node);
         match name {
             "naysayer" => Box::new(Naysayer { signer }),
             "equivocator" => Box::new(Equivocator::new(signer)),
@@ -158,10 +145,7 @@ impl Host<ToyMachine> for ToyHost {
     }
 
     fn label(&self, node: Node) -> String {
-        match node.index().checked_sub(self.replicas.len()) {
-            None => format!("R{}", node.get()),
-            Some(client) => format!("C{client}"),
-        }
+        self.parties.label(node)
     }
 }
 

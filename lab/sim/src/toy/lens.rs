@@ -1,6 +1,6 @@
 //! How the generic checkers read the toy.
 
-use quorate_types::{ClientId, ReplicaId};
+use quorate_types::ClientId;
 
 use super::{Body, Message, Output, ToyMachine, Wish};
 use crate::checker::{Decision, Executed, Lens, RequestKey, Statement};
@@ -58,7 +58,7 @@ impl Lens<ToyMachine> for ToyLens {
                 let value = message.body.digest();
                 into.push(Statement { topic: [PROPOSES, slot, 0, 0], value });
             }
-            Body::Vote { slot, replica, proposal } if replica == ReplicaId::new(node.get()) => {
+            Body::Vote { slot, replica, proposal } if replica == node.replica() => {
                 into.push(Statement { topic: [VOTES, slot, 0, 0], value: proposal });
             }
             Body::Propose { .. }

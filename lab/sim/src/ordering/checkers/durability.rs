@@ -59,7 +59,7 @@ impl Checker<OrderingMachine> for Durability {
             return Ok(());
         }
         let (ever, found) = (&knowledge.ever[replica], &knowledge.found[replica]);
-        let lost = forgotten(ever, found, at.node.get());
+        let lost = forgotten(ever, found, at.node.replica().get());
         lost.map_or(Ok(()), |lost| {
             Err(Broken::new("C8", format!("{:?} came back and forgot {lost}", at.node)))
         })
