@@ -178,8 +178,9 @@ impl<S: Service> Replica<S> {
         }
         records.extend(self.views.records());
         for decided in self.slots.decided_above(self.executed_slot()) {
-            let (view, cut) = (View::ZERO, decided.cut.clone());
-            records.push(Record::Accepted { view, cut, inline: None, parent: None });
+            let (view, cut, parent) =
+                (View::ZERO, decided.cut.clone(), decided.certificate.clone());
+            records.push(Record::Accepted { view, cut, inline: None, parent });
         }
         for (_, open) in self.slots.all_open() {
             if let Some((view, cut)) = &open.accepted {

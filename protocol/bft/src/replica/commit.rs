@@ -89,24 +89,36 @@ impl<S: Service> Replica<S> {
     /// Decides slots, and makes those durable that this replica did not vote for: it may be the one
     /// that others have to get them from, and the votes on a slot count for its ancestors only with
     /// the cuts between. No view is entered in the record: it is not a vote.
+    ///
+    /// The votes before and behind a chain go with it, so that after a restart too the log has votes
+    /// on one in [`FETCH_SLOTS_MAX`](crate::limits::FETCH_SLOTS_MAX) slots: an answer to a fetch
+    /// must reach some.
     pub(super) fn learn(
         &mut self,
         turn: &mut Turn<'_, S>,
         cuts: &[HashedCut],
         certificate: CommitCertificate,
     ) {
+        let mut before = self.committed_certificate();
         for cut in cuts {
-            let open = self.slots.open(cut.slot);
-            let accepted = open.and_then(|open| open.accepted.as_ref()).map(|(_, cut)| cut);
-            let prepared = open.and_then(|open| open.prepared.as_ref()).map(|it| &it.cut);
-            if [accepted, prepared].into_iter().flatten().any(|known| known == cut) {
+            let is_last = cut.digest() == certificate.digest;
+            let ends_chain = is_last && cuts.len() > 1;
+            if self.holds_durably(cut) && !ends_chain {
                 continue;
             }
-            let parent = (cut.digest() == certificate.digest).then(|| certificate.clone());
+            let parent = if is_last { Some(certificate.clone()) } else { before.take() };
             let (view, cut) = (View::ZERO, cut.clone());
             self.persist(turn, Record::Accepted { view, cut, inline: None, parent });
         }
         self.decide(cuts, certificate);
+    }
+
+    /// Is this open cut in the log, because this replica voted for it?
+    fn holds_durably(&self, cut: &HashedCut) -> bool {
+        let open = self.slots.open(cut.slot);
+        let accepted = open.and_then(|open| open.accepted.as_ref()).map(|(_, cut)| cut);
+        let prepared = open.and_then(|open| open.prepared.as_ref()).map(|it| &it.cut);
+        [accepted, prepared].into_iter().flatten().any(|known| known == cut)
     }
 
     /// Goes on with what waited for a decision.

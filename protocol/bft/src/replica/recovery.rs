@@ -16,6 +16,7 @@ use super::checkpoint::{Checkpoints, OwnCheckpoint, StableCheckpoint};
 use super::view_change::{Entry, Views};
 use super::{Executed, LogPosition, Replica, Setup, Timer, Turn};
 use crate::lanes::Lanes;
+use crate::limits::FETCH_SLOTS_MAX;
 use crate::message::{
     Base, Batch, Checkpoint, CheckpointCertificate, CommitCertificate, HashedCut, NewView, Phase,
     PrepareCertificate, Prepared, ViewChange,
@@ -23,6 +24,55 @@ use crate::message::{
 use crate::record::{Image, Record};
 use crate::rules::delta;
 use crate::slots::Slots;
+
+/// What a log tells of decided slots, by digest.
+#[derive(Default)]
+struct History {
+    cuts: BTreeMap<Digest, HashedCut>,
+    bodies: BTreeMap<Digest, Arc<Batch>>,
+    certificates: BTreeMap<Digest, CommitCertificate>,
+}
+
+impl History {
+    fn of(records: &[(RecordNumber, Record)]) -> Self {
+        let mut history = Self::default();
+        for (_, record) in records {
+            match record {
+                Record::Batch(batch) => history.keep_body(batch),
+                Record::Accepted { cut, inline, parent, .. } => {
+                    history.keep_cut(cut);
+                    inline.iter().for_each(|batch| history.keep_body(batch));
+                    parent.iter().for_each(|certificate| history.keep_votes(certificate));
+                }
+                Record::Prepared { cut, .. } => history.keep_cut(cut),
+                Record::Checkpoint { proof, .. } => history.certify(proof),
+                Record::ViewChange(_)
+                | Record::NewView(_)
+                | Record::Installed { .. }
+                | Record::Stable(_) => {}
+            }
+        }
+        history
+    }
+
+    fn keep_cut(&mut self, cut: &HashedCut) {
+        self.cuts.insert(cut.digest(), cut.clone());
+    }
+
+    fn keep_body(&mut self, batch: &Arc<Batch>) {
+        self.bodies.insert(batch.digest(), Arc::clone(batch));
+    }
+
+    fn keep_votes(&mut self, certificate: &CommitCertificate) {
+        self.certificates.insert(certificate.digest, certificate.clone());
+    }
+
+    fn certify(&mut self, proof: &Base) {
+        if let Base::Committed { certificate, .. } = proof {
+            self.keep_votes(certificate);
+        }
+    }
+}
 
 impl<S: Service> Replica<S> {
     /// A replica that never ran, or that finds nothing.
@@ -142,38 +192,29 @@ impl<S: Service> Replica<S> {
         }
     }
 
-    /// The slots up to the image that the log still has, with their bodies: this replica may be the
-    /// one that others have to get them from, as long as no later checkpoint is stable.
+    /// The slots up to the image that the log still has, with their bodies and votes: this replica
+    /// may be the one that others have to get them from, as long as no later checkpoint is stable.
     fn remember_history(&mut self, records: &[(RecordNumber, Record)]) {
-        let mut cuts: BTreeMap<Digest, HashedCut> = BTreeMap::new();
-        let mut bodies: BTreeMap<Digest, Arc<Batch>> = BTreeMap::new();
-        for (_, record) in records {
-            let (cut, body) = match record {
-                Record::Batch(batch) => (None, Some(batch)),
-                Record::Accepted { cut, inline, .. } => (Some(cut), inline.as_ref()),
-                Record::Prepared { cut, .. } => (Some(cut), None),
-                Record::ViewChange(_)
-                | Record::NewView(_)
-                | Record::Checkpoint { .. }
-                | Record::Installed { .. }
-                | Record::Stable(_) => (None, None),
-            };
-            cuts.extend(cut.map(|cut| (cut.digest(), cut.clone())));
-            bodies.extend(body.map(|body| (body.digest(), Arc::clone(body))));
-        }
+        let mut history = History::of(records);
+        history.certify(&self.proof);
         let mut cut = self.executed.cut.clone();
-        let proven = self.committed_certificate().filter(|it| it.digest == cut.digest());
-        let mut certificate = proven;
         let origin = HashedCut::origin(&self.group);
+        let mut unproven_count = 0;
         while cut.slot > origin.slot {
             let is_first = cut.parent == origin.digest();
-            let parent = if is_first { Some(&origin) } else { cuts.get(&cut.parent) };
+            let parent = if is_first { Some(&origin) } else { history.cuts.get(&cut.parent) };
             let Some(parent) = parent.cloned() else { return };
+            let certificate = history.certificates.remove(&cut.digest());
+            unproven_count = if certificate.is_some() { 0 } else { unproven_count + 1 };
+            if unproven_count >= FETCH_SLOTS_MAX {
+                // No answer to a fetch from here would reach votes: whoever asks needs the state.
+                return;
+            }
             let digests = delta(&self.group, &cut, &parent.frontier());
-            let held = digests.iter().filter_map(|digest| bodies.remove_entry(digest));
+            let held = digests.iter().filter_map(|digest| history.bodies.remove_entry(digest));
             self.bodies.extend(held);
             self.bodies_of.insert(cut.slot, digests);
-            self.slots.remember(cut, certificate.take());
+            self.slots.remember(cut, certificate);
             cut = parent;
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use quorate_bft::limits::FETCH_SLOTS_MAX;
 use quorate_bft::message::{Base, FetchState, Message, Phase, StateChunk, Status, Vote};
 use quorate_bft::rules::judge;
 use quorate_bft::{Parameters, Record};
@@ -475,6 +476,30 @@ fn a_fetch_of_any_state_and_slot_is_harmless_b17() {
     }
     cluster.settle();
     assert_eq!(cluster.invoke("b").as_deref(), Some("a;b;"));
+}
+
+#[test]
+fn votes_on_decided_slots_outlive_restarts_so_that_any_slot_can_be_fetched() {
+    let interval = 64;
+    assert!(interval as usize > FETCH_SLOTS_MAX, "one answer does not reach the checkpoint");
+    let parameters = Parameters { checkpoint_interval: interval, ..Parameters::default() };
+    let mut cluster = Cluster::with(1, parameters);
+    let villain = cluster.peer(1);
+    cluster.filter = Some(Box::new(move |from, _, message| {
+        !(from == villain && matches!(message, Message::Checkpoint(_)))
+    }));
+    cluster.isolate(2);
+    for _ in 0..=interval {
+        cluster.invoke("a");
+    }
+    cluster.crash(1);
+    for index in [0, 3] {
+        cluster.crash(index);
+        cluster.boot(index);
+    }
+    cluster.heal();
+    cluster.pass(SECOND.times(20));
+    assert_eq!(cluster.journal(2), cluster.journal(0));
 }
 
 #[test]
