@@ -488,7 +488,7 @@ fn checkers(scenario: &Scenario, host: &OrderingHost) -> Vec<Box<dyn Checker<Ord
         Box::new(Resources::new(lens.clone(), thresholds(scenario))),
     ];
     if scenario.judges_liveness {
-        checkers.push(Box::new(Convergence));
+        checkers.push(Box::new(Convergence::new(&host.parameters)));
         checkers.push(Box::new(Liveness::new(lens, scenario.heal_us, REQUEST_US_MAX)));
     }
     checkers

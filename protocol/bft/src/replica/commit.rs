@@ -90,9 +90,9 @@ impl<S: Service> Replica<S> {
     /// that others have to get them from, and the votes on a slot count for its ancestors only with
     /// the cuts between. No view is entered in the record: it is not a vote.
     ///
-    /// The votes before and behind a chain go with it, so that after a restart too the log has votes
-    /// on one in [`FETCH_SLOTS_MAX`](crate::limits::FETCH_SLOTS_MAX) slots: an answer to a fetch
-    /// must reach some.
+    /// The votes before and behind a chain go with it, so that after a restart too the log has
+    /// votes on one in [`FETCH_SLOTS_MAX`](crate::limits::FETCH_SLOTS_MAX) slots: an answer to a
+    /// fetch must reach some.
     pub(super) fn learn(
         &mut self,
         turn: &mut Turn<'_, S>,

@@ -1,5 +1,6 @@
 //! C14: when nothing has been asked for long enough, all replicas of the core have one state.
 
+use quorate_bft::Parameters;
 use quorate_crypto::{Domain, Hasher};
 use quorate_state::Map;
 use quorate_types::Digest;
@@ -8,12 +9,22 @@ use crate::checker::{Broken, Checker, End, Verdict};
 use crate::ordering::OrderingMachine;
 use crate::scenario::FaultKind;
 
-/// Villains that never stop asking, so that a replica may be behind when the run is over.
+/// Villains that never stop asking, so that a replica may be behind when the run is over: by no
+/// more slots than the group may propose above a stable checkpoint.
 const RESTLESS: &[&str] = &["client-flooder", "lane-juggler", "legion"];
 
 /// Compares the replicas of the core when a run is over.
 #[derive(Debug)]
-pub(in crate::ordering) struct Convergence;
+pub(in crate::ordering) struct Convergence {
+    window: u64,
+}
+
+impl Convergence {
+    /// A checker for replicas with these parameters.
+    pub(in crate::ordering) const fn new(parameters: &Parameters) -> Self {
+        Self { window: parameters.window() }
+    }
+}
 
 /// A digest of all entries, made without the engine's help.
 fn digest_of(state: &Map) -> Digest {
@@ -39,6 +50,7 @@ impl Checker<OrderingMachine> for Convergence {
             _ => false,
         };
         let is_restless = end.scenario.faults.iter().any(|fault| is_restless(fault.kind));
+        let lag_max = if is_restless { self.window } else { 0 };
         let mut ends = Vec::new();
         for node in end.scenario.core.without(end.bad).iter() {
             let machine = end.machines.get(node.index()).copied().flatten();
@@ -50,7 +62,7 @@ impl Checker<OrderingMachine> for Convergence {
         }
         let Some(&(slot, root, first)) = ends.iter().max() else { return Ok(()) };
         for &(other_slot, other_root, node) in &ends {
-            if other_slot < slot && !is_restless {
+            if other_slot + lag_max < slot {
                 let what = format!("{node:?} ends at slot {other_slot}, {first:?} at {slot}");
                 return Err(Broken::new("C14", what));
             }
