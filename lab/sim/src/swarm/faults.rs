@@ -3,8 +3,8 @@
 use quorate_history::Prng;
 
 use super::{
-    Blueprint, CrashPoint, Fault, FaultKind, MILLISECOND_US, Node, Nodes, SECOND_US, Scenario, Way,
-    signed,
+    Blueprint, CrashPoint, Fault, FaultKind, Group, MILLISECOND_US, Node, Nodes, SECOND_US,
+    Scenario, Way, signed,
 };
 
 /// Mean time between faults of one kind is drawn between these.
@@ -39,6 +39,9 @@ fn draw_bad(scenario: &mut Scenario, blueprint: &Blueprint<'_>, prng: &mut Prng)
         prng.shuffle(&mut candidates);
         let bad_count = prng.index(group.f + 1);
         for node in candidates.into_iter().take(bad_count) {
+            if !has_room(scenario, node) {
+                continue;
+            }
             let is_byzantine = !blueprint.adversaries.is_empty() && prng.chance(700);
             let fault = if is_byzantine {
                 let adversary = blueprint.adversaries[prng.index(blueprint.adversaries.len())];
@@ -58,6 +61,13 @@ fn draw_bad(scenario: &mut Scenario, blueprint: &Blueprint<'_>, prng: &mut Prng)
     }
 }
 
+/// Groups may overlap, so a node is taken out of the core only if each of its groups can spare it.
+fn has_room(scenario: &Scenario, node: Node) -> bool {
+    let mut groups = scenario.groups.iter().filter(|group| group.members.contains(node));
+    let can_spare = |group: &Group| group.members.without(scenario.core).len() < group.f;
+    scenario.core.contains(node) && groups.all(can_spare)
+}
+
 /// Leaves some good nodes broken for ever, as many as the groups can spare.
 fn draw_outsiders(scenario: &mut Scenario, prng: &mut Prng) {
     for group in scenario.groups.clone() {
@@ -65,7 +75,7 @@ fn draw_outsiders(scenario: &mut Scenario, prng: &mut Prng) {
         let mut candidates: Vec<Node> = group.members.and(scenario.core).iter().collect();
         prng.shuffle(&mut candidates);
         for node in candidates.into_iter().take(group.f.saturating_sub(bad_count)) {
-            if !prng.chance(OUTSIDE_CORE_PER_MILLE) {
+            if !has_room(scenario, node) || !prng.chance(OUTSIDE_CORE_PER_MILLE) {
                 continue;
             }
             let kind = if prng.chance(500) {

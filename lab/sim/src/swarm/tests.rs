@@ -52,6 +52,29 @@ fn the_core_keeps_a_quorum_and_is_unharmed_after_the_heal() {
 }
 
 #[test]
+fn no_group_has_too_many_bad_nodes_where_groups_overlap() {
+    let window = |first| Group { members: Nodes::range(first, first + 4), f: 1 };
+    let groups = [window(0), window(2), window(3)];
+    let corruptible = Nodes::range(0, 7);
+    let blueprint = Blueprint {
+        node_count: 7,
+        groups: &groups,
+        corruptible,
+        adversaries: &["liar"],
+        ..Blueprint::EXAMPLE
+    };
+    let mut most = 0;
+    for seed in 0..200 {
+        let scenario = draw(seed, Profile::Swarm, &blueprint);
+        for group in groups {
+            assert!(group.members.without(scenario.core).len() <= group.f, "seed {seed}");
+        }
+        most = most.max(corruptible.without(scenario.core).len());
+    }
+    assert_eq!(most, 2, "nodes of different groups fail in one run");
+}
+
+#[test]
 fn the_swarm_reaches_every_kind_and_leaves_each_out() {
     let mut seen = [0; FaultKind::NAMES.len()];
     for seed in 0..200 {
