@@ -2,8 +2,9 @@
 //!
 //! The machines are the production ones; this module only joins replica and client into one type,
 //! keeps the images of the replicas' states as their disks would, and tells the generic checkers
-//! what to look at. The replicated service is a ledger that numbers what it executes, so that a
-//! request which is executed twice, or in another order, shows.
+//! what to look at. All of it works for any replicated service ([`Replicated`]); this system runs a
+//! ledger that numbers what it executes, so that a request which is executed twice, or in another
+//! order, shows.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "observers pick the few messages that concern them"
@@ -22,6 +23,8 @@ use quorate_types::{ClientId, Digest, Now};
 
 mod adversaries;
 mod checkers;
+mod disk;
+mod group;
 mod host;
 mod knowledge;
 mod lens;
@@ -33,7 +36,7 @@ mod tests;
 pub use adversaries::{CLIENT_VILLAINS, REPLICA_VILLAINS};
 pub use host::{Ordering, OrderingHost};
 pub use lens::OrderingLens;
-pub use service::Ledger;
+pub use service::{Ledger, Replicated, Watched};
 
 /// What the timers of both kinds of machines are for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -64,6 +67,8 @@ pub enum Output {
         number: u64,
         /// Its place among all executed requests.
         position: u64,
+        /// Digest of what it returned.
+        reply: Digest,
     },
     /// A client's own words.
     Client(ClientOutput),
@@ -71,20 +76,20 @@ pub enum Output {
 
 /// Both kinds of participants in one type.
 #[derive(Debug)]
-pub enum OrderingMachine {
+pub enum OrderingMachine<S: Replicated> {
     /// Orders and executes.
-    Replica(Box<ReplicaSeat>),
+    Replica(Box<ReplicaSeat<S>>),
     /// Asks.
     Client(Box<ClientSeat>),
 }
 
 /// A replica with the list that its effects go to first.
 #[derive(Debug)]
-pub struct ReplicaSeat {
-    pub(crate) replica: Replica<Ledger>,
+pub struct ReplicaSeat<S: Replicated> {
+    pub(crate) replica: Replica<Watched<S>>,
     /// The last slot after which the replica stated its state in this life.
     stated: u64,
-    effects: Effects<Replica<Ledger>>,
+    effects: Effects<Replica<Watched<S>>>,
 }
 
 /// A client with the list that its effects go to first.
@@ -94,17 +99,17 @@ pub struct ClientSeat {
     effects: Effects<Client>,
 }
 
-impl OrderingMachine {
-    fn replica(replica: Replica<Ledger>) -> Self {
+impl<S: Replicated> OrderingMachine<S> {
+    fn replica(replica: Replica<Watched<S>>) -> Self {
         Self::Replica(Box::new(ReplicaSeat { replica, stated: 0, effects: Effects::new() }))
     }
 
-    fn client(client: Client) -> Self {
+    pub(crate) fn client(client: Client) -> Self {
         Self::Client(Box::new(ClientSeat { client, effects: Effects::new() }))
     }
 }
 
-impl Machine for OrderingMachine {
+impl<S: Replicated> Machine for OrderingMachine<S> {
     type Inbound = Verified<Message>;
     type Outbound = Arc<Message>;
     type Record = Record;
@@ -120,12 +125,12 @@ impl Machine for OrderingMachine {
     }
 }
 
-impl ReplicaSeat {
+impl<S: Replicated> ReplicaSeat<S> {
     fn step(
         &mut self,
         now: Now,
-        input: Input<OrderingMachine>,
-        effects: &mut Effects<OrderingMachine>,
+        input: Input<OrderingMachine<S>>,
+        effects: &mut Effects<OrderingMachine<S>>,
     ) {
         let input = match input {
             Input::Start => Input::Start,
@@ -169,11 +174,11 @@ impl ReplicaSeat {
 }
 
 impl ClientSeat {
-    fn step(
+    fn step<S: Replicated>(
         &mut self,
         now: Now,
-        input: Input<OrderingMachine>,
-        effects: &mut Effects<OrderingMachine>,
+        input: Input<OrderingMachine<S>>,
+        effects: &mut Effects<OrderingMachine<S>>,
     ) {
         let input = match input {
             Input::Start => Input::Start,

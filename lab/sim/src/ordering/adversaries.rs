@@ -9,15 +9,15 @@ use quorate_crypto::Signer;
 use quorate_history::Prng;
 use quorate_types::GroupConfiguration;
 
-use super::OrderingMachine;
+use super::{OrderingMachine, Replicated};
 
 /// The adversary with this name, in this seat.
-pub(super) fn adversary(
+pub(super) fn adversary<S: Replicated>(
     name: &str,
     (seat, group): (Seat, Arc<GroupConfiguration>),
     signer: Arc<dyn Signer>,
     prng: &Prng,
-) -> Box<dyn Adversary<OrderingMachine>> {
+) -> Box<dyn Adversary<OrderingMachine<S>>> {
     let villain = villain(name, &mut prng.fork("shape")).expect("a scenario names a villain");
     let prng = prng.fork("deeds");
     Box::new(Liar::new(LiarSetup { seat, group, signer, prng }, villain))

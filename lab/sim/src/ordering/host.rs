@@ -1,36 +1,27 @@
 //! The ordering engine as a system under test: its keys, disks, scenarios and checkers.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use quorate_adversary::Adversary;
 use quorate_adversary::ordering::Seat;
-use quorate_bft::client::ClientSetup;
 use quorate_bft::message::Message;
-use quorate_bft::{Client, ClientRequest, Image, Parameters, Record, Replica, Setup};
+use quorate_bft::{ClientRequest, Parameters, Record};
 use quorate_crypto::ideal::IdealRegistry;
 use quorate_crypto::real::{RealSigner, RealVerifier};
-use quorate_crypto::{
-    ClientCertificate, ClientGrant, Domain, Signer, Verified, Verifier, hash_of, verify,
-};
+use quorate_crypto::{ClientCertificate, ClientGrant, Domain, Signer, Verified, Verifier, hash_of};
 use quorate_history::Prng;
 use quorate_machine::RecordNumber;
-use quorate_state::Map;
 use quorate_types::{
-    Digest, Duration, Epoch, GroupConfiguration, GroupId, Peer, ReadMode, ReplicaId, Resilience,
-    Slot, SystemId, UnixTime,
+    Digest, Duration, Epoch, GroupConfiguration, GroupId, Peer, ReadMode, Resilience, Slot,
+    SystemId, UnixTime,
 };
 
-use super::adversaries::{CLIENT_VILLAINS, REPLICA_VILLAINS, adversary};
-use super::checkers::{Answers, Audit, Convergence, Durability, WriteAhead};
-use super::knowledge::{Knowledge, Shared};
-use super::{Ledger, OrderingLens, OrderingMachine, Output, plants};
-use crate::checker::{
-    Agreement, At, Checker, Integrity, Liveness, Resources, Statements, Thresholds, Verdict,
-};
-use crate::host::{AdmitCache, Host};
+use super::adversaries::{CLIENT_VILLAINS, REPLICA_VILLAINS};
+use super::checkers::Convergence;
+use super::group::{GroupHost, GroupSetup, rewrite, wire_bytes};
+use super::{Ledger, OrderingLens, OrderingMachine, plants};
+use crate::checker::{Checker, Liveness, Resources, Thresholds};
+use crate::host::Host;
 use crate::node::{Node, Nodes};
 use crate::parties::{Part, Parties};
 use crate::scenario::{Fault, FaultKind, Group, Profile, Scenario, Way};
@@ -63,107 +54,13 @@ const BAD_CLIENT_PER_MILLE: u64 = 250;
 /// must catch up with an idle group.
 const QUIET_END_PER_MILLE: u64 = 250;
 
-/// Older images that a disk may come back with.
-const OLD_IMAGES_MAX: usize = 16;
-
-/// What a replica's disk holds besides its log.
-#[derive(Default, Debug)]
-struct Disk {
-    image: StoredImage,
-    /// What it held before, oldest first.
-    older: VecDeque<StoredImage>,
-}
-
-impl Disk {
-    fn apply(&mut self, number: RecordNumber, record: &Record) {
-        if number.get() <= self.image.applied {
-            return;
-        }
-        if record.image().is_some() {
-            self.older.push_back(self.image.clone());
-            if self.older.len() > OLD_IMAGES_MAX {
-                self.older.pop_front();
-            }
-        }
-        self.image.apply(number, record);
-    }
-
-    /// An old copy of the disk came back, whose log ends here.
-    fn go_back(&mut self, last: u64) {
-        while self.image.applied > last {
-            self.image = self.older.pop_back().unwrap_or_default();
-        }
-    }
-}
-
-/// The state of a replica as its disk holds it.
-#[derive(Clone, Default, Debug)]
-struct StoredImage {
-    image: Option<Image>,
-    entries: BTreeMap<Vec<u8>, Vec<u8>>,
-    applied: u64,
-}
-
-impl StoredImage {
-    fn apply(&mut self, number: RecordNumber, record: &Record) {
-        self.applied = number.get();
-        let Some((image, changes)) = record.image() else { return };
-        if record.replaces_image() {
-            self.entries.clear();
-        }
-        for (key, value) in changes {
-            match value {
-                Some(value) => self.entries.insert(key.to_vec(), value.to_vec()),
-                None => self.entries.remove(&key.to_vec()),
-            };
-        }
-        self.image = Some(image);
-    }
-
-    fn load(&self) -> Option<(Image, Map)> {
-        let image = self.image.clone()?;
-        let mut map = Map::new();
-        self.entries.iter().for_each(|(key, value)| map.insert(key, value));
-        Some((image, map))
-    }
-}
-
-type Images = Rc<RefCell<Vec<Disk>>>;
-
-/// Watches records become durable, and keeps the images that a real store would keep.
-struct Storekeeper(Images, Shared);
-
-impl Checker<OrderingMachine> for Storekeeper {
-    fn id(&self) -> &'static str {
-        "STORE"
-    }
-
-    fn on_durable(&mut self, at: &At, number: RecordNumber, record: &Record) -> Verdict {
-        self.0.borrow_mut()[at.node.index()].apply(number, record);
-        self.1.borrow_mut().note(at.node.index(), record);
-        Ok(())
-    }
-
-    fn on_output(&mut self, at: &At, output: &Output) -> Verdict {
-        if let Output::Replica(quorate_bft::Output::Executed { cut, .. }) = output {
-            self.1.borrow_mut().executed[at.node.index()] = *cut;
-        }
-        Ok(())
-    }
-}
-
-/// Keys, addresses and disks of one run.
+/// Keys and addresses of one run.
 pub struct OrderingHost {
-    verifier: Arc<dyn Verifier>,
-    group: Arc<GroupConfiguration>,
-    parameters: Parameters,
+    group: GroupHost<Ledger>,
     parties: Parties<dyn Signer>,
     /// Of the clients, in their order.
     certificates: Vec<ClientCertificate>,
-    images: Images,
-    knowledge: Shared,
     lives: Vec<u64>,
-    cache: AdmitCache<Message, Verified<Message>>,
     prng: Prng,
 }
 
@@ -228,66 +125,30 @@ impl OrderingHost {
         };
         let verifier: Arc<dyn Verifier> =
             if shape.is_real { Arc::new(RealVerifier) } else { Arc::new(registry.clone()) };
+        let parameters = Parameters {
+            checkpoint_interval: 16,
+            slots_in_flight: shape.slots_in_flight,
+            progress_timeout_max: Duration::from_secs(4),
+            ..Parameters::default()
+        };
+        let signers = (0..resilience.replicas()).map(|index| parties.signer(Node::at(index)));
         Self {
-            verifier,
-            parameters: Parameters {
-                checkpoint_interval: 16,
-                slots_in_flight: shape.slots_in_flight,
-                progress_timeout_max: Duration::from_secs(4),
-                ..Parameters::default()
-            },
-            knowledge: Knowledge::new(&group),
-            images: Rc::new(RefCell::new(group.members.iter().map(|_| Disk::default()).collect())),
             certificates: parties.client_ids().into_iter().enumerate().map(certified).collect(),
             lives: vec![0; parties.replica_count() + client_count],
-            group,
+            group: GroupHost::new(GroupSetup {
+                group: Arc::clone(&group),
+                parameters,
+                signers: signers.collect(),
+                verifier,
+                service: Ledger,
+            }),
             parties,
-            cache: AdmitCache::new(),
             prng: Prng::from_seed(seed).fork("villains"),
         }
     }
 
     fn lens(&self) -> OrderingLens {
-        OrderingLens {
-            knowledge: Rc::clone(&self.knowledge),
-            replicas: u16::try_from(self.parties.replica_count()).expect("few replicas"),
-            clients: self.parties.client_ids(),
-        }
-    }
-
-    fn client(&mut self, node: Node, index: usize) -> OrderingMachine {
-        let life = self.lives[node.index()];
-        OrderingMachine::client(Client::new(ClientSetup {
-            group: Arc::clone(&self.group),
-            signer: self.parties.signer(node),
-            certificate: self.certificates[index].clone(),
-            nonce: life,
-            bundle_operations_max: 4,
-        }))
-    }
-
-    fn replica(
-        &mut self,
-        (node, me): (Node, ReplicaId),
-        records: Vec<(RecordNumber, Record)>,
-    ) -> OrderingMachine {
-        let setup = Setup {
-            group: Arc::clone(&self.group),
-            me,
-            signer: self.parties.signer(node),
-            parameters: self.parameters.clone(),
-        };
-        let mut images = self.images.borrow_mut();
-        let disk = &mut images[node.index()];
-        disk.go_back(records.last().map_or(0, |(number, _)| number.get()));
-        for (number, record) in &records {
-            disk.apply(*number, record);
-        }
-        let image = disk.image.load();
-        // Without the image that it stands on, what is left of a log says nothing.
-        let begins = records.first().is_some_and(|(number, _)| number.get() == 1);
-        let records = if image.is_some() || begins { records } else { Vec::new() };
-        OrderingMachine::replica(Replica::recover(setup, Ledger::default(), image, records))
+        self.group.lens(self.parties.client_ids())
     }
 }
 
@@ -297,54 +158,49 @@ impl std::fmt::Debug for OrderingHost {
     }
 }
 
-impl Host<OrderingMachine> for OrderingHost {
+impl Host<OrderingMachine<Ledger>> for OrderingHost {
     fn peer(&self, node: Node) -> Peer {
         self.parties.peer(node)
     }
 
-    fn start(&mut self, node: Node, records: Vec<(RecordNumber, Record)>) -> OrderingMachine {
+    fn start(
+        &mut self,
+        node: Node,
+        records: Vec<(RecordNumber, Record)>,
+    ) -> OrderingMachine<Ledger> {
         self.lives[node.index()] += 1;
         match self.parties.part(node) {
-            Part::Client(client) => self.client(node, client),
-            Part::Replica(replica) => {
-                self.knowledge.borrow_mut().begin(node.index(), &records);
-                self.replica((node, replica), records)
+            Part::Replica(replica) => self.group.replica(replica, records),
+            Part::Client(client) => {
+                let as_whom = (self.parties.signer(node), self.certificates[client].clone());
+                self.group.client(as_whom, self.lives[node.index()])
             }
         }
     }
 
-    fn adversary(&mut self, node: Node, name: &str) -> Box<dyn Adversary<OrderingMachine>> {
+    fn adversary(&mut self, node: Node, name: &str) -> Box<dyn Adversary<OrderingMachine<Ledger>>> {
         let seat = match self.parties.part(node) {
             Part::Replica(replica) => Seat::Replica(replica),
             Part::Client(_) => Seat::Client,
         };
         let prng = self.prng.fork(&format!("adversary/{}", node.index()));
-        adversary(name, (seat, Arc::clone(&self.group)), self.parties.signer(node), &prng)
+        self.group.adversary(name, (seat, self.parties.signer(node)), &prng)
     }
 
     fn admit(&mut self, _: Node, _: Node, message: &Arc<Message>) -> Option<Verified<Message>> {
-        let Self { cache, group, verifier, .. } = self;
-        cache.admit(message, |message| verify((**message).clone(), group, &**verifier).ok())
+        self.group.admit(message)
     }
 
     fn wire_bytes(&self, message: &Arc<Message>) -> u64 {
-        match &**message {
-            Message::Request(_) | Message::Batch(_) => 512,
-            Message::PrePrepare(_) | Message::NewView(_) | Message::ViewChange(_) => 1_500,
-            _ => 160,
-        }
+        wire_bytes(message)
     }
 
     fn request(&mut self, _: Node, number: u64) -> Option<ClientRequest> {
         Some(ClientRequest { ticket: number, operation: number.to_be_bytes().to_vec() })
     }
 
-    /// Changes a vote without signing it again: verification must refuse it.
     fn rewrite(&mut self, prng: &mut Prng, message: &Arc<Message>) -> Option<Arc<Message>> {
-        let Message::Prepare(vote) = &**message else { return None };
-        let mut forged = *vote;
-        forged.slot = Slot::new(vote.slot.get() ^ (1 << prng.below(3)));
-        Some(Arc::new(Message::Prepare(forged)))
+        rewrite(prng, message)
     }
 
     fn label(&self, node: Node) -> String {
@@ -473,20 +329,12 @@ fn thresholds(scenario: &Scenario) -> Thresholds {
     THRESHOLDS
 }
 
-fn checkers(scenario: &Scenario, host: &OrderingHost) -> Vec<Box<dyn Checker<OrderingMachine>>> {
+type Checkers = Vec<Box<dyn Checker<OrderingMachine<Ledger>>>>;
+
+fn checkers(scenario: &Scenario, host: &OrderingHost) -> Checkers {
     let lens = host.lens();
-    let knowledge = || Rc::clone(&host.knowledge);
-    let mut checkers: Vec<Box<dyn Checker<OrderingMachine>>> = vec![
-        Box::new(Storekeeper(Rc::clone(&host.images), knowledge())),
-        Box::new(WriteAhead::new(knowledge())),
-        Box::new(Audit::new(Arc::clone(&host.group), Arc::clone(&host.verifier), knowledge())),
-        Box::new(Durability::new(knowledge(), host.group.resilience.quorum())),
-        Box::new(Answers::new(host.parties.replica_count(), lens.clients.clone())),
-        Box::new(Agreement::new(lens.clone())),
-        Box::new(Integrity::new(lens.clone())),
-        Box::new(Statements::new(lens.clone())),
-        Box::new(Resources::new(lens.clone(), thresholds(scenario))),
-    ];
+    let mut checkers = host.group.checkers(&lens);
+    checkers.push(Box::new(Resources::new(lens.clone(), thresholds(scenario))));
     if scenario.judges_liveness {
         checkers.push(Box::new(Convergence::new(&host.parameters)));
         checkers.push(Box::new(Liveness::new(lens, scenario.heal_us, REQUEST_US_MAX)));

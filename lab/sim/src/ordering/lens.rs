@@ -8,7 +8,7 @@ use quorate_crypto::{Domain, hash_of};
 use quorate_types::{ClientId, Digest, ReplicaId};
 
 use super::knowledge::Shared;
-use super::{OrderingMachine, Output};
+use super::{OrderingMachine, Output, Replicated};
 use crate::checker::{Decision, Executed, Lens, RequestKey, Statement};
 use crate::node::Node;
 
@@ -54,7 +54,7 @@ impl OrderingLens {
     }
 }
 
-impl Lens<OrderingMachine> for OrderingLens {
+impl<S: Replicated> Lens<OrderingMachine<S>> for OrderingLens {
     fn requested(&self, node: Node, request: &ClientRequest) -> Option<RequestKey> {
         Some(RequestKey { client: node, number: request.ticket })
     }
@@ -86,7 +86,7 @@ impl Lens<OrderingMachine> for OrderingLens {
     }
 
     fn executed(&self, _: Node, output: &Output, into: &mut Vec<Executed>) {
-        if let Output::Served { client, number, position } = *output
+        if let Output::Served { client, number, position, .. } = *output
             && let Some(client) = self.node_of(client)
         {
             let request = RequestKey { client, number };
@@ -133,7 +133,7 @@ impl Lens<OrderingMachine> for OrderingLens {
         }
     }
 
-    fn live_items(&self, machine: &OrderingMachine) -> usize {
+    fn live_items(&self, machine: &OrderingMachine<S>) -> usize {
         match machine {
             OrderingMachine::Replica(seat) => seat.replica.live_items(),
             OrderingMachine::Client(_) => 0,

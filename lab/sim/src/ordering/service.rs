@@ -1,26 +1,74 @@
-//! A ledger: numbers every request that it executes.
+//! Services as the simulation replicates them: each tells what it executed.
 
+use std::fmt::Debug;
+
+use quorate_crypto::{Domain, hash};
 use quorate_machine::{Call, Caller, Service, ServiceState};
-use quorate_types::ClientId;
+use quorate_types::{ClientId, Slot};
 
 use super::Output;
 
-/// The replicated service of the simulation.
-///
-/// An operation is the client's own number for it, eight bytes; the reply is its place among all
-/// executed requests. The state holds the number of executed requests and, per client, a hash
-/// chain of what was executed, so that states agree only if histories do.
-#[derive(Debug, Default)]
-pub struct Ledger {
+/// A service under test: what it executes can be traced back to an operation of the scenario.
+pub trait Replicated: Service + Clone + Debug + 'static {
+    /// The number that the host put into this operation; any number for bytes of somebody else.
+    fn number(operation: &[u8]) -> u64;
+}
+
+/// Positions in one slot, at most.
+const SLOT_POSITIONS: u64 = 1 << 24;
+
+/// A service between the engine and an observer, who is told what was executed where.
+#[derive(Clone, Debug)]
+pub struct Watched<S> {
+    service: S,
+    /// The slot of the last execution, and how many there were in it.
+    place: (Slot, u64),
     served: Vec<Output>,
 }
 
-impl Ledger {
+impl<S> Watched<S> {
+    /// Watches a service.
+    pub(super) const fn new(service: S) -> Self {
+        Self { service, place: (Slot::ZERO, 0), served: Vec::new() }
+    }
+
     /// What was executed since the last call.
     pub(super) fn take_served(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.served)
     }
+
+    /// The place of the next execution among all: a slot is executed as a whole.
+    const fn next_position(&mut self, slot: Slot) -> u64 {
+        let (last, count) = self.place;
+        let count = if last.get() == slot.get() { count + 1 } else { 0 };
+        self.place = (slot, count);
+        slot.get() * SLOT_POSITIONS + count
+    }
 }
+
+impl<S: Replicated> Service for Watched<S> {
+    fn execute(&mut self, call: &Call<'_>, state: &mut dyn ServiceState) -> Vec<u8> {
+        let reply = self.service.execute(call, state);
+        let Caller::Client(client) = call.caller;
+        let number = S::number(call.operation);
+        let position = self.next_position(call.slot);
+        let digest = hash(Domain::Derivation, &reply);
+        self.served.push(Output::Served { client, number, position, reply: digest });
+        reply
+    }
+
+    fn restore(&mut self, state: &dyn ServiceState) {
+        self.service.restore(state);
+    }
+}
+
+/// A ledger: numbers every request that it executes.
+///
+/// An operation is the client's own number for it, eight bytes; the reply is its place among all
+/// executed requests. The state holds the number of executed requests and, per client, a hash
+/// chain of what was executed, so that states agree only if histories do.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Ledger;
 
 fn number(bytes: Option<Vec<u8>>) -> u64 {
     bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes)
@@ -40,9 +88,14 @@ impl Service for Ledger {
         let asked = number(Some(call.operation.to_vec()));
         let after = before.rotate_left(5) ^ asked.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         state.put(&key, after.to_be_bytes().to_vec());
-        self.served.push(Output::Served { client, number: asked, position });
         position.to_be_bytes().to_vec()
     }
 
     fn restore(&mut self, _: &dyn ServiceState) {}
+}
+
+impl Replicated for Ledger {
+    fn number(operation: &[u8]) -> u64 {
+        number(Some(operation.to_vec()))
+    }
 }

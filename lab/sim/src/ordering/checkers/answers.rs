@@ -1,18 +1,20 @@
-//! C2: a client is told the place at which its request was executed, and no other.
+//! C2: a client is told what the execution of its request returned, and nothing else.
 
 use quorate_bft::ClientOutput;
-use quorate_types::ClientId;
+use quorate_crypto::{Domain, hash};
+use quorate_types::{ClientId, Digest};
 
 use crate::checker::{At, Broken, Checker, Verdict};
 use crate::fast::FastMap;
-use crate::ordering::{OrderingMachine, Output};
+use crate::ordering::{OrderingMachine, Output, Replicated};
 
 /// Compares replies with what good replicas executed.
 #[derive(Debug)]
 pub(in crate::ordering) struct Answers {
     replicas: usize,
     clients: Vec<ClientId>,
-    executed: FastMap<u64, (ClientId, u64)>,
+    /// By client and its own number: what the execution returned.
+    executed: FastMap<(ClientId, u64), Digest>,
 }
 
 impl Answers {
@@ -21,26 +23,25 @@ impl Answers {
     }
 }
 
-impl Checker<OrderingMachine> for Answers {
+impl<S: Replicated> Checker<OrderingMachine<S>> for Answers {
     fn id(&self) -> &'static str {
         "C2"
     }
 
     fn on_output(&mut self, at: &At, output: &Output) -> Verdict {
         match output {
-            Output::Served { client, number, position } if at.is_good() => {
-                self.executed.insert(*position, (*client, *number));
+            Output::Served { client, number, reply, .. } if at.is_good() => {
+                self.executed.insert((*client, *number), *reply);
                 Ok(())
             }
             Output::Client(ClientOutput::Replied { ticket, reply }) if at.is_good() => {
                 let client = self.clients[at.node.index() - self.replicas];
-                let bytes: Option<[u8; 8]> = reply.as_slice().try_into().ok();
-                let place = bytes.map(u64::from_be_bytes);
-                let executed = place.and_then(|place| self.executed.get(&place));
-                if executed == Some(&(client, *ticket)) {
+                let executed = self.executed.get(&(client, *ticket));
+                let told = hash(Domain::Derivation, reply);
+                if executed == Some(&told) {
                     return Ok(());
                 }
-                let what = format!("{:?} is told {place:?} for {ticket}", at.node);
+                let what = format!("{:?} is told {told:?} for {ticket}", at.node);
                 Err(Broken::new("C2", format!("{what}, where {executed:?} was executed")))
             }
             Output::Served { .. }

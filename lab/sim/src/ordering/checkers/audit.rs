@@ -16,8 +16,8 @@ use quorate_wire::{Encode, Writer};
 
 use crate::checker::{At, Broken, Checker, Verdict};
 use crate::fast::{FastMap, mixed};
-use crate::ordering::OrderingMachine;
 use crate::ordering::knowledge::Shared;
+use crate::ordering::{OrderingMachine, Replicated};
 
 /// Verifies again.
 pub(in crate::ordering) struct Audit {
@@ -296,12 +296,12 @@ fn broken(at: &At, how: &str, found: Found) -> Verdict {
     found.map_err(|what| Broken::new("C3", format!("{:?} {how} {what}", at.node)))
 }
 
-impl Checker<OrderingMachine> for Audit {
+impl<S: Replicated> Checker<OrderingMachine<S>> for Audit {
     fn id(&self) -> &'static str {
         "C3"
     }
 
-    fn on_input(&mut self, at: &At, input: &Input<OrderingMachine>) -> Verdict {
+    fn on_input(&mut self, at: &At, input: &Input<OrderingMachine<S>>) -> Verdict {
         match input {
             Input::Deliver { message, .. } if at.is_good() => {
                 let found = self.message(message);

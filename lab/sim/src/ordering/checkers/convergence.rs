@@ -6,7 +6,7 @@ use quorate_state::Map;
 use quorate_types::Digest;
 
 use crate::checker::{Broken, Checker, End, Verdict};
-use crate::ordering::OrderingMachine;
+use crate::ordering::{OrderingMachine, Replicated};
 use crate::scenario::FaultKind;
 
 /// Villains that never stop asking, so that a replica may be behind when the run is over: by no
@@ -36,12 +36,12 @@ fn digest_of(state: &Map) -> Digest {
     hasher.finish()
 }
 
-impl Checker<OrderingMachine> for Convergence {
+impl<S: Replicated> Checker<OrderingMachine<S>> for Convergence {
     fn id(&self) -> &'static str {
         "C14"
     }
 
-    fn on_end(&mut self, end: &End<'_, OrderingMachine>) -> Verdict {
+    fn on_end(&mut self, end: &End<'_, OrderingMachine<S>>) -> Verdict {
         if !end.scenario.judges_liveness {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use quorate_bft::Output as ReplicaOutput;
 use crate::checker::{At, Broken, Checker, Verdict};
 use crate::node::{Node, Nodes};
 use crate::ordering::knowledge::{Facts, Shared};
-use crate::ordering::{OrderingMachine, Output};
+use crate::ordering::{OrderingMachine, Output, Replicated};
 
 /// Counts disks.
 #[derive(Debug)]
@@ -47,12 +47,12 @@ fn forgotten(ever: &Facts, found: &Facts, own_lane: u16) -> Option<String> {
     (upto(found) < upto(ever)).then(|| format!("its own batches up to {}", upto(ever)))
 }
 
-impl Checker<OrderingMachine> for Durability {
+impl<S: Replicated> Checker<OrderingMachine<S>> for Durability {
     fn id(&self) -> &'static str {
         "C8"
     }
 
-    fn on_start(&mut self, at: &At, _: &OrderingMachine) -> Verdict {
+    fn on_start(&mut self, at: &At, _: &OrderingMachine<S>) -> Verdict {
         let knowledge = self.knowledge.borrow();
         let replica = at.node.index();
         if !at.is_good() || at.life == 1 || replica >= knowledge.ever.len() {

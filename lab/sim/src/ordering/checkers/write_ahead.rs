@@ -14,7 +14,7 @@ use quorate_types::Digest;
 use crate::checker::{At, Broken, Checker, Verdict};
 use crate::fast::FastMap;
 use crate::ordering::knowledge::Shared;
-use crate::ordering::{OrderingMachine, Output};
+use crate::ordering::{OrderingMachine, Output, Replicated};
 
 /// Compares what is sent with what is durable.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl WriteAhead {
     }
 }
 
-impl Checker<OrderingMachine> for WriteAhead {
+impl<S: Replicated> Checker<OrderingMachine<S>> for WriteAhead {
     fn id(&self) -> &'static str {
         "C4"
     }
