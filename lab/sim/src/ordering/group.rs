@@ -15,7 +15,7 @@ use quorate_machine::RecordNumber;
 use quorate_types::{ClientId, GroupConfiguration, ReplicaId, Slot};
 
 use super::adversaries::adversary;
-use super::checkers::{Answers, Audit, Durability, WriteAhead};
+use super::checkers::{Answers, Audit, Convergence, Durability, WriteAhead};
 use super::disk::{Disk, Images, Storekeeper};
 use super::knowledge::{Knowledge, Shared};
 use super::{OrderingLens, OrderingMachine, Replicated, Watched};
@@ -143,6 +143,11 @@ impl<S: Replicated> GroupHost<S> {
             Box::new(Integrity::new(lens.clone())),
             Box::new(Statements::new(lens.clone())),
         ]
+    }
+
+    /// Who compares the replicas of the core when a run is over.
+    pub(crate) fn convergence(&self) -> Box<dyn Checker<OrderingMachine<S>>> {
+        Box::new(Convergence::new(&self.setup.parameters))
     }
 }
 

@@ -17,7 +17,6 @@ use quorate_types::{
 };
 
 use super::adversaries::{CLIENT_VILLAINS, REPLICA_VILLAINS};
-use super::checkers::Convergence;
 use super::group::{GroupHost, GroupSetup, rewrite, wire_bytes};
 use super::{Ledger, OrderingLens, OrderingMachine, plants};
 use crate::checker::{Checker, Liveness, Resources, Thresholds};
@@ -336,7 +335,7 @@ fn checkers(scenario: &Scenario, host: &OrderingHost) -> Checkers {
     let mut checkers = host.group.checkers(&lens);
     checkers.push(Box::new(Resources::new(lens.clone(), thresholds(scenario))));
     if scenario.judges_liveness {
-        checkers.push(Box::new(Convergence::new(&host.parameters)));
+        checkers.push(host.group.convergence());
         checkers.push(Box::new(Liveness::new(lens, scenario.heal_us, REQUEST_US_MAX)));
     }
     checkers
