@@ -15,8 +15,8 @@ use quorate_bft::{ClientOutput as OrderedOutput, ClientRequest as OrderedRequest
 use quorate_crypto::real::{RealSigner, RealVerifier};
 use quorate_crypto::{ClientCertificate, Signer};
 use quorate_dht::{
-    Answer, Body, CallId, ClientIdentity, ClientRequest as StorageRequest, ContentKind,
-    MessageContext, ObjectKey, Ring, Value, Version, WriterId,
+    Answer, Body, CallId, ClientIdentity, ClientRequest as StorageRequest, ContentKind, ObjectKey,
+    Ring, Value, Version, WriterId,
 };
 use quorate_kv::{KvOperation, KvReply};
 use quorate_membership::client::ClientParameters;
@@ -245,8 +245,7 @@ fn host_storage(
     let (certificate, signer) = (certificate.clone(), Arc::clone(signer));
     let identity = ClientIdentity { certificate, signer, writer };
     let waiting: Arc<Waiting<StorageOutcome>> = Arc::default();
-    let (system, authority_key) = (servers.system, servers.authority_key);
-    let context = MessageContext { system, authority_key };
+    let context = quorate_duties::storage_context(configuration);
     let hosting = Hosting {
         name: "storage",
         channel: Channel::Single(STORAGE),

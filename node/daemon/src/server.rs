@@ -1,31 +1,27 @@
 //! A server: its disk, its links, and the machines that it hosts.
 //!
-//! Which machines follows from the certified configuration alone: every server stores objects and
-//! serves the configuration; the members of the membership group run a replica of the membership
-//! service and vouch for freshness; the successors of the key-value group's point on the ring run
-//! a replica of the key-value service.
+//! Which machines follows from the certified configuration alone: [`Duties`] says it, here as in
+//! the simulator. This module gives each machine its disk, its channel and its threads.
 
 use std::net::ToSocketAddrs;
 use std::sync::{Arc, OnceLock};
 
 use quorate_bft::{Parameters, Replica, Setup};
 use quorate_client::cluster::PROTOCOL_VERSIONS;
-use quorate_client::groups::{CONFIGURATION, ORDERING, STORAGE, key_value_group};
+use quorate_client::groups::{CONFIGURATION, ORDERING, STORAGE};
 use quorate_crypto::Signer;
 use quorate_crypto::real::{RealSigner, RealVerifier};
-use quorate_dht::{Body, MessageContext, Ring};
+use quorate_duties::{Duties, Seat};
 use quorate_kv::KeyValueService;
 use quorate_machine::Service;
-use quorate_membership::election::membership_replicas;
-use quorate_membership::responder::Member;
-use quorate_membership::{FreshnessResponder, MembershipService, VerifiedConfiguration};
+use quorate_membership::{MembershipService, VerifiedConfiguration};
 use quorate_net::{Config, Known, Limits, PeerKey, Seed, SystemId};
 use quorate_runtime::{
     Channel, Handle, Hosting, Interceptor, LinkNews, Links, Node, NodeOptions, Server,
 };
 use quorate_store::directory::DataDirectory;
 use quorate_store::object_store::ObjectStore;
-use quorate_types::{GroupConfiguration, MemberRecord, NodeId, Peer, Slot};
+use quorate_types::{MemberRecord, Peer};
 
 use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
@@ -118,8 +114,9 @@ pub async fn start(
     let options = NodeOptions::new(Arc::new(RealVerifier));
     let node = Node::new(links, &options).map_err(|source| ServerError::Host { source })?;
     let epoch: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&identity.epoch_seed));
-    let configuration = identity.founding.configuration().clone();
-    let mut machines = Machines { node, me: identity.id, epoch, configuration };
+    let duties = Duties::of(identity.founding.configuration(), identity.id)
+        .map_err(|source| ServerError::TooFewServers { source })?;
+    let mut machines = Machines { node, epoch, duties };
     machines.membership(&data, between)?;
     machines.key_value(&data, between)?;
     machines.responder()?;
@@ -191,9 +188,8 @@ fn log_link(news: LinkNews) {
 /// A server while its machines are being hosted.
 struct Machines {
     node: Node,
-    me: NodeId,
     epoch: Arc<dyn Signer>,
-    configuration: VerifiedConfiguration,
+    duties: Duties,
 }
 
 impl Machines {
@@ -202,10 +198,9 @@ impl Machines {
         data: &DataDirectory,
         between: &mut dyn Intermediary,
     ) -> Result<(), ServerError> {
-        let configuration = self.configuration.clone();
-        let group = membership_replicas(&configuration, Slot::ZERO);
-        let service = MembershipService::new(configuration, Arc::new(RealVerifier));
-        self.replica(("membership", data), group, service, |setup| between.membership(setup))
+        let service = self.duties.membership_service(Arc::new(RealVerifier));
+        let seat = self.duties.membership();
+        self.replica(("membership", data), seat, service, |setup| between.membership(setup))
     }
 
     fn key_value(
@@ -213,27 +208,22 @@ impl Machines {
         data: &DataDirectory,
         between: &mut dyn Intermediary,
     ) -> Result<(), ServerError> {
-        let group = key_value_group(&self.configuration);
-        let group = group.map_err(|source| ServerError::TooFewServers { source })?;
-        self.replica(("key-value", data), group, KeyValueService, |setup| between.key_value(setup))
+        let seat = self.duties.key_value();
+        self.replica(("key-value", data), seat, KeyValueService, |setup| between.key_value(setup))
     }
 
-    /// Hosts a replica of a service, if this server is a member of its group.
+    /// Hosts a replica of a service, if this server has a seat in its group.
     fn replica<S: Service + std::fmt::Debug + 'static>(
         &mut self,
         (name, data): (&'static str, &DataDirectory),
-        group: GroupConfiguration,
+        seat: Option<Seat>,
         service: S,
         between: impl FnOnce(&Setup) -> Between<Replica<S>>,
     ) -> Result<(), ServerError> {
-        let Some(me) = group.replica_of(self.me) else { return Ok(()) };
+        let Some(Seat { group, me }) = seat else { return Ok(()) };
         let channel = Channel::Grouped(ORDERING, group.group);
-        let setup = Setup {
-            group: Arc::new(group),
-            me,
-            signer: Arc::clone(&self.epoch),
-            parameters: Parameters::default(),
-        };
+        let signer = Arc::clone(&self.epoch);
+        let setup = Setup { group, me, signer, parameters: Parameters::default() };
         let interceptor = between(&setup);
         let (machine, journal) = ordering::open(&data.join(name), setup, service)
             .map_err(|source| ServerError::Journal { machine: name, source })?;
@@ -245,16 +235,11 @@ impl Machines {
     }
 
     fn responder(&mut self) -> Result<(), ServerError> {
-        let configuration = self.configuration.clone();
-        let epoch = configuration.epoch();
-        let is_member = configuration.group_member(self.me).is_some();
-        let member =
-            is_member.then(|| Member { epoch, id: self.me, signer: Arc::clone(&self.epoch) });
         let hosting = Hosting {
             name: "configuration",
             channel: Channel::Single(CONFIGURATION),
             hosted: ResponderHost,
-            machine: FreshnessResponder::new(configuration, member, []),
+            machine: self.duties.responder(&self.epoch),
             journal: None,
             interceptor: None,
         };
@@ -267,27 +252,18 @@ impl Machines {
         data: &DataDirectory,
         interceptor: Between<quorate_dht::Server>,
     ) -> Result<Handle<quorate_dht::Server>, ServerError> {
-        let configuration = &self.configuration;
-        let servers = configuration.configuration();
-        let ring = Ring::new(servers).map_err(|source| ServerError::TooFewServers { source })?;
-        let certified = quorate_wire::encode(&configuration.to_certified());
-        let certified = quorate_dht::CertifiedConfiguration::new(Body::new(certified));
         let store = ObjectStore::open(&data.join("storage"));
         let store = Arc::new(store.map_err(|source| ServerError::Store { source })?);
         let workers = self.node.start_workers("objects", OBJECT_THREADS);
         let workers = workers.map_err(|source| ServerError::Host { source })?;
         let answers: Answers = Arc::new(OnceLock::new());
-        let first = random_u64()?;
-        let verifier = Arc::new(RealVerifier);
-        let machine = quorate_dht::Server::new(self.me, (ring, certified), verifier, first);
-        let context =
-            MessageContext { system: servers.system, authority_key: servers.authority_key };
+        let context = self.duties.storage_context();
         let (journal_store, to) = (Arc::clone(&store), Arc::clone(&answers));
         let hosting = Hosting {
             name: "storage",
             channel: Channel::Single(STORAGE),
             hosted: StorageHost { context, store, workers, answers: to },
-            machine,
+            machine: self.duties.storage(Arc::new(RealVerifier), random_u64()?),
             journal: Some(Box::new(StorageJournal::new(journal_store))),
             interceptor,
         };

@@ -10,8 +10,19 @@ use super::tree::Tree;
 const RULE: &str = "layers";
 
 /// The crates of `protocol/`, without the prefix `quorate-`.
-const PROTOCOL: [&str; 10] =
-    ["types", "machine", "wire", "crypto", "threshold", "state", "bft", "kv", "membership", "dht"];
+const PROTOCOL: [&str; 11] = [
+    "types",
+    "machine",
+    "wire",
+    "crypto",
+    "threshold",
+    "state",
+    "bft",
+    "kv",
+    "membership",
+    "dht",
+    "duties",
+];
 
 /// A crate and the crates that it may depend on, all without the prefix; `quorate` is the program.
 struct Layer {
@@ -29,7 +40,7 @@ const fn above_protocol(name: &'static str, below: &'static [&'static str]) -> L
     Layer { name, below, all_protocol: true }
 }
 
-const LAYERS: [Layer; 17] = [
+const LAYERS: [Layer; 18] = [
     layer("types", &[]),
     layer("machine", &["types"]),
     layer("wire", &["types"]),
@@ -40,6 +51,7 @@ const LAYERS: [Layer; 17] = [
     layer("kv", &["types", "machine", "wire"]),
     layer("membership", &["types", "machine", "wire", "crypto", "threshold", "state"]),
     layer("dht", &["types", "machine", "wire", "crypto"]),
+    layer("duties", &["types", "wire", "crypto", "membership", "dht"]),
     layer("net", &[]),
     layer("store", &[]),
     layer("runtime", &["types", "machine", "wire", "crypto", "net", "store"]),
