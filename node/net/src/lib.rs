@@ -2,8 +2,8 @@
 //!
 //! A peer is its Ed25519 key ([`PeerKey`]). Nodes and clients speak TLS 1.3 with raw public keys
 //! (RFC 7250) over TCP, two connections per pair: *main* for the classes [`Class::Control`] and
-//! [`Class::Ordered`], *bulk* for [`Class::Bulk`]. A node has a [`Transport`], a client a
-//! [`Connector`]; both give their [`Events`] to one receiver.
+//! [`Class::Ordered`], *bulk* for [`Class::Bulk`]. Nodes and clients have a
+//! [`Transport`] each, which gives its [`Events`] to one receiver.
 //!
 //! ```text
 //! send(peer, class, bytes)                              Events::recv()
@@ -85,4 +85,4 @@ pub use frame::Class;
 pub use hello::{Link, PeerKind, RefuseCode, VersionRange};
 pub use identity::{PeerKey, Seed, SystemId};
 pub use tls::peer_key_of_seed;
-pub use transport::{Connector, Events, Transport};
+pub use transport::{Events, Transport};

@@ -1,4 +1,4 @@
-//! The transport of a node and the connector of a client.
+//! The transport of a node or a client.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,21 +21,16 @@ use crate::stop::Stop;
 use crate::tasks;
 use crate::tls::Identity;
 
-/// Connections of a node to the other nodes and to clients. Dropping it closes all of them.
+/// The connections of this process: of a node to the other nodes and to clients, or of a client to
+/// nodes. Dropping it closes all of them.
 #[derive(Debug)]
 pub struct Transport {
     shared: Arc<Shared>,
-    address: SocketAddr,
+    /// Where a node listens.
+    address: Option<SocketAddr>,
 }
 
-/// Connections of a client to nodes: a transport that does not listen. Dropping it closes all of
-/// them.
-#[derive(Debug)]
-pub struct Connector {
-    shared: Arc<Shared>,
-}
-
-/// The events of a transport or connector, for one receiver.
+/// The events of a transport, for one receiver.
 #[derive(Debug)]
 pub struct Events {
     shared: Arc<Shared>,
@@ -44,8 +39,8 @@ pub struct Events {
 }
 
 impl Transport {
-    /// Listens, and dials those known nodes whose key is greater than the own one; the others
-    /// dial us.
+    /// The transport of a node: listens, and dials those known nodes whose key is greater than the
+    /// own one; the others dial us.
     ///
     /// # Errors
     /// [`BindError::Listen`] if the address cannot be used, [`BindError::Config`] if the
@@ -65,15 +60,46 @@ impl Transport {
             limits: config.limits,
             spawner,
         }));
-        set_known(&shared, &config.peers);
+        let started = Self::started(shared.clone(), Some(address), &config.peers);
         (shared.spawner)(Box::pin(tasks::listen(shared.clone(), listener)));
-        let events = Events { shared: shared.clone(), turn_due: false };
-        Ok((Self { shared, address }, events))
+        Ok(started)
     }
 
-    /// Where it listens, with the port that the system chose.
+    /// The transport of a client: dials all nodes given, and again whenever a connection is lost.
+    ///
+    /// # Errors
+    /// [`BindError::Config`] if the configuration makes no sense.
+    pub fn dial(config: &ConnectorConfig, spawner: Spawner) -> Result<(Self, Events), BindError> {
+        check(config.versions, &config.peers, &config.limits)?;
+        if config.session == 0 {
+            return Err(wrong("session", &0, "a random number other than 0"));
+        }
+        let shared = Arc::new(Shared::new(Parts {
+            identity: Identity::from_seed(&config.seed),
+            system: config.system,
+            versions: config.versions,
+            role: PeerKind::Client,
+            session: config.session,
+            jitter_seed: config.jitter_seed,
+            limits: config.limits,
+            spawner,
+        }));
+        Ok(Self::started(shared, None, &config.peers))
+    }
+
+    fn started(
+        shared: Arc<Shared>,
+        address: Option<SocketAddr>,
+        peers: &[Known],
+    ) -> (Self, Events) {
+        set_known(&shared, peers);
+        let events = Events { shared: shared.clone(), turn_due: false };
+        (Self { shared, address }, events)
+    }
+
+    /// Where it listens, with the port that the system chose; a client does not.
     #[must_use]
-    pub const fn local_address(&self) -> SocketAddr {
+    pub const fn local_address(&self) -> Option<SocketAddr> {
         self.address
     }
 
@@ -89,7 +115,11 @@ impl Transport {
     /// # Errors
     /// [`BindError::Config`] if there are more than `PEERS_MAX`; nothing changes then.
     pub fn set_known(&self, peers: &[Known]) -> Result<(), BindError> {
-        try_set_known(&self.shared, peers)
+        if peers.len() > PEERS_MAX {
+            return Err(wrong("peers", &peers.len(), "at most PEERS_MAX"));
+        }
+        set_known(&self.shared, peers);
+        Ok(())
     }
 
     /// Queues a frame for a peer; never waits. A client key stands for all its sessions.
@@ -105,7 +135,10 @@ impl Transport {
     /// each frame costs `FRAME_COST_BYTES` more). 0 if the peer is not connected.
     #[must_use]
     pub fn room(&self, peer: PeerKey, class: Class) -> usize {
-        room(&self.shared, peer, class)
+        let state = self.shared.state();
+        let up = state.sessions(peer).filter(|(_, peer)| peer.is_up());
+        let rooms = up.map(|(_, peer)| peer.outbound.limit(class) - peer.outbound.bytes(class));
+        rooms.min().unwrap_or(0)
     }
 
     /// Charges a peer for processing its frames. A peer that is over its budget is not read
@@ -123,7 +156,7 @@ impl Transport {
     /// Whether frames can be sent to a peer now.
     #[must_use]
     pub fn is_up(&self, peer: PeerKey) -> bool {
-        is_up(&self.shared, peer)
+        self.shared.state().sessions(peer).any(|(_, peer)| peer.is_up())
     }
 
     /// The counters, also for other threads.
@@ -135,95 +168,13 @@ impl Transport {
     /// Ends the listener, all connections and all tasks; frames still queued are dropped.
     /// [`Events::recv`] gives the remaining events and then nothing.
     pub fn close(&self) {
-        close(&self.shared);
+        self.shared.listener_stop.stop(DownReason::Shutdown);
+        self.shared.state().close();
+        self.shared.events.notify_one();
     }
 }
 
 impl Drop for Transport {
-    fn drop(&mut self) {
-        self.close();
-    }
-}
-
-impl Connector {
-    /// Dials all nodes given, and again whenever a connection is lost.
-    ///
-    /// # Errors
-    /// [`BindError::Config`] if the configuration makes no sense.
-    pub fn new(config: &ConnectorConfig, spawner: Spawner) -> Result<(Self, Events), BindError> {
-        check(config.versions, &config.peers, &config.limits)?;
-        if config.session == 0 {
-            return Err(wrong("session", &0, "a random number other than 0"));
-        }
-        let shared = Arc::new(Shared::new(Parts {
-            identity: Identity::from_seed(&config.seed),
-            system: config.system,
-            versions: config.versions,
-            role: PeerKind::Client,
-            session: config.session,
-            jitter_seed: config.jitter_seed,
-            limits: config.limits,
-            spawner,
-        }));
-        set_known(&shared, &config.peers);
-        let events = Events { shared: shared.clone(), turn_due: false };
-        Ok((Self { shared }, events))
-    }
-
-    /// The own key.
-    #[must_use]
-    pub fn key(&self) -> PeerKey {
-        self.shared.identity.key
-    }
-
-    /// Replaces the set of nodes to be connected to.
-    ///
-    /// # Errors
-    /// [`BindError::Config`] if there are more than `PEERS_MAX`; nothing changes then.
-    pub fn set_known(&self, peers: &[Known]) -> Result<(), BindError> {
-        try_set_known(&self.shared, peers)
-    }
-
-    /// Queues a frame for a node; see [`Transport::send`].
-    pub fn send(&self, peer: PeerKey, class: Class, bytes: &Arc<[u8]>) -> Sent {
-        self.shared.state().send(peer, class, bytes)
-    }
-
-    /// Bytes that the queue of this class takes now; see [`Transport::room`].
-    #[must_use]
-    pub fn room(&self, peer: PeerKey, class: Class) -> usize {
-        room(&self.shared, peer, class)
-    }
-
-    /// Charges a node for processing its frames; see [`Transport::charge`].
-    pub fn charge(&self, peer: PeerKey, micros: u64) {
-        self.shared.state().charge(peer, micros, Instant::now());
-    }
-
-    /// Ends the connections to a node; it is dialled again.
-    pub fn disconnect(&self, peer: PeerKey) {
-        self.shared.state().disconnect(peer);
-    }
-
-    /// Whether frames can be sent to a node now.
-    #[must_use]
-    pub fn is_up(&self, peer: PeerKey) -> bool {
-        is_up(&self.shared, peer)
-    }
-
-    /// The counters, also for other threads.
-    #[must_use]
-    pub fn counters(&self) -> Arc<NetCounters> {
-        self.shared.counters.clone()
-    }
-
-    /// Ends all connections and tasks; frames still queued are dropped.
-    pub fn close(&self) {
-        close(&self.shared);
-    }
-}
-
-impl Drop for Connector {
     fn drop(&mut self) {
         self.close();
     }
@@ -257,14 +208,6 @@ impl Events {
     pub fn try_recv(&mut self) -> Option<Event> {
         self.shared.state().next_event()
     }
-}
-
-fn try_set_known(shared: &Arc<Shared>, peers: &[Known]) -> Result<(), BindError> {
-    if peers.len() > PEERS_MAX {
-        return Err(wrong("peers", &peers.len(), "at most PEERS_MAX"));
-    }
-    set_known(shared, peers);
-    Ok(())
 }
 
 fn set_known(shared: &Arc<Shared>, peers: &[Known]) {
@@ -308,21 +251,4 @@ fn redial(peer: &mut Peer, known: Known) -> Vec<(Known, Link, Arc<Stop>)> {
     let [main, bulk] = stops.clone();
     peer.dial = Some((known.address, stops));
     vec![(known, Link::Main, main), (known, Link::Bulk, bulk)]
-}
-
-fn room(shared: &Shared, key: PeerKey, class: Class) -> usize {
-    let state = shared.state();
-    let up = state.sessions(key).filter(|(_, peer)| peer.is_up());
-    let rooms = up.map(|(_, peer)| peer.outbound.limit(class) - peer.outbound.bytes(class));
-    rooms.min().unwrap_or(0)
-}
-
-fn is_up(shared: &Shared, key: PeerKey) -> bool {
-    shared.state().sessions(key).any(|(_, peer)| peer.is_up())
-}
-
-fn close(shared: &Shared) {
-    shared.listener_stop.stop(DownReason::Shutdown);
-    shared.state().close();
-    shared.events.notify_one();
 }

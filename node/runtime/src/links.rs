@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use quorate_machine::Class;
 use quorate_net::{
-    BindError, Config, Connector, ConnectorConfig, Event, Events, Known, NetCounters, PeerKey,
-    PeerKind, Sent, Transport,
+    BindError, Config, ConnectorConfig, Event, Events, Known, NetCounters, PeerKey, PeerKind, Sent,
+    Transport,
 };
 use quorate_types::{ClientId, NodeId, Peer};
 
@@ -21,16 +21,10 @@ pub struct Server {
     pub known: Known,
 }
 
-#[derive(Debug)]
-enum Ends {
-    Node(Transport),
-    Client(Connector),
-}
-
 /// The links of a node or client, with all servers that it may talk to.
 #[derive(Debug)]
 pub struct Links {
-    ends: Ends,
+    transport: Transport,
     pub(crate) events: Events,
     keys: BTreeMap<NodeId, PeerKey>,
     names: BTreeMap<PeerKey, NodeId>,
@@ -66,7 +60,7 @@ impl Links {
     pub async fn listen(mut config: Config, servers: &[Server]) -> Result<Self, BindError> {
         config.peers = known(servers);
         let (transport, events) = Transport::bind(&config, spawner()).await?;
-        Ok(Self::assembled(Ends::Node(transport), events, servers))
+        Ok(Self::assembled(transport, events, servers))
     }
 
     /// Links of a client to these servers, which replace `config.peers`. To be called inside of a
@@ -76,12 +70,12 @@ impl Links {
     /// [`BindError`] says what is wrong with the configuration.
     pub fn dial(mut config: ConnectorConfig, servers: &[Server]) -> Result<Self, BindError> {
         config.peers = known(servers);
-        let (connector, events) = Connector::new(&config, spawner())?;
-        Ok(Self::assembled(Ends::Client(connector), events, servers))
+        let (transport, events) = Transport::dial(&config, spawner())?;
+        Ok(Self::assembled(transport, events, servers))
     }
 
-    fn assembled(ends: Ends, events: Events, servers: &[Server]) -> Self {
-        let mut links = Self { ends, events, keys: BTreeMap::new(), names: BTreeMap::new() };
+    fn assembled(transport: Transport, events: Events, servers: &[Server]) -> Self {
+        let mut links = Self { transport, events, keys: BTreeMap::new(), names: BTreeMap::new() };
         links.name(servers);
         links
     }
@@ -96,10 +90,7 @@ impl Links {
     /// # Errors
     /// [`BindError::Config`] if there are too many; nothing changes then.
     pub fn set_servers(&mut self, servers: &[Server]) -> Result<(), BindError> {
-        match &self.ends {
-            Ends::Node(transport) => transport.set_known(&known(servers))?,
-            Ends::Client(connector) => connector.set_known(&known(servers))?,
-        }
+        self.transport.set_known(&known(servers))?;
         self.name(servers);
         Ok(())
     }
@@ -107,28 +98,19 @@ impl Links {
     /// Where it listens; a client does not.
     #[must_use]
     pub const fn local_address(&self) -> Option<std::net::SocketAddr> {
-        match &self.ends {
-            Ends::Node(transport) => Some(transport.local_address()),
-            Ends::Client(_) => None,
-        }
+        self.transport.local_address()
     }
 
     /// The own key.
     #[must_use]
     pub fn key(&self) -> PeerKey {
-        match &self.ends {
-            Ends::Node(transport) => transport.key(),
-            Ends::Client(connector) => connector.key(),
-        }
+        self.transport.key()
     }
 
     /// The counters of the transport.
     #[must_use]
     pub fn counters(&self) -> Arc<NetCounters> {
-        match &self.ends {
-            Ends::Node(transport) => transport.counters(),
-            Ends::Client(connector) => connector.counters(),
-        }
+        self.transport.counters()
     }
 
     /// The name of the other end of a link; none for a node that is not known.
@@ -148,33 +130,21 @@ impl Links {
 
     pub(crate) fn send(&self, peer: Peer, class: Class, frame: &Arc<[u8]>) -> Sent {
         let Some(key) = self.key_of(peer) else { return Sent::Down };
-        match &self.ends {
-            Ends::Node(transport) => transport.send(key, to_net(class), frame),
-            Ends::Client(connector) => connector.send(key, to_net(class), frame),
-        }
+        self.transport.send(key, to_net(class), frame)
     }
 
     pub(crate) fn charge(&self, peer: Peer, micros: u64) {
         let Some(key) = self.key_of(peer).filter(|_| micros > 0) else { return };
-        match &self.ends {
-            Ends::Node(transport) => transport.charge(key, micros),
-            Ends::Client(connector) => connector.charge(key, micros),
-        }
+        self.transport.charge(key, micros);
     }
 
     pub(crate) fn disconnect(&self, peer: Peer) {
         let Some(key) = self.key_of(peer) else { return };
-        match &self.ends {
-            Ends::Node(transport) => transport.disconnect(key),
-            Ends::Client(connector) => connector.disconnect(key),
-        }
+        self.transport.disconnect(key);
     }
 
     pub(crate) fn close(&self) {
-        match &self.ends {
-            Ends::Node(transport) => transport.close(),
-            Ends::Client(connector) => connector.close(),
-        }
+        self.transport.close();
     }
 
     /// What to tell the node about a link, in its own names.

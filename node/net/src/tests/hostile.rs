@@ -7,8 +7,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::support::{
-    Enemy, await_counters, await_down, await_failure, await_frames, await_up, bind, client_config,
-    config, connect, data, frame, hello, known, seed, watched,
+    Enemy, address_of, await_counters, await_down, await_failure, await_frames, await_up, bind,
+    client_config, config, connect, data, frame, hello, known, seed, watched,
 };
 use crate::frame::{Class, FrameKind};
 use crate::limits::{FRAME_BYTES_MAX, TURN_FRAMES_MAX};
@@ -68,7 +68,7 @@ async fn who_does_not_finish_tls_or_hello_or_a_frame_is_reaped() {
     let deadlines = Deadlines { handshake: SOON, hello: SOON, frame: SOON, ..Deadlines::default() };
     let (node, mut events) = node_with(deadlines).await;
 
-    let _silent = TcpStream::connect(node.local_address()).await.unwrap();
+    let _silent = TcpStream::connect(address_of(&node)).await.unwrap();
     let (_, error) = await_failure(&mut events).await;
     assert!(matches!(error, HandshakeError::Deadline { step: HandshakeStep::Tls }), "{error}");
 
@@ -132,7 +132,7 @@ async fn too_many_unfinished_connections_evict_the_oldest_and_friends_still_get_
     let (node, mut node_events) = bind(config).await;
     let mut idle = Vec::new();
     for _ in 0..20 {
-        idle.push(TcpStream::connect(node.local_address()).await.unwrap());
+        idle.push(TcpStream::connect(address_of(&node)).await.unwrap());
     }
     let (friend, mut events) = connect(&client_config(&seed(3), &[known(&node)]));
     await_up(&mut events, node.key()).await;
@@ -192,7 +192,7 @@ async fn a_frame_cut_or_changed_at_any_byte_does_no_harm() {
 async fn bytes_that_are_no_tls_are_refused() {
     let (node, mut events) = bind(config(&seed(1), &[])).await;
     for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 64], &[0x16, 3, 1, 0xff, 0xff, 1]] {
-        let mut tcp = TcpStream::connect(node.local_address()).await.unwrap();
+        let mut tcp = TcpStream::connect(address_of(&node)).await.unwrap();
         tcp.write_all(garbage).await.unwrap();
         tcp.shutdown().await.unwrap();
         let (peer, error) = await_failure(&mut events).await;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::support::{
-    await_counters, await_down, await_failure, await_frames, await_up, bind, client_config, config,
-    connect, expected, known, pair, seed, seeds_by_key, watched,
+    address_of, await_counters, await_down, await_failure, await_frames, await_up, bind,
+    client_config, config, connect, expected, known, pair, seed, seeds_by_key, watched,
 };
 use crate::{
-    BindError, Cause, Class, Connector, DownReason, Event, HandshakeError, Known, PeerKind,
-    RefuseCode, Sent, Transport, peer_key_of_seed,
+    BindError, Cause, Class, DownReason, Event, HandshakeError, Known, PeerKind, RefuseCode, Sent,
+    Transport, peer_key_of_seed,
 };
 
 fn body(text: &str) -> Arc<[u8]> {
@@ -52,7 +52,7 @@ async fn a_dial_that_reaches_another_key_is_refused_by_name() {
     // NET-1.
     let (node, mut node_events) = bind(config(&seed(1), &[])).await;
     let stranger = peer_key_of_seed(&seed(2));
-    let target = Known { key: stranger, address: node.local_address() };
+    let target = Known { key: stranger, address: address_of(&node) };
     let (_client, mut events) = connect(&client_config(&seed(9), &[target]));
     let (peer, error) = await_failure(&mut events).await;
     assert_eq!(peer, Some(stranger));
@@ -154,7 +154,7 @@ async fn a_peer_that_restarts_is_connected_again_and_gets_new_frames() {
         await_up(&mut high_events, low.key()).await;
         low.send(high.key(), Class::Control, &body("hello again"));
         assert_eq!(await_frames(&mut high_events, 1).await[0].bytes, b"hello again");
-        let address = high.local_address();
+        let address = address_of(&high);
         high.close();
         watched(async { while high_events.recv().await.is_some() {} }).await;
         await_down(&mut low_events, high.key()).await;
@@ -162,7 +162,7 @@ async fn a_peer_that_restarts_is_connected_again_and_gets_new_frames() {
         let restarted =
             crate::Config { listen: address, ..config(&seeds[1], &[expected(&seeds[0])]) };
         (high, high_events) = bind_when_free(restarted).await;
-        assert_eq!(high.local_address(), address, "round {round}");
+        assert_eq!(address_of(&high), address, "round {round}");
     }
 }
 
@@ -274,10 +274,10 @@ async fn a_configuration_that_makes_no_sense_is_refused_with_the_field() {
     let error = Transport::bind(&wrong, super::support::spawner()).await.err().unwrap();
     assert!(matches!(error, BindError::Config { field: "versions", .. }), "{error}");
     let wrong = crate::ConnectorConfig { session: 0, ..client_config(&seed(1), &[]) };
-    let error = Connector::new(&wrong, super::support::spawner()).err().unwrap();
+    let error = Transport::dial(&wrong, super::support::spawner()).err().unwrap();
     assert!(matches!(error, BindError::Config { field: "session", .. }), "{error}");
     let (node, _events) = bind(config(&seed(1), &[])).await;
-    let taken = crate::Config { listen: node.local_address(), ..config(&seed(2), &[]) };
+    let taken = crate::Config { listen: address_of(&node), ..config(&seed(2), &[]) };
     let error = Transport::bind(&taken, super::support::spawner()).await.err().unwrap();
     assert!(matches!(error, BindError::Listen { .. }), "{error}");
 }

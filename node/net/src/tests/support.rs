@@ -17,8 +17,8 @@ use crate::identity::{PeerKey, Seed, SystemId};
 use crate::limits::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES};
 use crate::tls::{Identity, peer_key_of_seed};
 use crate::{
-    Config, Connector, ConnectorConfig, Deadlines, Event, Events, Inbound, Known, Limits,
-    NetSnapshot, Spawner, Transport,
+    Config, ConnectorConfig, Deadlines, Event, Events, Inbound, Known, Limits, NetSnapshot,
+    Spawner, Transport,
 };
 
 pub(crate) const SYSTEM: SystemId = SystemId::new([42; 32]);
@@ -84,12 +84,16 @@ pub(crate) async fn bind(config: Config) -> (Transport, Events) {
     Transport::bind(&config, spawner()).await.unwrap()
 }
 
-pub(crate) fn connect(config: &ConnectorConfig) -> (Connector, Events) {
-    Connector::new(config, spawner()).unwrap()
+pub(crate) fn connect(config: &ConnectorConfig) -> (Transport, Events) {
+    Transport::dial(config, spawner()).unwrap()
+}
+
+pub(crate) fn address_of(node: &Transport) -> SocketAddr {
+    node.local_address().expect("a node listens")
 }
 
 pub(crate) fn known(transport: &Transport) -> Known {
-    Known { key: transport.key(), address: transport.local_address() }
+    Known { key: transport.key(), address: address_of(transport) }
 }
 
 /// A node that is expected and does not dial: only its key matters.

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use quorate_crypto::ideal::IdealRegistry;
 use quorate_net::{
-    Class, Config, Connector, ConnectorConfig, Event, Events, Known, Limits, PeerKey, Seed,
-    SystemId, VersionRange, peer_key_of_seed,
+    Class, Config, ConnectorConfig, Event, Events, Known, Limits, PeerKey, Seed, SystemId,
+    Transport, VersionRange, peer_key_of_seed,
 };
 use quorate_runtime::{
     Channel, Control, Handle, Hosting, Interceptor, Journal, Links, Metrics, Node, NodeError,
@@ -254,7 +254,7 @@ pub(crate) fn dial(number: u8, servers: &[Server]) -> Links {
 
 /// A client that writes whatever the test wants.
 pub(crate) struct Stranger {
-    connector: Connector,
+    connector: Transport,
     events: Events,
     server: PeerKey,
     pub(crate) peer: Peer,
@@ -264,7 +264,8 @@ impl Stranger {
     /// Connects to a node while the nodes run.
     pub(crate) async fn connect(number: u8, server: Server, nodes: &mut [Running]) -> Self {
         let config = client_config(number, vec![server.known]);
-        let (connector, events) = Connector::new(&config, spawner()).expect("a good configuration");
+        let (connector, events) =
+            Transport::dial(&config, spawner()).expect("a good configuration");
         let key = peer_key_of_seed(&seed(number));
         let peer = Peer::Client(quorate_types::ClientId::new(*key.as_bytes()));
         let mut stranger = Self { connector, events, server: server.known.key, peer };
