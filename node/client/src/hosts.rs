@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quorate_bft::{ClientOutput as OrderedOutput, ClientRequest as OrderedRequest};
-use quorate_crypto::{Pending, Rejected, SignatureCheck, Verifiable, Verified};
+use quorate_crypto::Verified;
 use quorate_dht::{ClientOutput as StorageOutput, ClientRequest as StorageRequest, MessageContext};
 use quorate_membership::client::{
     ClientOutput as ConfigurationOutput, ClientRequest as ConfigurationRequest, NoRecord,
 };
 use quorate_membership::{ConfigurationClient, VerifiedConfiguration};
-use quorate_runtime::{Handle, Hosted};
-use quorate_types::{GroupConfiguration, Peer};
-use quorate_wire::{DecodeError, Encode, Writer, decode};
+use quorate_runtime::{Handle, Hosted, Plain};
+use quorate_types::GroupConfiguration;
 use tokio::sync::{oneshot, watch};
 
 /// Operations that wait for their outcome, by the number that they were given.
@@ -64,25 +63,12 @@ impl Hosted for OrderedHost {
     type Machine = quorate_bft::Client;
     type Message = quorate_bft::Message;
 
-    fn decode(&self, bytes: &[u8]) -> Result<Self::Message, DecodeError> {
-        decode(bytes)
-    }
-
-    fn admit(
-        &self,
-        _: &Self::Machine,
-        _: Peer,
-        message: Self::Message,
-    ) -> Result<Pending<Self::Message>, Rejected> {
-        Pending::new(message, &*self.group)
+    fn context<'host>(&'host self, _: &'host Self::Machine) -> &'host GroupConfiguration {
+        &self.group
     }
 
     fn believe(&self, message: Verified<Self::Message>) -> Verified<Self::Message> {
         message
-    }
-
-    fn encode(&self, message: &Self::Message, writer: &mut Writer) {
-        message.encode(writer);
     }
 
     fn record_bytes(&self, record: &std::convert::Infallible) -> usize {
@@ -109,25 +95,12 @@ impl Hosted for StorageHost {
     type Machine = quorate_dht::Client;
     type Message = quorate_dht::Message;
 
-    fn decode(&self, bytes: &[u8]) -> Result<Self::Message, DecodeError> {
-        decode(bytes)
-    }
-
-    fn admit(
-        &self,
-        _: &Self::Machine,
-        _: Peer,
-        message: Self::Message,
-    ) -> Result<Pending<Self::Message>, Rejected> {
-        Pending::new(message, &self.context)
+    fn context<'host>(&'host self, _: &'host Self::Machine) -> &'host MessageContext {
+        &self.context
     }
 
     fn believe(&self, message: Verified<Self::Message>) -> Verified<Self::Message> {
         message
-    }
-
-    fn encode(&self, message: &Self::Message, writer: &mut Writer) {
-        message.encode(writer);
     }
 
     fn record_bytes(&self, (): &()) -> usize {
@@ -143,18 +116,6 @@ impl Hosted for StorageHost {
     }
 }
 
-/// A message whose receiver checks it itself.
-#[derive(Debug)]
-pub(crate) struct Plain(quorate_membership::Message);
-
-impl Verifiable for Plain {
-    type Context = ();
-
-    fn checks(&self, (): &(), _: &mut Vec<SignatureCheck>) -> Result<(), Rejected> {
-        Ok(())
-    }
-}
-
 /// The glue of the configuration client: passes leases on to whoever acts on them.
 #[derive(Debug)]
 pub(crate) struct ConfigurationHost {
@@ -167,27 +128,14 @@ pub(crate) struct ConfigurationHost {
 
 impl Hosted for ConfigurationHost {
     type Machine = ConfigurationClient;
-    type Message = Plain;
+    type Message = Plain<quorate_membership::Message>;
 
-    fn decode(&self, bytes: &[u8]) -> Result<Plain, DecodeError> {
-        decode(bytes).map(Plain)
+    fn context<'host>(&'host self, _: &'host ConfigurationClient) -> &'host () {
+        &()
     }
 
-    fn admit(
-        &self,
-        _: &ConfigurationClient,
-        _: Peer,
-        message: Plain,
-    ) -> Result<Pending<Plain>, Rejected> {
-        Pending::new(message, &())
-    }
-
-    fn believe(&self, message: Verified<Plain>) -> quorate_membership::Message {
+    fn believe(&self, message: Verified<Self::Message>) -> quorate_membership::Message {
         message.into_inner().0
-    }
-
-    fn encode(&self, message: &quorate_membership::Message, writer: &mut Writer) {
-        message.encode(writer);
     }
 
     fn record_bytes(&self, _: &NoRecord) -> usize {

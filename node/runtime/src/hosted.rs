@@ -1,28 +1,22 @@
 //! What the daemon says about a machine so that the runtime can drive it.
 
-use quorate_crypto::{Pending, Rejected, Verifiable, Verified};
+use quorate_crypto::{Rejected, SignatureCheck, Verifiable, Verified};
 use quorate_machine::{Effect, Input, Machine};
 use quorate_types::{Now, Peer};
-use quorate_wire::{DecodeError, Writer};
+use quorate_wire::{Decode, DecodeError, Encode, Reader};
 
 use crate::channel::Channel;
 use crate::journal::Journal;
 
 /// The glue between one type of machine and the world.
 ///
-/// A frame goes through it in this order: `decode`, `is_useful`, `admit`, the check of signatures,
-/// `believe`, one step of the machine.
+/// A frame is decoded and goes through it in this order: `is_useful`, the check of the signatures
+/// against `context`, `believe`, one step of the machine.
 pub trait Hosted: 'static {
     /// The machine.
-    type Machine: Machine + 'static;
+    type Machine: Machine<Outbound: Encode> + 'static;
     /// A message as it arrives, before anything is checked.
-    type Message: Verifiable + Send + 'static;
-
-    /// Reads a message.
-    ///
-    /// # Errors
-    /// [`DecodeError`] says what the bytes are instead.
-    fn decode(&self, bytes: &[u8]) -> Result<Self::Message, DecodeError>;
+    type Message: Verifiable + Decode + Send + 'static;
 
     /// Whether the machine can still use the message. What it cannot is dropped before its
     /// signatures are checked.
@@ -30,22 +24,11 @@ pub trait Hosted: 'static {
         true
     }
 
-    /// Collects the signatures to check, under the context that the machine is in.
-    ///
-    /// # Errors
-    /// [`Rejected`] if the message is wrong whatever the signatures say.
-    fn admit(
-        &self,
-        machine: &Self::Machine,
-        from: Peer,
-        message: Self::Message,
-    ) -> Result<Pending<Self::Message>, Rejected>;
+    /// What messages are checked against now: the configuration that the machine is in.
+    fn context<'host>(&'host self, machine: &'host Self::Machine) -> &'host Context<Self>;
 
     /// The input of the machine for a message whose signatures are good.
     fn believe(&self, message: Verified<Self::Message>) -> Inbound<Self>;
-
-    /// Appends the bytes of a message that leaves.
-    fn encode(&self, message: &Outbound<Self>, writer: &mut Writer);
 
     /// About how many bytes a record has, for the bounds on what waits for the disk.
     fn record_bytes(&self, record: &Record<Self>) -> usize;
@@ -55,6 +38,8 @@ pub trait Hosted: 'static {
     fn on_output(&mut self, output: Output<Self>, requests: &mut Vec<Request<Self>>);
 }
 
+/// What the messages of a host are checked against.
+pub type Context<H> = <<H as Hosted>::Message as Verifiable>::Context;
 /// What the machine of a host takes.
 pub type Inbound<H> = <<H as Hosted>::Machine as Machine>::Inbound;
 /// What the machine of a host sends.
@@ -65,6 +50,25 @@ pub type Record<H> = <<H as Hosted>::Machine as Machine>::Record;
 pub type Request<H> = <<H as Hosted>::Machine as Machine>::Request;
 /// What the machine of a host tells.
 pub type Output<H> = <<H as Hosted>::Machine as Machine>::Output;
+
+/// A message that only its receiver can check, since what it must be checked against is part of the
+/// receiver's state. It counts as verified when it has been decoded.
+#[derive(Debug)]
+pub struct Plain<M>(pub M);
+
+impl<M> Verifiable for Plain<M> {
+    type Context = ();
+
+    fn checks(&self, (): &(), _: &mut Vec<SignatureCheck>) -> Result<(), Rejected> {
+        Ok(())
+    }
+}
+
+impl<M: Decode> Decode for Plain<M> {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        M::decode(reader).map(Self)
+    }
+}
 
 /// Stands between a machine and the world and may change both sides. For the lab alone: a node in
 /// production has none.

@@ -56,7 +56,7 @@ pub use cache::CachingVerifier;
 pub use channel::Channel;
 pub use error::{HostError, NodeError};
 pub use handle::{Handle, RequestError};
-pub use hosted::{Hosted, Hosting, Interceptor};
+pub use hosted::{Hosted, Hosting, Interceptor, Plain};
 pub use journal::{Journal, JournalError, LogJournal, RecordCodec};
 pub use links::{LinkNews, Links, Server};
 pub use metrics::{MachineSnapshot, Metrics, Snapshot};

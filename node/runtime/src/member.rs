@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use quorate_crypto::Pending;
 use quorate_machine::{Class, Effect, Effects, Input, Machine, Recipients};
 use quorate_net::Sent;
 use quorate_types::{Instant, Peer};
-use quorate_wire::Writer;
+use quorate_wire::{Encode, Writer, decode};
 
 use crate::alarms::Alarms;
 use crate::cache::CachingVerifier;
@@ -168,7 +169,7 @@ impl<H: Hosted> Cell<H> {
 
     fn admit(&self, frame: &Frame, world: &World<'_>) -> Option<Admitted<H::Message>> {
         let &Frame { from, class, ref bytes, start } = frame;
-        let Ok(message) = self.hosted.decode(&bytes[start..]) else {
+        let Ok(message) = decode::<H::Message>(&bytes[start..]) else {
             world.metrics.complain(from, Complaint::Undecodable);
             return None;
         };
@@ -176,7 +177,7 @@ impl<H: Hosted> Cell<H> {
             count(&self.metrics.useless);
             return None;
         }
-        match self.hosted.admit(&self.machine, from, message) {
+        match Pending::new(message, self.hosted.context(&self.machine)) {
             Ok(pending) => {
                 let unknown = world.verifier.unknown_count(pending.checks());
                 let origin = Origin { from, class, bytes: bytes.len(), unknown, place: 0 };
@@ -278,7 +279,7 @@ impl<H: Hosted> Cell<H> {
             Effect::Send { to, class, message } => {
                 let mut writer = Writer::with_capacity(FRAME_BYTES_USUAL);
                 writer.raw(&self.prefix);
-                self.hosted.encode(&message, &mut writer);
+                message.encode(&mut writer);
                 let frame: Arc<[u8]> = writer.into_bytes().into();
                 let bytes = frame.len();
                 queue.push(Action::Send { to, class, frame }, bytes);

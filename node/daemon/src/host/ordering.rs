@@ -4,7 +4,7 @@ use std::path::Path;
 
 use quorate_bft::message::Message;
 use quorate_bft::{Image, Output, Record, Replica, Setup};
-use quorate_crypto::{Pending, Rejected, Verified};
+use quorate_crypto::Verified;
 use quorate_machine::{RecordNumber, Service};
 use quorate_runtime::{Hosted, JournalError, LogJournal, RecordCodec};
 use quorate_state::Map;
@@ -12,8 +12,8 @@ use quorate_store::error::StoreError;
 use quorate_store::image::StateImage;
 use quorate_store::log::LogOptions;
 use quorate_store::medium::RealMedium;
-use quorate_types::Peer;
-use quorate_wire::{DecodeError, Encode, Writer, decode, encode};
+use quorate_types::{GroupConfiguration, Peer};
+use quorate_wire::{DecodeError, decode, encode};
 
 /// Bytes of the log that one record takes beside what it carries, about.
 const RECORD_OVERHEAD_BYTES: usize = 512;
@@ -37,29 +37,16 @@ impl<S: Service + 'static> Hosted for OrderingHost<S> {
     type Machine = Replica<S>;
     type Message = Message;
 
-    fn decode(&self, bytes: &[u8]) -> Result<Message, DecodeError> {
-        decode(bytes)
-    }
-
     fn is_useful(&self, machine: &Replica<S>, _: Peer, message: &Message) -> bool {
         machine.is_useful(message)
     }
 
-    fn admit(
-        &self,
-        machine: &Replica<S>,
-        _: Peer,
-        message: Message,
-    ) -> Result<Pending<Message>, Rejected> {
-        Pending::new(message, machine.group())
+    fn context<'host>(&'host self, machine: &'host Replica<S>) -> &'host GroupConfiguration {
+        machine.group()
     }
 
     fn believe(&self, message: Verified<Message>) -> Verified<Message> {
         message
-    }
-
-    fn encode(&self, message: &Message, writer: &mut Writer) {
-        message.encode(writer);
     }
 
     fn record_bytes(&self, record: &Record) -> usize {

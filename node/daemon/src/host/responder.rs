@@ -1,24 +1,9 @@
 //! Serving the configuration, and vouching that it is fresh.
 
-use quorate_crypto::{Pending, Rejected, SignatureCheck, Verifiable, Verified};
+use quorate_crypto::Verified;
 use quorate_membership::message::Message;
 use quorate_membership::{FreshnessResponder, ResponderOutput, ResponderRecord, ResponderRequest};
-use quorate_runtime::Hosted;
-use quorate_types::Peer;
-use quorate_wire::{DecodeError, Encode, Writer, decode};
-
-/// A message whose receiver checks it itself: what it must be checked against is part of the
-/// receiver's state.
-#[derive(Debug)]
-pub struct Plain(pub Message);
-
-impl Verifiable for Plain {
-    type Context = ();
-
-    fn checks(&self, (): &(), _: &mut Vec<SignatureCheck>) -> Result<(), Rejected> {
-        Ok(())
-    }
-}
+use quorate_runtime::{Hosted, Plain};
 
 /// The glue of the responder.
 #[derive(Debug)]
@@ -26,27 +11,14 @@ pub struct ResponderHost;
 
 impl Hosted for ResponderHost {
     type Machine = FreshnessResponder;
-    type Message = Plain;
+    type Message = Plain<Message>;
 
-    fn decode(&self, bytes: &[u8]) -> Result<Plain, DecodeError> {
-        decode(bytes).map(Plain)
+    fn context<'host>(&'host self, _: &'host FreshnessResponder) -> &'host () {
+        &()
     }
 
-    fn admit(
-        &self,
-        _: &FreshnessResponder,
-        _: Peer,
-        message: Plain,
-    ) -> Result<Pending<Plain>, Rejected> {
-        Pending::new(message, &())
-    }
-
-    fn believe(&self, message: Verified<Plain>) -> Message {
+    fn believe(&self, message: Verified<Self::Message>) -> Message {
         message.into_inner().0
-    }
-
-    fn encode(&self, message: &Message, writer: &mut Writer) {
-        message.encode(writer);
     }
 
     fn record_bytes(&self, _: &ResponderRecord) -> usize {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use quorate_crypto::{Pending, Rejected, Verified};
+use quorate_crypto::Verified;
 use quorate_dht::object::StoredObject;
 use quorate_dht::{
     Found, Message, MessageContext, ObjectKey, Record, Server, ServerOutput, ServerRequest, Ticket,
@@ -16,8 +16,6 @@ use quorate_store::blobs::BlobName;
 use quorate_store::error::StoreError;
 use quorate_store::object_store::ObjectStore;
 use quorate_store::objects::{Change, Space};
-use quorate_types::Peer;
-use quorate_wire::{DecodeError, Encode, Writer, decode};
 
 /// Where the answers to loads go, once the machine is hosted.
 pub type Answers = Arc<std::sync::OnceLock<Handle<Server>>>;
@@ -39,20 +37,12 @@ impl Hosted for StorageHost {
     type Machine = Server;
     type Message = Message;
 
-    fn decode(&self, bytes: &[u8]) -> Result<Message, DecodeError> {
-        decode(bytes)
-    }
-
-    fn admit(&self, _: &Server, _: Peer, message: Message) -> Result<Pending<Message>, Rejected> {
-        Pending::new(message, &self.context)
+    fn context<'host>(&'host self, _: &'host Server) -> &'host MessageContext {
+        &self.context
     }
 
     fn believe(&self, message: Verified<Message>) -> Verified<Message> {
         message
-    }
-
-    fn encode(&self, message: &Message, writer: &mut Writer) {
-        message.encode(writer);
     }
 
     fn record_bytes(&self, record: &Record) -> usize {

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use quorate_crypto::ideal::IdealSigner;
-use quorate_crypto::{
-    Domain, Pending, Rejected, SignatureCheck, Signer, Verifiable, Verified, hash,
-};
+use quorate_crypto::{Domain, Rejected, SignatureCheck, Signer, Verifiable, Verified, hash};
 use quorate_machine::{Class, Effects, Input, Machine};
 use quorate_runtime::Hosted;
 use quorate_types::{Duration, Now, Peer, PublicKey, Signature};
@@ -193,24 +191,16 @@ impl Hosted for ToyHost {
     type Machine = Toy;
     type Message = Message;
 
-    fn decode(&self, bytes: &[u8]) -> Result<Message, DecodeError> {
-        quorate_wire::decode(bytes)
-    }
-
     fn is_useful(&self, _: &Toy, _: Peer, message: &Message) -> bool {
         message.value < USELESS
     }
 
-    fn admit(&self, _: &Toy, _: Peer, message: Message) -> Result<Pending<Message>, Rejected> {
-        Pending::new(message, &())
+    fn context<'host>(&'host self, _: &'host Toy) -> &'host () {
+        &()
     }
 
     fn believe(&self, message: Verified<Message>) -> Verified<Message> {
         message
-    }
-
-    fn encode(&self, message: &Message, writer: &mut Writer) {
-        message.encode(writer);
     }
 
     fn record_bytes(&self, _: &ToyRecord) -> usize {
