@@ -60,6 +60,7 @@ pub use proof::{Proof, ProofError};
 pub use restore::Restore;
 pub use section::Section;
 pub use snapshot::Snapshot;
+pub use tree::Tree;
 
 /// A value, shared between the map, its snapshots and whoever got it from them; or a key.
 pub type Bytes = alloc::sync::Arc<[u8]>;

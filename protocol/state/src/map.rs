@@ -4,14 +4,14 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::ops::Bound;
+use core::ops::{Bound, Deref};
 
 use quorate_types::Digest;
 
 use crate::key::Key;
 use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::tree::Tree;
-use crate::{Bytes, Entries, Proof, Snapshot, audit};
+use crate::{Bytes, Proof, Snapshot, audit};
 
 /// A key with its value now; nothing if it has been removed.
 pub type Change = (Bytes, Option<Bytes>);
@@ -30,6 +30,14 @@ impl fmt::Debug for Map {
     }
 }
 
+impl Deref for Map {
+    type Target = Tree;
+
+    fn deref(&self) -> &Tree {
+        &self.tree
+    }
+}
+
 impl Map {
     /// The map without entries.
     #[must_use]
@@ -41,36 +49,6 @@ impl Map {
     #[must_use]
     pub fn from_snapshot(snapshot: &Snapshot) -> Self {
         Self { tree: snapshot.tree().clone(), changed: BTreeSet::new() }
-    }
-
-    /// Number of entries.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.tree.entry_count
-    }
-
-    /// Are there no entries?
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.tree.entry_count == 0
-    }
-
-    /// Bytes in the keys and values of all entries.
-    #[must_use]
-    pub const fn bytes(&self) -> u64 {
-        self.tree.entry_bytes
-    }
-
-    /// The value of a key.
-    #[must_use]
-    pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        self.get_shared(key).map(|value| &**value)
-    }
-
-    /// The value of a key, to be kept without copying it.
-    #[must_use]
-    pub fn get_shared(&self, key: &[u8]) -> Option<&Bytes> {
-        self.tree.find(key).map(|node| &node.value)
     }
 
     /// Sets the value of a key.
@@ -94,18 +72,6 @@ impl Map {
         let written = self.tree.remove(key)?;
         self.changed.insert(written.key);
         written.before
-    }
-
-    /// The entries in ascending order of key.
-    #[must_use]
-    pub fn iter(&self) -> Entries<'_> {
-        Entries::new(&self.tree.top, Bound::Unbounded)
-    }
-
-    /// The entries from a lower bound on, in ascending order of key.
-    #[must_use]
-    pub fn iter_from(&self, lower: Bound<&[u8]>) -> Entries<'_> {
-        Entries::new(&self.tree.top, lower)
     }
 
     /// Up to `count_max` entries, beginning with the first key not below `from`.

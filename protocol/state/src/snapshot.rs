@@ -1,12 +1,12 @@
 //! A map as it was at one moment, shared with the live map.
 
 use core::fmt;
-use core::ops::Bound;
+use core::ops::Deref;
 
 use quorate_types::Digest;
 
 use crate::tree::Tree;
-use crate::{Bytes, Chunk, Entries, Proof};
+use crate::{Chunk, Proof};
 
 /// The entries of a map at one moment. Cheap to clone; STA-4: it never changes, since a shared
 /// node is copied before it is written.
@@ -19,6 +19,14 @@ pub struct Snapshot {
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "snapshot {:?} of {} entries", self.root, self.len())
+    }
+}
+
+impl Deref for Snapshot {
+    type Target = Tree;
+
+    fn deref(&self) -> &Tree {
+        &self.tree
     }
 }
 
@@ -35,48 +43,6 @@ impl Snapshot {
     #[must_use]
     pub const fn root(&self) -> Digest {
         self.root
-    }
-
-    /// Number of entries.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.tree.entry_count
-    }
-
-    /// Are there no entries?
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.tree.entry_count == 0
-    }
-
-    /// Bytes in the keys and values of all entries.
-    #[must_use]
-    pub const fn bytes(&self) -> u64 {
-        self.tree.entry_bytes
-    }
-
-    /// The value of a key.
-    #[must_use]
-    pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        self.tree.find(key).map(|node| &*node.value)
-    }
-
-    /// The value of a key, to be kept without copying it.
-    #[must_use]
-    pub fn get_shared(&self, key: &[u8]) -> Option<&Bytes> {
-        self.tree.find(key).map(|node| &node.value)
-    }
-
-    /// The entries in ascending order of key.
-    #[must_use]
-    pub fn iter(&self) -> Entries<'_> {
-        self.iter_from(Bound::Unbounded)
-    }
-
-    /// The entries from a lower bound on, in ascending order of key.
-    #[must_use]
-    pub fn iter_from(&self, lower: Bound<&[u8]>) -> Entries<'_> {
-        Entries::new(&self.tree.top, lower)
     }
 
     /// Proves to whoever knows the root what a key holds, or that it holds nothing.

@@ -5,19 +5,27 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Bound;
 
 use quorate_types::Digest;
 
-use crate::Bytes;
 use crate::key::Key;
 use crate::node::{Link, Node, Side, digest_of, priority, root_digest};
+use crate::{Bytes, Entries};
 
-/// A tree with the number of its entries and the bytes in them.
+/// The entries of a map or of a snapshot, for reading: what both say is said here.
 #[derive(Clone, Default)]
-pub(crate) struct Tree {
+pub struct Tree {
     pub(crate) top: Link,
     pub(crate) entry_count: usize,
     pub(crate) entry_bytes: u64,
+}
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} entries", self.len())
+    }
 }
 
 /// What an insertion or removal found.
@@ -29,6 +37,48 @@ pub(crate) struct Written {
 }
 
 impl Tree {
+    /// Number of entries.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.entry_count
+    }
+
+    /// Are there no entries?
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.entry_count == 0
+    }
+
+    /// Bytes in the keys and values of all entries.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.entry_bytes
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        self.get_shared(key).map(|value| &**value)
+    }
+
+    /// The value of a key, to be kept without copying it.
+    #[must_use]
+    pub fn get_shared(&self, key: &[u8]) -> Option<&Bytes> {
+        self.find(key).map(|node| &node.value)
+    }
+
+    /// The entries in ascending order of key.
+    #[must_use]
+    pub fn iter(&self) -> Entries<'_> {
+        self.iter_from(Bound::Unbounded)
+    }
+
+    /// The entries from a lower bound on, in ascending order of key.
+    #[must_use]
+    pub fn iter_from(&self, lower: Bound<&[u8]>) -> Entries<'_> {
+        Entries::new(&self.top, lower)
+    }
+
     /// The node of a key.
     pub(crate) fn find(&self, key: &[u8]) -> Option<&Node> {
         let mut node = self.top.as_deref()?;
