@@ -40,6 +40,8 @@ extern crate std;
 
 mod choice;
 mod client;
+#[cfg(test)]
+mod fixture;
 pub mod limits;
 pub mod manifest;
 mod message;

@@ -9,62 +9,21 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
 use quorate_crypto::{ClientCertificate, ClientGrant, Signer, verify};
 use quorate_machine::{Effect, Effects, Input, Machine, Recipients};
-use quorate_types::{
-    Configuration, Duration, Epoch, FailureDomain, Instant, MemberRecord, MemberStatus, NodeId,
-    Now, Peer, Resilience, Signature, SoftwareVersion, SystemId, UnixTime,
-};
+use quorate_types::{Duration, Epoch, Instant, Now, Peer, UnixTime};
 
 use super::{
     Answer, CallId, Client, ClientIdentity, ClientOutput, ClientRequest, ClientTimer, Failure,
     Operation,
 };
+use crate::fixture::{EPOCH, SYSTEM, node, registry, ring, signer};
 use crate::limits::CLIENT_CALLS_MAX;
 use crate::message::{
     CertifiedConfiguration, ContentReply, Head, Message, MessageContext, OperationId, Stored,
     Versioned, WrongEpoch,
 };
 use crate::object::{Body, ContentKind, KEEP_FOR_EVER, ObjectKey, Value, Version, WriterId};
-use crate::ring::Ring;
-
-const SYSTEM: SystemId = SystemId::new([1; 32]);
-const EPOCH: Epoch = Epoch::new(1);
-
-fn signer(seed: u8) -> IdealSigner {
-    IdealRegistry::new([9; 32]).signer(&[seed; 32])
-}
-
-fn node(index: u8) -> NodeId {
-    NodeId::new([index * 16; 32])
-}
-
-fn ring(epoch: Epoch) -> Ring {
-    let member = |index: u8| MemberRecord {
-        id: node(index),
-        identity_key: signer(index).public_key(),
-        epoch_key: signer(index).public_key(),
-        epoch_key_certificate: Signature::new([0; 64]),
-        address: String::new(),
-        probe_port: 1,
-        failure_domain: FailureDomain(String::new()),
-        version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
-        status: MemberStatus::Active,
-    };
-    let resilience = Resilience::new(1).unwrap();
-    let configuration = Configuration {
-        system: SYSTEM,
-        epoch,
-        storage: resilience,
-        membership: resilience,
-        authority_key: signer(200).public_key(),
-        membership_group: Vec::new(),
-        created: UnixTime::ZERO,
-        members: (1..=5).map(member).collect(),
-    };
-    Ring::new(&configuration).unwrap()
-}
 
 struct Bench {
     client: Client,
@@ -87,7 +46,7 @@ impl Bench {
         };
         let certificate = ClientCertificate::issue(grant, &self::signer(200));
         let identity = ClientIdentity { certificate, signer, writer: WriterId::new([3; 16]) };
-        let client = Client::new(identity, ring(EPOCH), 1);
+        let client = Client::new(identity, ring(EPOCH, 5), 1);
         let head = Head { epoch: EPOCH, operation: OperationId::new(0) };
         Self { client, effects: Effects::new(), now: Instant::ZERO, head, asked: Vec::new() }
     }
@@ -131,7 +90,7 @@ impl Bench {
 
     fn reply(&mut self, from: Peer, message: Message) -> Vec<ClientOutput> {
         let context = MessageContext { system: SYSTEM, authority_key: signer(200).public_key() };
-        let message = verify(message, &context, &IdealRegistry::new([9; 32])).unwrap();
+        let message = verify(message, &context, &registry()).unwrap();
         self.step(Input::Deliver { from, message })
     }
 
@@ -195,7 +154,7 @@ fn replies_before_a_change_of_the_epoch_do_not_count_after_it_dht_4() {
     bench.stored(members[1]);
     let old = bench.head;
     let later = Epoch::new(2);
-    let outputs = bench.request(ClientRequest::Reconfigured(ring(later)));
+    let outputs = bench.request(ClientRequest::Reconfigured(ring(later, 5)));
     assert_eq!(outputs, [ClientOutput::LeaseExpired(later)]);
     let until = Instant::from_micros(100);
     let wrong = bench.request(ClientRequest::Lease { epoch: EPOCH, until });
@@ -215,7 +174,7 @@ fn begin_write_back(bench: &mut Bench) -> Vec<Peer> {
         Version::sign(SYSTEM, (sequence, WriterId::new([8; 16])), value, &signer(100))
     };
     assert!(bench.invoke(1, Operation::ReadObject(version(1).key().id())).is_empty());
-    let group = ring(EPOCH).group(version(1).key().id());
+    let group = ring(EPOCH, 5).group(version(1).key().id());
     let members: Vec<Peer> = group.members().iter().map(|node| Peer::Node(*node)).collect();
     let head = bench.head;
     for (member, sequence) in members.iter().zip([1, 1, 2]) {
@@ -241,7 +200,7 @@ fn who_held_a_version_in_the_epoch_before_must_say_so_again_dht_4() {
     let mut bench = Bench::with_lease(100);
     let members = begin_write_back(&mut bench);
     let (epoch, until) = (Epoch::new(2), Instant::from_micros(100));
-    bench.request(ClientRequest::Reconfigured(ring(epoch)));
+    bench.request(ClientRequest::Reconfigured(ring(epoch, 5)));
     bench.request(ClientRequest::Lease { epoch, until });
     assert_eq!(bench.asked.len(), 4);
     assert!(bench.stored(members[0]).is_empty());

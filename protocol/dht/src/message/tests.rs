@@ -4,7 +4,6 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
 use quorate_crypto::real::{RealSigner, RealVerifier};
 use quorate_crypto::{ClientCertificate, ClientGrant, Domain, Hasher, Rejected, Signer, verify};
 use quorate_types::{Epoch, ObjectId, Signature, SystemId, UnixTime};
@@ -15,22 +14,18 @@ use super::{
     Presence, PutContent, ReadVersion, Refusal, Refused, StatContent, Stored, Versioned,
     WriteAuthority, WriteStatement, WriteVersion, WrongEpoch,
 };
+use crate::fixture::{SYSTEM, registry, signer};
 use crate::limits::CONFIGURATION_BYTES_MAX;
 use crate::object::{Body, ContentKind, KEEP_FOR_EVER, ObjectKey, Value, Version, WriterId};
 
-const SYSTEM: SystemId = SystemId::new([1; 32]);
 const HEAD: Head = Head { epoch: Epoch::new(3), operation: OperationId::new(5) };
-
-fn signer(seed: u8) -> IdealSigner {
-    IdealRegistry::new([9; 32]).signer(&[seed; 32])
-}
 
 fn context() -> MessageContext {
     MessageContext { system: SYSTEM, authority_key: signer(1).public_key() }
 }
 
 fn check(message: Message) -> Result<Message, Rejected> {
-    verify(message, &context(), &IdealRegistry::new([9; 32])).map(|verified| verified.into_inner())
+    verify(message, &context(), &registry()).map(|verified| verified.into_inner())
 }
 
 fn version() -> Version {

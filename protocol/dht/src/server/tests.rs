@@ -10,15 +10,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 use std::format;
 
-use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
 use quorate_crypto::{ClientCertificate, ClientGrant, Signer, Verified, verify};
 use quorate_machine::{Effect, Effects, Input, Machine};
-use quorate_types::{
-    ClientId, Configuration, Epoch, FailureDomain, Instant, MemberRecord, MemberStatus, NodeId,
-    Now, Peer, Resilience, Signature, SoftwareVersion, SystemId, UnixTime,
-};
+use quorate_types::{ClientId, Epoch, Instant, NodeId, Now, Peer, UnixTime};
 
 use super::{Found, Server, ServerOutput, ServerRequest, Ticket};
+use crate::fixture::{EPOCH, SYSTEM, node, registry, ring, signer};
 use crate::limits::{
     CHUNK_BYTES, SERVER_JOBS_PER_PEER_MAX, SERVER_REPAIRS_MAX, SERVER_WAITING_BYTES_MAX,
     SERVER_WAITING_BYTES_PER_PEER_MAX,
@@ -30,42 +27,9 @@ use crate::message::{
 use crate::object::{
     Body, ContentKind, KEEP_FOR_EVER, ObjectKey, Record, StoredObject, Value, Version, WriterId,
 };
-use crate::ring::Ring;
 
-const SYSTEM: SystemId = SystemId::new([1; 32]);
-const NODE: NodeId = NodeId::new([16; 32]);
-const EPOCH: Epoch = Epoch::new(1);
+const NODE: NodeId = node(1);
 const CLIENT: Peer = Peer::Client(ClientId::new([5; 32]));
-
-fn signer(seed: u8) -> IdealSigner {
-    IdealRegistry::new([9; 32]).signer(&[seed; 32])
-}
-
-fn ring(servers: u8) -> Ring {
-    let member = |index: u8| MemberRecord {
-        id: NodeId::new([index * 16; 32]),
-        identity_key: signer(index).public_key(),
-        epoch_key: signer(index).public_key(),
-        epoch_key_certificate: Signature::new([0; 64]),
-        address: String::new(),
-        probe_port: 1,
-        failure_domain: FailureDomain(String::new()),
-        version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
-        status: MemberStatus::Active,
-    };
-    let resilience = Resilience::new(1).unwrap();
-    let configuration = Configuration {
-        system: SYSTEM,
-        epoch: EPOCH,
-        storage: resilience,
-        membership: resilience,
-        authority_key: signer(200).public_key(),
-        membership_group: Vec::new(),
-        created: UnixTime::ZERO,
-        members: (1..=servers).map(member).collect(),
-    };
-    Ring::new(&configuration).unwrap()
-}
 
 struct Bench {
     server: Server,
@@ -76,8 +40,8 @@ struct Bench {
 
 impl Bench {
     fn new(servers: u8) -> Self {
-        let verifier = Arc::new(IdealRegistry::new([9; 32]));
-        let place = (ring(servers), CertifiedConfiguration::default());
+        let verifier = Arc::new(registry());
+        let place = (ring(EPOCH, servers), CertifiedConfiguration::default());
         let server = Server::new(NODE, place, verifier, 1);
         Self { server, effects: Effects::new(), operation: 0, wall: UnixTime::ZERO }
     }
@@ -119,7 +83,7 @@ impl Bench {
 
 fn verified(message: Message) -> Verified<Message> {
     let context = MessageContext { system: SYSTEM, authority_key: signer(200).public_key() };
-    verify(message, &context, &IdealRegistry::new([9; 32])).unwrap()
+    verify(message, &context, &registry()).unwrap()
 }
 
 fn version(sequence: u64) -> Version {
@@ -265,7 +229,7 @@ fn a_server_outside_the_group_refuses() {
     for number in 0..40_u8 {
         let put = bench.put(&[number]);
         let Message::PutContent(inner) = &put else { panic!("a put") };
-        let is_member = ring(9).group(inner.key.id()).place_of(NODE).is_some();
+        let is_member = ring(EPOCH, 9).group(inner.key.id()).place_of(NODE).is_some();
         let effects = bench.deliver(CLIENT, put);
         let is_refused = outline(&effects).iter().any(|word| word.starts_with("NotResponsible"));
         assert_eq!(is_refused, !is_member);
@@ -410,7 +374,7 @@ fn an_answer_to_no_load_and_a_late_alarm_do_nothing() {
 
 /// The ring of a later epoch with the same servers.
 fn enter(bench: &mut Bench, epoch: u64) -> Vec<Effect<Server>> {
-    let mut ring = ring(4);
+    let mut ring = ring(EPOCH, 4);
     ring.epoch = Epoch::new(epoch);
     let certified = CertifiedConfiguration::default();
     bench.step(Input::Request(ServerRequest::Reconfigured { ring, certified }))
