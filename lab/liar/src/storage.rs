@@ -12,24 +12,34 @@ pub(crate) struct StorageLiar;
 
 impl Interceptor<Server> for StorageLiar {
     fn effects(&mut self, _: Now, effects: &mut Vec<Effect<Server>>) {
-        for effect in effects {
+        let mut lies = 0;
+        for effect in effects.iter_mut() {
             if let Effect::Send { message, .. } = effect {
-                twist(message);
+                lies += usize::from(twist(message));
             }
         }
+        // Counted like any mark, so that a run in which it never lied shows.
+        effects.extend((0..lies).map(|_| Effect::Mark("liar.storage")));
     }
 }
 
-fn twist(message: &mut Message) {
+/// Makes a lie of an answer; tells whether it was one that can be made a lie.
+fn twist(message: &mut Message) -> bool {
     match message {
         Message::Content(reply) => {
+            let had_body = reply.body.is_some();
             reply.body = reply.body.take().map(|body| {
                 let mut bytes = body.to_vec();
                 bytes.iter_mut().take(1).for_each(|byte| *byte ^= 1);
                 Body::new(bytes)
             });
+            had_body
         }
-        Message::Versioned(reply) => (reply.signed, reply.value) = (None, None),
+        Message::Versioned(reply) => {
+            let had_value = reply.signed.is_some();
+            (reply.signed, reply.value) = (None, None);
+            had_value
+        }
         Message::PutContent(_)
         | Message::GetContent(_)
         | Message::StatContent(_)
@@ -38,7 +48,7 @@ fn twist(message: &mut Message) {
         | Message::Stored(_)
         | Message::Presence(_)
         | Message::Refused(_)
-        | Message::WrongEpoch(_) => {}
+        | Message::WrongEpoch(_) => false,
     }
 }
 
@@ -55,7 +65,7 @@ mod tests {
         let head = Head { epoch: Epoch::ZERO, operation: OperationId::new(1) };
         let body = Some(Body::new(vec![1, 2, 3]));
         let mut message = Message::Content(ContentReply { head, body });
-        twist(&mut message);
+        assert!(twist(&mut message));
         let Message::Content(reply) = message else { panic!("it stays an answer") };
         assert_eq!(reply.body.map(|body| body.to_vec()), Some(vec![0, 2, 3]));
     }
