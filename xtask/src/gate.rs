@@ -82,11 +82,12 @@ const STEPS: [Step; 8] = [
 
 /// The packages of the release build; one selection for all of its calls, so that cargo chooses
 /// the same features each time.
-const RELEASE_PACKAGES: [&str; 4] = ["-p", "quorate", "-p", "quorate-liar"];
+const RELEASE_PACKAGES: [&str; 6] = ["-p", "quorate", "-p", "quorate-liar", "-p", "quorate-rounds"];
 
-/// The test that starts real processes, and the file that holds it.
+/// The tests that start real processes, and the files that hold them.
 const PROCESSES: &str = "processes";
-const PROCESSES_SOURCES: [&str; 2] = ["node/cli/tests/processes.rs", "lab/liar/tests/processes.rs"];
+const PROCESSES_SOURCES: [&str; 2] =
+    ["lab/liar/tests/processes.rs", "lab/rounds/tests/processes/main.rs"];
 
 /// Runs the steps in order and stops at the first failure.
 pub(crate) fn run(root: &Path, extent: Extent) -> Result<(), String> {
@@ -186,7 +187,9 @@ fn processes(root: &Path) -> Result<(), String> {
     let mut build = run::cargo(root, &["build", "--release", run::JOBS]);
     run::run(build.args(RELEASE_PACKAGES))?;
     let mut test = run::cargo(root, &["test", "--release", run::JOBS]);
-    run::run(test.args(RELEASE_PACKAGES).args(["--test", PROCESSES]))
+    test.args(RELEASE_PACKAGES).args(["--test", PROCESSES]);
+    // One after the other: each loads the machine by itself, and says what it does and skips.
+    run::run(test.args(["--", "--test-threads", "1", "--nocapture"]))
 }
 
 fn processes_source(root: &Path) -> Option<&'static str> {

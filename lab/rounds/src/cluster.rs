@@ -1,0 +1,277 @@
+//! Servers as processes: founded with the commands that users call, started, killed and paused.
+//!
+//! Every process that is started here is ended here, by its own handle, whatever happens.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use quorate_client::cluster_file::ClusterFile;
+
+use crate::metrics;
+use crate::programs::Programs;
+
+/// Longest time in which a server must answer after its start.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time between two looks.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Where a server is.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    /// Its directory.
+    pub folder: PathBuf,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Where others find it: itself, or what stands before it.
+    pub address: SocketAddr,
+    /// Where it answers about metrics.
+    pub metrics: SocketAddr,
+}
+
+/// A system of servers, each a process or none, and the files of its clients.
+#[derive(Debug)]
+pub struct Cluster {
+    programs: Programs,
+    seats: Vec<Seat>,
+    children: Vec<Option<Child>>,
+    clients: Vec<ClusterFile>,
+}
+
+/// Calls a program that must succeed; gives what it printed.
+///
+/// # Errors
+/// What it complained about.
+pub fn call(program: &Path, directory: &Path, words: &[&str]) -> Result<String, String> {
+    let mut command = Command::new(program);
+    command.args(words).current_dir(directory).env_remove("QUORATE_CLUSTER");
+    let output = command.output().map_err(|error| format!("{}: {error}", program.display()))?;
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{} {}: {complaint}", program.display(), words.join(" ")));
+    }
+    String::from_utf8(output.stdout).map_err(|error| error.to_string())
+}
+
+impl Cluster {
+    /// Founds a system with one bad server tolerated, and these servers; starts nothing.
+    ///
+    /// # Errors
+    /// What a command complained about.
+    pub fn found(
+        programs: &Programs,
+        root: &Path,
+        seats: Vec<Seat>,
+        clients: usize,
+    ) -> Result<Self, String> {
+        let quorate = |words: &[&str]| call(&programs.quorate, root, words);
+        quorate(&["authority", "new", "--out", "authority"])?;
+        for seat in &seats {
+            let [listen, address, metrics] =
+                [seat.listen, seat.address, seat.metrics].map(|one| one.to_string());
+            let folder = seat.folder.to_string_lossy();
+            let mut words = vec!["node", "new", "--out", &*folder, "--failure-domain", &*folder];
+            words.extend(["--listen", &listen, "--address", &address, "--metrics", &metrics]);
+            quorate(&words)?;
+        }
+        let admissions: Vec<String> =
+            seats.iter().map(|seat| format!("{}/admission", seat.folder.display())).collect();
+        let key = "authority/authority.key";
+        let mut words =
+            vec!["init", "--authority", key, "--f", "1", "--f-ms", "1", "--out", "system"];
+        words.extend(admissions.iter().map(String::as_str));
+        quorate(&words)?;
+        install(root, &seats)?;
+        let clients = (0..clients).map(|number| new_client(programs, root, number));
+        let clients = clients.collect::<Result<_, _>>()?;
+        let children = seats.iter().map(|_| None).collect();
+        Ok(Self { programs: programs.clone(), seats, children, clients })
+    }
+
+    /// The files of the clients, each with a key of its own.
+    #[must_use]
+    pub fn clients(&self) -> &[ClusterFile] {
+        &self.clients
+    }
+
+    /// The number of servers.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// The server that is found at this address.
+    #[must_use]
+    pub fn at(&self, address: &str) -> Option<usize> {
+        self.seats.iter().position(|seat| seat.address.to_string() == address)
+    }
+
+    /// Starts a server and waits until it serves.
+    ///
+    /// # Errors
+    /// The end of its log, if it does not.
+    pub fn start(&mut self, server: usize) -> Result<(), String> {
+        let program = self.programs.quorate.clone();
+        self.run(server, &program, &[])
+    }
+
+    /// Starts every server that does not run.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_all(&mut self) -> Result<(), String> {
+        (0..self.size())
+            .filter(|&server| self.children[server].is_none())
+            .collect::<Vec<_>>()
+            .into_iter()
+            .try_for_each(|server| self.start(server))
+    }
+
+    /// Starts the liar with the keys and data of a server.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_liar(&mut self, server: usize, villain: &str) -> Result<(), String> {
+        let program = self.programs.liar.clone();
+        self.run(server, &program, &[villain])
+    }
+
+    fn run(&mut self, server: usize, program: &Path, words: &[&str]) -> Result<(), String> {
+        assert!(self.children[server].is_none(), "server {server} runs already");
+        let seat = &self.seats[server];
+        let path = seat.folder.join("log");
+        let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+        let log = File::options().create(true).append(true).open(&path).map_err(failed)?;
+        let errors = log.try_clone().map_err(failed)?;
+        let mut command = Command::new(program);
+        command.args(["node", "run", "--config"]).arg(seat.folder.join("node.toml")).args(words);
+        command.stdin(Stdio::null()).stdout(log).stderr(errors);
+        let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
+        self.children[server] = Some(child);
+        self.await_health(server)
+    }
+
+    fn await_health(&mut self, server: usize) -> Result<(), String> {
+        let end = Instant::now() + START_TIMEOUT;
+        while self.page(server, "/health").as_deref() != Some("ok\n") {
+            let child = self.children[server].as_mut().expect("it was started just now");
+            let ended = child.try_wait().map_err(|error| error.to_string())?;
+            if ended.is_some() || Instant::now() > end {
+                let log = std::fs::read_to_string(self.seats[server].folder.join("log"));
+                let log = log.unwrap_or_default();
+                let tail = log.lines().rev().take(5).collect::<Vec<_>>().join("\n");
+                return Err(format!("server {server} does not serve ({ended:?}):\n{tail}"));
+            }
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+        Ok(())
+    }
+
+    /// A page of a server: `/health` or `/metrics`.
+    #[must_use]
+    pub fn page(&self, server: usize, path: &str) -> Option<String> {
+        metrics::get(self.seats[server].metrics, path)
+    }
+
+    /// Does the process of a server run?
+    pub fn is_up(&mut self, server: usize) -> bool {
+        let child = self.children[server].as_mut();
+        child.is_some_and(|child| child.try_wait().is_ok_and(|ended| ended.is_none()))
+    }
+
+    /// Ends a server with SIGKILL; tells whether that is what ended it.
+    pub fn kill(&mut self, server: usize) -> bool {
+        use std::os::unix::process::ExitStatusExt;
+
+        let Some(mut child) = self.children[server].take() else { return false };
+        // A process that has ended by itself is found out by its status.
+        drop(child.kill());
+        child.wait().is_ok_and(|status| status.signal() == Some(9))
+    }
+
+    /// Stops a server's process (SIGSTOP); tells whether the system says that it is stopped.
+    pub fn pause(&mut self, server: usize) -> bool {
+        self.signal(server, "STOP");
+        let end = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < end {
+            if self.state(server) == Some('T') {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        false
+    }
+
+    /// Lets a stopped server go on (SIGCONT).
+    pub fn resume(&mut self, server: usize) {
+        self.signal(server, "CONT");
+    }
+
+    fn signal(&self, server: usize, name: &str) {
+        let Some(child) = &self.children[server] else { return };
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "kill -s \"$0\" \"$1\"", name, &child.id().to_string()]);
+        // Whether it had an effect is looked up in the state of the process.
+        drop(command.stdin(Stdio::null()).stderr(Stdio::null()).status());
+    }
+
+    /// The state of the process as the system shows it: the letter behind its name.
+    fn state(&self, server: usize) -> Option<char> {
+        let pid = self.children[server].as_ref()?.id();
+        let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        text.rsplit_once(')')?.1.trim_start().chars().next()
+    }
+
+    /// The most memory that a server ever had in use, in KiB.
+    #[must_use]
+    pub fn memory_peak_kib(&self, server: usize) -> Option<u64> {
+        let pid = self.children[server].as_ref()?.id();
+        let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = text.lines().find(|line| line.starts_with("VmHWM:"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for server in 0..self.size() {
+            self.kill(server);
+        }
+    }
+}
+
+/// What an operator carries to each server after `quorate init`.
+fn install(root: &Path, seats: &[Seat]) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("what init made: {error}");
+    let cluster = std::fs::read_to_string(root.join("system/cluster.toml")).map_err(failed)?;
+    let key = cluster.lines().find(|line| line.starts_with("system_key = "));
+    let key = key.ok_or("the cluster file has no system key")?;
+    let servers = ClusterFile::read(&root.join("system/cluster.toml"));
+    let servers = servers.map_err(|error| error.to_string())?.servers;
+    for seat in seats {
+        std::fs::copy(root.join("system/genesis"), seat.folder.join("genesis")).map_err(failed)?;
+        let file = seat.folder.join("node.toml");
+        let text = std::fs::read_to_string(&file).map_err(failed)?;
+        std::fs::write(&file, format!("{text}{key}\n")).map_err(failed)?;
+        let address = seat.address.to_string();
+        let server = servers.iter().find(|server| server.address == address);
+        let server = server.ok_or("a server is missing in the cluster file")?;
+        let share = format!("system/shares/{}.key", &server.identity_key.to_hex()[..16]);
+        // Servers outside of the membership group have none.
+        if root.join(&share).exists() {
+            std::fs::rename(root.join(&share), seat.folder.join("share.key")).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+fn new_client(programs: &Programs, root: &Path, number: usize) -> Result<ClusterFile, String> {
+    let (out, name) = (format!("client-{number}"), format!("client {number}"));
+    let mut words = vec!["client", "new", "--authority", "authority/authority.key"];
+    words.extend(["--cluster", "system/cluster.toml", "--name", &name, "--out", &out]);
+    call(&programs.quorate, root, &words)?;
+    let file = root.join(out).join("cluster.toml");
+    ClusterFile::read(&file).map_err(|error| error.to_string())
+}

@@ -1,0 +1,38 @@
+//! Rounds over real processes, sockets and disks: the same programs that users run, with faults.
+//!
+//! The simulator finds more, and faster; a round finds what a simulation assumes away: the shell
+//! around the machines, the operating system, the file system. What clients saw goes to the very
+//! judges that judge simulated runs (`quorate-history`).
+//!
+//! ```text
+//! clients (quorate-client) --+--> proxy 1 --> server 1   kill -9, SIGSTOP, restart
+//!            recorder        +--> proxy 2 --> server 2   (servers dial each other
+//!               |            +--> proxy 3 --> liar        through the proxies, too)
+//!               v               delay, stall, half-close, cut
+//!     history --> judges
+//! ```
+//!
+//! A round is judged only if it did something: enough operations were acknowledged and enough
+//! faults took effect, counted where they happen. Otherwise it fails as meaningless.
+//!
+//! | module | |
+//! |---|---|
+//! | [`cluster`] | servers as processes, found with the commands of users |
+//! | [`proxy`] | between everybody and a server: sees bytes, not messages |
+//! | [`plan`] | the faults of a round, drawn from a seed |
+//! | [`load`] | clients, and the record of what they saw |
+//! | [`judge`] | what a round is held to |
+//! | [`round`] | all of it, one after the other |
+#![forbid(unsafe_code)]
+
+pub mod cluster;
+pub mod judge;
+pub mod load;
+pub mod metrics;
+pub mod plan;
+pub mod programs;
+pub mod proxy;
+pub mod recorder;
+pub mod round;
+pub mod scratch;
+pub mod telling;

@@ -1,0 +1,376 @@
+//! Clients of `quorate-client` that write and read without pause, and record what they saw.
+//!
+//! Every written value is unique, so that a read names its write. Keys of the ordered service are
+//! used for a while and then left for new ones: that keeps the search of the judge short.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use quorate_client::cluster::{Cluster, Credentials, with_cluster};
+use quorate_client::cluster_file::ClusterFile;
+use quorate_client::error::ClientError;
+use quorate_client::objects::{RealSigner, Signer, register_id};
+use quorate_client::{KvOperation, KvReply};
+use quorate_dht::{Body, ContentKind, Value};
+use quorate_history::{Kind, Prng};
+
+use crate::recorder::{Content, KvInput, KvOutput, Recorder};
+
+/// Public-key objects, each written by all clients.
+pub const REGISTERS: usize = 4;
+/// Keys of the ordered service in use at a time.
+const KEYS: usize = 6;
+/// Calls of the ordered service after which new keys are used.
+const CALLS_PER_GENERATION: u64 = 240;
+/// Operations after which a client connects anew.
+const OPERATIONS_PER_SESSION: u64 = 400;
+/// Longest content, in bytes.
+const CONTENT_BYTES_MAX: u64 = 60_000;
+
+/// What all clients of a round share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Where they record.
+    pub recorder: Recorder,
+    seed: u64,
+    /// Set when the clients are to come to an end.
+    stop: AtomicBool,
+    calls: AtomicU64,
+    values: AtomicU64,
+}
+
+impl Shared {
+    /// Nothing recorded yet.
+    #[must_use]
+    pub fn new(seed: u64) -> Arc<Self> {
+        let (stop, calls, values) = Default::default();
+        Arc::new(Self { recorder: Recorder::default(), seed, stop, calls, values })
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// A value that nobody wrote before.
+    fn value(&self) -> u64 {
+        self.values.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn owner(&self, register: usize) -> Arc<dyn Signer> {
+        let bytes = Prng::from_seed(self.seed).fork(&format!("owner/{register}")).next_u64();
+        Arc::new(RealSigner::from_seed(&[bytes.to_be_bytes(); 4].concat().try_into().expect("32")))
+    }
+
+    fn refused(&self, what: &str, error: &ClientError) {
+        self.recorder.history().failures.push(format!("{what}: {error}"));
+    }
+
+    fn impossible(&self, what: String) {
+        self.recorder.history().impossible.push(what);
+    }
+}
+
+/// The bytes of a content.
+fn content(seed: u64) -> Vec<u8> {
+    let mut prng = Prng::from_seed(seed);
+    let length = usize::try_from(prng.below(CONTENT_BYTES_MAX)).expect("it is small");
+    let words = (0..length.div_ceil(8)).flat_map(|_| prng.next_u64().to_be_bytes());
+    words.take(length).collect()
+}
+
+/// Running clients.
+#[derive(Debug)]
+pub struct Clients {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Clients {
+    /// Starts a client for each of these files, with a thread and a key of its own.
+    #[must_use]
+    pub fn start(shared: &Arc<Shared>, files: &[ClusterFile]) -> Self {
+        let start = |(number, file): (usize, &ClusterFile)| {
+            let (shared, file) = (Arc::clone(shared), file.clone());
+            std::thread::spawn(move || client(&shared, number, &file))
+        };
+        let threads = files.iter().enumerate().map(start).collect();
+        Self { shared: Arc::clone(shared), threads }
+    }
+
+    /// Lets every operation under way come to its outcome, and ends the clients.
+    ///
+    /// # Panics
+    /// If a client did.
+    pub fn finish(mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            thread.join().expect("a client does not panic");
+        }
+    }
+}
+
+impl Drop for Clients {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        // After a failure nobody waits for operations that cannot succeed.
+    }
+}
+
+/// What a client proves itself with.
+///
+/// # Errors
+/// What is wrong with its files.
+pub fn credentials(file: &ClusterFile) -> Result<Credentials, String> {
+    let identity = file.client_identity().map_err(|error| error.to_string())?;
+    Ok(Credentials { seed: *identity.seed, certificate: identity.certificate })
+}
+
+/// Connects as this client, does the work, and disconnects.
+///
+/// # Errors
+/// Why there is no connection.
+pub fn session<T>(file: &ClusterFile, work: impl AsyncFnOnce(Cluster) -> T) -> Result<T, String> {
+    let connected = quorate_client::block_on(with_cluster(file, &credentials(file)?, work));
+    connected.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+}
+
+/// Sessions of one client, one after the other; three operations at a time in each.
+fn client(shared: &Shared, number: usize, file: &ClusterFile) {
+    let credentials = credentials(file).expect("the files were made just now");
+    let mut session = 0;
+    while !shared.is_stopped() {
+        session += 1;
+        let work = async |cluster: Cluster| {
+            let worker = |worker: u64| {
+                let process = number as u64 * 10 + worker;
+                let prng = Prng::from_seed(shared.seed).fork(&format!("{process}/{session}"));
+                Worker { shared, cluster: &cluster, process, prng, seen: None }
+            };
+            tokio::join!(worker(0).run(), worker(1).run(), worker(2).run());
+        };
+        match quorate_client::block_on(with_cluster(file, &credentials, work)) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => shared.refused("connect", &error),
+            Err(error) => shared.impossible(format!("no event loop: {error}")),
+        }
+    }
+}
+
+/// One row of operations of a client.
+struct Worker<'a> {
+    shared: &'a Shared,
+    cluster: &'a Cluster,
+    process: u64,
+    prng: Prng,
+    /// The last key and value that were seen, for compare-and-swap.
+    seen: Option<(String, Option<u64>)>,
+}
+
+impl Worker<'_> {
+    async fn run(mut self) {
+        for _ in 0..OPERATIONS_PER_SESSION / 3 {
+            if self.shared.is_stopped() {
+                return;
+            }
+            match self.prng.below(10) {
+                0..4 => self.key_value().await,
+                4..8 => self.register().await,
+                _ => self.content().await,
+            }
+        }
+    }
+
+    async fn register(&mut self) {
+        let register = self.prng.index(REGISTERS);
+        let kind = match self.prng.chance(500) {
+            true => Kind::Write(self.shared.value()),
+            false => Kind::Read(None),
+        };
+        perform_register(self.shared, self.cluster, (self.process, register), kind).await;
+    }
+
+    async fn key_value(&mut self) {
+        let calls = self.shared.calls.fetch_add(1, Ordering::Relaxed);
+        let generation = calls / CALLS_PER_GENERATION;
+        let key = format!("{generation}/{}", self.prng.index(KEYS));
+        let value = Some(self.shared.value());
+        let input = match (self.prng.below(10), self.seen.take()) {
+            (0..4, _) => KvInput::Get { key },
+            (4..7, Some((key, expected))) => KvInput::CompareAndSwap { key, expected, value },
+            _ => KvInput::Put { key, value },
+        };
+        self.seen = perform_key_value(self.shared, self.cluster, self.process, input).await;
+    }
+
+    async fn content(&mut self) {
+        let known = {
+            let history = self.shared.recorder.history();
+            let count = history.contents.len();
+            (count > 0).then(|| history.contents[self.prng.index(count)].clone())
+        };
+        match known {
+            Some(known) if self.prng.chance(500) => {
+                read_content(self.shared, self.cluster, &known, false).await;
+            }
+            Some(_) | None => self.store_content().await,
+        }
+    }
+
+    async fn store_content(&mut self) {
+        let seed = self.prng.next_u64();
+        match self.cluster.put_content(ContentKind::Chunk, Body::new(content(seed))).await {
+            Ok(key) => {
+                let content = Content { key, seed, reads: 0, is_read_at_the_end: false };
+                self.shared.recorder.history().contents.push(content);
+            }
+            Err(error) => self.shared.refused("store content", &error),
+        }
+    }
+}
+
+/// Writes or reads a public-key object, and records it; tells whether there was an outcome.
+pub async fn perform_register(
+    shared: &Shared,
+    cluster: &Cluster,
+    (process, register): (u64, usize),
+    kind: Kind,
+) -> bool {
+    let owner = shared.owner(register);
+    let ticket = shared.recorder.invoke_register(process, register, kind);
+    let outcome = match kind {
+        Kind::Write(value) => {
+            let value = Value::Data(Body::new(value.to_be_bytes().to_vec()));
+            cluster.write_object(owner, value).await.map(|_| None)
+        }
+        Kind::Read(_) => {
+            let read = cluster.read_object(register_id(&owner.public_key())).await;
+            read.map(|version| Some(version.map(|version| version.value)))
+        }
+    };
+    match outcome {
+        Ok(None) => shared.recorder.return_register(ticket, None),
+        Ok(Some(value)) => match value.map(|value| number(&value)) {
+            None => shared.recorder.return_register(ticket, Some(None)),
+            Some(Some(value)) => shared.recorder.return_register(ticket, Some(Some(value))),
+            Some(None) => shared.impossible(format!("object {register} has a foreign value")),
+        },
+        Err(error) => {
+            shared.refused("object", &error);
+            return false;
+        }
+    }
+    true
+}
+
+fn number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Data(body) => body.to_vec().try_into().ok().map(u64::from_be_bytes),
+        Value::Deleted => None,
+    }
+}
+
+/// Calls the ordered service; gives the key with the value that it has now, as far as known.
+async fn perform_key_value(
+    shared: &Shared,
+    cluster: &Cluster,
+    process: u64,
+    input: KvInput,
+) -> Option<(String, Option<u64>)> {
+    let bytes = |value: &Option<u64>| value.map(|value| value.to_be_bytes().to_vec());
+    let operation = match &input {
+        KvInput::Get { key } => KvOperation::Get { key: key.clone().into_bytes() },
+        KvInput::Put { key, value } => {
+            let value = bytes(value).expect("no put removes a key here");
+            KvOperation::Put { key: key.clone().into_bytes(), value }
+        }
+        KvInput::CompareAndSwap { key, expected, value } => KvOperation::CompareAndSwap {
+            key: key.clone().into_bytes(),
+            expected: bytes(expected),
+            new: bytes(value),
+        },
+    };
+    let ticket = shared.recorder.invoke_key_value(process, input.clone());
+    let reply = match cluster.key_value(&operation).await {
+        Ok(reply) => reply,
+        Err(error) => {
+            shared.refused("key-value", &error);
+            return None;
+        }
+    };
+    let Some(output) = output(&reply) else {
+        shared.impossible(format!("{input:?} was answered with {reply:?}"));
+        return None;
+    };
+    shared.recorder.return_key_value(ticket, output.clone());
+    match (input, output) {
+        (KvInput::Get { key }, KvOutput::Value(value)) => Some((key, value)),
+        (KvInput::Put { key, value }, KvOutput::Stored) => Some((key, value)),
+        (KvInput::CompareAndSwap { key, value, .. }, KvOutput::Swapped(true)) => Some((key, value)),
+        _ => None,
+    }
+}
+
+fn output(reply: &KvReply) -> Option<KvOutput> {
+    match reply {
+        KvReply::Value(None) => Some(KvOutput::Value(None)),
+        KvReply::Value(Some(bytes)) => {
+            let value = bytes.as_slice().try_into().ok().map(u64::from_be_bytes)?;
+            Some(KvOutput::Value(Some(value)))
+        }
+        KvReply::Done => Some(KvOutput::Stored),
+        KvReply::Swapped(is_swapped) => Some(KvOutput::Swapped(*is_swapped)),
+        KvReply::Malformed | KvReply::TooLarge(_) => None,
+    }
+}
+
+async fn read_content(shared: &Shared, cluster: &Cluster, known: &Content, is_at_the_end: bool) {
+    match cluster.get_content(known.key).await {
+        Ok(body) if body.to_vec() == content(known.seed) => {
+            let mut history = shared.recorder.history();
+            let content = history.contents.iter_mut().find(|content| content.key == known.key);
+            let content = content.expect("what is read was stored");
+            content.reads += 1;
+            content.is_read_at_the_end |= is_at_the_end;
+        }
+        Ok(_) => shared.impossible(format!("{:?} came back with other bytes", known.key)),
+        Err(error) => shared.refused("read content", &error),
+    }
+}
+
+/// Reads everything that was ever acknowledged, when all faults are healed.
+///
+/// # Errors
+/// What could not be read.
+pub fn read_all(shared: &Shared, file: &ClusterFile) -> Result<(), String> {
+    let process = 1_000;
+    let work = async |cluster: Cluster| {
+        for register in 0..REGISTERS {
+            let reading = perform_register(shared, &cluster, (process, register), Kind::Read(None));
+            if !reading.await {
+                return Err(format!("object {register} cannot be read after all is healed"));
+            }
+        }
+        let keys: std::collections::BTreeSet<String> = {
+            let history = shared.recorder.history();
+            let key = |input: &KvInput| match input {
+                KvInput::Get { key }
+                | KvInput::Put { key, .. }
+                | KvInput::CompareAndSwap { key, .. } => key.clone(),
+            };
+            history.key_value.iter().map(|call| key(&call.input)).collect()
+        };
+        for key in keys {
+            let input = KvInput::Get { key: key.clone() };
+            if perform_key_value(shared, &cluster, process, input).await.is_none() {
+                return Err(format!("key {key} cannot be read after all is healed"));
+            }
+        }
+        let contents = shared.recorder.history().contents.clone();
+        for content in &contents {
+            read_content(shared, &cluster, content, true).await;
+        }
+        Ok(())
+    };
+    session(file, work)?
+}

@@ -1,0 +1,237 @@
+//! A whole round: found, load, break, heal, read everything, judge.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use quorate_client::cluster::fetch_configuration;
+use quorate_client::groups::key_value_group;
+use quorate_history::Prng;
+
+use crate::cluster::{Cluster, Seat};
+use crate::judge::{Demands, Effects, Summary, judge};
+use crate::load::{Clients, Shared, credentials, read_all};
+use crate::metrics;
+use crate::plan::{Fault, Kind, Plan};
+use crate::programs::Programs;
+use crate::proxy::{Passage, Proxy};
+use crate::recorder::History;
+use crate::scratch::Scratch;
+use crate::telling::tell;
+
+/// Servers of a round: one more than a group has, so that groups differ.
+pub const SERVERS: usize = 5;
+/// Clients of a round; each has several operations under way.
+const CLIENTS: usize = 3;
+/// Pause between two faults of a row, in which everything runs.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How late bytes come while links are slow.
+const DELAY: Duration = Duration::from_millis(15);
+/// The variable that names the seed of a round, to have it again.
+pub const SEED_VARIABLE: &str = "QUORATE_ROUND_SEED";
+
+/// The seed that the environment names, or any.
+///
+/// # Errors
+/// If it is no number, or there is no randomness.
+pub fn seed() -> Result<u64, String> {
+    match std::env::var(SEED_VARIABLE) {
+        Ok(text) => text.parse().map_err(|error| format!("{SEED_VARIABLE}: {text}: {error}")),
+        Err(_) => getrandom::u64().map_err(|error| format!("no random numbers: {error}")),
+    }
+}
+
+/// What a round with this many faults of processes is held to, at the least: one server killed
+/// and one paused for every four faults, and every kind of fault of links.
+#[must_use]
+pub fn demands(plan: &Plan) -> Demands {
+    let effects = Effects {
+        kills: plan.count(Kind::Kill),
+        pauses: plan.count(Kind::Pause),
+        cuts: plan.count(Kind::Cut),
+        half_closes: plan.count(Kind::HalfClose),
+        stalls: plan.count(Kind::Stall),
+        delays: plan.count(Kind::Delay),
+        lies: 20,
+        packets_lost: 0,
+    };
+    Demands { acknowledged: 400, registers: 100, key_value: 80, contents: 20, effects }
+}
+
+/// Free ports of loopback.
+fn ports(count: usize) -> Result<Vec<std::net::SocketAddr>, String> {
+    let failed = |error: std::io::Error| format!("no free port: {error}");
+    let bind = |_| std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).map_err(failed);
+    // All are held until all are found, so that none is given twice.
+    let held = (0..count).map(bind).collect::<Result<Vec<_>, _>>()?;
+    held.iter().map(|listener| listener.local_addr().map_err(failed)).collect()
+}
+
+/// Servers on loopback, each behind a proxy of its own.
+///
+/// # Errors
+/// What the operating system or a command complained about.
+pub fn behind_proxies(
+    scratch: &Scratch,
+    servers: usize,
+    clients: usize,
+) -> Result<(Cluster, Vec<Proxy>), String> {
+    let ports = ports(2 * servers)?;
+    let (mut seats, mut proxies) = (Vec::new(), Vec::new());
+    for (number, pair) in ports.chunks_exact(2).enumerate() {
+        let proxy = Proxy::start(pair[0])?;
+        let folder = scratch.path().join(format!("server-{number}"));
+        let address = proxy.address();
+        seats.push(Seat { folder, listen: pair[0], address, metrics: pair[1] });
+        proxies.push(proxy);
+    }
+    let programs = Programs::beside_this()?;
+    Ok((Cluster::found(&programs, scratch.path(), seats, clients)?, proxies))
+}
+
+/// Runs a round on loopback with this many faults of processes, and judges it.
+///
+/// # Errors
+/// What was broken or missing, with the seed and the plan, and where the logs are.
+pub fn run(seed: u64, faults: usize) -> Result<(Summary, History), String> {
+    let mut scratch = Scratch::new("round")?;
+    let outcome = run_in(&scratch, seed, faults);
+    scratch.keep_if_failed(outcome)
+}
+
+fn run_in(scratch: &Scratch, seed: u64, faults: usize) -> Result<(Summary, History), String> {
+    tell(&format!("seed {seed} ({SEED_VARIABLE}={seed} draws the same plan)"));
+    let (mut cluster, proxies) = behind_proxies(scratch, SERVERS, CLIENTS)?;
+    cluster.start_all()?;
+    let liar = draw_liar(seed, &cluster)?;
+    let plan = Plan::draw(seed, SERVERS, liar, faults);
+    let with_plan = |error: String| format!("{error}\n{plan}");
+    cluster.kill(liar);
+    cluster.start_liar(liar, plan.villain).map_err(with_plan)?;
+    tell(&format!("server {liar} is a liar and plays `{}`", plan.villain));
+    let demands = demands(&plan);
+    let shared = Shared::new(seed);
+    let effects = under_load(&plan, cluster, &proxies, (&shared, liar)).map_err(with_plan)?;
+    let history = shared.recorder.history().clone();
+    let summary = judge(&history, effects, &demands).map_err(with_plan)?;
+    tell(&summary.to_string());
+    Ok((summary, history))
+}
+
+/// A member of the group of the ordered service, so that the liar has something to lie about.
+fn draw_liar(seed: u64, cluster: &Cluster) -> Result<usize, String> {
+    let file = &cluster.clients()[0];
+    let credentials = credentials(file)?;
+    let fetched = quorate_client::block_on(fetch_configuration(file, &credentials));
+    let configuration = fetched.map_err(|error| error.to_string())?;
+    let configuration = configuration.map_err(|error| error.to_string())?;
+    let group = key_value_group(&configuration).map_err(|error| error.to_string())?;
+    let chosen = Prng::from_seed(seed).fork("liar").index(group.members.len());
+    let record = configuration.configuration().member(group.members[chosen].node);
+    let record = record.expect("a group is made of members");
+    cluster.at(&record.address).ok_or_else(|| String::from("an unknown server is a member"))
+}
+
+/// Loads the cluster, lets the plan happen, heals everything, and reads all of it.
+fn under_load(
+    plan: &Plan,
+    mut cluster: Cluster,
+    proxies: &[Proxy],
+    (shared, liar): (&Arc<Shared>, usize),
+) -> Result<Effects, String> {
+    let files = cluster.clients().to_vec();
+    let clients = Clients::start(shared, &files);
+    await_load(shared)?;
+    let effects = Mutex::new(Effects::default());
+    let happened = std::thread::scope(|scope| {
+        let links = scope.spawn(|| break_links(&plan.links, proxies));
+        let processes = break_processes(&plan.processes, &mut cluster, &effects);
+        links.join().expect("faults of links only change what proxies do");
+        processes
+    });
+    happened?;
+    tell("everything is healed, the liar stays");
+    cluster.start_all()?;
+    clients.finish();
+    read_all(shared, &files[0])?;
+    let mut effects = effects.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let touched = proxies.iter().map(Proxy::touched);
+    for touched in touched {
+        effects.cuts += touched.cuts.load(Relaxed);
+        effects.half_closes += touched.half_closes.load(Relaxed);
+        effects.stalls += touched.stalls.load(Relaxed);
+        effects.delays += touched.delays.load(Relaxed);
+    }
+    effects.lies = metrics::sum(&cluster.page(liar, "/metrics").unwrap_or_default(), &["\"liar."]);
+    for server in (0..cluster.size()).collect::<Vec<_>>() {
+        if !cluster.is_up(server) {
+            return Err(format!("server {server} ended by itself"));
+        }
+    }
+    Ok(effects)
+}
+
+/// Faults begin when there is something to disturb.
+fn await_load(shared: &Shared) -> Result<(), String> {
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    while shared.recorder.history().acknowledged() < 30 {
+        if std::time::Instant::now() > end {
+            return Err(String::from("the cluster did not come to serve"));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+fn break_links(faults: &[Fault], proxies: &[Proxy]) {
+    for fault in faults {
+        let proxy = &proxies[fault.server];
+        match fault.kind {
+            Kind::Delay => proxy.set(Passage::Delayed(DELAY)),
+            Kind::Stall => proxy.set(Passage::Stalled),
+            Kind::HalfClose => proxy.half_close(),
+            Kind::Cut => proxy.cut(),
+            Kind::Kill | Kind::Pause => unreachable!("faults of processes are in the other row"),
+        }
+        std::thread::sleep(fault.lasts);
+        proxy.set(Passage::Open);
+        std::thread::sleep(PAUSE / 2);
+    }
+}
+
+fn break_processes(
+    faults: &[Fault],
+    cluster: &mut Cluster,
+    effects: &Mutex<Effects>,
+) -> Result<(), String> {
+    for fault in faults {
+        let server = fault.server;
+        let count = |count: fn(&mut Effects) -> &mut u64| {
+            *count(&mut effects.lock().unwrap_or_else(PoisonError::into_inner)) += 1;
+        };
+        match fault.kind {
+            Kind::Kill => {
+                let was_killed = cluster.kill(server);
+                std::thread::sleep(fault.lasts);
+                cluster.start(server)?;
+                if was_killed {
+                    count(|effects| &mut effects.kills);
+                }
+            }
+            Kind::Pause => {
+                let was_stopped = cluster.pause(server);
+                std::thread::sleep(fault.lasts);
+                cluster.resume(server);
+                if was_stopped {
+                    count(|effects| &mut effects.pauses);
+                }
+            }
+            Kind::Delay | Kind::Stall | Kind::HalfClose | Kind::Cut => {
+                unreachable!("faults of links are in the other row");
+            }
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
+}
