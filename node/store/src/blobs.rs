@@ -14,6 +14,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -145,24 +146,30 @@ impl Blobs {
         Ok(())
     }
 
-    /// Up to `limit` names in their order, from `first` on. Files that are no blobs are left out.
+    /// Up to `limit` names in their order, of those in the range. Files that are no blobs are left
+    /// out.
     ///
     /// # Errors
     /// What the disk reports.
-    pub fn list(&self, first: &BlobName, limit: usize) -> Result<Vec<BlobName>, StoreError> {
-        let first_text = hex(first);
+    pub fn list(
+        &self,
+        range: &RangeInclusive<BlobName>,
+        limit: usize,
+    ) -> Result<Vec<BlobName>, StoreError> {
+        let (first, last) = (hex(range.start()), hex(range.end()));
         let mut found = Vec::new();
         for outer in sorted_names(&self.root)? {
-            let is_needed = found.len() < limit && outer.as_str() >= &first_text[..2];
-            if !is_needed || !is_fan_out(&outer) {
+            let is_inside = first[..2] <= *outer.as_str() && *outer.as_str() <= last[..2];
+            if found.len() >= limit || !is_inside || !is_fan_out(&outer) {
                 continue;
             }
             let directory = self.root.join(&outer);
             for inner in sorted_names(&directory)?.iter().filter(|name| is_fan_out(name)) {
-                if found.len() >= limit {
-                    break;
+                let prefix = outer.clone() + inner;
+                let is_inside = first[..4] <= *prefix.as_str() && *prefix.as_str() <= last[..4];
+                if found.len() < limit && is_inside {
+                    list_leaf(&directory.join(inner), &prefix, range, &mut found)?;
                 }
-                list_leaf(&directory.join(inner), &(outer.clone() + inner), first, &mut found)?;
             }
         }
         found.truncate(limit);
@@ -224,15 +231,12 @@ fn sync(directory: &Path) -> Result<(), StoreError> {
 fn list_leaf(
     directory: &Path,
     prefix: &str,
-    first: &BlobName,
+    range: &RangeInclusive<BlobName>,
     found: &mut Vec<BlobName>,
 ) -> Result<(), StoreError> {
-    if prefix < &hex(first)[..4] {
-        return Ok(());
-    }
     let names = sorted_names(directory)?;
     let names = names.iter().filter(|name| name.starts_with(prefix));
-    found.extend(names.filter_map(|name| parse(name)).filter(|name| name >= first));
+    found.extend(names.filter_map(|name| parse(name)).filter(|name| range.contains(name)));
     Ok(())
 }
 

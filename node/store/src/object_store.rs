@@ -3,6 +3,7 @@
 //! # Invariants
 //! - STO-13: [`ObjectStore::store`] returns only after all its objects and changes are durable.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use crate::blobs::{BLOB_BYTES_MIN, BlobName, Blobs};
@@ -75,17 +76,18 @@ impl ObjectStore {
         Ok(self.objects.contains(Space::Content, name)? || self.blobs.length(name)?.is_some())
     }
 
-    /// Up to `limit` names of content in their order, from `first` on.
+    /// Up to `limit` names of content in their order, of those in the range.
     ///
     /// # Errors
     /// What the disk reports.
     pub fn content_names(
         &self,
-        first: &BlobName,
+        range: &RangeInclusive<BlobName>,
         limit: usize,
     ) -> Result<Vec<BlobName>, StoreError> {
-        let small = self.objects.scan_keys(Space::Content, first, limit)?;
-        let mut names = self.blobs.list(first, limit)?;
+        let keys = range.start().as_slice()..=range.end().as_slice();
+        let small = self.objects.scan_keys(Space::Content, keys, limit)?;
+        let mut names = self.blobs.list(range, limit)?;
         names.extend(small.iter().filter_map(|key| BlobName::try_from(key.as_slice()).ok()));
         names.sort_unstable();
         names.dedup();

@@ -8,6 +8,7 @@
 //! A live handle of a keyspace keeps the lock of the database. So none leaves this type, and
 //! dropping it closes the database.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -153,13 +154,18 @@ impl Objects {
         self.keyspace(space).contains_key(key).map_err(|error| self.convert(error))
     }
 
-    /// Up to `limit` pairs in the order of their keys, from `first` on.
+    /// Up to `limit` pairs in the order of their keys, of those whose keys lie in the range.
     ///
     /// # Errors
     /// What the disk reports.
-    pub fn scan(&self, space: Space, first: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
+    pub fn scan(
+        &self,
+        space: Space,
+        keys: RangeInclusive<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Pair>, StoreError> {
         self.check_poison()?;
-        let range = self.keyspace(space).range(first..).take(limit);
+        let range = self.keyspace(space).range(keys).take(limit);
         range
             .map(|entry| {
                 let (key, value) = entry.into_inner().map_err(|error| self.convert(error))?;
@@ -168,18 +174,18 @@ impl Objects {
             .collect()
     }
 
-    /// Up to `limit` keys in their order, from `first` on.
+    /// Up to `limit` keys in their order, of those in the range.
     ///
     /// # Errors
     /// What the disk reports.
     pub fn scan_keys(
         &self,
         space: Space,
-        first: &[u8],
+        keys: RangeInclusive<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Vec<u8>>, StoreError> {
         self.check_poison()?;
-        let range = self.keyspace(space).range(first..).take(limit);
+        let range = self.keyspace(space).range(keys).take(limit);
         range.map(|entry| Ok(entry.key().map_err(|error| self.convert(error))?.to_vec())).collect()
     }
 

@@ -16,7 +16,7 @@ fn after_a_failure_nothing_is_written_read_or_acknowledged() {
         objects.write(&[change]),
         objects.persist(),
         objects.get(Space::Meta, b"k").map(|_| ()),
-        objects.scan(Space::Meta, b"", 1).map(|_| ()),
+        objects.scan(Space::Meta, b"".as_slice()..=b"z".as_slice(), 1).map(|_| ()),
     ];
     drop(objects);
     std::fs::remove_dir_all(&path).unwrap();

@@ -7,6 +7,9 @@ use quorate_store::objects::{Change, Space};
 
 use crate::scratch::{Scratch, copy};
 
+/// The highest name.
+const LAST: BlobName = [0xFF; 32];
+
 fn name(first: u8, second: u8, last: u8) -> BlobName {
     let mut name = [0; 32];
     (name[0], name[1], name[31]) = (first, second, last);
@@ -39,7 +42,11 @@ fn what_a_crash_left_unfinished_is_removed_at_the_next_opening() {
     std::fs::write(root.join("incoming/0"), "half").expect("written");
     let blobs = Blobs::open(&root).expect("reopened");
     assert!(!root.join("incoming/0").exists());
-    assert_eq!(blobs.list(&[0; 32], 10).expect("listed"), Vec::<BlobName>::new(), "STO-12");
+    assert_eq!(
+        blobs.list(&([0; 32]..=LAST), 10).expect("listed"),
+        Vec::<BlobName>::new(),
+        "STO-12"
+    );
 }
 
 #[test]
@@ -68,12 +75,14 @@ fn names_are_listed_in_order_from_any_of_them_and_foreign_files_are_left_out() {
     }
     std::fs::write(root.join("03/00/README"), "foreign").expect("written");
 
-    assert_eq!(blobs.list(&[0; 32], 10).expect("listed"), names);
-    assert_eq!(blobs.list(&[0; 32], 2).expect("listed"), names[..2]);
-    assert_eq!(blobs.list(&[0; 32], 0).expect("listed"), names[..0]);
-    assert_eq!(blobs.list(&names[2], 10).expect("listed"), names[2..]);
-    assert_eq!(blobs.list(&name(3, 0, 3), 10).expect("listed"), names[3..]);
-    assert_eq!(blobs.list(&[0xFF; 32], 10).expect("listed"), names[5..]);
+    assert_eq!(blobs.list(&([0; 32]..=LAST), 10).expect("listed"), names);
+    assert_eq!(blobs.list(&([0; 32]..=LAST), 2).expect("listed"), names[..2]);
+    assert_eq!(blobs.list(&([0; 32]..=LAST), 0).expect("listed"), names[..0]);
+    assert_eq!(blobs.list(&(names[2]..=LAST), 10).expect("listed"), names[2..]);
+    assert_eq!(blobs.list(&(name(3, 0, 3)..=LAST), 10).expect("listed"), names[3..]);
+    assert_eq!(blobs.list(&([0xFF; 32]..=LAST), 10).expect("listed"), names[5..]);
+    assert_eq!(blobs.list(&(names[1]..=names[3]), 10).expect("listed"), names[1..4]);
+    assert_eq!(blobs.list(&(names[1]..=name(3, 0, 1)), 10).expect("listed"), names[1..2]);
 }
 
 #[test]
@@ -82,7 +91,7 @@ fn deleted_blobs_are_gone_and_missing_ones_are_no_failure() {
     let blobs = Blobs::open(&scratch.join("blobs")).expect("created");
     blobs.put_batch(&[(name(1, 1, 1), b"a"), (name(1, 1, 2), b"b")]).expect("stored");
     blobs.delete_batch(&[name(1, 1, 1), name(9, 9, 9)]).expect("deleted");
-    assert_eq!(blobs.list(&[0; 32], 10).expect("listed"), [name(1, 1, 2)]);
+    assert_eq!(blobs.list(&([0; 32]..=LAST), 10).expect("listed"), [name(1, 1, 2)]);
 }
 
 #[test]
@@ -101,7 +110,7 @@ fn more_blobs_than_open_files_go_through_one_batch() {
     let batch: Vec<(BlobName, &[u8])> =
         (0..150).map(|index| (name(index % 3, 0, index), &b"content"[..])).collect();
     blobs.put_batch(&batch).expect("stored");
-    assert_eq!(blobs.list(&[0; 32], 1_000).expect("listed").len(), 150, "STO-12");
+    assert_eq!(blobs.list(&([0; 32]..=LAST), 1_000).expect("listed").len(), 150, "STO-12");
 }
 
 #[test]
@@ -123,8 +132,8 @@ fn the_store_puts_content_where_its_size_belongs_and_lists_all_of_it_in_order() 
     let register = store.objects().get(Space::Mutable, b"register").expect("readable");
     assert_eq!(register.as_deref(), Some(&b"v1"[..]), "STO-13");
     let names = [name(1, 0, 0), name(2, 0, 0)];
-    assert_eq!(store.content_names(&[0; 32], 10).expect("listed"), names);
-    assert_eq!(store.content_names(&[0; 32], 1).expect("listed"), names[..1]);
+    assert_eq!(store.content_names(&([0; 32]..=LAST), 10).expect("listed"), names);
+    assert_eq!(store.content_names(&([0; 32]..=LAST), 1).expect("listed"), names[..1]);
 
     store.delete_content(&names).expect("deleted");
     assert!(!store.has_content(&names[0]).expect("readable"));

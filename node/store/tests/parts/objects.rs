@@ -39,10 +39,13 @@ fn keys_are_scanned_in_order_within_their_space_and_the_limit() {
         objects.write(&[put(Space::Content, &[index, 7], &[index])]).expect("written");
     }
     objects.write(&[put(Space::Mutable, &[50], b"elsewhere")]).expect("written");
-    let pairs = objects.scan(Space::Content, &[40], 3).expect("scanned");
+    let pairs = objects.scan(Space::Content, [40].as_slice()..=&[255; 32], 3).expect("scanned");
     assert_eq!(pairs, [40, 41, 42].map(|index| (vec![index, 7], vec![index])));
-    let keys = objects.scan_keys(Space::Content, &[98, 8], 10).expect("scanned");
+    let keys =
+        objects.scan_keys(Space::Content, [98, 8].as_slice()..=&[255; 32], 10).expect("scanned");
     assert_eq!(keys, [vec![99, 7]]);
+    let keys = objects.scan_keys(Space::Content, [2].as_slice()..=&[3, 7], 10).expect("scanned");
+    assert_eq!(keys, [vec![2, 7], vec![3, 7]]);
     assert!(objects.contains(Space::Content, &[5, 7]).expect("readable"));
 }
 
