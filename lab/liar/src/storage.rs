@@ -48,7 +48,11 @@ fn twist(message: &mut Message) -> bool {
         | Message::Stored(_)
         | Message::Presence(_)
         | Message::Refused(_)
-        | Message::WrongEpoch(_) => false,
+        | Message::WrongEpoch(_)
+        | Message::Compare(_)
+        | Message::ListNames(_)
+        | Message::Compared(_)
+        | Message::Names(_) => false,
     }
 }
 

@@ -125,6 +125,10 @@ domains! {
     ObjectVersion = "object version",
     /// A client's statement about a write to the DHT.
     ObjectWrite = "object write",
+    /// What a storage server holds in one cell.
+    HeldCell = "held cell",
+    /// What two storage servers hold in all cells that they share.
+    HeldRoot = "held root",
     /// Seed of the coefficients of a batch verification.
     BatchVerification = "batch verification",
     /// Derivation of keys from a seed in the simulator and in tests.

@@ -38,6 +38,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod cell;
 mod choice;
 mod client;
 #[cfg(test)]
@@ -54,9 +55,9 @@ pub use client::{
     Operation,
 };
 pub use message::{
-    CertifiedConfiguration, ContentReply, GetContent, Head, Message, MessageContext, OperationId,
-    Presence, PutContent, ReadVersion, Refusal, Refused, StatContent, Stored, Versioned,
-    WriteAuthority, WriteVersion, WrongEpoch,
+    CertifiedConfiguration, Compare, Compared, ContentReply, GetContent, Head, Held, ListNames,
+    Message, MessageContext, Names, OperationId, Presence, PutContent, ReadVersion, Refusal,
+    Refused, StatContent, Stored, Versioned, WriteAuthority, WriteVersion, WrongEpoch,
 };
 pub use object::{Body, ContentKind, ObjectKey, Record, Value, Version, WriterId};
 pub use ring::{Group, Ring, TooFewServers};

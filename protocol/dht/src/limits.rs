@@ -34,6 +34,39 @@ pub const REPAIR_ROUNDS_MAX: u32 = 8;
 /// How long a repair waits for the peers that it asked.
 pub const REPAIR_RETRY: Duration = Duration::from_millis(500);
 
+/// Names that one page of a listing holds.
+pub const LISTED_NAMES_MAX: usize = 256;
+/// Pages that a server lists of its own store one after the other without a pause.
+pub const WALK_PAGES_MAX: u32 = 8;
+/// The pause after so many pages.
+pub const WALK_PAUSE: Duration = Duration::from_millis(100);
+/// Digests in a comparison: three kinds, 256 first bytes, and the servers among the arcs of a
+/// group.
+pub const COMPARED_CELLS_MAX: usize = 3 * (256 + 64);
+/// Usual time from the end of one sweep to the next; half of it to one and a half are drawn.
+pub const SWEEP_PERIOD: Duration = Duration::from_secs(10);
+/// The first sweep of a process begins within this time, and so does the next one when the last
+/// had to leave something.
+pub const SWEEP_SOON: Duration = Duration::from_secs(1);
+/// Every so many sweeps, all of the store is listed anew, and not only what has changed.
+pub const SWEEPS_PER_WALK: u32 = 6;
+/// How long a sweep waits for the others to compare or to list; half of it is what a server that
+/// is asked takes to bring its digests up to date.
+pub const SWEEP_WAIT: Duration = Duration::from_secs(2);
+/// Cells that one sweep looks into.
+pub const SWEEP_CELLS_MAX: usize = 64;
+/// Pages by which one peer may hold up the listing of a cell before it goes on without it.
+pub const SWEEP_PAGES_BEHIND_MAX: u32 = 64;
+/// Objects that a sweep has in flight, and so the chunks that it has in memory.
+pub const SWEEP_FETCHES_MAX: usize = 8;
+/// Time between two starts of so many fetches: at most 80 MiB/s.
+pub const SWEEP_TICK: Duration = Duration::from_millis(100);
+/// How long a sweep waits for one peer to send an object.
+pub const SWEEP_FETCH_WAIT: Duration = Duration::from_secs(2);
+/// Within this time after the last fault and the last write, every correct server of a group
+/// holds whatever was completely written to it, if that fits the budgets of one sweep.
+pub const SWEEP_BOUND: Duration = Duration::from_secs(40);
+
 /// Operations that a client has in flight.
 pub const CLIENT_CALLS_MAX: usize = 64;
 /// First wait of a client before it asks again; each further one is twice as long.

@@ -6,6 +6,7 @@
 //! write by itself.
 
 mod check;
+mod compare;
 
 use quorate_crypto::{ClientCertificate, Domain, Signer, hash_of};
 use quorate_types::{ClientId, Epoch, Signature, SystemId};
@@ -15,6 +16,7 @@ use crate::limits::CONFIGURATION_BYTES_MAX;
 use crate::object::{Body, ObjectKey, SignedStamp, Stamp, Value, Version};
 
 pub use check::MessageContext;
+pub use compare::{Compare, Compared, Held, ListNames, Names};
 
 const CONFIGURATION: Limit = Limit::new("certified configuration bytes", CONFIGURATION_BYTES_MAX);
 
@@ -73,6 +75,10 @@ pub enum Message {
     WriteVersion(WriteVersion),
     /// Request: send the highest version.
     ReadVersion(ReadVersion),
+    /// Request of a server: say whether we hold the same, and if not, where.
+    Compare(Compare),
+    /// Request of a server: say what is held in this piece of a cell.
+    ListNames(ListNames),
     /// Reply: what was to be kept, or something higher, is on the disk.
     Stored(Stored),
     /// Reply to [`Message::GetContent`].
@@ -85,6 +91,10 @@ pub enum Message {
     Refused(Refused),
     /// Reply: the server is in a later epoch; this is its configuration.
     WrongEpoch(WrongEpoch),
+    /// Reply to [`Message::Compare`].
+    Compared(Compared),
+    /// Reply to [`Message::ListNames`].
+    Names(Names),
 }
 
 quorate_wire::variants!(Message {
@@ -93,12 +103,16 @@ quorate_wire::variants!(Message {
     3 => StatContent,
     4 => WriteVersion,
     5 => ReadVersion,
+    6 => Compare,
+    7 => ListNames,
     65 => Stored,
     66 => Content,
     67 => Presence,
     68 => Versioned,
     69 => Refused,
     70 => WrongEpoch,
+    71 => Compared,
+    72 => Names,
 });
 
 /// Why a client may write: the authority's word about it, and its own signature on the write.
@@ -353,12 +367,16 @@ impl Message {
             Self::StatContent(message) => message.head,
             Self::WriteVersion(message) => message.head,
             Self::ReadVersion(message) => message.head,
+            Self::Compare(message) => message.head,
+            Self::ListNames(message) => message.head,
             Self::Stored(message) => message.head,
             Self::Content(message) => message.head,
             Self::Presence(message) => message.head,
             Self::Versioned(message) => message.head,
             Self::Refused(message) => message.head,
             Self::WrongEpoch(message) => message.head,
+            Self::Compared(message) => message.head,
+            Self::Names(message) => message.head,
         }
     }
 }

@@ -23,6 +23,8 @@ mod job;
 mod repair;
 mod scrub;
 mod serve;
+mod summary;
+mod sweep;
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -31,13 +33,14 @@ use quorate_crypto::{Verified, Verifier};
 use quorate_machine::{Effects, Input, Machine};
 use quorate_types::{Epoch, NodeId, Now};
 
-use crate::message::{CertifiedConfiguration, Message, OperationId};
+use crate::message::{CertifiedConfiguration, Held, Message, OperationId};
 use crate::object::{ObjectKey, Record};
 use crate::ring::Ring;
 
 use budget::Budget;
-use job::Slot;
+use job::{Asker, Slot};
 use scrub::Scrub;
+use sweep::Sweep;
 
 pub use scrub::ScrubReport;
 
@@ -68,6 +71,16 @@ pub enum ServerRequest {
         /// What it found.
         found: Found,
     },
+    /// The answer to a listing.
+    Listed {
+        /// Which listing.
+        ticket: Ticket,
+        /// What the store holds there, the lowest [`LISTED_NAMES_MAX`] names in ascending order;
+        /// nothing if it cannot be listed now.
+        ///
+        /// [`LISTED_NAMES_MAX`]: crate::limits::LISTED_NAMES_MAX
+        held: Option<alloc::vec::Vec<Held>>,
+    },
     /// Check every object once, and mend what is damaged; while this goes on, another is ignored.
     Scrub,
     /// The node has entered a later epoch; an earlier one is ignored.
@@ -96,6 +109,16 @@ pub enum ServerOutput {
         /// The name to go on from.
         after: Option<ObjectKey>,
     },
+    /// List what the store holds from the first to the last of these names, both included, and
+    /// answer with [`ServerRequest::Listed`]. Everything that was persisted before counts.
+    List {
+        /// Names the listing.
+        ticket: Ticket,
+        /// The lowest name.
+        first: ObjectKey,
+        /// The highest name.
+        last: ObjectKey,
+    },
     /// Somebody is in this later epoch: its configuration has to be fetched.
     Behind(Epoch),
     /// No peer could mend the damaged copy of this object, up to now.
@@ -110,13 +133,27 @@ pub enum ServerOutput {
 pub enum ServerTimer {
     /// Ask again for a whole copy of this object.
     Repair(ObjectKey),
+    /// Begin the next sweep, or go on with this one.
+    Sweep,
+    /// Go on listing the store.
+    Walk,
+    /// Answer who wants to compare, whether the digests are up to date or not.
+    Answer,
+    /// Ask somebody else for this object that a sweep found missing.
+    Fetch(ObjectKey),
 }
 
-/// Why an object is being loaded.
+/// Why something is being loaded or listed.
 #[derive(Clone, Copy, Debug)]
 enum Purpose {
     Serve(ObjectKey),
     Scrub,
+    /// A page of the store for the own digests.
+    Walk,
+    /// A page of a cell that others hold differently.
+    OwnPage,
+    /// A page that a peer asked for.
+    PageFor(Asker),
 }
 
 /// The storage server of one node.
@@ -132,11 +169,12 @@ pub struct Server {
     loads: BTreeMap<Ticket, Purpose>,
     repairs: BTreeMap<OperationId, ObjectKey>,
     scrub: Option<Scrub>,
+    sweep: Sweep,
 }
 
 impl Server {
     /// A server that is `node` on the ring. `first_number` is random, so that no late reply to an
-    /// earlier run of the process counts in this one.
+    /// earlier run of the process counts in this one; the moments of its sweeps are drawn from it.
     #[must_use]
     pub fn new(
         node: NodeId,
@@ -144,6 +182,7 @@ impl Server {
         verifier: Arc<dyn Verifier>,
         first_number: u64,
     ) -> Self {
+        let sweep = Sweep::new(&ring, node, first_number);
         Self {
             node,
             ring,
@@ -155,6 +194,7 @@ impl Server {
             loads: BTreeMap::new(),
             repairs: BTreeMap::new(),
             scrub: None,
+            sweep,
         }
     }
 
@@ -180,7 +220,25 @@ impl Server {
         match self.loads.remove(&ticket) {
             Some(Purpose::Serve(key)) => self.serve_loaded(now, key, found, effects),
             Some(Purpose::Scrub) => self.scrub_found(now, found, effects),
-            None => effects.mark("dht.server.unknown_ticket"),
+            Some(Purpose::Walk | Purpose::OwnPage | Purpose::PageFor(_)) | None => {
+                effects.mark("dht.server.unknown_ticket");
+            }
+        }
+    }
+
+    fn listed(
+        &mut self,
+        now: Now,
+        (ticket, held): (Ticket, Option<alloc::vec::Vec<Held>>),
+        effects: &mut ServerEffects,
+    ) {
+        match self.loads.remove(&ticket) {
+            Some(Purpose::Walk) => self.walked(now, held.as_deref(), effects),
+            Some(Purpose::OwnPage) => self.own_page(now, held, effects),
+            Some(Purpose::PageFor(asker)) => self.listed_for(asker, held, effects),
+            Some(Purpose::Serve(_) | Purpose::Scrub) | None => {
+                effects.mark("dht.server.unknown_ticket");
+            }
         }
     }
 
@@ -194,6 +252,7 @@ impl Server {
             self.ring = ring;
             self.certified = certified;
             self.restart_repairs(now, effects);
+            self.restart_sweeping(now, effects);
         }
     }
 }
@@ -208,11 +267,18 @@ impl Machine for Server {
 
     fn step(&mut self, now: Now, input: Input<Self>, effects: &mut ServerEffects) {
         match input {
-            Input::Start => {}
+            Input::Start => self.start_sweeping(now, effects),
             Input::Deliver { from, message } => self.deliver(now, from, message, effects),
             Input::Expired(ServerTimer::Repair(key)) => self.repair_again(now, key, effects),
             Input::Request(ServerRequest::Loaded { ticket, found }) => {
                 self.loaded(now, (ticket, found), effects);
+            }
+            Input::Expired(ServerTimer::Sweep) => self.sweep_alarm(now, effects),
+            Input::Expired(ServerTimer::Walk) => self.walk_on(effects),
+            Input::Expired(ServerTimer::Answer) => self.answer_waiters(effects),
+            Input::Expired(ServerTimer::Fetch(key)) => self.ask_holder(now, key, effects),
+            Input::Request(ServerRequest::Listed { ticket, held }) => {
+                self.listed(now, (ticket, held), effects);
             }
             Input::Request(ServerRequest::Scrub) => self.start_scrub(effects),
             Input::Request(ServerRequest::Reconfigured { ring, certified }) => {
@@ -223,4 +289,4 @@ impl Machine for Server {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

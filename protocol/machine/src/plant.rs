@@ -45,6 +45,10 @@ pub enum Plant {
     ReleasesTooMuch,
     /// Who is behind and idle does not catch up.
     NoCatchingUp,
+    /// A sweep of the storage takes content that does not hash to its name.
+    RepairUnverified,
+    /// A sweep of the storage puts an older version in the place of a newer one.
+    RepairRollsBack,
 }
 
 #[cfg(plant)]

@@ -1,7 +1,10 @@
 //! The storage server of the DHT: its messages, its object store, and its loads.
 //!
 //! What the machine persists goes to the object store, durably, before anything behind it is
-//! done; what it wants to load is read by worker threads, so that no disk holds up the machines.
+//! done; what it wants to load or list is read by worker threads, so that no disk holds up the
+//! machines.
+
+mod reading;
 
 use std::sync::Arc;
 
@@ -13,7 +16,6 @@ use quorate_dht::{
 use quorate_machine::RecordNumber;
 use quorate_runtime::{Handle, Hosted, Journal, JournalError, Workers};
 use quorate_store::blobs::BlobName;
-use quorate_store::error::StoreError;
 use quorate_store::object_store::ObjectStore;
 use quorate_store::objects::{Change, Space};
 
@@ -59,6 +61,9 @@ impl Hosted for StorageHost {
             ServerOutput::LoadNext { ticket, after } => {
                 self.load(ticket, Wanted::After(after), requests);
             }
+            ServerOutput::List { ticket, first, last } => {
+                self.list(ticket, (first, last), requests);
+            }
             ServerOutput::Behind(epoch) => tracing::info!(%epoch, "a later epoch was heard of"),
             ServerOutput::Unrepaired(key) => {
                 tracing::error!(?key, "no server could mend a damaged object");
@@ -80,14 +85,10 @@ impl StorageHost {
         let (store, answers) = (Arc::clone(&self.store), Arc::clone(&self.answers));
         let job = Box::new(move || {
             let found = match wanted {
-                Wanted::This(key) => find(&store, key),
-                Wanted::After(after) => find_next(&store, after),
+                Wanted::This(key) => reading::find(&store, key),
+                Wanted::After(after) => reading::find_next(&store, after),
             };
-            let loaded = ServerRequest::Loaded { ticket, found };
-            let told = answers.get().map(|server| server.request(loaded));
-            if !matches!(told, Some(Ok(()))) {
-                tracing::warn!("an answer to a load was dropped: too many wait");
-            }
+            tell(&answers, ServerRequest::Loaded { ticket, found });
         });
         if self.workers.submit(job).is_err() {
             // The machine bounds its loads below the bound of the workers, so this is a scrub at
@@ -97,83 +98,33 @@ impl StorageHost {
             }
         }
     }
+
+    fn list(
+        &self,
+        ticket: Ticket,
+        piece: (ObjectKey, ObjectKey),
+        requests: &mut Vec<ServerRequest>,
+    ) {
+        let (store, answers) = (Arc::clone(&self.store), Arc::clone(&self.answers));
+        let job = Box::new(move || {
+            let held = reading::list(&store, piece);
+            tell(&answers, ServerRequest::Listed { ticket, held });
+        });
+        if self.workers.submit(job).is_err() {
+            requests.push(ServerRequest::Listed { ticket, held: None });
+        }
+    }
+}
+
+fn tell(answers: &Answers, answer: ServerRequest) {
+    let told = answers.get().map(|server| server.request(answer));
+    if !matches!(told, Some(Ok(()))) {
+        tracing::warn!("an answer of the object store was dropped: too many wait");
+    }
 }
 
 fn blob_name(key: ObjectKey) -> BlobName {
     *key.id().as_bytes()
-}
-
-fn read(store: &ObjectStore, key: ObjectKey) -> Result<Option<Vec<u8>>, StoreError> {
-    match key {
-        ObjectKey::Chunk(_) => store.content(&blob_name(key)),
-        ObjectKey::Manifest(_) => store.objects().get(Space::Meta, key.id().as_bytes()),
-        ObjectKey::Register(_) => store.objects().get(Space::Mutable, key.id().as_bytes()),
-    }
-}
-
-fn find(store: &ObjectStore, key: ObjectKey) -> Found {
-    match read(store, key) {
-        Ok(Some(bytes)) => Found::Object(key, bytes),
-        Ok(None) => Found::Absent,
-        Err(error) => {
-            tracing::error!(?key, %error, "an object cannot be read");
-            Found::Damaged(key)
-        }
-    }
-}
-
-/// The object with the lowest name above this one.
-fn find_next(store: &ObjectStore, after: Option<ObjectKey>) -> Found {
-    match next_key(store, after) {
-        Ok(Some(key)) => find(store, key),
-        Ok(None) => Found::Absent,
-        Err(error) => {
-            tracing::error!(%error, "the object store cannot be listed");
-            Found::Absent
-        }
-    }
-}
-
-type Named = fn(quorate_types::ObjectId) -> ObjectKey;
-
-/// Kinds of objects in the order of their names.
-const KINDS: [Named; 3] = [ObjectKey::Chunk, ObjectKey::Manifest, ObjectKey::Register];
-
-const fn rank(key: &ObjectKey) -> usize {
-    match key {
-        ObjectKey::Chunk(_) => 0,
-        ObjectKey::Manifest(_) => 1,
-        ObjectKey::Register(_) => 2,
-    }
-}
-
-fn next_key(
-    store: &ObjectStore,
-    after: Option<ObjectKey>,
-) -> Result<Option<ObjectKey>, StoreError> {
-    let first_kind = after.as_ref().map_or(0, rank);
-    for (kind, name_of) in KINDS.iter().enumerate().skip(first_kind) {
-        let above = after.filter(|after| rank(after) == kind).map(blob_name);
-        let first = above.unwrap_or([0; 32]);
-        let names = match kind {
-            0 => store.content_names(&first, 2)?,
-            1 => small_names(store, Space::Meta, &first)?,
-            _ => small_names(store, Space::Mutable, &first)?,
-        };
-        if let Some(name) = names.into_iter().find(|name| Some(*name) > above) {
-            return Ok(Some(name_of(quorate_types::ObjectId::new(name))));
-        }
-    }
-    Ok(None)
-}
-
-fn small_names(
-    store: &ObjectStore,
-    space: Space,
-    first: &BlobName,
-) -> Result<Vec<BlobName>, StoreError> {
-    let keys = store.objects().scan_keys(space, first, 2)?;
-    Ok(keys.iter().filter_map(|key| BlobName::try_from(key.as_slice()).ok()).collect())
 }
 
 /// Makes the machine's records durable in the object store.

@@ -159,7 +159,11 @@ impl Client {
             | Message::GetContent(_)
             | Message::StatContent(_)
             | Message::WriteVersion(_)
-            | Message::ReadVersion(_) => Next::Wait,
+            | Message::ReadVersion(_)
+            | Message::Compare(_)
+            | Message::ListNames(_)
+            | Message::Compared(_)
+            | Message::Names(_) => Next::Wait,
         }
     }
 

@@ -41,8 +41,12 @@ impl Verifiable for Message {
                 ObjectKey::Register(_) => Ok(()),
                 ObjectKey::Chunk(_) | ObjectKey::Manifest(_) => Err(Rejected::Inconsistent),
             },
-            // The client compares content with the name that it asked for.
-            Self::Stored(_)
+            // Whoever asked compares content with the name that it asked for.
+            Self::Compare(_)
+            | Self::ListNames(_)
+            | Self::Compared(_)
+            | Self::Names(_)
+            | Self::Stored(_)
             | Self::Content(_)
             | Self::Presence(_)
             | Self::Refused(_)

@@ -6,16 +6,17 @@ use alloc::vec::Vec;
 
 use quorate_crypto::real::{RealSigner, RealVerifier};
 use quorate_crypto::{ClientCertificate, ClientGrant, Domain, Hasher, Rejected, Signer, verify};
-use quorate_types::{Epoch, ObjectId, Signature, SystemId, UnixTime};
+use quorate_types::{Digest, Epoch, ObjectId, Signature, SystemId, UnixTime};
 use quorate_wire::{decode, encode};
 
 use super::{
-    CertifiedConfiguration, ContentReply, GetContent, Head, Message, MessageContext, OperationId,
-    Presence, PutContent, ReadVersion, Refusal, Refused, StatContent, Stored, Versioned,
-    WriteAuthority, WriteStatement, WriteVersion, WrongEpoch,
+    CertifiedConfiguration, Compare, Compared, ContentReply, GetContent, Head, Held, ListNames,
+    Message, MessageContext, Names, OperationId, Presence, PutContent, ReadVersion, Refusal,
+    Refused, StatContent, Stored, Versioned, WriteAuthority, WriteStatement, WriteVersion,
+    WrongEpoch,
 };
 use crate::fixture::{SYSTEM, registry, signer};
-use crate::limits::CONFIGURATION_BYTES_MAX;
+use crate::limits::{CONFIGURATION_BYTES_MAX, LISTED_NAMES_MAX};
 use crate::object::{Body, ContentKind, KEEP_FOR_EVER, ObjectKey, Value, Version, WriterId};
 
 const HEAD: Head = Head { epoch: Epoch::new(3), operation: OperationId::new(5) };
@@ -86,9 +87,23 @@ fn messages() -> Vec<Message> {
     ]
 }
 
+/// One of each that servers alone send each other.
+fn messages_of_sweeps() -> Vec<Message> {
+    let (first, last) = (put().key, ObjectKey::Chunk(ObjectId::new([255; 32])));
+    let root = Digest::new([6; 32]);
+    let held =
+        vec![Held::content(first), Held { key: version().key(), stamp: Some(version().stamp()) }];
+    vec![
+        Message::Compare(Compare { head: HEAD, root }),
+        Message::ListNames(ListNames { head: HEAD, first, last }),
+        Message::Compared(Compared { head: HEAD, cells: vec![root, Digest::new([7; 32])] }),
+        Message::Names(Names { head: HEAD, held }),
+    ]
+}
+
 #[test]
 fn every_message_reads_back_verifies_and_has_its_head() {
-    for message in messages() {
+    for message in messages().into_iter().chain(messages_of_sweeps()) {
         assert_eq!(decode::<Message>(&encode(&message)), Ok(message.clone()));
         assert_eq!(message.head(), HEAD);
         assert_eq!(check(message.clone()), Ok(message));
@@ -136,7 +151,7 @@ fn a_write_stands_on_three_signatures_of_the_real_scheme() {
 
 #[test]
 fn a_message_that_was_cut_or_changed_never_reads_back_as_the_same() {
-    for message in messages() {
+    for message in messages().into_iter().chain(messages_of_sweeps()) {
         let bytes = encode(&message);
         for end in 0..bytes.len() {
             assert!(decode::<Message>(&bytes[..end]).is_err());
@@ -174,6 +189,23 @@ fn the_encodings_of_messages_never_change() {
         hasher.finish().to_hex(),
         "b8beafe86633b91d651219d5289d22d2f4e37e60aeda12d5eb21362370e3fcef"
     );
+    let mut hasher = Hasher::new(Domain::Derivation);
+    messages_of_sweeps().iter().for_each(|message| {
+        hasher.update(&encode(message));
+    });
+    assert_eq!(
+        hasher.finish().to_hex(),
+        "145c5a430975ef028dcebf7ce878256b7578f1be9cd5f41d0f22b0b3c98a6a3d"
+    );
+}
+
+#[test]
+fn a_listing_has_no_more_names_than_a_page() {
+    let held: Vec<Held> = vec![Held::content(put().key); LISTED_NAMES_MAX + 1];
+    let mut names = Names { head: HEAD, held };
+    assert!(decode::<Message>(&encode(&Message::Names(names.clone()))).is_err());
+    names.held.pop();
+    assert!(decode::<Message>(&encode(&Message::Names(names))).is_ok());
 }
 
 #[test]

@@ -40,6 +40,12 @@ fn configuration(members: Vec<MemberRecord>) -> Configuration {
     }
 }
 
+/// A ring of so many servers at uneven distances.
+pub(crate) fn ring_of(count: u8) -> Ring {
+    let active = (1..=count).map(|number| member(number * 21 - number % 3, MemberStatus::Active));
+    Ring::new(&configuration(active.collect())).unwrap()
+}
+
 fn first_bytes(ring: &Ring, id: u8) -> Vec<u8> {
     let group = ring.group(ObjectId::new([id; 32]));
     group.members().iter().map(|node| node.as_bytes()[0]).collect()

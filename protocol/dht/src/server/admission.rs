@@ -37,11 +37,24 @@ impl Server {
                 let work = Work::Read { wants_value: read.wants_value };
                 self.admit(now, asker, (read.key, work), effects);
             }
-            Message::Content(reply) => self.repair_with_content(now, asker, reply.body, effects),
-            Message::Versioned(reply) => self.repair_with_version(now, asker, reply, effects),
+            Message::Compare(compare) => self.on_compare(now, (asker, &compare), effects),
+            Message::ListNames(list) => self.on_list_names((asker, &list), effects),
+            Message::Compared(reply) => self.compared(now, (asker, Some(reply)), effects),
+            Message::Names(reply) => self.names(now, (asker, Some(reply)), effects),
+            Message::Content(reply) => {
+                if !self.fetched_content(now, (asker, reply.body.as_ref()), effects) {
+                    self.repair_with_content(now, asker, reply.body, effects);
+                }
+            }
+            Message::Versioned(reply) => {
+                if !self.fetched_version(now, (asker, &reply), effects) {
+                    self.repair_with_version(now, asker, reply, effects);
+                }
+            }
             // Other answers to a repair say that this peer does not help: the alarm asks again.
             Message::Stored(_) | Message::Presence(_) | Message::Refused(_) => {
                 effects.mark("dht.server.useless_reply");
+                self.sweep_refused(now, asker, effects);
             }
             Message::WrongEpoch(_) => self.repair_in_wrong_epoch(asker, effects),
         }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use quorate_types::{Epoch, Peer};
 
 use crate::message::Head;
-use crate::object::{Body, Version};
+use crate::object::{Body, StoredObject, Version};
 
 use super::repair::Repair;
 
@@ -15,8 +15,22 @@ use super::repair::Repair;
 pub(super) enum Job {
     /// A peer asked.
     Answer(Asker, Work),
+    /// A sweep fetched it, and checked it.
+    Adopt(Box<StoredObject>),
     /// The scrub found it damaged.
     Scrub,
+}
+
+impl Job {
+    /// Can it be done although the server's copy is damaged? Content can be put in its place; what
+    /// a version must be compared with has to be mended first, and reads must not wait for that.
+    pub(super) fn must_wait_for_repair(&self) -> bool {
+        match self {
+            Self::Answer(_, work) => matches!(work, Work::Write(_)),
+            Self::Adopt(object) => matches!(**object, StoredObject::Version(_)),
+            Self::Scrub => true,
+        }
+    }
 }
 
 /// Who asked, and as what the answer is recognised.
@@ -44,12 +58,6 @@ impl Work {
             Self::Write(version) => version.value.len(),
             Self::Get | Self::Stat | Self::Read { .. } => 0,
         }
-    }
-
-    /// Can it be done although the server's copy is damaged? Content can be put in its place; what
-    /// a version must be compared with has to be mended first, and reads must not wait for that.
-    pub(super) const fn must_wait_for_repair(&self) -> bool {
-        matches!(self, Self::Write(_))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::message::{GetContent, Head, Message, OperationId, ReadVersion, Refusa
 use crate::object::{Body, KEEP_FOR_EVER, ObjectKey, Record, StoredContent, StoredObject, Version};
 
 use super::job::{Asker, Job};
-use super::serve::{Copy, persist};
+use super::serve::Copy;
 use super::{Server, ServerEffects, ServerOutput, ServerTimer};
 
 /// The questions about one damaged object.
@@ -101,7 +101,8 @@ impl Server {
 
     /// A peer that was asked is in a later epoch.
     pub(super) fn repair_in_wrong_epoch(&self, asker: Asker, effects: &mut ServerEffects) {
-        let is_asked = self.repairs.contains_key(&asker.head.operation);
+        let operation = asker.head.operation;
+        let is_asked = self.repairs.contains_key(&operation) || self.has_swept(operation);
         if is_asked && asker.head.epoch > self.ring.epoch {
             effects.emit(ServerOutput::Behind(asker.head.epoch));
         }
@@ -163,7 +164,7 @@ impl Server {
         match body {
             Some(body) if key.is_name_of(&body) => {
                 let content = StoredContent { expires: KEEP_FOR_EVER, body };
-                persist(key, StoredObject::Content(content.clone()), effects);
+                self.persist(key, StoredObject::Content(content.clone()), effects);
                 effects.mark("dht.server.repaired");
                 self.end_repair(now, key, Copy::Content(content), effects);
             }
@@ -218,7 +219,7 @@ impl Server {
             None => {}
             Some(None) => self.drop_copy(now, key, effects),
             Some(Some(version)) => {
-                persist(key, StoredObject::Version(version.clone()), effects);
+                self.persist(key, StoredObject::Version(version.clone()), effects);
                 effects.mark("dht.server.repaired");
                 self.end_repair(now, key, Copy::Version(version), effects);
             }
@@ -226,6 +227,7 @@ impl Server {
     }
 
     fn drop_copy(&mut self, now: Now, key: ObjectKey, effects: &mut ServerEffects) {
+        self.sweep.touch(&key);
         effects.persist(Record::Remove(key));
         effects.mark("dht.server.dropped");
         self.end_repair(now, key, Copy::Absent, effects);
@@ -259,6 +261,12 @@ impl Server {
                 Job::Answer(asker, work) => {
                     self.budget.give_back(asker.peer, work.waiting_bytes());
                     self.refuse(asker, Refusal::Damaged, effects);
+                }
+                // The next sweep finds it again.
+                Job::Adopt(object) => {
+                    if let StoredObject::Version(version) = *object {
+                        self.adopted(version.key());
+                    }
                 }
                 Job::Scrub => self.scrub_next(false, effects),
             }

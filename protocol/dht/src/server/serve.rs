@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use quorate_machine::Class;
+use quorate_machine::{Class, Plant, planted};
 use quorate_types::{Epoch, Now};
 use quorate_wire::decode;
 
@@ -75,17 +75,10 @@ impl Server {
         let was_damaged = matches!(copy, Copy::Damaged);
         let mut waiting = Vec::new();
         for job in slot.waiting {
-            match job {
-                Job::Answer(asker, work) => {
-                    let must_wait = work.must_wait_for_repair();
-                    if must_wait && matches!(copy, Copy::Damaged) {
-                        waiting.push(Job::Answer(asker, work));
-                    } else {
-                        self.answer(asker, work, (key, &mut copy), effects);
-                    }
-                }
-                Job::Scrub if matches!(copy, Copy::Damaged) => waiting.push(Job::Scrub),
-                Job::Scrub => self.scrub_next(true, effects),
+            if job.must_wait_for_repair() && matches!(copy, Copy::Damaged) {
+                waiting.push(job);
+            } else {
+                self.perform(job, (key, &mut copy), effects);
             }
         }
         if matches!(copy, Copy::Damaged) {
@@ -105,18 +98,56 @@ impl Server {
         effects: &mut ServerEffects,
     ) {
         let Some(mut slot) = self.slots.remove(&key) else { return };
-        let Some(Job::Answer(asker, work)) = slot
-            .waiting
-            .pop_if(|job| matches!(job, Job::Answer(_, work) if !work.must_wait_for_repair()))
-        else {
+        let Some(job) = slot.waiting.pop_if(|job| !job.must_wait_for_repair()) else {
             self.slots.insert(key, slot);
             return;
         };
         let mut copy = Copy::Damaged;
-        self.answer(asker, work, (key, &mut copy), effects);
+        self.perform(job, (key, &mut copy), effects);
         self.slots.insert(key, slot);
         if !matches!(copy, Copy::Damaged) {
             self.end_repair(now, key, copy, effects);
+        }
+    }
+
+    fn perform(
+        &mut self,
+        job: Job,
+        (key, copy): (ObjectKey, &mut Copy),
+        effects: &mut ServerEffects,
+    ) {
+        match job {
+            Job::Answer(asker, work) => self.answer(asker, work, (key, copy), effects),
+            Job::Adopt(object) => {
+                self.keep_adopted((key, copy), *object, effects);
+                self.adopted(key);
+            }
+            Job::Scrub => self.scrub_next(true, effects),
+        }
+    }
+
+    /// DHT-14: what a sweep fetched replaces only less, like every write.
+    fn keep_adopted(
+        &mut self,
+        (key, copy): (ObjectKey, &mut Copy),
+        object: StoredObject,
+        effects: &mut ServerEffects,
+    ) {
+        match object {
+            StoredObject::Content(_) if matches!(copy, Copy::Content(_)) => {
+                effects.mark("dht.sweep.known");
+            }
+            StoredObject::Content(content) => {
+                self.keep_content((key, copy), content.body, content.expires, effects);
+                effects.mark("dht.sweep.fetched");
+            }
+            StoredObject::Version(version) if planted(Plant::RepairRollsBack) => {
+                self.persist(key, StoredObject::Version(version), effects);
+            }
+            StoredObject::Version(version) => {
+                let kept = self.keep_version((key, copy), version, effects);
+                effects.mark(if kept.is_ok() { "dht.sweep.fetched" } else { "dht.sweep.skipped" });
+            }
         }
     }
 
@@ -135,11 +166,11 @@ impl Server {
             Work::Get => self.answer_get(asker, copy, effects),
             Work::Stat => self.answer_stat(asker, copy, effects),
             Work::Put { body, expires } => {
-                let durable = keep_content((key, copy), body, expires, effects);
+                let durable = self.keep_content((key, copy), body, expires, effects);
                 self.acknowledge(asker, (key, &durable), effects);
             }
             Work::Read { wants_value } => self.answer_read(asker, copy, wants_value, effects),
-            Work::Write(version) => match keep_version((key, copy), *version, effects) {
+            Work::Write(version) => match self.keep_version((key, copy), *version, effects) {
                 Ok(durable) => self.acknowledge(asker, (key, &durable), effects),
                 Err(refusal) => self.refuse(asker, refusal, effects),
             },
@@ -200,61 +231,68 @@ impl Server {
         // DHT-10: the copy is damaged, so nothing is known, not even that it is absent.
         self.refuse(asker, Refusal::Damaged, effects);
     }
-}
 
-/// Persists content, unless the copy is whole and will be kept as long.
-fn keep_content(
-    (key, copy): (ObjectKey, &mut Copy),
-    body: Body,
-    expires: Epoch,
-    effects: &mut ServerEffects,
-) -> Durable {
-    let stored_until = match copy {
-        Copy::Content(content) => Some(content.expires),
-        Copy::Absent | Copy::Damaged | Copy::Version(_) => None,
-    };
-    if stored_until.is_some_and(|stored| stored >= expires) {
-        effects.mark("dht.server.content_known");
-        return Durable(key);
-    }
-    let content = StoredContent { expires, body };
-    *copy = Copy::Content(content.clone());
-    persist(key, StoredObject::Content(content), effects)
-}
-
-/// Persists a version if it is higher than the stored one; a lower one needs nothing more.
-fn keep_version(
-    (key, copy): (ObjectKey, &mut Copy),
-    version: Version,
-    effects: &mut ServerEffects,
-) -> Result<Durable, Refusal> {
-    let stored = match copy {
-        Copy::Version(stored) => Some(stored.stamp()),
-        Copy::Absent => None,
-        Copy::Damaged | Copy::Content(_) => return Err(Refusal::Damaged),
-    };
-    if stored.is_some_and(|stored| stored >= version.stamp()) {
-        effects.mark("dht.server.older_version");
-        return Ok(Durable(key));
-    }
-    let sequence = stored.map_or(0, |stored| stored.sequence);
-    if version.stamp().sequence > sequence.saturating_add(SEQUENCE_SKIP_MAX) {
-        effects.mark("dht.server.sequence_skip");
-        return Err(Refusal::SequenceSkip);
+    /// Persists content, unless the copy is whole and will be kept as long.
+    fn keep_content(
+        &mut self,
+        (key, copy): (ObjectKey, &mut Copy),
+        body: Body,
+        expires: Epoch,
+        effects: &mut ServerEffects,
+    ) -> Durable {
+        let stored_until = match copy {
+            Copy::Content(content) => Some(content.expires),
+            Copy::Absent | Copy::Damaged | Copy::Version(_) => None,
+        };
+        if stored_until.is_some_and(|stored| stored >= expires) {
+            effects.mark("dht.server.content_known");
+            return Durable(key);
+        }
+        let content = StoredContent { expires, body };
+        *copy = Copy::Content(content.clone());
+        self.persist(key, StoredObject::Content(content), effects)
     }
 
-    assert!(stored < Some(version.stamp()), "DHT-2: a version replaced by one that is not higher");
+    /// Persists a version if it is higher than the stored one; a lower one needs nothing more.
+    fn keep_version(
+        &mut self,
+        (key, copy): (ObjectKey, &mut Copy),
+        version: Version,
+        effects: &mut ServerEffects,
+    ) -> Result<Durable, Refusal> {
+        let stored = match copy {
+            Copy::Version(stored) => Some(stored.stamp()),
+            Copy::Absent => None,
+            Copy::Damaged | Copy::Content(_) => return Err(Refusal::Damaged),
+        };
+        if stored.is_some_and(|stored| stored >= version.stamp()) {
+            effects.mark("dht.server.older_version");
+            return Ok(Durable(key));
+        }
+        let sequence = stored.map_or(0, |stored| stored.sequence);
+        if version.stamp().sequence > sequence.saturating_add(SEQUENCE_SKIP_MAX) {
+            effects.mark("dht.server.sequence_skip");
+            return Err(Refusal::SequenceSkip);
+        }
 
-    *copy = Copy::Version(version.clone());
-    Ok(persist(key, StoredObject::Version(version), effects))
-}
+        assert!(
+            stored < Some(version.stamp()),
+            "DHT-2: a version replaced by one that is not higher"
+        );
 
-/// Makes an object durable before all that follows.
-pub(super) fn persist(
-    key: ObjectKey,
-    object: StoredObject,
-    effects: &mut ServerEffects,
-) -> Durable {
-    effects.persist(Record::Store(key, object));
-    Durable(key)
+        *copy = Copy::Version(version.clone());
+        Ok(self.persist(key, StoredObject::Version(version), effects))
+    }
+
+    /// Makes an object durable before all that follows.
+    pub(super) fn persist(
+        &mut self,
+        key: ObjectKey,
+        object: StoredObject,
+        effects: &mut ServerEffects,
+    ) -> Durable {
+        self.sweep.touch(&key);
+        effects.persist(Record::Store(key, object));
+        Durable(key)
+    }
 }

@@ -10,3 +10,4 @@ mod mixed;
 mod network;
 mod registers;
 mod repairs;
+mod sweeps;

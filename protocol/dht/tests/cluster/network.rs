@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
 use quorate_crypto::{ClientCertificate, ClientGrant, Signer, verify};
+use quorate_dht::limits::LISTED_NAMES_MAX;
 use quorate_dht::{
     Answer, Body, CallId, CertifiedConfiguration, Client, ClientIdentity, ClientOutput,
-    ClientRequest, ClientTimer, Failure, Found, Message, MessageContext, ObjectKey, Operation,
-    Record, Ring, ScrubReport, Server, ServerOutput, ServerRequest, ServerTimer, Ticket, Value,
-    WriterId,
+    ClientRequest, ClientTimer, Failure, Found, Held, Message, MessageContext, ObjectKey,
+    Operation, Record, Ring, ScrubReport, Server, ServerOutput, ServerRequest, ServerTimer, Ticket,
+    Value, WriterId,
 };
 use quorate_machine::{Effect, Effects, Input, Machine, Recipients};
 use quorate_types::{
@@ -51,6 +52,7 @@ pub(crate) struct Faults {
 enum Event {
     Message { from: Peer, to: Peer, bytes: Vec<u8> },
     Loaded { node: NodeId, run: u64, ticket: Ticket, wanted: Wanted },
+    Listed { node: NodeId, run: u64, ticket: Ticket, piece: (ObjectKey, ObjectKey) },
     ServerTimer { node: NodeId, timer: ServerTimer },
     ClientTimer { client: usize, timer: ClientTimer },
 }
@@ -365,6 +367,14 @@ impl Network {
                     self.step_server(node, Input::Request(request));
                 }
             }
+            Event::Listed { node, run, ticket, piece } => {
+                let host = &self.servers[&node];
+                if host.machine.is_some() && host.run == run {
+                    let held = Some(list(&host.store, piece));
+                    let request = ServerRequest::Listed { ticket, held };
+                    self.step_server(node, Input::Request(request));
+                }
+            }
             Event::ServerTimer { node, timer } => {
                 let host = self.servers.get_mut(&node).expect("a server of the network");
                 if host.timers.get(&timer) == Some(&at) {
@@ -449,15 +459,18 @@ impl Network {
 
     fn serve_output(&mut self, node: NodeId, output: &ServerOutput) {
         let host = self.servers.get_mut(&node).expect("a server of the network");
+        let (run, at) = (host.run, self.now.after(Duration::from_micros(50)));
         let (ticket, wanted) = match *output {
+            ServerOutput::List { ticket, first, last } => {
+                let piece = (first, last);
+                return self.schedule(at, Event::Listed { node, run, ticket, piece });
+            }
             ServerOutput::Load { ticket, key } => (ticket, Wanted::This(key)),
             ServerOutput::LoadNext { ticket, after } => (ticket, Wanted::Next(after)),
             ServerOutput::Scrubbed(report) => return host.scrubbed.push(report),
             ServerOutput::Unrepaired(key) => return host.unrepaired.push(key),
             ServerOutput::Behind(_) => return,
         };
-        let run = host.run;
-        let at = self.now.after(Duration::from_micros(50));
         self.schedule(at, Event::Loaded { node, run, ticket, wanted });
     }
 
@@ -568,6 +581,14 @@ fn look_up(store: &BTreeMap<Vec<u8>, Vec<u8>>, wanted: Wanted) -> Found {
         let key = ObjectKey::from_bytes(key).expect("stores hold names");
         Found::Object(key, bytes.clone())
     })
+}
+
+fn list(store: &BTreeMap<Vec<u8>, Vec<u8>>, (first, last): (ObjectKey, ObjectKey)) -> Vec<Held> {
+    let range = store.range(first.to_bytes()..=last.to_bytes()).take(LISTED_NAMES_MAX);
+    let held = |(key, bytes): (&Vec<u8>, &Vec<u8>)| {
+        Held::read(ObjectKey::from_bytes(key).expect("stores hold names"), bytes)
+    };
+    range.map(held).collect()
 }
 
 pub(crate) fn text_of(value: &Value) -> String {
