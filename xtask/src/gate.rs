@@ -82,7 +82,8 @@ const STEPS: [Step; 8] = [
 
 /// The packages of the release build; one selection for all of its calls, so that cargo chooses
 /// the same features each time.
-const RELEASE_PACKAGES: [&str; 6] = ["-p", "quorate", "-p", "quorate-liar", "-p", "quorate-rounds"];
+pub(crate) const RELEASE_PACKAGES: [&str; 6] =
+    ["-p", "quorate", "-p", "quorate-liar", "-p", "quorate-rounds"];
 
 /// The tests that start real processes, and the files that hold them.
 const PROCESSES: &str = "processes";

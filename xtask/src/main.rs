@@ -6,6 +6,7 @@
 
 mod bless;
 mod gate;
+mod rounds;
 mod run;
 mod simulator;
 mod tidy;
@@ -22,6 +23,9 @@ usage: cargo xtask <command>
   bless [--check]   rewrite the golden files by running their tests with QUORATE_BLESS=1;
                     --check compares and writes nothing
   sim <args...>     the simulator, built for release: replay | shrink | ci | soak
+  round <args...>   a round over real processes with faults: --faults N
+  power-cuts <args...>
+                    power cuts of a cluster under load, as root: --times N
   plants            runs each planted bug until its checker fires, and prints the matrix
   help              this text
 ";
@@ -37,6 +41,7 @@ fn main() -> ExitCode {
         ["bless"] => bless::run(&root, bless::Mode::Rewrite),
         ["bless", "--check"] => bless::run(&root, bless::Mode::Check),
         ["sim", rest @ ..] if !rest.is_empty() => simulator::run(&root, rest),
+        ["round" | "power-cuts", ..] => rounds::run(&root, &words),
         ["plants"] => simulator::plants(&root),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");

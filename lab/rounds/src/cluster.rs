@@ -117,16 +117,16 @@ impl Cluster {
         self.run(server, &program, &[])
     }
 
-    /// Starts every server that does not run.
+    /// Starts every server that does not run, all at once.
     ///
     /// # Errors
     /// As [`Self::start`].
     pub fn start_all(&mut self) -> Result<(), String> {
-        (0..self.size())
-            .filter(|&server| self.children[server].is_none())
-            .collect::<Vec<_>>()
-            .into_iter()
-            .try_for_each(|server| self.start(server))
+        let program = self.programs.quorate.clone();
+        let down = |server: &usize| self.children[*server].is_none();
+        let down: Vec<usize> = (0..self.size()).filter(down).collect();
+        down.iter().try_for_each(|&server| self.spawn(server, &program, &[]))?;
+        down.iter().try_for_each(|&server| self.await_health(server))
     }
 
     /// Starts the liar with the keys and data of a server.
@@ -139,6 +139,11 @@ impl Cluster {
     }
 
     fn run(&mut self, server: usize, program: &Path, words: &[&str]) -> Result<(), String> {
+        self.spawn(server, program, words)?;
+        self.await_health(server)
+    }
+
+    fn spawn(&mut self, server: usize, program: &Path, words: &[&str]) -> Result<(), String> {
         assert!(self.children[server].is_none(), "server {server} runs already");
         let seat = &self.seats[server];
         let path = seat.folder.join("log");
@@ -150,7 +155,7 @@ impl Cluster {
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
         self.children[server] = Some(child);
-        self.await_health(server)
+        Ok(())
     }
 
     fn await_health(&mut self, server: usize) -> Result<(), String> {
@@ -189,6 +194,17 @@ impl Cluster {
         // A process that has ended by itself is found out by its status.
         drop(child.kill());
         child.wait().is_ok_and(|status| status.signal() == Some(9))
+    }
+
+    /// Ends all servers with SIGKILL.
+    pub fn kill_all(&mut self) {
+        for child in self.children.iter_mut().flatten() {
+            // All are told to end before any is waited for.
+            drop(child.kill());
+        }
+        for server in 0..self.size() {
+            self.kill(server);
+        }
     }
 
     /// Stops a server's process (SIGSTOP); tells whether the system says that it is stopped.
@@ -236,9 +252,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        for server in 0..self.size() {
-            self.kill(server);
-        }
+        self.kill_all();
     }
 }
 
@@ -261,7 +275,8 @@ fn install(root: &Path, seats: &[Seat]) -> Result<(), String> {
         let share = format!("system/shares/{}.key", &server.identity_key.to_hex()[..16]);
         // Servers outside of the membership group have none.
         if root.join(&share).exists() {
-            std::fs::rename(root.join(&share), seat.folder.join("share.key")).map_err(failed)?;
+            // Copied with its permissions, as the server may lie on another disk.
+            std::fs::copy(root.join(&share), seat.folder.join("share.key")).map_err(failed)?;
         }
     }
     Ok(())

@@ -23,13 +23,16 @@
 //! | [`load`] | clients, and the record of what they saw |
 //! | [`judge`] | what a round is held to |
 //! | [`round`] | all of it, one after the other |
+//! | [`power`] | power cuts under load |
 #![forbid(unsafe_code)]
 
 pub mod cluster;
+pub mod host;
 pub mod judge;
 pub mod load;
 pub mod metrics;
 pub mod plan;
+pub mod power;
 pub mod programs;
 pub mod proxy;
 pub mod recorder;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use quorate_client::cluster::{Cluster, Credentials, with_cluster};
 use quorate_client::cluster_file::ClusterFile;
@@ -17,16 +18,38 @@ use quorate_history::{Kind, Prng};
 
 use crate::recorder::{Content, KvInput, KvOutput, Recorder};
 
-/// Public-key objects, each written by all clients.
-pub const REGISTERS: usize = 4;
-/// Keys of the ordered service in use at a time.
-const KEYS: usize = 6;
+/// Public-key objects that are written by all clients, and keys of the ordered service in use at a
+/// time: few, so that operations meet.
+pub const FEW: Breadth = Breadth { registers: 4, keys: 6 };
+/// Many, so that most were not being written at any one moment, and what a read finds is what had
+/// been acknowledged.
+pub const MANY: Breadth = Breadth { registers: 40, keys: 40 };
 /// Calls of the ordered service after which new keys are used.
 const CALLS_PER_GENERATION: u64 = 240;
 /// Operations after which a client connects anew.
 const OPERATIONS_PER_SESSION: u64 = 400;
 /// Longest content, in bytes.
 const CONTENT_BYTES_MAX: u64 = 60_000;
+/// Longest time in which a cluster must come to serve.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time between two looks.
+const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How many places are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Breadth {
+    /// Public-key objects.
+    pub registers: usize,
+    /// Keys of the ordered service at a time.
+    pub keys: usize,
+}
+
+/// How long a history was at some moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Mark {
+    calls: usize,
+    contents: usize,
+}
 
 /// What all clients of a round share.
 #[derive(Debug)]
@@ -34,6 +57,11 @@ pub struct Shared {
     /// Where they record.
     pub recorder: Recorder,
     seed: u64,
+    breadth: Breadth,
+    /// Operations under way.
+    active: AtomicU64,
+    /// Set while no operation may begin.
+    is_paused: AtomicBool,
     /// Set when the clients are to come to an end.
     stop: AtomicBool,
     calls: AtomicU64,
@@ -43,9 +71,45 @@ pub struct Shared {
 impl Shared {
     /// Nothing recorded yet.
     #[must_use]
-    pub fn new(seed: u64) -> Arc<Self> {
-        let (stop, calls, values) = Default::default();
-        Arc::new(Self { recorder: Recorder::default(), seed, stop, calls, values })
+    pub fn new(seed: u64, breadth: Breadth) -> Arc<Self> {
+        let (active, is_paused, stop, calls, values) = Default::default();
+        let recorder = Recorder::default();
+        Arc::new(Self { recorder, seed, breadth, active, is_paused, stop, calls, values })
+    }
+
+    /// How long the history is now.
+    pub fn mark(&self) -> Mark {
+        let history = self.recorder.history();
+        Mark { calls: history.key_value.len(), contents: history.contents.len() }
+    }
+
+    /// Lets operations under way come to their outcome, and no other begin.
+    pub fn pause(&self) {
+        self.is_paused.store(true, Ordering::SeqCst);
+        while self.active.load(Ordering::SeqCst) > 0 {
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+    }
+
+    /// Lets operations begin again.
+    pub fn resume(&self) {
+        self.is_paused.store(false, Ordering::SeqCst);
+    }
+
+    /// Waits until this many operations were acknowledged.
+    ///
+    /// # Errors
+    /// If that takes too long.
+    pub fn await_acknowledged(&self, count: usize) -> Result<(), String> {
+        let end = Instant::now() + LOAD_TIMEOUT;
+        while self.recorder.history().acknowledged() < count {
+            if Instant::now() > end {
+                let failures = self.recorder.history().failures.clone();
+                return Err(format!("the cluster does not serve: {failures:#?}"));
+            }
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+        Ok(())
     }
 
     fn is_stopped(&self) -> bool {
@@ -173,16 +237,23 @@ impl Worker<'_> {
             if self.shared.is_stopped() {
                 return;
             }
+            self.shared.active.fetch_add(1, Ordering::SeqCst);
+            if self.shared.is_paused.load(Ordering::SeqCst) {
+                self.shared.active.fetch_sub(1, Ordering::SeqCst);
+                tokio::time::sleep(LOOK_INTERVAL).await;
+                continue;
+            }
             match self.prng.below(10) {
                 0..4 => self.key_value().await,
                 4..8 => self.register().await,
                 _ => self.content().await,
             }
+            self.shared.active.fetch_sub(1, Ordering::SeqCst);
         }
     }
 
     async fn register(&mut self) {
-        let register = self.prng.index(REGISTERS);
+        let register = self.prng.index(self.shared.breadth.registers);
         let kind = match self.prng.chance(500) {
             true => Kind::Write(self.shared.value()),
             false => Kind::Read(None),
@@ -193,7 +264,7 @@ impl Worker<'_> {
     async fn key_value(&mut self) {
         let calls = self.shared.calls.fetch_add(1, Ordering::Relaxed);
         let generation = calls / CALLS_PER_GENERATION;
-        let key = format!("{generation}/{}", self.prng.index(KEYS));
+        let key = format!("{generation}/{}", self.prng.index(self.shared.breadth.keys));
         let value = Some(self.shared.value());
         let input = match (self.prng.below(10), self.seen.take()) {
             (0..4, _) => KvInput::Get { key },
@@ -338,14 +409,15 @@ async fn read_content(shared: &Shared, cluster: &Cluster, known: &Content, is_at
     }
 }
 
-/// Reads everything that was ever acknowledged, when all faults are healed.
+/// Reads every object, and every key and content written since a moment, when all faults are
+/// healed.
 ///
 /// # Errors
 /// What could not be read.
-pub fn read_all(shared: &Shared, file: &ClusterFile) -> Result<(), String> {
+pub fn read_back(shared: &Shared, file: &ClusterFile, since: Mark) -> Result<(), String> {
     let process = 1_000;
     let work = async |cluster: Cluster| {
-        for register in 0..REGISTERS {
+        for register in 0..shared.breadth.registers {
             let reading = perform_register(shared, &cluster, (process, register), Kind::Read(None));
             if !reading.await {
                 return Err(format!("object {register} cannot be read after all is healed"));
@@ -358,7 +430,7 @@ pub fn read_all(shared: &Shared, file: &ClusterFile) -> Result<(), String> {
                 | KvInput::Put { key, .. }
                 | KvInput::CompareAndSwap { key, .. } => key.clone(),
             };
-            history.key_value.iter().map(|call| key(&call.input)).collect()
+            history.key_value[since.calls..].iter().map(|call| key(&call.input)).collect()
         };
         for key in keys {
             let input = KvInput::Get { key: key.clone() };
@@ -366,7 +438,7 @@ pub fn read_all(shared: &Shared, file: &ClusterFile) -> Result<(), String> {
                 return Err(format!("key {key} cannot be read after all is healed"));
             }
         }
-        let contents = shared.recorder.history().contents.clone();
+        let contents = shared.recorder.history().contents[since.contents..].to_vec();
         for content in &contents {
             read_content(shared, &cluster, content, true).await;
         }

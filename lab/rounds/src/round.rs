@@ -11,7 +11,7 @@ use quorate_history::Prng;
 
 use crate::cluster::{Cluster, Seat};
 use crate::judge::{Demands, Effects, Summary, judge};
-use crate::load::{Clients, Shared, credentials, read_all};
+use crate::load::{Clients, FEW, Mark, Shared, credentials, read_back};
 use crate::metrics;
 use crate::plan::{Fault, Kind, Plan};
 use crate::programs::Programs;
@@ -60,7 +60,7 @@ pub fn demands(plan: &Plan) -> Demands {
 }
 
 /// Free ports of loopback.
-fn ports(count: usize) -> Result<Vec<std::net::SocketAddr>, String> {
+pub(crate) fn ports(count: usize) -> Result<Vec<std::net::SocketAddr>, String> {
     let failed = |error: std::io::Error| format!("no free port: {error}");
     let bind = |_| std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).map_err(failed);
     // All are held until all are found, so that none is given twice.
@@ -111,7 +111,7 @@ fn run_in(scratch: &Scratch, seed: u64, faults: usize) -> Result<(Summary, Histo
     cluster.start_liar(liar, plan.villain).map_err(with_plan)?;
     tell(&format!("server {liar} is a liar and plays `{}`", plan.villain));
     let demands = demands(&plan);
-    let shared = Shared::new(seed);
+    let shared = Shared::new(seed, FEW);
     let effects = under_load(&plan, cluster, &proxies, (&shared, liar)).map_err(with_plan)?;
     let history = shared.recorder.history().clone();
     let summary = judge(&history, effects, &demands).map_err(with_plan)?;
@@ -142,7 +142,8 @@ fn under_load(
 ) -> Result<Effects, String> {
     let files = cluster.clients().to_vec();
     let clients = Clients::start(shared, &files);
-    await_load(shared)?;
+    // Faults begin when there is something to disturb.
+    shared.await_acknowledged(30)?;
     let effects = Mutex::new(Effects::default());
     let happened = std::thread::scope(|scope| {
         let links = scope.spawn(|| break_links(&plan.links, proxies));
@@ -154,7 +155,7 @@ fn under_load(
     tell("everything is healed, the liar stays");
     cluster.start_all()?;
     clients.finish();
-    read_all(shared, &files[0])?;
+    read_back(shared, &files[0], Mark::default())?;
     let mut effects = effects.into_inner().unwrap_or_else(PoisonError::into_inner);
     let touched = proxies.iter().map(Proxy::touched);
     for touched in touched {
@@ -170,18 +171,6 @@ fn under_load(
         }
     }
     Ok(effects)
-}
-
-/// Faults begin when there is something to disturb.
-fn await_load(shared: &Shared) -> Result<(), String> {
-    let end = std::time::Instant::now() + Duration::from_secs(30);
-    while shared.recorder.history().acknowledged() < 30 {
-        if std::time::Instant::now() > end {
-            return Err(String::from("the cluster did not come to serve"));
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
 }
 
 fn break_links(faults: &[Fault], proxies: &[Proxy]) {

@@ -1,3 +1,4 @@
 //! Rounds over real processes; they need the programs beside them, built by the gate.
+mod power;
 mod round;
 mod too_many_liars;

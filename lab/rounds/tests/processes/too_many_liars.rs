@@ -3,7 +3,7 @@
 
 use quorate_history::Kind;
 use quorate_rounds::judge::{Fault, violations};
-use quorate_rounds::load::{Shared, perform_register, session};
+use quorate_rounds::load::{FEW, Shared, perform_register, session};
 use quorate_rounds::round::behind_proxies;
 use quorate_rounds::scratch::Scratch;
 
@@ -27,7 +27,7 @@ fn two_liars_among_four_servers_deny_an_acknowledged_write_and_the_judge_finds_i
         cluster.start_liar(liar, "replayer").expect("a liar");
     }
     cluster.start(KNOWS).expect("an honest server");
-    let shared = Shared::new(1);
+    let shared = Shared::new(1, FEW);
     let file = cluster.clients()[0].clone();
     let perform = |kind: Kind| {
         let work = async |cluster| perform_register(&shared, &cluster, (1, 0), kind).await;
