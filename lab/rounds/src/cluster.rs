@@ -29,6 +29,18 @@ pub struct Seat {
     pub address: SocketAddr,
     /// Where it answers about metrics.
     pub metrics: SocketAddr,
+    /// The network namespace that it runs in; none: that of the round.
+    pub namespace: Option<String>,
+}
+
+impl Seat {
+    /// A program, to be run where the server is. It is one process, which can be ended.
+    fn command(&self, program: &Path) -> Command {
+        let Some(namespace) = &self.namespace else { return Command::new(program) };
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace]).arg(program);
+        command
+    }
 }
 
 /// A system of servers, each a process or none, and the files of its clients.
@@ -150,7 +162,7 @@ impl Cluster {
         let failed = |error: std::io::Error| format!("{}: {error}", path.display());
         let log = File::options().create(true).append(true).open(&path).map_err(failed)?;
         let errors = log.try_clone().map_err(failed)?;
-        let mut command = Command::new(program);
+        let mut command = seat.command(program);
         command.args(["node", "run", "--config"]).arg(seat.folder.join("node.toml")).args(words);
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
@@ -177,7 +189,14 @@ impl Cluster {
     /// A page of a server: `/health` or `/metrics`.
     #[must_use]
     pub fn page(&self, server: usize, path: &str) -> Option<String> {
-        metrics::get(self.seats[server].metrics, path)
+        let seat = &self.seats[server];
+        if seat.namespace.is_none() {
+            return metrics::get(seat.metrics, path);
+        }
+        // Its loopback is another one than ours: ask from there.
+        let mut command = seat.command(&self.programs.rounds);
+        let output = command.args(["page", &seat.metrics.to_string(), path]).output().ok()?;
+        output.status.success().then(|| String::from_utf8(output.stdout).ok()).flatten()
     }
 
     /// Does the process of a server run?

@@ -24,13 +24,19 @@
 //! | [`judge`] | what a round is held to |
 //! | [`round`] | all of it, one after the other |
 //! | [`power`] | power cuts under load |
+//! | [`loss`] | a round in which packets are lost |
+//! | [`network`] | machines that are network namespaces |
+//! | [`page`] | a page of the documentation that is followed |
 #![forbid(unsafe_code)]
 
 pub mod cluster;
 pub mod host;
 pub mod judge;
 pub mod load;
+pub mod loss;
 pub mod metrics;
+pub mod network;
+pub mod page;
 pub mod plan;
 pub mod power;
 pub mod programs;

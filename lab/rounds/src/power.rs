@@ -1,6 +1,6 @@
 //! Power cuts for real: a whole cluster loses its disks' memory under load, and comes back.
 //!
-//! All servers have their data on one file system ([`disk`]). At a moment of the plan it is shut
+//! All servers have their data on one file system ([`Disk`]). At a moment of the plan it is shut
 //! down without a flush, all servers are killed, the file system is mounted again (which replays
 //! its journal) and the servers are started on what is left. Clients go on all the time. After
 //! each cut they rest for a moment, in which every object is read, and every key and content that
@@ -75,6 +75,7 @@ impl Cuts {
             listen: pair[0],
             address: pair[0],
             metrics: pair[1],
+            namespace: None,
         };
         let seats = ports(2 * SERVERS)?.chunks_exact(2).enumerate().map(seat).collect();
         let programs = Programs::beside_this()?;

@@ -9,6 +9,8 @@ pub struct Programs {
     pub quorate: PathBuf,
     /// A server that lies.
     pub liar: PathBuf,
+    /// Rounds, as a program of their own.
+    pub rounds: PathBuf,
 }
 
 impl Programs {
@@ -27,6 +29,6 @@ impl Programs {
             let missing = "build the programs first: cargo build --release";
             path.canonicalize().map_err(|error| format!("{}: {error}; {missing}", path.display()))
         };
-        Ok(Self { quorate: find("quorate")?, liar: find("quorate-liar")? })
+        Ok(Self { quorate: find("quorate")?, liar: find("quorate-liar")?, rounds: find("rounds")? })
     }
 }

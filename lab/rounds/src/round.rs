@@ -83,7 +83,7 @@ pub fn behind_proxies(
         let proxy = Proxy::start(pair[0])?;
         let folder = scratch.path().join(format!("server-{number}"));
         let address = proxy.address();
-        seats.push(Seat { folder, listen: pair[0], address, metrics: pair[1] });
+        seats.push(Seat { folder, listen: pair[0], address, metrics: pair[1], namespace: None });
         proxies.push(proxy);
     }
     let programs = Programs::beside_this()?;
@@ -120,7 +120,7 @@ fn run_in(scratch: &Scratch, seed: u64, faults: usize) -> Result<(Summary, Histo
 }
 
 /// A member of the group of the ordered service, so that the liar has something to lie about.
-fn draw_liar(seed: u64, cluster: &Cluster) -> Result<usize, String> {
+pub(crate) fn draw_liar(seed: u64, cluster: &Cluster) -> Result<usize, String> {
     let file = &cluster.clients()[0];
     let credentials = credentials(file)?;
     let fetched = quorate_client::block_on(fetch_configuration(file, &credentials));

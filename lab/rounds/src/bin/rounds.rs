@@ -1,8 +1,12 @@
 //! `rounds`: rounds over real processes, called by hand or by `cargo xtask`.
-#![expect(clippy::print_stderr, reason = "a command talks to its user")]
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command talks to its user")]
 
+use std::fmt::Display;
 use std::process::ExitCode;
+use std::str::FromStr;
 
+use quorate_rounds::loss;
+use quorate_rounds::metrics;
 use quorate_rounds::power::{self, Meanwhile};
 use quorate_rounds::round;
 use quorate_rounds::telling::tell;
@@ -10,7 +14,8 @@ use quorate_rounds::telling::tell;
 const USAGE: &str = "\
 usage: rounds round [--faults N]        one round on loopback
        rounds power-cuts [--times N]    power cuts of a whole cluster; needs root
-QUORATE_ROUND_SEED names the seed.
+       rounds loss                      a round with packets lost; needs root
+QUORATE_ROUND_SEED names the seed. Rounds call themselves with `loss-inside` and `page`.
 ";
 
 /// Faults of processes in a round, unless the caller says otherwise.
@@ -26,6 +31,11 @@ fn main() -> ExitCode {
         ["round", "--faults", count] => number(count).and_then(one),
         ["power-cuts"] => power_cuts(TIMES),
         ["power-cuts", "--times", count] => number(count).and_then(power_cuts),
+        ["loss"] => round::seed().and_then(loss::run),
+        ["loss-inside", seed, ref namespaces @ ..] => {
+            number(seed).and_then(|seed| loss::run_inside(seed, namespaces).map(|_| ()))
+        }
+        ["page", address, path] => page(address, path),
         _ => Err(String::from(USAGE)),
     };
     match outcome {
@@ -37,7 +47,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn number(text: &str) -> Result<usize, String> {
+fn number<N: FromStr<Err: Display>>(text: &str) -> Result<N, String> {
     text.parse().map_err(|error| format!("{text}: {error}"))
 }
 
@@ -51,5 +61,12 @@ fn power_cuts(times: usize) -> Result<(), String> {
     }
     let summary = power::cuts(round::seed()?, times, Meanwhile::Nothing)?;
     tell(&format!("{times} power cuts: {summary}"));
+    Ok(())
+}
+
+/// A page of a server whose loopback is the one of this process.
+fn page(address: &str, path: &str) -> Result<(), String> {
+    let page = metrics::get(number(address)?, path).ok_or("no answer")?;
+    print!("{page}");
     Ok(())
 }

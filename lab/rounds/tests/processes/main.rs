@@ -1,4 +1,6 @@
 //! Rounds over real processes; they need the programs beside them, built by the gate.
+mod four_machines;
+mod loss;
 mod power;
 mod round;
 mod too_many_liars;
