@@ -17,6 +17,7 @@ pub(crate) mod node;
 pub(crate) mod object;
 mod session;
 pub(crate) mod status;
+mod streams;
 
 /// Does what was asked for.
 pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {

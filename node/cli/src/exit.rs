@@ -83,6 +83,7 @@ impl From<Kind> for Exit {
             Kind::Exists => Self::Exists,
             Kind::NoQuorum => Self::NoQuorum,
             Kind::NotServing => Self::NotServing,
+            Kind::TooLarge => Self::TooLarge,
         }
     }
 }

@@ -162,12 +162,12 @@ impl Output<'_> {
         };
         self.hasher.update(&body);
         self.written += body.len() as u64;
-        let local = |source| ClientError::Local { action: "cannot write the file", source };
+        let local = |source| ClientError::Local { action: "write", source };
         self.sink.write_all(&body).map_err(local)
     }
 
     fn finish(self, id: ObjectId, expected: blake3::Hash) -> Result<BlobSummary, ClientError> {
-        let local = |source| ClientError::Local { action: "cannot write the file", source };
+        let local = |source| ClientError::Local { action: "write", source };
         self.sink.flush().map_err(local)?;
         let got = self.hasher.finalize();
         if got != expected {
@@ -181,7 +181,7 @@ impl Output<'_> {
 /// The next chunk of the file: full, unless it is the last; empty at the end.
 fn read_chunk(source: &mut dyn Read) -> Result<Vec<u8>, ClientError> {
     let mut chunk = Vec::with_capacity(CHUNK_BYTES);
-    let local = |source| ClientError::Local { action: "cannot read the file", source };
+    let local = |source| ClientError::Local { action: "read", source };
     source.take(CHUNK_BYTES as u64).read_to_end(&mut chunk).map_err(local)?;
     Ok(chunk)
 }

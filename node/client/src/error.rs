@@ -62,9 +62,9 @@ pub enum ClientError {
         got: String,
     },
     /// The program's own reader or writer failed.
-    #[error("{action}: {source}")]
+    #[error("cannot {action} the file: {source}")]
     Local {
-        /// What was being done.
+        /// What was being done: read or write.
         action: &'static str,
         /// Why it failed.
         source: std::io::Error,
@@ -106,6 +106,9 @@ impl ClientError {
             }
             Self::Storage(Failure::NoQuorum { .. } | Failure::LeaseExpired) => {
                 (Kind::NoQuorum, "no-quorum", "see `quorate status`, and start what is down")
+            }
+            Self::Storage(Failure::Unsuitable { bytes_max: 1.., .. }) => {
+                (Kind::TooLarge, "too-large", "store it as a blob")
             }
             Self::Storage(
                 Failure::SequenceSkip | Failure::Unsuitable { .. } | Failure::TooManyCalls,

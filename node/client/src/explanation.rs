@@ -40,6 +40,8 @@ pub enum Kind {
     NoQuorum,
     /// A group of the cluster does not serve.
     NotServing,
+    /// Something is larger than the limit.
+    TooLarge,
 }
 
 /// A failure in four parts; the text is `what: place: remedy`.

@@ -2,5 +2,6 @@
 
 pub use quorate_crypto::Signer;
 pub use quorate_crypto::real::RealSigner;
+pub use quorate_dht::limits::VALUE_BYTES_MAX;
 pub use quorate_dht::object::register_id;
 pub use quorate_dht::{Body, Value, Version};

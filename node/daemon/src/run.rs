@@ -1,7 +1,7 @@
 //! `quorate node run`: a server from its file to its end.
 
 use quorate_runtime::block_on;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
@@ -11,38 +11,54 @@ use crate::{metrics, server};
 
 /// Runs a server until it is told to stop, by SIGTERM or SIGINT, or until its disk fails.
 ///
+/// `begin` is called when the signals are caught: whoever learns from it that the server is there
+/// may ask it to stop at once. What it returns is kept until the server has ended.
+///
 /// # Errors
-/// [`ServerError`] says which part failed and what to do.
-pub fn run(settings: &NodeConfiguration) -> Result<(), ServerError> {
-    run_with(settings, &mut Nobody)
+/// What `begin` says, or [`ServerError`]: which part failed and what to do.
+pub fn run<H, E: From<ServerError>>(
+    settings: &NodeConfiguration,
+    begin: impl FnOnce() -> Result<H, E>,
+) -> Result<(), E> {
+    let ended = block_on(async {
+        let signals = Signals::caught();
+        let held = begin()?;
+        serve(settings, signals, &mut Nobody).await?;
+        drop(held);
+        Ok(())
+    });
+    ended.map_err(|source| ServerError::Runtime { source })?
 }
 
 /// As [`run`], with something between the machines and the world. For the lab alone.
 ///
 /// # Errors
-/// As [`run`].
+/// [`ServerError`] says which part failed and what to do.
 pub fn run_with(
     settings: &NodeConfiguration,
     between: &mut dyn Intermediary,
 ) -> Result<(), ServerError> {
-    let identity =
-        NodeIdentity::load(settings).map_err(|source| ServerError::Founding { source })?;
-    block_on(serve(settings, &identity, between))
+    block_on(async { serve(settings, Signals::caught(), between).await })
         .map_err(|source| ServerError::Runtime { source })?
 }
 
 async fn serve(
     settings: &NodeConfiguration,
-    identity: &NodeIdentity,
+    mut signals: Option<Signals>,
     between: &mut dyn Intermediary,
 ) -> Result<(), ServerError> {
-    let running = server::start(settings, identity, between).await?;
+    let identity =
+        NodeIdentity::load(settings).map_err(|source| ServerError::Founding { source })?;
+    let running = server::start(settings, &identity, between).await?;
     metrics::serve(settings.metrics, running.node().metrics()).await?;
     let (id, listen) = (identity.id, settings.listen);
     tracing::info!(%id, %listen, metrics = %settings.metrics, "serving");
     let control = running.node().control();
     let stop = async move {
-        wait_for_signal().await;
+        match &mut signals {
+            Some(signals) => signals.wait().await,
+            None => return,
+        }
         tracing::info!("stopping");
         control.stop();
     };
@@ -50,15 +66,28 @@ async fn serve(
     running.run().await
 }
 
-async fn wait_for_signal() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::warn!("signals cannot be caught: the server ends without saying goodbye");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What asks a server to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on these signals end nothing by themselves.
+    fn caught() -> Option<Self> {
+        match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+            (Ok(terminate), Ok(interrupt)) => Some(Self { terminate, interrupt }),
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::warn!(%error, "signals end the server without its saying goodbye");
+                None
+            }
+        }
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! `quorate blob`: files of any size, stored under the hash of their bytes.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -11,6 +10,7 @@ use quorate_types::ObjectId;
 use serde_json::json;
 
 use super::session::{ClusterArguments, session};
+use super::streams::{deliver, failed, source};
 use crate::answer::Answer;
 use crate::failure::Failure;
 
@@ -76,47 +76,21 @@ fn answer(summary: &BlobSummary) -> Answer {
 }
 
 fn put(arguments: &PutArguments, json: bool) -> Result<Answer, Failure> {
-    let (mut source, length) = open(&arguments.file)?;
+    let (mut source, length) = source(&arguments.file)?;
     let bar = bar(length, json);
     let summary = session(&arguments.cluster, async |cluster| {
         let mut progress = |bytes| bar.set_position(bytes);
-        Ok(cluster.put_blob(&mut *source, &mut progress).await?)
+        let put = cluster.put_blob(&mut *source, &mut progress).await;
+        put.map_err(|error| failed(&arguments.file, error))
     })?;
     bar.finish_and_clear();
     Ok(answer(&summary))
 }
 
-fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure> {
-    if path == Path::new("-") {
-        return Ok((Box::new(io::stdin().lock()), None));
-    }
-    let file = File::open(path).map_err(|error| Failure::io("open", path, &error))?;
-    let length = file.metadata().map_err(|error| Failure::io("look at", path, &error))?.len();
-    Ok((Box::new(file), Some(length)))
-}
-
 fn get(arguments: &GetArguments, json: bool) -> Result<Answer, Failure> {
     let path = &arguments.output;
-    if path == Path::new("-") {
-        let mut sink = io::stdout().lock();
-        fetch(arguments, &mut sink, json)?;
-        return Ok(Answer::none());
-    }
-    // What is half written never stands under the name that was asked for.
-    let partial = path.with_extension("partial");
-    let failed = |error: &io::Error| Failure::io("write", &partial, error);
-    let mut file = File::create(&partial).map_err(|error| failed(&error))?;
-    let fetched = fetch(arguments, &mut file, json);
-    let kept = fetched.and_then(|summary| {
-        file.sync_all().map_err(|error| failed(&error))?;
-        std::fs::rename(&partial, path).map_err(|error| Failure::io("write", path, &error))?;
-        Ok(summary)
-    });
-    if kept.is_err() {
-        // The failure itself is reported; the rest of the file is of no use.
-        drop(std::fs::remove_file(&partial));
-    }
-    Ok(answer(&kept?))
+    let summary = deliver(path, |sink| fetch(arguments, sink, json))?;
+    Ok(if path == Path::new("-") { Answer::none() } else { answer(&summary) })
 }
 
 fn fetch(
@@ -130,7 +104,8 @@ fn fetch(
             bar.set_length(length);
             bar.set_position(done);
         };
-        Ok(cluster.get_blob(arguments.id, sink, &mut progress).await?)
+        let got = cluster.get_blob(arguments.id, sink, &mut progress).await;
+        got.map_err(|error| failed(&arguments.output, error))
     })?;
     bar.finish_and_clear();
     Ok(summary)

@@ -1,18 +1,18 @@
 //! `quorate object`: values that their owner can change.
 
-use std::fs;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use quorate_client::cluster_file::{ClusterFile, read_seed};
 use quorate_client::explanation::Kind;
-use quorate_client::objects::{Body, RealSigner, Signer, Value, register_id};
+use quorate_client::objects::{Body, RealSigner, Signer, VALUE_BYTES_MAX, Value, register_id};
 use quorate_types::ObjectId;
 use serde_json::json;
 
 use super::session::{ClusterArguments, session};
+use super::streams::{deliver, source};
 use crate::answer::Answer;
 use crate::failure::Failure;
 
@@ -78,15 +78,17 @@ fn owner_seed(arguments: &PutArguments) -> Result<[u8; 32], Failure> {
     }
 }
 
+/// At most one byte more than an object holds is read: enough to see that it is too long.
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    if path != Path::new("-") {
-        return fs::read(path).map_err(|error| Failure::io("read", path, &error));
-    }
+    let (source, _) = source(path)?;
     let mut bytes = Vec::new();
-    io::stdin()
-        .lock()
-        .read_to_end(&mut bytes)
-        .map_err(|error| Failure::io("read", path, &error))?;
+    let read = source.take(VALUE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Failure::io("read", path, &error))?;
+    if bytes.len() > VALUE_BYTES_MAX {
+        let what = format!("an object holds at most {VALUE_BYTES_MAX} bytes, and this is more");
+        let remedy = "store it with `quorate blob put`, and its id in the object";
+        return Err(Failure::about(path, (Kind::TooLarge, "too-large"), what, remedy));
+    }
     Ok(bytes)
 }
 
@@ -102,16 +104,17 @@ fn get(arguments: &GetArguments, json: bool) -> Result<Answer, Failure> {
     let sequence = version.signed.stamp.sequence;
     let Value::Data(body) = version.value else { return Err(absent()) };
     let facts = json!({ "id": id.to_hex(), "sequence": sequence, "bytes": body.len() });
-    if let Some(path) = &arguments.output {
-        fs::write(path, &*body).map_err(|error| Failure::io("write", path, &error))?;
-        let text = format!("sequence {sequence}, {} bytes", body.len());
-        return Ok(Answer { text, json: facts });
-    }
-    if !json {
+    let output = match &arguments.output {
+        None if json => return Ok(Answer { text: String::new(), json: facts }),
+        None => Path::new("-"),
+        Some(path) => path,
+    };
+    deliver(output, |sink| {
         // The value as it is: nothing is added to it.
-        let stdout = Path::new("standard output");
-        let written = io::stdout().lock().write_all(&body);
-        written.map_err(|error| Failure::io("write", stdout, &error))?;
+        sink.write_all(&body).map_err(|error| Failure::io("write", output, &error))
+    })?;
+    if output == Path::new("-") {
+        return Ok(Answer::none());
     }
-    Ok(Answer { text: String::new(), json: facts })
+    Ok(Answer { text: format!("sequence {sequence}, {} bytes", body.len()), json: facts })
 }

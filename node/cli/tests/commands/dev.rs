@@ -63,6 +63,34 @@ fn pid_of(scratch: &Scratch, node: u16) -> Option<u64> {
 }
 
 #[test]
+fn an_object_is_too_large_by_its_own_code_and_a_dash_is_standard_output() {
+    let scratch = Scratch::new();
+    let mut dev = Dev::start(&scratch);
+    for node in 1..=4 {
+        dev.wait(node, "up");
+    }
+    std::fs::write(scratch.join("large"), vec![7; 65_537]).expect("a file");
+    std::fs::write(scratch.join("value"), "hello").expect("a file");
+
+    let with = ["--cluster", "cluster/cluster.toml"];
+    let call = |words: &[&str]| {
+        [words, &with[..]].concat().iter().map(|&word| String::from(word)).collect::<Vec<_>>()
+    };
+    let (code, text) = scratch.fail(&call(&["object", "put", "large"]));
+    assert_eq!(code, 15, "{text}");
+    assert!(text.contains("quorate blob put"), "{text}");
+    let put: Value =
+        serde_json::from_str(&scratch.succeed(&call(&["object", "put", "value", "--json"])))
+            .expect("JSON");
+    let id = put["id"].as_str().expect("an id");
+    assert_eq!(scratch.succeed(&call(&["object", "get", id, "-o", "-"])), "hello");
+    assert!(!scratch.join("-").exists(), "a dash is no file");
+    let (code, text) = scratch.fail(&call(&["blob", "put", "cluster"]));
+    assert_eq!(code, 2, "{text}");
+    assert_eq!(dev.stop("TERM"), 0);
+}
+
+#[test]
 fn a_server_that_was_killed_is_shown_comes_back_by_hand_and_stops_with_the_rest() {
     let scratch = Scratch::new();
     let mut dev = Dev::start(&scratch);

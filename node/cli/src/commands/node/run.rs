@@ -1,7 +1,8 @@
 //! `quorate node run`: one server, until it is asked to stop.
 //!
 //! It writes its pid beside its configuration, into the file `pid`, and holds a lock on that file
-//! while it runs, so that others can tell a running server from the pid of one that died.
+//! while it runs, so that others can tell a running server from the pid of one that died. By then a
+//! signal stops it in good order: whoever sees the pid may send one.
 
 use std::io::stderr;
 use std::path::Path;
@@ -24,9 +25,8 @@ const PID: &str = "pid";
 pub(super) fn run(file: &Path) -> Result<Answer, Failure> {
     let configuration = NodeConfiguration::read(file)?;
     log(&configuration)?;
-    let held = PidFile::hold(&directory_of(file).join(PID))?;
-    quorate_daemon::run(&configuration)?;
-    drop(held);
+    let pid_file = directory_of(file).join(PID);
+    quorate_daemon::run(&configuration, || PidFile::hold(&pid_file))?;
     Ok(Answer::none())
 }
 
