@@ -260,6 +260,12 @@ impl Client {
         self.calls.len()
     }
 
+    /// Phases of which a reply would be taken; at most one for each operation in flight.
+    #[must_use]
+    pub fn phases_in_flight(&self) -> usize {
+        self.operations.len()
+    }
+
     fn invoke(
         &mut self,
         now: Now,

@@ -57,8 +57,11 @@ pub use client::{
 pub use message::{
     CertifiedConfiguration, Compare, Compared, ContentReply, GetContent, Head, Held, ListNames,
     Message, MessageContext, Names, OperationId, Presence, PutContent, ReadVersion, Refusal,
-    Refused, StatContent, Stored, Versioned, WriteAuthority, WriteVersion, WrongEpoch,
+    Refused, StatContent, Stored, Versioned, WriteAuthority, WriteStatement, WriteVersion,
+    WrongEpoch,
 };
 pub use object::{Body, ContentKind, ObjectKey, Record, Value, Version, WriterId};
 pub use ring::{Group, Ring, TooFewServers};
-pub use server::{Found, ScrubReport, Server, ServerOutput, ServerRequest, ServerTimer, Ticket};
+pub use server::{
+    Found, Holdings, ScrubReport, Server, ServerOutput, ServerRequest, ServerTimer, Ticket,
+};

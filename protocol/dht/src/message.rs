@@ -130,23 +130,28 @@ quorate_wire::fields!(WriteAuthority { certificate, expires, signature });
 
 /// What a client signs for a write. The name of content, and the stamp of a version, commit to
 /// the bytes.
-pub(crate) struct WriteStatement {
-    pub(crate) system: SystemId,
-    pub(crate) epoch: Epoch,
-    pub(crate) client: ClientId,
-    pub(crate) key: ObjectKey,
-    pub(crate) stamp: Option<Stamp>,
-    pub(crate) expires: Epoch,
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WriteStatement {
+    /// The system in which it is written.
+    pub system: SystemId,
+    /// The epoch of the writer.
+    pub epoch: Epoch,
+    /// The writer.
+    pub client: ClientId,
+    /// What is written.
+    pub key: ObjectKey,
+    /// Which version; nothing for content.
+    pub stamp: Option<Stamp>,
+    /// Last epoch in which content must be kept; without meaning for versions.
+    pub expires: Epoch,
 }
 
 quorate_wire::fields!(WriteStatement { system, epoch, client, key, stamp, expires });
 
 impl WriteStatement {
-    pub(crate) fn sign(
-        &self,
-        certificate: &ClientCertificate,
-        signer: &dyn Signer,
-    ) -> WriteAuthority {
+    /// Signs it with the client's key.
+    #[must_use]
+    pub fn sign(&self, certificate: &ClientCertificate, signer: &dyn Signer) -> WriteAuthority {
         let signature = signer.sign(&hash_of(Domain::ObjectWrite, self));
         WriteAuthority { certificate: certificate.clone(), expires: self.expires, signature }
     }

@@ -143,6 +143,21 @@ pub enum ServerTimer {
     Fetch(ObjectKey),
 }
 
+/// How much a server holds in memory; DHT-11 and the limits bound each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Holdings {
+    /// Requests that wait.
+    pub requests: usize,
+    /// Bytes that wait with them.
+    pub waiting_bytes: usize,
+    /// Objects that somebody waits for.
+    pub objects: usize,
+    /// Loads and listings without an answer.
+    pub loads: usize,
+    /// Objects that are being repaired.
+    pub repairs: usize,
+}
+
 /// Why something is being loaded or listed.
 #[derive(Clone, Copy, Debug)]
 enum Purpose {
@@ -202,6 +217,18 @@ impl Server {
     #[must_use]
     pub const fn epoch(&self) -> Epoch {
         self.ring.epoch
+    }
+
+    /// What the server holds in memory at the moment.
+    #[must_use]
+    pub fn holdings(&self) -> Holdings {
+        Holdings {
+            requests: self.budget.jobs(),
+            waiting_bytes: self.budget.bytes(),
+            objects: self.slots.len(),
+            loads: self.loads.len(),
+            repairs: self.repairs.len(),
+        }
     }
 
     fn take_number(&mut self) -> u64 {

@@ -57,8 +57,12 @@ impl Budget {
     }
 
     /// Requests that wait.
-    #[cfg(test)]
     pub(super) const fn jobs(&self) -> usize {
         self.all.jobs
+    }
+
+    /// Bytes that wait with them.
+    pub(super) const fn bytes(&self) -> usize {
+        self.all.bytes
     }
 }
