@@ -12,7 +12,9 @@
 //! monotonic clock. The law of effects holds for what is left in the list, in its order.
 #![forbid(unsafe_code)]
 
+pub mod deeds;
 pub mod ordering;
+pub mod storage;
 
 use quorate_machine::{Effect, Input, Machine};
 use quorate_types::{Instant, Now};

@@ -15,9 +15,10 @@ use std::sync::Arc;
 use quorate_bft::Message;
 use quorate_crypto::{Signer, Verified};
 use quorate_history::Prng;
-use quorate_machine::{Class, Effect, Input, Machine, Recipients};
+use quorate_machine::{Effect, Input, Machine};
 use quorate_types::{Duration, GroupConfiguration, Instant, Now, Peer, ReplicaId, View};
 
+pub use crate::deeds::{Carries, peers};
 use crate::{Adversary, Reception};
 
 mod checkpoint_liar;
@@ -92,58 +93,10 @@ impl Context<'_> {
     }
 }
 
-/// A message on its way out.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sending {
-    /// Who gets it.
-    pub to: Recipients,
-    /// How urgent it is.
-    pub class: Class,
-    /// What they get.
-    pub message: Arc<Message>,
-}
-
-/// What a villain does: messages, and marks that say so.
-#[derive(Default, Debug)]
-pub struct Deeds {
-    /// Messages, in order.
-    pub sendings: Vec<Sending>,
-    /// What was done.
-    pub marks: Vec<&'static str>,
-}
-
-impl Deeds {
-    /// Lets a message go as it is.
-    pub fn pass(&mut self, sending: Sending) {
-        self.sendings.push(sending);
-    }
-
-    /// Sends a message to some peers; to nobody if there is none.
-    pub fn send(&mut self, to: &[Peer], class: Class, message: Message) {
-        self.share(to, class, Arc::new(message));
-    }
-
-    /// As [`Deeds::send`], for a message that is shared.
-    pub fn share(&mut self, to: &[Peer], class: Class, message: Arc<Message>) {
-        if !to.is_empty() {
-            self.sendings.push(Sending { to: Recipients::Each(to.into()), class, message });
-        }
-    }
-
-    /// Says that something was done.
-    pub fn mark(&mut self, mark: &'static str) {
-        self.marks.push(mark);
-    }
-}
-
-/// The peers of a message, one by one.
-#[must_use]
-pub fn peers(to: &Recipients) -> Vec<Peer> {
-    match to {
-        Recipients::One(peer) => vec![*peer],
-        Recipients::Each(peers) => peers.to_vec(),
-    }
-}
+/// A message of the engine on its way out.
+pub type Sending = crate::deeds::Sending<Message>;
+/// What a villain of the engine does.
+pub type Deeds = crate::deeds::Deeds<Message>;
 
 /// One way of misbehaving in the ordering engine.
 pub trait Villain: Send {
@@ -231,34 +184,6 @@ pub fn villain(name: &str, prng: &mut Prng) -> Option<Box<dyn Villain>> {
     Some((known.1)(prng))
 }
 
-/// A message as a machine sends it: plain, or shared.
-pub trait Carries {
-    /// Wraps a message.
-    fn carry(message: Arc<Message>) -> Self;
-    /// Unwraps it.
-    fn carried(self) -> Arc<Message>;
-}
-
-impl Carries for Message {
-    fn carry(message: Arc<Message>) -> Self {
-        Arc::unwrap_or_clone(message)
-    }
-
-    fn carried(self) -> Arc<Message> {
-        Arc::new(self)
-    }
-}
-
-impl Carries for Arc<Message> {
-    fn carry(message: Self) -> Self {
-        message
-    }
-
-    fn carried(self) -> Self {
-        self
-    }
-}
-
 /// What a villain is started with.
 #[derive(Clone, Debug)]
 pub struct LiarSetup {
@@ -317,14 +242,6 @@ impl Liar {
     }
 }
 
-fn enact<M: Machine<Outbound: Carries>>(deeds: &mut Deeds, effects: &mut Vec<Effect<M>>) {
-    effects.extend(deeds.marks.drain(..).map(Effect::Mark));
-    effects.extend(deeds.sendings.drain(..).map(|sending| {
-        let Sending { to, class, message } = sending;
-        Effect::Send { to, class, message: M::Outbound::carry(message) }
-    }));
-}
-
 impl Liar {
     /// Reads a message before the machine gets it.
     pub fn receive(&mut self, now: Now, from: Peer, message: &Message) -> Reception {
@@ -337,7 +254,11 @@ impl Liar {
     }
 
     /// Twists what the machine wants done.
-    pub fn twist<M: Machine<Outbound: Carries>>(&mut self, now: Now, effects: &mut Vec<Effect<M>>) {
+    pub fn twist<M: Machine<Outbound: Carries<Message>>>(
+        &mut self,
+        now: Now,
+        effects: &mut Vec<Effect<M>>,
+    ) {
         let mut deeds = Deeds::default();
         let mut changed = Vec::with_capacity(effects.len());
         for effect in effects.drain(..) {
@@ -349,16 +270,16 @@ impl Liar {
             self.act(now, &mut deeds, |villain, context, deeds| {
                 villain.on_send(context, sending, deeds);
             });
-            enact(&mut deeds, &mut changed);
+            deeds.enact(&mut changed);
         }
-        enact(&mut self.done, &mut changed);
+        self.done.enact(&mut changed);
         *effects = changed;
     }
 }
 
 impl<M> Adversary<M> for Liar
 where
-    M: Machine<Inbound = Verified<Message>, Outbound: Carries>,
+    M: Machine<Inbound = Verified<Message>, Outbound: Carries<Message>>,
 {
     fn name(&self) -> &'static str {
         self.villain.name()
@@ -374,15 +295,11 @@ where
     }
 
     fn alarm(&self) -> Option<Instant> {
-        if self.done.sendings.is_empty() && self.done.marks.is_empty() {
-            self.due
-        } else {
-            Some(Instant::ZERO)
-        }
+        if self.done.is_empty() { self.due } else { Some(Instant::ZERO) }
     }
 
     fn on_alarm(&mut self, now: Now, _: &M, effects: &mut Vec<Effect<M>>) {
-        enact(&mut self.done, effects);
+        self.done.enact(effects);
         let Some(period) = self.villain.period() else { return };
         if self.due.is_some_and(|due| due > now.instant) {
             return;
@@ -390,7 +307,7 @@ where
         self.due = Some(now.instant.after(period));
         let mut deeds = Deeds::default();
         self.act(now, &mut deeds, |villain, context, deeds| villain.on_alarm(context, deeds));
-        enact(&mut deeds, effects);
+        deeds.enact(effects);
     }
 
     fn on_restart(&mut self) {

@@ -62,14 +62,20 @@ pub trait System: Sync {
     /// The marks that a gate run must reach.
     fn marks(&self) -> &'static [&'static str];
 
-    /// How much of a gate run's seeds and events it gets, in 100.
+    /// How much of a gate run's seeds it gets, in 100.
     fn share_per_cent(&self) -> u64 {
         100
+    }
+
+    /// The same for its events, where runs are shorter or longer than usual.
+    fn events_per_cent(&self) -> u64 {
+        self.share_per_cent()
     }
 }
 
 /// Every system that the programs know.
-pub const SYSTEMS: &[&dyn System] = &[&crate::ordering::Ordering, &crate::toy::Toy];
+pub const SYSTEMS: &[&dyn System] =
+    &[&crate::ordering::Ordering, &crate::storage::Storage, &crate::toy::Toy];
 
 /// The system with this name.
 #[must_use]

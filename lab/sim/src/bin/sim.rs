@@ -139,8 +139,11 @@ fn ci(words: &Words) -> Result<bool, String> {
     let mut is_good = true;
     for system in words.systems()? {
         let quota = quota(words)?;
-        let part = |whole: u64| whole * system.share_per_cent() / 100;
-        let quota = Quota { seeds: part(quota.seeds), events: part(quota.events), ..quota };
+        let quota = Quota {
+            seeds: quota.seeds * system.share_per_cent() / 100,
+            events: quota.events * system.events_per_cent() / 100,
+            ..quota
+        };
         let totals = runner::gate(system, &commit, &quota);
         println!("system {}  commit {}", system.name(), short(&commit));
         print_totals(&totals);

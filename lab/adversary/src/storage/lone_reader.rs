@@ -1,0 +1,46 @@
+//! Byzantine client that never writes back what it read at some servers (S08).
+
+use std::collections::BTreeSet;
+
+use quorate_dht::Message;
+use quorate_dht::object::Stamp;
+use quorate_types::Peer;
+
+use super::{Context, Deeds, Sending, Villain};
+use crate::Reception;
+
+/// Keeps to itself what it read.
+#[derive(Default)]
+pub(super) struct LoneReader {
+    /// Stamps that servers have shown.
+    seen: BTreeSet<Stamp>,
+}
+
+impl Villain for LoneReader {
+    fn name(&self) -> &'static str {
+        "lone-reader"
+    }
+
+    fn on_receive(
+        &mut self,
+        _: &mut Context<'_>,
+        (_, message): (Peer, &Message),
+        _: &mut Deeds,
+    ) -> Reception {
+        if let Message::Versioned(reply) = message
+            && let Some(signed) = reply.signed
+        {
+            self.seen.insert(signed.stamp);
+        }
+        Reception::Pass
+    }
+
+    fn on_send(&mut self, _: &mut Context<'_>, sending: Sending, deeds: &mut Deeds) {
+        if let Message::WriteVersion(write) = &*sending.message
+            && self.seen.contains(&write.version.stamp())
+        {
+            return deeds.mark("liar.no_write_back");
+        }
+        deeds.pass(sending);
+    }
+}
