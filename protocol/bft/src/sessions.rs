@@ -12,6 +12,7 @@
 //!   recorded.
 
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 use quorate_crypto::ClientCertificate;
 use quorate_machine::{Plant, ServiceState, planted};
@@ -24,6 +25,9 @@ use crate::message::{Answer, Operation, Outcome, SessionId, operation_digest};
 const CLIENT: u8 = 1;
 const SESSION: u8 = 2;
 const REPLY: u8 = 3;
+
+/// Replies of one session: a window of them, and one that is just being recorded.
+const SESSION_REPLIES_MAX: u64 = SESSION_WINDOW_REQUESTS + 1;
 
 const OPEN: Limit = Limit::new("open sessions", CLIENT_SESSIONS_MAX);
 
@@ -124,7 +128,7 @@ impl<'a> Sessions<'a> {
         }
         if open.len() >= CLIENT_SESSIONS_MAX {
             let oldest = open.remove(0);
-            self.forget_replies(oldest, RequestId::new(u64::MAX));
+            self.forget_replies(oldest, RequestId::ZERO..=RequestId::new(u64::MAX));
             self.state.remove(&session_key(SESSION, oldest));
         }
         open.push(id);
@@ -141,18 +145,22 @@ impl<'a> Sessions<'a> {
         let Some(mut session) = self.session(client, id) else { return };
         let floor = upto.min(session.highest);
         if floor > session.floor {
-            self.forget_replies(id, floor);
+            self.forget_replies(id, session.floor..=floor);
             session.floor = floor;
             self.put_session(id, session);
         }
     }
 
-    fn forget_replies(&mut self, id: SessionId, upto: RequestId) {
+    /// Forgets the replies from a session's floor up to its next one. There is none at or below
+    /// the floor, so as many as the floor moves are all that need a look.
+    fn forget_replies(&mut self, id: SessionId, floors: RangeInclusive<RequestId>) {
+        let (floor, next) = floors.into_inner();
         let prefix = session_key(REPLY, id);
-        let window = usize::try_from(SESSION_WINDOW_REQUESTS).expect("the window is small") + 64;
-        for (key, _) in self.state.scan(&prefix, window) {
+        let moved = next.since(floor).min(SESSION_REPLIES_MAX);
+        let count_max = usize::try_from(moved).expect("the window is small");
+        for (key, _) in self.state.scan(&prefix, count_max) {
             let Some(request) = key.strip_prefix(&prefix[..]) else { break };
-            if decode::<RequestId>(request).expect("a key of this table") > upto {
+            if decode::<RequestId>(request).expect("a key of this table") > next {
                 break;
             }
             self.state.remove(&key);
@@ -205,7 +213,7 @@ impl<'a> Sessions<'a> {
         session.highest = session.highest.max(answer.id);
         let floor = session.highest.minus(SESSION_WINDOW_REQUESTS);
         if floor > session.floor {
-            self.forget_replies(id, floor);
+            self.forget_replies(id, session.floor..=floor);
             session.floor = floor;
         }
         self.put_session(id, session);
