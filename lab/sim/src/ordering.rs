@@ -112,7 +112,7 @@ impl<S: Replicated> OrderingMachine<S> {
 impl<S: Replicated> Machine for OrderingMachine<S> {
     type Inbound = Verified<Message>;
     type Outbound = Arc<Message>;
-    type Record = Record;
+    type Record = Arc<Record>;
     type Timer = Timer;
     type Request = ClientRequest;
     type Output = Output;
@@ -146,7 +146,7 @@ impl<S: Replicated> ReplicaSeat<S> {
         let mut stated = None;
         for effect in self.effects.drain() {
             effects.push(match effect {
-                Effect::Persist(record) => Effect::Persist(record),
+                Effect::Persist(record) => Effect::Persist(Arc::new(record)),
                 Effect::Release(number) => Effect::Release(number),
                 Effect::Send { to, class, message } => {
                     if let Message::Checkpoint(checkpoint) = &message

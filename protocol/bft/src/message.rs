@@ -56,7 +56,7 @@ pub enum Message {
     /// Enough wishes for another leader.
     NewLeaderProof(NewLeaderProof),
     /// Proof that a leader proposed two cuts for one slot.
-    Accusation(Accusation),
+    Accusation(Arc<Accusation>),
     /// What a replica carries into a view.
     ViewChange(Arc<ViewChange>),
     /// The leader starts a view.

@@ -93,7 +93,7 @@ pub enum Output {
     /// The replica works in this view now.
     Entered(View),
     /// A leader proved to lie.
-    Evidence(Accusation),
+    Evidence(Arc<Accusation>),
     /// A quorum certified another state than this replica's; it gets theirs.
     Diverged(Slot),
 }

@@ -59,7 +59,7 @@ impl<S: Replicated> GroupHost<S> {
     pub(crate) fn replica(
         &self,
         me: ReplicaId,
-        records: Vec<(RecordNumber, Record)>,
+        records: Vec<(RecordNumber, Arc<Record>)>,
     ) -> OrderingMachine<S> {
         let index = me.index();
         self.knowledge.borrow_mut().begin(index, &records);
@@ -79,6 +79,8 @@ impl<S: Replicated> GroupHost<S> {
         // Without the image that it stands on, what is left of a log says nothing.
         let begins = records.first().is_some_and(|(number, _)| number.get() == 1);
         let records = if image.is_some() || begins { records } else { Vec::new() };
+        let owned = |(number, record): (RecordNumber, Arc<Record>)| (number, (*record).clone());
+        let records = records.into_iter().map(owned).collect();
         let service = Watched::new(self.setup.service.clone());
         OrderingMachine::replica(Replica::recover(setup, service, image, records))
     }

@@ -165,7 +165,7 @@ impl Host<OrderingMachine<Ledger>> for OrderingHost {
     fn start(
         &mut self,
         node: Node,
-        records: Vec<(RecordNumber, Record)>,
+        records: Vec<(RecordNumber, Arc<Record>)>,
     ) -> OrderingMachine<Ledger> {
         self.lives[node.index()] += 1;
         match self.parties.part(node) {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use quorate_bft::Record;
 use quorate_bft::message::{Base, Batch, HashedCut, Tip};
@@ -144,7 +145,7 @@ impl Knowledge {
     }
 
     /// A replica begins a life with these records; some of them it may never have been told of.
-    pub(super) fn begin(&mut self, replica: usize, records: &[(RecordNumber, Record)]) {
+    pub(super) fn begin(&mut self, replica: usize, records: &[(RecordNumber, Arc<Record>)]) {
         let mut found = Facts::default();
         for (_, record) in records {
             found.note(record);

@@ -55,10 +55,10 @@ impl<S: Service> Replica<S> {
 
     /// Two different proposals of one leader for one slot: proof that it lies (B01).
     fn accuse(&mut self, turn: &mut Turn<'_, S>, known: &PrePrepare, other: &PrePrepare) {
-        let accusation = Accusation { first: known.proposal, second: other.proposal };
+        let accusation = Arc::new(Accusation { first: known.proposal, second: other.proposal });
         turn.mark("bft.leader_equivocated");
-        turn.emit(Output::Evidence(accusation));
-        self.broadcast(turn, Class::Control, Message::Accusation(accusation));
+        turn.emit(Output::Evidence(Arc::clone(&accusation)));
+        self.broadcast(turn, Class::Control, Message::Accusation(Arc::clone(&accusation)));
         self.enter_by_accusation(turn, accusation);
     }
 

@@ -27,7 +27,7 @@ pub(super) enum Entry {
     /// A quorum wished for it.
     Wished(NewLeaderProof),
     /// The leader before it lied.
-    Accused(Accusation),
+    Accused(Arc<Accusation>),
 }
 
 /// The view that a replica is in.
@@ -140,17 +140,21 @@ impl<S: Service> Replica<S> {
         self.enter(turn, view, Entry::Wished(proof));
     }
 
-    pub(super) fn on_accusation(&mut self, turn: &mut Turn<'_, S>, accusation: Accusation) {
+    pub(super) fn on_accusation(&mut self, turn: &mut Turn<'_, S>, accusation: Arc<Accusation>) {
         // A later leader's lie is of no use here: whoever is ahead brings this replica there. And a
         // liar could make the lie for any view.
         if accusation.first.view == self.views.view() {
-            turn.emit(Output::Evidence(accusation));
-            self.broadcast(turn, Class::Control, Message::Accusation(accusation));
+            turn.emit(Output::Evidence(Arc::clone(&accusation)));
+            self.broadcast(turn, Class::Control, Message::Accusation(Arc::clone(&accusation)));
             self.enter_by_accusation(turn, accusation);
         }
     }
 
-    pub(super) fn enter_by_accusation(&mut self, turn: &mut Turn<'_, S>, accusation: Accusation) {
+    pub(super) fn enter_by_accusation(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        accusation: Arc<Accusation>,
+    ) {
         turn.mark("bft.view_entered_by_accusation");
         self.enter(turn, accusation.first.view.next(), Entry::Accused(accusation));
     }

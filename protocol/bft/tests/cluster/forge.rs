@@ -126,7 +126,7 @@ impl Cluster {
             let choice = (View::new(view), Slot::new(slot), Digest::new([byte; 32]));
             SignedProposal::sign(&self.group, choice, self.signer(leader.get()))
         };
-        Message::Accusation(Accusation { first: sign(1), second: sign(2) })
+        Message::Accusation(Arc::new(Accusation { first: sign(1), second: sign(2) }))
     }
 
     pub(crate) fn vote(&self, phase: Phase, from: u16, (view, cut): (u64, &HashedCut)) -> Vote {

@@ -311,7 +311,7 @@ impl<S: Replicated> Checker<OrderingMachine<S>> for Audit {
         }
     }
 
-    fn on_durable(&mut self, at: &At, _: RecordNumber, record: &Record) -> Verdict {
+    fn on_durable(&mut self, at: &At, _: RecordNumber, record: &Arc<Record>) -> Verdict {
         if !at.is_good() {
             return Ok(());
         }
