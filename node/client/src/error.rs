@@ -134,7 +134,12 @@ impl ClientError {
             | Self::TooFewServers(_)
             | Self::Randomness => (Kind::Internal, "client", "try again"),
         };
-        let (what, place) = (self.to_string(), String::from("cluster"));
+        let mut what = self.to_string();
+        if let Self::Storage(Failure::NoQuorum { needed, answered, .. }) = self {
+            // Servers have other names among people than on the ring; `quorate status` tells them.
+            what = format!("{} servers answered in time, {needed} are needed", answered.len());
+        }
+        let place = String::from("cluster");
         Explanation { kind, code, what, place, remedy: String::from(remedy) }
     }
 }

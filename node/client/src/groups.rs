@@ -69,7 +69,8 @@ pub fn groups(
     let Ok(ring) = Ring::new(servers) else { return groups };
     for server in ring.servers() {
         let window = ring.group(ObjectId::new(*server.as_bytes()));
-        let name = format!("storage from {server:?}");
+        let first = servers.member(*server).expect("the ring is made of members").name();
+        let name = format!("storage from {first}");
         groups.push(ServedGroup::new(name, window.members(), reached));
     }
     groups

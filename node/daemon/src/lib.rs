@@ -6,6 +6,7 @@ mod failure;
 pub mod founding;
 pub mod host;
 pub mod metrics;
+pub mod names;
 pub mod run;
 pub mod server;
 

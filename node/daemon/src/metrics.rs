@@ -14,23 +14,27 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::error::ServerError;
+use crate::names::Names;
 
 /// Longest request that is read, in bytes.
 pub const REQUEST_BYTES_MAX: usize = 4096;
 /// Longest time that a request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Serves the page in the background.
+/// Serves the page in the background, with peers under these names.
 ///
 /// # Errors
 /// [`ServerError::Metrics`] if the address cannot be listened on.
-pub async fn serve(address: SocketAddr, metrics: Arc<Metrics>) -> Result<(), ServerError> {
+pub async fn serve(
+    address: SocketAddr,
+    (metrics, names): (Arc<Metrics>, Names),
+) -> Result<(), ServerError> {
     let failed = |source| ServerError::Metrics { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     quorate_runtime::spawn(Box::pin(async move {
         loop {
             if let Ok((stream, _)) = listener.accept().await {
-                let answering = answer(stream, &metrics);
+                let answering = answer(stream, (&metrics, &names));
                 drop(tokio::time::timeout(REQUEST_TIMEOUT, answering).await);
             }
         }
@@ -38,7 +42,10 @@ pub async fn serve(address: SocketAddr, metrics: Arc<Metrics>) -> Result<(), Ser
     Ok(())
 }
 
-async fn answer(mut stream: TcpStream, metrics: &Metrics) -> std::io::Result<()> {
+async fn answer(
+    mut stream: TcpStream,
+    (metrics, names): (&Metrics, &Names),
+) -> std::io::Result<()> {
     let mut request = vec![0; REQUEST_BYTES_MAX];
     let mut length = 0;
     while length < request.len() && !request[..length].windows(4).any(|end| end == b"\r\n\r\n") {
@@ -51,7 +58,7 @@ async fn answer(mut stream: TcpStream, metrics: &Metrics) -> std::io::Result<()>
     let line = request[..length].split(|byte| *byte == b'\r').next().unwrap_or_default();
     let (status, body) = match line {
         b"GET /metrics HTTP/1.1" | b"GET /metrics HTTP/1.0" => {
-            ("200 OK", page(&metrics.snapshot()))
+            ("200 OK", page(&metrics.snapshot(), names))
         }
         b"GET /health HTTP/1.1" | b"GET /health HTTP/1.0" => ("200 OK", String::from("ok\n")),
         _ => ("404 Not Found", String::from("there are /metrics and /health\n")),
@@ -67,7 +74,7 @@ async fn answer(mut stream: TcpStream, metrics: &Metrics) -> std::io::Result<()>
 }
 
 /// The counters as Prometheus reads them.
-fn page(snapshot: &Snapshot) -> String {
+fn page(snapshot: &Snapshot, names: &Names) -> String {
     let mut page = String::new();
     let mut single = |name: &str, help: &str, value: u64| {
         let text = format!(
@@ -99,7 +106,7 @@ fn page(snapshot: &Snapshot) -> String {
          # TYPE quorate_complaints_total counter\n",
     );
     for (peer, why, count) in &snapshot.complaints {
-        let peer = peer.map_or_else(|| String::from("others"), |peer| format!("{peer:?}"));
+        let peer = peer.map_or_else(|| String::from("others"), |peer| names.name(peer));
         put(
             &mut page,
             format_args!("quorate_complaints_total{{peer=\"{peer}\",reason=\"{why}\"}} {count}\n"),

@@ -1,11 +1,13 @@
 //! `quorate node run`: a server from its file to its end.
 
 use quorate_runtime::block_on;
+use quorate_types::Peer;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
+use crate::names::Names;
 use crate::server::{Intermediary, Nobody};
 use crate::{metrics, server};
 
@@ -50,9 +52,10 @@ async fn serve(
     let identity =
         NodeIdentity::load(settings).map_err(|source| ServerError::Founding { source })?;
     let running = server::start(settings, &identity, between).await?;
-    metrics::serve(settings.metrics, running.node().metrics()).await?;
-    let (id, listen) = (identity.id, settings.listen);
-    tracing::info!(%id, %listen, metrics = %settings.metrics, "serving");
+    let names = Names::of(identity.founding.configuration().configuration());
+    let (server, listen) = (names.name(Peer::Node(identity.id)), settings.listen);
+    metrics::serve(settings.metrics, (running.node().metrics(), names)).await?;
+    tracing::info!(server, %listen, metrics = %settings.metrics, "serving");
     let control = running.node().control();
     let stop = async move {
         match &mut signals {

@@ -16,12 +16,10 @@ use quorate_kv::KeyValueService;
 use quorate_machine::Service;
 use quorate_membership::{MembershipService, VerifiedConfiguration};
 use quorate_net::{Config, Known, Limits, PeerKey, Seed, SystemId};
-use quorate_runtime::{
-    Channel, Handle, Hosting, Interceptor, LinkNews, Links, Node, NodeOptions, Server,
-};
+use quorate_runtime::{Channel, Handle, Hosting, Interceptor, Links, Node, NodeOptions, Server};
 use quorate_store::directory::DataDirectory;
 use quorate_store::object_store::ObjectStore;
-use quorate_types::{MemberRecord, Peer};
+use quorate_types::MemberRecord;
 
 use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
@@ -29,6 +27,7 @@ use crate::founding::NodeIdentity;
 use crate::host::ordering::{self, OrderingHost};
 use crate::host::responder::ResponderHost;
 use crate::host::storage::{Answers, StorageHost, StorageJournal};
+use crate::names::Names;
 
 /// Threads that read objects.
 const OBJECT_THREADS: usize = 2;
@@ -122,7 +121,8 @@ pub async fn start(
     machines.responder()?;
     let storage = machines.storage(&data, between.storage())?;
     let mut node = machines.node;
-    node.watch_links(Box::new(log_link));
+    let names = Names::of(identity.founding.configuration().configuration());
+    node.watch_links(Box::new(move |news| names.log(&news)));
     identity.mark_served().map_err(|source| ServerError::Founding { source })?;
     Ok(RunningServer { node, data, storage })
 }
@@ -169,20 +169,6 @@ pub fn known_servers(configuration: &VerifiedConfiguration) -> Result<Vec<Server
 /// [`ServerError::Randomness`] if the operating system has none.
 pub fn random_u64() -> Result<u64, ServerError> {
     getrandom::u64().or(Err(ServerError::Randomness))
-}
-
-fn log_link(news: LinkNews) {
-    match news {
-        LinkNews::Up(Peer::Node(node)) => tracing::info!(?node, "connected"),
-        LinkNews::Up(Peer::Client(client)) => tracing::debug!(?client, "client connected"),
-        LinkNews::Down { peer: Peer::Node(node), why } => {
-            tracing::warn!(?node, why, "disconnected");
-        }
-        LinkNews::Down { peer: Peer::Client(client), why } => {
-            tracing::debug!(?client, why, "client disconnected");
-        }
-        LinkNews::Failed { address, why, .. } => tracing::debug!(%address, why, "no connection"),
-    }
 }
 
 /// A server while its machines are being hosted.

@@ -58,6 +58,23 @@ pub struct MemberRecord {
     pub status: MemberStatus,
 }
 
+impl MemberRecord {
+    /// What people call the server: [`name_of_key`] of its identity key.
+    #[must_use]
+    pub fn name(&self) -> String {
+        name_of_key(&self.identity_key)
+    }
+}
+
+/// What people call the holder of a key: its first 16 hexadecimal digits. A server has this name
+/// from the moment at which its keys are made; its id is its place on the ring of one system.
+#[must_use]
+pub fn name_of_key(key: &PublicKey) -> String {
+    let mut name = key.to_hex();
+    name.truncate(16);
+    name
+}
+
 /// All servers of an epoch, in ascending order of id.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Configuration {

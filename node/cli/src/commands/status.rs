@@ -62,17 +62,18 @@ fn describe(cluster: &Cluster, reached: &BTreeSet<NodeId>, served: &[ServedGroup
     let total = configuration.members.len();
     line(format_args!("servers  {} of {total} reached", reached.len()));
     for member in configuration.members.iter().filter(|member| !reached.contains(&member.id)) {
-        line(format_args!("  down   {:?} at {}", member.id, member.address));
+        line(format_args!("  down   {} at {}", member.name(), member.address));
     }
     line(format_args!("groups   {serving} of {} serve", served.len()));
     for group in served.iter().filter(|group| group.is_special || group.margin() < group.f()) {
         let (up, size) = (group.up, group.size);
         match group.margin() {
             margin @ 0.. => line(format_args!(
-                "  {:<24} {up} of {size} up, can take {margin} more failures",
-                group.name
+                "  {:<30} {up} of {size} up, can take {}",
+                group.name,
+                failures(margin)
             )),
-            _ => line(format_args!("  {:<24} {up} of {size} up: DOES NOT SERVE", group.name)),
+            _ => line(format_args!("  {:<30} {up} of {size} up: DOES NOT SERVE", group.name)),
         }
     }
     let groups: Vec<_> = served
@@ -86,11 +87,31 @@ fn describe(cluster: &Cluster, reached: &BTreeSet<NodeId>, served: &[ServedGroup
         .members
         .iter()
         .map(|member| {
-            json!({ "id": member.id.to_hex(), "address": member.address,
-                    "up": reached.contains(&member.id) })
+            json!({ "identity_key": member.identity_key.to_hex(), "id": member.id.to_hex(),
+                    "address": member.address, "up": reached.contains(&member.id) })
         })
         .collect();
     let json = json!({ "epoch": configuration.epoch.get(), "margin": worst,
                        "serves": serving == served.len(), "servers": servers, "groups": groups });
     Answer { text: text.trim_end().to_owned(), json }
+}
+
+fn failures(margin: isize) -> String {
+    match margin {
+        0 => String::from("no more failures"),
+        1 => String::from("1 more failure"),
+        _ => format!("{margin} more failures"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Words agree with their numbers.
+    use super::failures;
+
+    #[test]
+    fn one_failure_is_one_failure() {
+        let said = [0, 1, 2].map(failures);
+        assert_eq!(said, ["no more failures", "1 more failure", "2 more failures"]);
+    }
 }

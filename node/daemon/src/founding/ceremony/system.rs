@@ -24,8 +24,6 @@ use crate::configuration::GENESIS;
 
 /// The directory of the share files.
 const SHARES: &str = "shares";
-/// Digits of an identity key in the name of a share file.
-const NAME_DIGITS: usize = 16;
 
 /// What a system begins with.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -163,7 +161,7 @@ fn write_shares(directory: &Path, founding: &Founding) -> Result<Vec<ShareFile>,
     for (id, share) in &founding.shares {
         let member = founding.configuration.members.iter().find(|member| member.id == *id);
         let member = member.expect("MEM-1: the group is among the members");
-        let name = format!("{}.key", &member.identity_key.to_hex()[..NAME_DIGITS]);
+        let name = format!("{}.key", member.name());
         let path = directory.join(SHARES).join(name);
         place::write_new_secret(&path, &*share.encode())?;
         let (identity_key, address) = (member.identity_key, member.address.clone());
