@@ -72,6 +72,7 @@
 mod agenda;
 pub mod checker;
 pub mod clock;
+pub mod cluster;
 pub mod cpu;
 pub mod crashes;
 mod fast;

@@ -34,6 +34,7 @@ mod service;
 mod tests;
 
 pub use adversaries::{CLIENT_VILLAINS, REPLICA_VILLAINS};
+pub(crate) use group::{GroupHost, GroupSetup, rewrite, wire_bytes};
 pub use host::{Ordering, OrderingHost};
 pub use lens::OrderingLens;
 pub use service::{Ledger, Replicated, Watched};

@@ -74,8 +74,12 @@ pub trait System: Sync {
 }
 
 /// Every system that the programs know.
-pub const SYSTEMS: &[&dyn System] =
-    &[&crate::ordering::Ordering, &crate::storage::Storage, &crate::toy::Toy];
+pub const SYSTEMS: &[&dyn System] = &[
+    &crate::ordering::Ordering,
+    &crate::storage::Storage,
+    &crate::cluster::Cluster,
+    &crate::toy::Toy,
+];
 
 /// The system with this name.
 #[must_use]

@@ -88,6 +88,12 @@ impl Duties {
         })
     }
 
+    /// The groups of the ordered services.
+    #[must_use]
+    pub const fn groups(&self) -> &OrderedGroups {
+        &self.groups
+    }
+
     fn seat(&self, group: &Arc<GroupConfiguration>) -> Option<Seat> {
         let me = group.replica_of(self.me)?;
         Some(Seat { group: Arc::clone(group), me })

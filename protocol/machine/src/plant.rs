@@ -49,6 +49,16 @@ pub enum Plant {
     RepairUnverified,
     /// A sweep of the storage puts an older version in the place of a newer one.
     RepairRollsBack,
+    /// A lease is not reduced by the drift bound.
+    LeaseIgnoresDrift,
+    /// `f + 1` vouches are enough for a lease.
+    ShortFreshness,
+    /// A vouch counts whatever challenge it answers.
+    StaleFreshness,
+    /// The system's signature on a header is not checked.
+    HeaderNotVerified,
+    /// A session opens whenever its certificate ran out.
+    ExpiredClientServed,
 }
 
 #[cfg(plant)]

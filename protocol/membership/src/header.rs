@@ -10,6 +10,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use quorate_crypto::{Domain, hash_of, merkle};
+use quorate_machine::{Plant, planted};
 use quorate_threshold as threshold;
 use quorate_threshold::{
     CombineFailure, Commitment, GroupKey, KeyShare, PartialSignature, ShareIndex, ThresholdScheme,
@@ -167,9 +168,11 @@ impl CertifiedHeader {
         self.header.check_shape()?;
         let hash = self.header.hash();
         let domain = threshold::Domain::Configuration;
-        scheme
-            .verify(system_key, domain, hash.as_bytes(), &self.signature)
-            .map_err(Rejected::ThresholdSignature)?;
+        if !planted(Plant::HeaderNotVerified) {
+            scheme
+                .verify(system_key, domain, hash.as_bytes(), &self.signature)
+                .map_err(Rejected::ThresholdSignature)?;
+        }
         Ok(VerifiedHeader { certified: self.clone(), hash, system_key: *system_key })
     }
 }

@@ -55,6 +55,11 @@ impl<S: Replicated> GroupHost<S> {
         }
     }
 
+    /// Its members and its place.
+    pub(crate) const fn group(&self) -> &Arc<GroupConfiguration> {
+        &self.setup.group
+    }
+
     /// Makes a replica from what its disk holds.
     pub(crate) fn replica(
         &self,

@@ -1,5 +1,6 @@
 //! How long a proof of freshness lets its holder act.
 
+use quorate_machine::{Plant, planted};
 use quorate_types::{Digest, Duration, Epoch, Instant};
 
 use crate::limits::{CLOCK_DRIFT_PPM_DEFAULT, CLOCK_DRIFT_PPM_MAX, LEASE_DEFAULT};
@@ -47,6 +48,9 @@ impl LeaseRule {
     /// The end of a lease whose challenge was sent at this moment.
     #[must_use]
     pub fn end(self, sent_at: Instant) -> Instant {
+        if planted(Plant::LeaseIgnoresDrift) {
+            return sent_at.after(self.length);
+        }
         sent_at.after(self.length_on_slow_clock())
     }
 }

@@ -1,0 +1,212 @@
+//! A client: from the system's key and some addresses to operations that are done.
+//!
+//! As a program that uses the production client: the configuration comes first, the clients of the
+//! groups are made from it, and an operation begins only under a lease that holds; until then it
+//! waits. What has begun goes on when a lease ends.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use quorate_adversary::membership::Skew;
+use quorate_bft::client::ClientSetup;
+use quorate_bft::{Client as OrderedClient, ClientRequest as OrderedRequest};
+use quorate_crypto::{ClientCertificate, Signer};
+use quorate_duties::OrderedGroups;
+use quorate_machine::{Effect, Effects, Input};
+use quorate_membership::{
+    ClientOutput as ConfigurationOutput, ConfigurationClient, VerifiedConfiguration,
+};
+use quorate_types::{GroupConfiguration, Instant, Now};
+
+use super::server::Place;
+use super::{
+    Ask, ClusterMachine, KeyValueMachine, MembershipMachine, Output, Received, Request, Timer,
+};
+use crate::ordering::OrderingMachine;
+use crate::part::pass_on;
+
+/// As whom a client acts, and with what.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) signer: Arc<dyn Signer>,
+    pub(super) certificate: ClientCertificate,
+    /// Fresh in each life.
+    pub(super) nonce: u64,
+    /// How a bad client's clocks are wrong.
+    pub(super) skew: Option<Skew>,
+    /// What is counted when a bad client acts.
+    pub(super) mark: Option<&'static str>,
+}
+
+/// The machines of a client.
+#[derive(Debug)]
+pub struct ClientSeat {
+    identity: Identity,
+    configuration: Place<ConfigurationClient>,
+    membership: Option<Place<MembershipMachine>>,
+    key_value: Option<Place<KeyValueMachine>>,
+    lease_until: Option<Instant>,
+    /// Operations that wait for a lease.
+    waiting: VecDeque<Request>,
+}
+
+impl ClientSeat {
+    pub(super) const fn new(identity: Identity, configuration: ConfigurationClient) -> Self {
+        Self {
+            identity,
+            configuration: Place::new(configuration),
+            membership: None,
+            key_value: None,
+            lease_until: None,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// Operations that wait for a lease.
+    #[must_use]
+    pub fn waiting_count(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(super) fn step(
+        &mut self,
+        now: Now,
+        input: Input<ClusterMachine>,
+        effects: &mut Effects<ClusterMachine>,
+    ) {
+        let Some(skew) = self.identity.skew else { return self.act(now, input, effects) };
+        let mut own = Effects::new();
+        self.act(skew.now(now), input, &mut own);
+        for effect in own.drain() {
+            effects.push(if let Effect::Arm { timer, at } = effect {
+                Effect::Arm { timer, at: skew.when(at) }
+            } else {
+                effect
+            });
+        }
+    }
+
+    fn act(
+        &mut self,
+        now: Now,
+        input: Input<ClusterMachine>,
+        effects: &mut Effects<ClusterMachine>,
+    ) {
+        match input {
+            Input::Start => self.configuration.step(now, Input::Start),
+            Input::Deliver { from, message } => match message {
+                Received::Configuration(message) => {
+                    let message = (*message).clone();
+                    self.configuration.step(now, Input::Deliver { from, message });
+                }
+                Received::Membership(message) => {
+                    self.step_membership(now, Input::Deliver { from, message });
+                }
+                Received::KeyValue(message) => {
+                    self.step_key_value(now, Input::Deliver { from, message });
+                }
+            },
+            Input::Expired(Timer::Configuration(timer)) => {
+                self.configuration.step(now, Input::Expired(timer));
+            }
+            Input::Expired(Timer::Membership(timer)) => {
+                self.step_membership(now, Input::Expired(timer));
+            }
+            Input::Expired(Timer::KeyValue(timer)) => {
+                self.step_key_value(now, Input::Expired(timer));
+            }
+            Input::Request(request) => self.waiting.push_back(request),
+        }
+        self.follow(now, effects);
+        self.begin_waiting(now, effects);
+        self.pass_on(effects);
+    }
+
+    /// Does what the configuration client tells.
+    fn follow(&mut self, now: Now, effects: &mut Effects<ClusterMachine>) {
+        let mut told = Vec::new();
+        for effect in self.configuration.effects.drain() {
+            if let Effect::Emit(output) = &effect {
+                told.push(output.clone());
+            }
+            let mut one = Effects::<ConfigurationClient>::new();
+            one.push(effect);
+            pass_on(&mut one, effects);
+        }
+        for output in told {
+            match output {
+                ConfigurationOutput::Configuration(configuration) => {
+                    self.adopt(now, &configuration);
+                }
+                ConfigurationOutput::Lease { until, .. } => self.lease_until = Some(until),
+                ConfigurationOutput::LeaseLost { .. } => self.lease_until = None,
+            }
+        }
+    }
+
+    /// Makes the clients of the groups of a configuration.
+    fn adopt(&mut self, now: Now, configuration: &VerifiedConfiguration) {
+        let Ok(groups) = OrderedGroups::of(configuration) else { return };
+        let membership = OrderingMachine::client(self.ordered(groups.membership));
+        let key_value = OrderingMachine::client(self.ordered(groups.key_value));
+        self.membership.insert(Place::new(membership)).step(now, Input::Start);
+        self.key_value.insert(Place::new(key_value)).step(now, Input::Start);
+    }
+
+    fn ordered(&self, group: Arc<GroupConfiguration>) -> OrderedClient {
+        let Identity { signer, certificate, nonce, .. } = &self.identity;
+        OrderedClient::new(ClientSetup {
+            group,
+            signer: Arc::clone(signer),
+            certificate: certificate.clone(),
+            nonce: *nonce,
+            bundle_operations_max: 4,
+        })
+    }
+
+    fn has_lease(&self, now: Now) -> bool {
+        self.lease_until.is_some_and(|until| now.instant < until)
+    }
+
+    fn begin_waiting(&mut self, now: Now, effects: &mut Effects<ClusterMachine>) {
+        while self.has_lease(now)
+            && let Some(Request { ticket, ask }) = self.waiting.pop_front()
+        {
+            effects.emit(Output::Begun(ticket));
+            if let Some(mark) = self.identity.mark {
+                effects.mark(mark);
+            }
+            let call = |operation| Input::Request(OrderedRequest { ticket, operation });
+            match ask {
+                Ask::Membership(operation) => {
+                    let input = call(operation);
+                    self.step_membership(now, input);
+                }
+                Ask::KeyValue(operation) => {
+                    self.step_key_value(now, Input::Request(OrderedRequest { ticket, operation }));
+                }
+            }
+        }
+    }
+
+    fn step_membership(&mut self, now: Now, input: Input<MembershipMachine>) {
+        if let Some(place) = &mut self.membership {
+            place.step(now, input);
+        }
+    }
+
+    fn step_key_value(&mut self, now: Now, input: Input<KeyValueMachine>) {
+        if let Some(place) = &mut self.key_value {
+            place.step(now, input);
+        }
+    }
+
+    fn pass_on(&mut self, effects: &mut Effects<ClusterMachine>) {
+        if let Some(place) = &mut self.membership {
+            pass_on(&mut place.effects, effects);
+        }
+        if let Some(place) = &mut self.key_value {
+            pass_on(&mut place.effects, effects);
+        }
+    }
+}

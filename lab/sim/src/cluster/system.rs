@@ -1,0 +1,214 @@
+//! Whole clusters, as the programs know them: how a scenario is drawn, and its checkers.
+
+use quorate_adversary::membership::{CLIENT_VICES, SERVER_VILLAINS};
+use quorate_dht::Ring;
+use quorate_history::Prng;
+use quorate_types::{Configuration, NodeId, ObjectId};
+
+use super::checkers::{Leases, Papers, Traffic, Views};
+use super::founding::{Keys, Shape, genesis, server_ids};
+use super::host::{ClusterHost, LEASE};
+use super::within::{Hosted, Within};
+use super::{ClusterLens, ClusterMachine, plants};
+use crate::checker::{Checker, Liveness, Resources, Thresholds};
+use crate::node::{Node, Nodes};
+use crate::ordering::{GroupHost, REPLICA_VILLAINS};
+use crate::scenario::{Fault, FaultKind, Group, Profile, Scenario};
+use crate::simulation::Simulation;
+use crate::swarm::{Blueprint, draw};
+use crate::system::{Plant, Run, System};
+
+const SECOND_US: u64 = 1_000_000;
+/// After the heal an operation takes at most this long: a lease from nothing, asking one server
+/// after the other, and then what a request of a replica group takes.
+const OPERATION_US_MAX: u64 = 50 * SECOND_US;
+/// For so long after the heal operations are asked for.
+const ASKING_US: u64 = 4 * SECOND_US;
+
+const THRESHOLDS: Thresholds = Thresholds {
+    live_items_max: 6_000,
+    // Six for each replica; four for the configuration client and one for each ordered client.
+    timers_max: 12,
+    waiting_effects_max: 100_000,
+    log_records_max: 20_000,
+    sends_per_request_max: 600,
+    sends_per_node_second_max: 4_000,
+};
+
+/// Chance in 1,000 that a run uses real signatures.
+const REAL_PER_MILLE: u64 = 20;
+/// Chance in 1,000 that one of several clients is a villain.
+const BAD_CLIENT_PER_MILLE: u64 = 400;
+/// Chance in 1,000 that a server which may be bad beside the others is bad.
+const MORE_BAD_PER_MILLE: u64 = 600;
+
+/// Whole clusters, as the programs know them.
+#[derive(Clone, Copy, Debug)]
+pub struct Cluster;
+
+/// Names of everybody who may be bad.
+pub(super) fn villain_names() -> impl Iterator<Item = &'static str> {
+    SERVER_VILLAINS.iter().chain(REPLICA_VILLAINS).chain(CLIENT_VICES).copied()
+}
+
+/// The membership group, and each window of the ring.
+fn groups(configuration: &Configuration, servers: &[NodeId]) -> Vec<Group> {
+    let nodes = |ids: &[NodeId]| -> Nodes {
+        let node = |id| servers.iter().position(|server| server == id).map(Node::at);
+        ids.iter().filter_map(node).collect()
+    };
+    let f = |resilience: quorate_types::Resilience| (resilience.replicas() - 1) / 3;
+    let members = nodes(&configuration.membership_group);
+    let mut groups = vec![Group { members, f: f(configuration.membership) }];
+    let ring = Ring::new(configuration).expect("there are enough servers");
+    for server in ring.servers() {
+        let window = ring.group(ObjectId::new(*server.as_bytes()));
+        groups.push(Group { members: nodes(window.members()), f: f(configuration.storage) });
+    }
+    groups
+}
+
+fn make_bad(scenario: &mut Scenario, node: Node, adversary: &'static str) {
+    let kind = FaultKind::Byzantine { node, adversary };
+    scenario.core.remove(node);
+    scenario.faults.insert(0, Fault { at_us: 0, lasts_us: u64::MAX, kind });
+}
+
+/// Makes more servers bad where every group can bear it.
+fn draw_more_bad(scenario: &mut Scenario, servers: Nodes, prng: &mut Prng) {
+    let mut candidates: Vec<Node> = servers.and(scenario.core).iter().collect();
+    prng.shuffle(&mut candidates);
+    for node in candidates {
+        let outside = servers.without(scenario.core).or(Nodes::from_iter([node]));
+        let bears = |group: &Group| group.members.and(outside).len() <= group.f;
+        if scenario.groups.iter().all(bears) && prng.chance(MORE_BAD_PER_MILLE) {
+            make_bad(scenario, node, SERVER_VILLAINS[prng.index(SERVER_VILLAINS.len())]);
+        }
+    }
+}
+
+fn draw_shape(prng: &mut Prng, is_calm: bool) -> Shape {
+    let (f_membership, f_storage, servers) = match prng.below(10) {
+        0..4 => (1, 1, 4),
+        4..8 => (1, 1, 5 + u16::try_from(prng.below(3)).expect("a small number")),
+        _ => (2, 2, 7),
+    };
+    Shape {
+        f_membership,
+        f_storage,
+        servers,
+        layout: prng.below(256),
+        is_real: !is_calm && prng.chance(REAL_PER_MILLE),
+    }
+}
+
+impl System for Cluster {
+    fn name(&self) -> &'static str {
+        "cluster"
+    }
+
+    fn draw(&self, seed: u64, profile: Profile) -> Scenario {
+        let mut prng = Prng::from_seed(seed).fork("cluster");
+        let is_calm = profile == Profile::Calm;
+        let shape = draw_shape(&mut prng, is_calm);
+        let keys = Keys::new(shape.is_real);
+        let configuration = genesis(shape, &keys).configuration();
+        let ids = server_ids(&configuration, shape, &keys);
+        let groups = groups(&configuration, &ids);
+        let servers = Nodes::range(0, shape.servers);
+        let clients = 2 + u16::try_from(prng.below(3)).expect("a small number");
+        let mut adversaries = SERVER_VILLAINS.repeat(3);
+        adversaries.extend(REPLICA_VILLAINS);
+        let blueprint = Blueprint {
+            variant: shape.variant(),
+            node_count: shape.servers + clients,
+            groups: &groups,
+            clients: Nodes::range(shape.servers, shape.servers + clients),
+            corruptible: servers,
+            adversaries: &adversaries,
+            judges_liveness: true,
+            safety_us: if shape.is_real { 3 } else { 20 } * SECOND_US,
+            liveness_us: OPERATION_US_MAX,
+            drain_us: OPERATION_US_MAX + SECOND_US,
+            delta_us: 20_000,
+            requests_per_second: if shape.is_real { 4 } else { 4 + prng.below(12) },
+        };
+        let mut scenario = draw(seed, profile, &blueprint);
+        if !is_calm {
+            draw_more_bad(&mut scenario, servers, &mut prng);
+            if prng.chance(BAD_CLIENT_PER_MILLE) {
+                let vice = CLIENT_VICES[prng.index(CLIENT_VICES.len())];
+                make_bad(&mut scenario, Node::new(shape.servers + clients - 1), vice);
+            }
+        }
+        let last_us = scenario.heal_us + ASKING_US;
+        scenario.ops.retain(|op| op.at_us < last_us);
+        scenario.end_us = last_us + OPERATION_US_MAX + SECOND_US;
+        scenario
+    }
+
+    fn build(&self, scenario: &Scenario, plant: Option<&Plant>) -> Box<dyn Run> {
+        plants::select(plant);
+        let host = ClusterHost::new(scenario);
+        let checkers = checkers(scenario, &host);
+        Box::new(Simulation::new(scenario.clone(), host, checkers))
+    }
+
+    fn plants(&self) -> &'static [Plant] {
+        plants::PLANTS
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        &[
+            "bft.decided",
+            "bft.view_started",
+            "bft.state_installed",
+            "liar.certificate_expired",
+            "liar.certificate_foreign",
+            "liar.clock_off",
+            "liar.configuration_forged",
+            "liar.freshness_stale",
+            "liar.partial_withheld",
+            "liar.partial_wrong",
+            "liar.partials_cancel",
+            "liar.vouch_forged",
+            "liar.vouch_withheld",
+        ]
+    }
+
+    fn share_per_cent(&self) -> u64 {
+        15
+    }
+}
+
+fn of_group<S: Hosted>(
+    (host, group): (&ClusterHost, &GroupHost<S>),
+    judges_liveness: bool,
+) -> Box<dyn Checker<ClusterMachine>> {
+    let lens = group.lens(host.client_ids());
+    let mut inner = group.checkers(&lens);
+    if judges_liveness {
+        inner.push(group.convergence());
+    }
+    Box::new(Within::new(host.frame(group.group()), inner))
+}
+
+fn checkers(scenario: &Scenario, host: &ClusterHost) -> Vec<Box<dyn Checker<ClusterMachine>>> {
+    let foundation = host.foundation();
+    let believed = (foundation.configuration.clone(), host.verifier());
+    let clients = host.client_ids().len() as u64;
+    let judges = scenario.judges_liveness;
+    let mut checkers: Vec<Box<dyn Checker<ClusterMachine>>> = vec![
+        of_group((host, &host.membership), judges),
+        of_group((host, &host.key_value), judges),
+        Box::new(Views::new(foundation.system_key, foundation.certified.clone())),
+        Box::new(Leases::new(believed, LEASE, scenario.clocks.clone())),
+        Box::new(Papers::new(host.clients_without_papers())),
+        Box::new(Traffic::new(clients)),
+        Box::new(Resources::new(ClusterLens, THRESHOLDS)),
+    ];
+    if judges {
+        checkers.push(Box::new(Liveness::new(ClusterLens, scenario.heal_us, OPERATION_US_MAX)));
+    }
+    checkers
+}
