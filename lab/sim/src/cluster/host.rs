@@ -222,14 +222,13 @@ impl ClusterHost {
         let Client { signer, certificate, vice } = &self.clients[index];
         let life = self.lives[node.index()];
         let draw = hash_of(Domain::Derivation, &(node.index() as u64, life));
+        // Every process begins with another server.
+        let mut contacts: Vec<Peer> = self.servers.iter().copied().map(Peer::Node).collect();
+        contacts.rotate_left(usize::from(draw.as_bytes()[0]) % self.servers.len());
         let parameters = ClientParameters {
             lease: LeaseRule::new(LEASE, DRIFT_PPM).expect("the bound is allowed"),
             retry_max: RETRY_MAX,
-            ..ClientParameters::new(
-                self.foundation.system_key,
-                self.servers.iter().copied().map(Peer::Node).collect(),
-                *draw.as_bytes(),
-            )
+            ..ClientParameters::new(self.foundation.system_key, contacts, *draw.as_bytes())
         };
         let identity = Identity {
             signer: Arc::clone(signer),
