@@ -16,6 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::error::ServerError;
 use crate::names::Names;
 
+mod links;
+
 /// Longest request that is read, in bytes.
 pub const REQUEST_BYTES_MAX: usize = 4096;
 /// Longest time that a request may take.
@@ -112,6 +114,7 @@ fn page(snapshot: &Snapshot, names: &Names) -> String {
             format_args!("quorate_complaints_total{{peer=\"{peer}\",reason=\"{why}\"}} {count}\n"),
         );
     }
+    links::write(&mut page, &snapshot.links);
     page
 }
 

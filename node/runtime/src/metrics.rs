@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quorate_crypto::Rejected;
+use quorate_net::{NetCounters, NetSnapshot};
 use quorate_types::Peer;
 
 use crate::cache::CachingVerifier;
@@ -236,6 +237,7 @@ pub struct Metrics {
     machines: Mutex<Vec<(&'static str, Arc<MachineMetrics>)>>,
     complaints: Mutex<BTreeMap<(Accused, &'static str), u64>>,
     verifier: Arc<CachingVerifier>,
+    links: Arc<NetCounters>,
 }
 
 /// The counters of one node at one moment.
@@ -255,10 +257,12 @@ pub struct Snapshot {
     pub machines: Vec<MachineSnapshot>,
     /// Peer (none: peers beyond [`COMPLAINTS_MAX`]), reason, count.
     pub complaints: Vec<(Option<Peer>, &'static str, u64)>,
+    /// The links.
+    pub links: NetSnapshot,
 }
 
 impl Metrics {
-    pub(crate) fn new(verifier: Arc<CachingVerifier>) -> Self {
+    pub(crate) fn new(verifier: Arc<CachingVerifier>, links: Arc<NetCounters>) -> Self {
         Self {
             ticks: AtomicU64::new(0),
             pauses: AtomicU64::new(0),
@@ -266,6 +270,7 @@ impl Metrics {
             machines: Mutex::default(),
             complaints: Mutex::default(),
             verifier,
+            links,
         }
     }
 
@@ -297,6 +302,7 @@ impl Metrics {
             checks_made,
             machines: machines.iter().map(|(name, one)| one.snapshot(name)).collect(),
             complaints: complaints.iter().map(|((peer, why), n)| (*peer, *why, *n)).collect(),
+            links: self.links.snapshot(),
         }
     }
 }
@@ -327,7 +333,7 @@ mod tests {
     #[test]
     fn complaints_about_too_many_peers_are_counted_together() {
         let verifier = Arc::new(IdealRegistry::new([1; 32]));
-        let metrics = Metrics::new(Arc::new(CachingVerifier::new(verifier)));
+        let metrics = Metrics::new(Arc::new(CachingVerifier::new(verifier)), Arc::default());
         for number in 0..COMPLAINTS_MAX + 10 {
             let mut id = [0; 32];
             id[..8].copy_from_slice(&(number as u64).to_be_bytes());

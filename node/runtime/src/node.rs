@@ -136,7 +136,7 @@ impl Node {
         let verifier = Arc::clone(&options.verifier);
         let pool = Pool::start(options.pool_threads, &verifier, &wake)
             .map_err(|source| HostError::Thread { machine: "the pool", source })?;
-        let metrics = Arc::new(Metrics::new(Arc::clone(&verifier)));
+        let metrics = Arc::new(Metrics::new(Arc::clone(&verifier), links.counters()));
         Ok(Self {
             links,
             members: Vec::new(),
