@@ -114,6 +114,12 @@ impl Cluster {
         self.seats.len()
     }
 
+    /// Where a server listens.
+    #[must_use]
+    pub fn listens_at(&self, server: usize) -> SocketAddr {
+        self.seats[server].listen
+    }
+
     /// The server that is found at this address.
     #[must_use]
     pub fn at(&self, address: &str) -> Option<usize> {

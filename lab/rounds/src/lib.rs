@@ -27,6 +27,7 @@
 //! | [`loss`] | a round in which packets are lost |
 //! | [`network`] | machines that are network namespaces |
 //! | [`page`] | a page of the documentation that is followed |
+//! | [`wire`] | nuisances below every protocol, on real connections |
 #![forbid(unsafe_code)]
 
 pub mod cluster;
@@ -45,3 +46,4 @@ pub mod recorder;
 pub mod round;
 pub mod scratch;
 pub mod telling;
+pub mod wire;

@@ -4,3 +4,4 @@ mod loss;
 mod power;
 mod round;
 mod too_many_liars;
+mod wire;
