@@ -7,8 +7,14 @@ pub const BUNDLE_OPERATIONS_MAX: usize = 64;
 pub const OPERATION_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes of one bundle: two fit a batch, so no bundle can wedge a lane.
 pub const BUNDLE_BYTES_MAX: usize = 256 * 1024;
-/// Longest reply, in bytes.
-pub const REPLY_BYTES_MAX: usize = 256 * 1024;
+/// Longest message, in bytes: whoever carries messages must take as much.
+pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024 - 1024;
+/// Largest `f` of a group: its longest NEW-VIEW fits a message, with one slot in flight.
+pub const GROUP_F_MAX: u16 = 8;
+/// Longest reply, in bytes: those to all operations of a bundle fit a message.
+pub const REPLY_BYTES_MAX: usize = 60 * 1024;
+/// Bytes of a message around the replies in it, and of an answer around its reply.
+const REPLY_FRAMING_BYTES: usize = 64;
 /// Most bundles in a batch.
 pub const BATCH_BUNDLES_MAX: usize = 1024;
 /// Most bytes of bundles in a batch.
@@ -40,6 +46,11 @@ pub const SESSION_WINDOW_REQUESTS: u64 = 1024;
 /// Bytes of entries in one chunk of a state transfer.
 pub const STATE_CHUNK_BYTES: usize = 256 * 1024;
 
+const _: () = assert!(
+    BUNDLE_OPERATIONS_MAX * (REPLY_BYTES_MAX + REPLY_FRAMING_BYTES) + REPLY_FRAMING_BYTES
+        <= MESSAGE_BYTES_MAX,
+    "the replies to a bundle fit a message"
+);
 const _: () = assert!(INLINE_BYTES_MAX <= BATCH_BYTES_MAX, "an inline batch is a batch");
 const _: () = assert!(OPERATION_BYTES_MAX < BUNDLE_BYTES_MAX, "an operation fits a bundle");
 const _: () = assert!(2 * BUNDLE_BYTES_MAX <= BATCH_BYTES_MAX, "a bundle fits a batch");

@@ -9,8 +9,8 @@ use quorate_client::cluster_file::{ClientFiles, ClusterFile};
 use quorate_client::explanation::Kind;
 use quorate_daemon::configuration::{GENESIS, SHARE, system_key_line};
 use quorate_daemon::founding::ceremony::{
-    ClientRequest, FoundedSystem, NewServer, ServerRequest, SystemRequest, found_system,
-    new_authority, new_client, new_server,
+    ClientRequest, FoundedSystem, GROUP_F_MAX, NewServer, ServerRequest, SystemRequest,
+    found_system, new_authority, new_client, new_server,
 };
 use quorate_types::{Resilience, ResilienceError, UnixTime};
 
@@ -66,6 +66,10 @@ fn check_count(nodes: u16, wanted: [(&str, u16); 2]) -> Result<(), Failure> {
     let remedy = format!("give 4 to {NODES_MAX} nodes, and f so that 3f+1 are no more");
     for (option, f) in wanted {
         let no_group = |error: ResilienceError| Failure::usage(option, error.to_string(), &remedy);
+        if f > GROUP_F_MAX {
+            let what = format!("no group tolerates {f} bad servers, only 1 to {GROUP_F_MAX}");
+            return Err(Failure::usage(option, what, &remedy));
+        }
         let needed = Resilience::new(f).map_err(no_group)?.replicas();
         if usize::from(nodes) < needed || nodes > NODES_MAX {
             let what = format!("{nodes} servers, at least {needed} are needed for {option} {f}");

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use quorate_bft::limits::GROUP_F_MAX;
 use quorate_client::carried::to_hex;
 use quorate_client::explanation::{Explanation, Kind};
 use quorate_client::settings::ConfigurationError;
 use quorate_membership::{AdmissionError, Rejected};
 use quorate_threshold as threshold;
-use quorate_types::{PublicKey, Resilience};
+use quorate_types::PublicKey;
 
 /// Why a founding, or a file of it, is not accepted.
 #[derive(Debug)]
@@ -250,8 +251,8 @@ impl RequestFault {
             ),
             Self::Resilience(f) => (
                 "wrong-value",
-                format!("no group tolerates {f} bad servers, only 1 to {}", Resilience::F_MAX),
-                "give a number in this range",
+                format!("no group tolerates {f} bad servers, only 1 to {GROUP_F_MAX}"),
+                "give a number in this range: the messages of a larger group would not fit a frame",
             ),
             Self::Value { what, remedy } => ("wrong-value", what.clone(), *remedy),
         };

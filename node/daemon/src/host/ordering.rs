@@ -15,6 +15,16 @@ use quorate_store::medium::RealMedium;
 use quorate_types::{GroupConfiguration, Peer};
 use quorate_wire::{DecodeError, decode, encode};
 
+const _: () = assert!(
+    quorate_membership::limits::REPLY_BYTES_MAX <= quorate_bft::limits::REPLY_BYTES_MAX
+        && quorate_kv::limits::VALUE_BYTES_MAX + 64 <= quorate_bft::limits::REPLY_BYTES_MAX,
+    "the engine carries the replies of both services"
+);
+const _: () = assert!(
+    quorate_bft::limits::MESSAGE_BYTES_MAX < quorate_net::limits::FRAME_BYTES_MAX - 512,
+    "a frame carries the longest message and the group that it is of"
+);
+
 /// Bytes of the log that one record takes beside what it carries, about.
 const RECORD_OVERHEAD_BYTES: usize = 512;
 

@@ -5,6 +5,7 @@
 mod certificates;
 mod forge;
 mod liars;
+mod longest;
 mod normal_case;
 mod schedules;
 mod stories;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use quorate_bft::limits::GROUP_F_MAX;
 use quorate_client::carried::{self, ADMISSION};
 use quorate_client::cluster_file::{ClusterFile, ServerContact};
 use quorate_client::explanation::{Explanation, Kind};
@@ -89,8 +90,8 @@ pub fn found_system(
 }
 
 fn resilience(option: &'static str, f: u16) -> Result<Resilience, FoundingError> {
-    let fault = RequestFault::Resilience(f);
-    Resilience::new(f).or(Err(FoundingError::Request { option, fault }))
+    let fits = Resilience::new(f).ok().filter(|_| f <= GROUP_F_MAX);
+    fits.ok_or(FoundingError::Request { option, fault: RequestFault::Resilience(f) })
 }
 
 fn gather(

@@ -44,7 +44,7 @@ fn too_few_servers_for_f_are_refused() {
     ceremony.request.f = 0;
     assert!(ceremony.refusal().to_string().contains("--f: "));
     (ceremony.request.f, ceremony.request.f_ms) = (1, 22);
-    assert!(ceremony.refusal().to_string().contains("only 1 to 21: --f-ms: "));
+    assert!(ceremony.refusal().to_string().contains("only 1 to 8: --f-ms: "));
 }
 
 #[test]
@@ -62,6 +62,18 @@ fn an_admission_that_was_changed_on_the_way_is_named() {
     }
     std::fs::write(path, "hello\n").unwrap();
     assert_eq!(code(&ceremony.refusal()), "carried");
+}
+
+#[test]
+fn a_group_whose_messages_would_not_fit_a_frame_is_refused_by_name() {
+    let mut ceremony = Ceremony::new(4);
+    ceremony.request.f_ms = 9;
+    let error = ceremony.refusal();
+    assert_eq!((code(&error), error.explain().kind), ("wrong-value", Kind::Usage));
+    let text = error.to_string();
+    assert!(text.contains("9 bad servers, only 1 to 8: --f-ms"), "{text}");
+    ceremony.request.f_ms = 8;
+    assert_eq!(code(&ceremony.refusal()), "too-few-servers");
 }
 
 #[test]
