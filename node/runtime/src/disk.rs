@@ -119,6 +119,7 @@ fn run<R>(shared: &Shared<R>, mut journal: Box<dyn Journal<R>>) {
             return;
         }
         shared.wake.notify_one();
+        journal.prepare();
     }
 }
 

@@ -26,6 +26,10 @@ pub trait Journal<R>: Send {
     /// Any error is final: the node stops and acknowledges nothing more.
     fn commit(&mut self) -> Result<(), JournalError>;
 
+    /// Does ahead of time what later commits would have to wait for. Called when those who wait
+    /// for this commit were told; what fails here is tried again when it is needed.
+    fn prepare(&mut self) {}
+
     /// Records below this number are not needed any more.
     ///
     /// # Errors

@@ -47,6 +47,7 @@ fn measure(directory: &std::path::Path) -> Result<Vec<Duration>, Box<dyn Error>>
         if index >= WARM_UP_COMMITS {
             durations.push(start.elapsed());
         }
+        log.prepare();
     }
     Ok(durations)
 }

@@ -135,6 +135,8 @@ pub struct Log<M: Medium> {
     pending_bytes: usize,
     next_record: RecordNumber,
     kept_buffer: Vec<u8>,
+    /// Bytes written since the last preparation of the next segment.
+    unprepared_bytes: u64,
     poison: Option<String>,
 }
 
@@ -175,6 +177,7 @@ impl<M: Medium> Log<M> {
             pending_bytes: 0,
             next_record: position.record,
             kept_buffer: Vec::new(),
+            unprepared_bytes: 0,
             poison: None,
         }
     }
@@ -228,14 +231,23 @@ impl<M: Medium> Log<M> {
             }
             self.pending_bytes -= batch.len() - BATCH_HEADER_BYTES;
             let written = self.write_batch(&mut batch);
-            let written_bytes = self.or_poison(written)?;
-            self.pool.prepare(&self.medium, written_bytes);
+            self.unprepared_bytes += self.or_poison(written)?;
             self.keep_buffer(batch);
         }
 
         assert_eq!(self.durable.record, self.next_record, "STO-1: all that was appended is synced");
         assert!(self.poison.is_none(), "STO-4: a poisoned log acknowledges nothing");
         Ok(self.durable_number())
+    }
+
+    /// Goes a bounded step towards having the next segment ready, in proportion to what was
+    /// committed since the last step. Best called when nobody waits; without it a new segment is
+    /// made when it is needed. A failure is reported then.
+    pub fn prepare(&mut self) {
+        let written_bytes = std::mem::take(&mut self.unprepared_bytes);
+        if written_bytes > 0 && self.poison.is_none() {
+            self.pool.prepare(&self.medium, written_bytes);
+        }
     }
 
     /// Says that no record below `before` is needed any more. Their segments are used again; a

@@ -33,6 +33,7 @@ fn commit_more(log: &mut Log<FaultyMedium>, count: u64) {
     for _ in 0..count {
         let number = log.append(1, &[1; 100]).expect("appended");
         assert_eq!(log.commit().expect("committed"), number, "STO-1");
+        log.prepare();
     }
 }
 
@@ -168,6 +169,7 @@ fn a_full_disk_when_a_segment_is_needed_lets_the_caller_release_and_go_on() {
     log.append(1, &[1; 100]).expect("appended");
     medium.arm(3, Fault::Full);
     assert_eq!(log.commit().expect("the record is durable"), RecordNumber::new(1));
+    log.prepare();
     commit_more(&mut log, 5);
     log.append(1, &[2; 100]).expect("appended");
     medium.arm(1, Fault::Full);

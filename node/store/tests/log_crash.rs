@@ -112,7 +112,10 @@ fn run(medium: &FaultyMedium, model: &mut Model, run: u64) -> Result<(), LogErro
                 assert_eq!(log.append(3, &bytes)?, RecordNumber::new(number));
                 model.appended.push((3, bytes));
             }
-            Step::Commit => model.committed = log.commit()?.get(),
+            Step::Commit => {
+                model.committed = log.commit()?.get();
+                log.prepare();
+            }
             Step::ReleaseAllBut(kept) => {
                 let before = model.committed.saturating_sub(kept) + 1;
                 model.released = before.max(model.released);

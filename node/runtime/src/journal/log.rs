@@ -119,6 +119,10 @@ impl<M: Medium, C: RecordCodec> Journal<C::Record> for LogJournal<M, C> {
         Ok(())
     }
 
+    fn prepare(&mut self) {
+        self.log.prepare();
+    }
+
     fn release(&mut self, before: RecordNumber) -> Result<(), JournalError> {
         self.log.release(quorate_store::log::RecordNumber::new(before.get()));
         Ok(())

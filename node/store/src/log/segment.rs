@@ -3,7 +3,7 @@
 //! A segment that nobody needs any more is overwritten, never removed: removing a large file makes
 //! the syncs of everyone on that disk wait for tens of milliseconds. The oldest is taken first, so
 //! the segments that remain are always a gapless run. A new file is filled with zeros ahead of its
-//! use, a bounded step after each commit, so that later syncs find its blocks allocated.
+//! use, a bounded step between commits, so that later syncs find its blocks allocated.
 
 use std::collections::VecDeque;
 
