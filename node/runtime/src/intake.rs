@@ -3,7 +3,8 @@
 //! A tick with few signatures checks them at once, since a hop to another thread costs as much as
 //! one of them; what is known to be good costs nothing and waits for nobody. Otherwise the pool
 //! checks many together, and only the first control messages are still checked here, so that a
-//! vote does not wait for a batch of requests.
+//! vote does not wait for a batch of requests. Control messages go to the machine one by one: the
+//! votes that come when a quorum has voted are then dropped unchecked.
 //!
 //! # Invariants
 //! - RUN-9: messages of one peer and class reach the machine in the order of their frames.
@@ -84,15 +85,53 @@ pub(crate) struct Intake<W> {
     messages: usize,
     bytes: usize,
     settled: Arc<Mutex<Vec<Settled<W>>>>,
+    /// Signatures that this tick may still check here.
+    inline_left: usize,
+    /// Whether this tick may still take control messages one by one.
+    one_by_one: bool,
     metrics: Arc<MachineMetrics>,
 }
 
 impl<W: Verifiable + Send + 'static> Intake<W> {
     pub(crate) fn new(metrics: Arc<MachineMetrics>) -> Self {
-        Self { lines: BTreeMap::new(), messages: 0, bytes: 0, settled: Arc::default(), metrics }
+        Self {
+            lines: BTreeMap::new(),
+            messages: 0,
+            bytes: 0,
+            settled: Arc::default(),
+            inline_left: INLINE_SIGNATURES_MAX,
+            one_by_one: true,
+            metrics,
+        }
     }
 
-    /// Takes the messages of one tick in order; returns those that are settled already.
+    /// A tick begins: it may check signatures here again.
+    pub(crate) const fn begin_tick(&mut self) {
+        self.inline_left = INLINE_SIGNATURES_MAX;
+        self.one_by_one = true;
+    }
+
+    /// Settles a control message if it costs little; otherwise it comes back, to be dispatched
+    /// with all that follow it in this tick.
+    pub(crate) fn settle_alone(
+        &mut self,
+        one: Admitted<W>,
+        verifier: &CachingVerifier,
+    ) -> Result<Settled<W>, Admitted<W>> {
+        let Origin { from, class, unknown, .. } = one.origin;
+        // RUN-9: what follows a message that comes back comes back too.
+        self.one_by_one &= class == Class::Control
+            && unknown <= self.inline_left
+            && !self.lines.contains_key(&(from, class));
+        if !self.one_by_one {
+            return Err(one);
+        }
+        self.inline_left -= unknown;
+        count(&self.metrics.settled_inline);
+        Ok(Settled::of(vec![one], verifier))
+    }
+
+    /// Takes the other messages of one tick in order; returns those that are settled already.
     pub(crate) fn dispatch(
         &mut self,
         admitted: Vec<Admitted<W>>,
@@ -100,17 +139,17 @@ impl<W: Verifiable + Send + 'static> Intake<W> {
         verifier: &CachingVerifier,
     ) -> Settled<W> {
         let total: usize = admitted.iter().map(|one| one.origin.unknown).sum();
-        let mut inline_left = INLINE_SIGNATURES_MAX;
+        let few_together = total <= self.inline_left;
         let mut here = Vec::new();
         let mut lanes: Vec<Vec<Admitted<W>>> = Vec::new();
         lanes.resize_with(pool.lane_count(), Vec::new);
         for mut one in admitted {
             let Origin { from, class, unknown, bytes, .. } = one.origin;
-            let few = total <= INLINE_SIGNATURES_MAX || class == Class::Control;
-            let cheap = unknown == 0 || (few && unknown <= inline_left);
+            let few = few_together || class == Class::Control;
+            let cheap = unknown == 0 || (few && unknown <= self.inline_left);
             let behind = self.lines.contains_key(&(from, class));
             if cheap && !behind {
-                inline_left -= unknown;
+                self.inline_left -= unknown;
                 here.push(one);
                 continue;
             }

@@ -161,8 +161,16 @@ impl<H: Hosted> Cell<H> {
         }
         let frames = std::mem::take(&mut self.parts.frames);
         self.metrics.tick_frames.add(frames.len() as u64);
-        let admitted = frames.iter().filter_map(|frame| self.admit(frame, world)).collect();
-        let settled = self.parts.intake.dispatch(admitted, world.pool, world.verifier);
+        self.parts.intake.begin_tick();
+        let mut others = Vec::new();
+        for frame in &frames {
+            let Some(admitted) = self.admit(frame, world) else { continue };
+            match self.parts.intake.settle_alone(admitted, world.verifier) {
+                Ok(settled) => self.deliver(settled, world),
+                Err(admitted) => others.push(admitted),
+            }
+        }
+        let settled = self.parts.intake.dispatch(others, world.pool, world.verifier);
         self.deliver(settled, world);
         true
     }

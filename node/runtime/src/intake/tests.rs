@@ -13,10 +13,14 @@ use tokio::time::timeout;
 use super::{Admitted, Intake, Origin, Settled};
 use crate::block_on;
 use crate::cache::CachingVerifier;
-use crate::limits::{BATCH_SIGNATURE_MICROS, JOB_SIGNATURES_MAX, SINGLE_SIGNATURE_MICROS};
+use crate::limits::{
+    BATCH_SIGNATURE_MICROS, INLINE_SIGNATURES_MAX, JOB_SIGNATURES_MAX, SINGLE_SIGNATURE_MICROS,
+};
 use crate::metrics::MachineMetrics;
 use crate::pool::Pool;
 
+/// More signatures than one tick checks by itself.
+const MANY: u64 = INLINE_SIGNATURES_MAX as u64 + 1;
 /// Turns a hang into a failure.
 const WATCHDOG: Duration = Duration::from_secs(60);
 
@@ -79,6 +83,7 @@ impl Bench {
     }
 
     fn dispatch(&mut self, notes: Vec<Admitted<Note>>) -> Vec<u64> {
+        self.intake.begin_tick();
         let here = self.intake.dispatch(notes, &self.pool, &self.verifier);
         texts(&here)
     }
@@ -105,10 +110,10 @@ fn few_signatures_are_checked_here_and_many_in_the_pool() {
     let mut bench = Bench::new(1);
     let few = vec![bench.note(1, Class::Ordered, 1, 1), bench.note(2, Class::Ordered, 2, 1)];
     assert_eq!(bench.dispatch(few), [1, 2]);
-    let many = (3..9).map(|text| bench.note(1, Class::Ordered, text, 1)).collect();
+    let many = (3..3 + MANY).map(|text| bench.note(1, Class::Ordered, text, 1)).collect();
     assert_eq!(bench.dispatch(many), []);
-    let settled = bench.settled(6);
-    assert_eq!(settled.iter().flat_map(texts).collect::<Vec<_>>(), [3, 4, 5, 6, 7, 8]);
+    let settled = bench.settled(INLINE_SIGNATURES_MAX + 1);
+    assert!(settled.iter().flat_map(texts).eq(3..3 + MANY));
 }
 
 #[test]
@@ -127,17 +132,38 @@ fn what_is_known_is_settled_at_once_unless_something_of_its_peer_is_on_the_way()
     let known = bench.note(1, Class::Ordered, 1, 1);
     assert_eq!(bench.dispatch(vec![known]), [1]);
 
-    let mut notes: Vec<_> = (2..8).map(|text| bench.note(1, Class::Ordered, text, 1)).collect();
+    let fresh = 2..2 + MANY;
+    let of_peer = fresh.clone().map(|text| bench.note(1, Class::Ordered, text, 1));
+    let mut notes: Vec<_> = of_peer.collect();
     notes.push(bench.note(1, Class::Ordered, 1, 1));
-    notes.push(bench.note(2, Class::Ordered, 20, 0));
-    assert_eq!(bench.dispatch(notes), [20], "nothing to check, and nothing in front of it");
-    let later = bench.note(1, Class::Ordered, 9, 0);
+    notes.push(bench.note(2, Class::Ordered, 80, 0));
+    assert_eq!(bench.dispatch(notes), [80], "nothing to check, and nothing in front of it");
+    let later = bench.note(1, Class::Ordered, 90, 0);
     assert_eq!(bench.dispatch(vec![later]), [], "it would overtake");
-    let settled = bench.settled(8);
-    let order: Vec<_> = settled.iter().flat_map(texts).collect();
-    assert_eq!(order, [2, 3, 4, 5, 6, 7, 1, 9]);
-    let after = bench.note(1, Class::Ordered, 10, 0);
-    assert_eq!(bench.dispatch(vec![after]), [10]);
+    let settled = bench.settled(INLINE_SIGNATURES_MAX + 3);
+    assert!(settled.iter().flat_map(texts).eq(fresh.chain([1, 90])));
+    let after = bench.note(1, Class::Ordered, 91, 0);
+    assert_eq!(bench.dispatch(vec![after]), [91]);
+}
+
+#[test]
+fn control_messages_are_settled_one_by_one_until_one_costs_too_much() {
+    // RUN-9.
+    let mut bench = Bench::new(1);
+    let alone = |bench: &mut Bench, note: Admitted<Note>| {
+        bench.intake.settle_alone(note, &bench.verifier).map(|settled| texts(&settled))
+    };
+    let vote = bench.note(1, Class::Control, 1, INLINE_SIGNATURES_MAX - 1);
+    assert_eq!(alone(&mut bench, vote).ok(), Some(vec![1]));
+    let dear = bench.note(2, Class::Control, 2, 2);
+    let dear = alone(&mut bench, dear).expect_err("more than this tick checks here");
+    let behind = bench.note(2, Class::Control, 3, 0);
+    let behind = alone(&mut bench, behind).expect_err("it would overtake");
+    assert_eq!(bench.dispatch(vec![dear, behind]), [2, 3], "in their order");
+
+    let request = bench.note(3, Class::Ordered, 4, 0);
+    bench.intake.begin_tick();
+    assert!(alone(&mut bench, request).is_err(), "requests are checked together");
 }
 
 #[test]
