@@ -97,6 +97,13 @@ fn page(snapshot: &Snapshot, names: &Names) -> String {
         write_events(&mut page, machine);
     }
     page.push_str(
+        "# HELP quorate_machine_total What the node did for a machine.\n\
+         # TYPE quorate_machine_total counter\n",
+    );
+    for machine in &snapshot.machines {
+        write_work(&mut page, machine);
+    }
+    page.push_str(
         "# HELP quorate_commit_seconds Time of a commit of the disk, as quantiles.\n\
          # TYPE quorate_commit_seconds summary\n",
     );
@@ -124,6 +131,25 @@ fn write_events(page: &mut String, machine: &MachineSnapshot) {
         put(
             page,
             format_args!("quorate_events_total{{machine=\"{name}\",event=\"{mark}\"}} {count}\n"),
+        );
+    }
+}
+
+fn write_work(page: &mut String, machine: &MachineSnapshot) {
+    let counts = [
+        ("steps", machine.steps),
+        ("frames", machine.frames),
+        ("useless", machine.useless),
+        ("settled_inline", machine.settled_inline),
+        ("settled_pooled", machine.settled_pooled),
+        ("records", machine.records),
+        ("sent", machine.sent),
+    ];
+    let name = machine.name;
+    for (what, count) in counts {
+        put(
+            page,
+            format_args!("quorate_machine_total{{machine=\"{name}\",what=\"{what}\"}} {count}\n"),
         );
     }
 }
