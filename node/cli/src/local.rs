@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use quorate_daemon::founding::ceremony::new_client;
+
 use crate::dev::cluster::{Cluster, DevNode};
-use crate::dev::found::Wanted;
+use crate::dev::found::{Wanted, local_client};
 use crate::dev::layout::Layout;
 use crate::failure::Failure;
 
@@ -44,6 +46,18 @@ impl LocalCluster {
     /// The file with which a client finds the cluster.
     pub(crate) fn cluster_file(&self) -> PathBuf {
         self.cluster.layout.cluster_file()
+    }
+
+    /// The files of so many clients, each with a key of its own; the first is the cluster's own.
+    pub(crate) fn client_files(&self, count: usize) -> Result<Vec<PathBuf>, Failure> {
+        let layout = &self.cluster.layout;
+        let mut files = vec![self.cluster_file()];
+        for number in 1..count {
+            let directory = layout.root().join("clients").join(number.to_string());
+            let request = local_client(layout.authority_key(), self.cluster_file());
+            files.push(new_client(&directory, &request)?.cluster_file);
+        }
+        Ok(files)
     }
 
     /// Where the servers answer about metrics.

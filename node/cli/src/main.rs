@@ -17,6 +17,7 @@ mod exit;
 mod failure;
 mod local;
 mod pid_file;
+mod together;
 mod usage;
 
 fn main() -> ExitCode {

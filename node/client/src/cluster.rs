@@ -39,6 +39,8 @@ pub const PROTOCOL_VERSIONS: VersionRange = VersionRange { min: 1, max: 1 };
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest time for one operation.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most bundles of ordered operations that one connection has under way.
+pub const BUNDLES_UNDER_WAY_MAX: usize = quorate_bft::client::BUNDLES_UNDER_WAY_MAX;
 
 /// Who connects, and to what.
 pub struct Credentials {
@@ -51,6 +53,20 @@ pub struct Credentials {
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Credentials({:?})", self.certificate.grant.client)
+    }
+}
+
+/// How a connection works, where programs differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tuning {
+    /// Most ordered operations under one signature, 1 to 64: those that wait at the same moment
+    /// share one.
+    pub bundle_operations_max: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { bundle_operations_max: quorate_bft::limits::BUNDLE_OPERATIONS_MAX }
     }
 }
 
@@ -77,8 +93,21 @@ pub async fn with_cluster<T>(
     credentials: &Credentials,
     work: impl AsyncFnOnce(Cluster) -> T,
 ) -> Result<T, ClientError> {
+    with_tuned(file, credentials, Tuning::default(), work).await
+}
+
+/// As [`with_cluster`], with a connection that works as told.
+///
+/// # Errors
+/// As [`with_cluster`].
+pub async fn with_tuned<T>(
+    file: &ClusterFile,
+    credentials: &Credentials,
+    tuning: Tuning,
+    work: impl AsyncFnOnce(Cluster) -> T,
+) -> Result<T, ClientError> {
     let configuration = fetch_configuration(file, credentials).await?;
-    let (node, cluster, fresh) = connect(file, credentials, configuration)?;
+    let (node, cluster, fresh) = connect(file, (credentials, tuning), configuration)?;
     let control = node.control();
     let run = Box::pin(node.run());
     let use_it = async {
@@ -212,7 +241,7 @@ fn host_configuration(
 /// Connects to the servers of a configuration.
 fn connect(
     file: &ClusterFile,
-    credentials: &Credentials,
+    (credentials, tuning): (&Credentials, Tuning),
     configuration: VerifiedConfiguration,
 ) -> Result<(Node, Cluster, watch::Receiver<bool>), ClientError> {
     let servers = servers(&configuration)?;
@@ -223,7 +252,7 @@ fn connect(
     let certificate = &credentials.certificate;
     let (storage, stored) = host_storage(&mut node, &configuration, (&signer, certificate))?;
     let group = key_value_group(&configuration).map_err(ClientError::TooFewServers)?;
-    let (key_value, ordered) = host_ordered(&mut node, group, (&signer, certificate))?;
+    let (key_value, ordered) = host_ordered(&mut node, (group, tuning), (&signer, certificate))?;
     let (known, _) = watch::channel(None);
     let (fresh, watched) = watch::channel(false);
     let hosted = ConfigurationHost { known, fresh, storage: Some(storage.clone()) };
@@ -261,7 +290,7 @@ type HostedOrdered = (Handle<quorate_bft::Client>, Arc<Waiting<OrderedOutput>>);
 
 fn host_ordered(
     node: &mut Node,
-    group: GroupConfiguration,
+    (group, tuning): (GroupConfiguration, Tuning),
     (signer, certificate): (&Arc<dyn Signer>, &ClientCertificate),
 ) -> Result<HostedOrdered, ClientError> {
     let group = Arc::new(group);
@@ -271,7 +300,7 @@ fn host_ordered(
         signer: Arc::clone(signer),
         certificate: certificate.clone(),
         nonce: random_u64()?,
-        bundle_operations_max: quorate_bft::limits::BUNDLE_OPERATIONS_MAX,
+        bundle_operations_max: tuning.bundle_operations_max,
     };
     let waiting: Arc<Waiting<OrderedOutput>> = Arc::default();
     let hosting = Hosting {

@@ -32,6 +32,9 @@ use crate::message::{
 
 /// Calls that may wait for a bundle.
 pub const CALLS_WAITING_MAX: usize = 4096;
+/// Bundles that a client has under way: half of what a replica takes, so that those which come
+/// again to all of them find room.
+pub const BUNDLES_UNDER_WAY_MAX: usize = CLIENT_BUNDLES_MAX / 2;
 /// First time after which a bundle is sent to more replicas.
 pub const RETRY_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 /// Longest such time.
@@ -240,7 +243,7 @@ impl Client {
     /// Bundles what waits, as long as the group takes more bundles of this client.
     fn send_bundles(&mut self, now: Now, effects: &mut Effects<Self>) {
         let SessionState::Open(session) = self.session else { return };
-        while !self.queue.is_empty() && self.sent.len() < CLIENT_BUNDLES_MAX / 2 {
+        while !self.queue.is_empty() && self.sent.len() < BUNDLES_UNDER_WAY_MAX {
             let count = self.bundle_length().min(self.room());
             if count == 0 {
                 return;

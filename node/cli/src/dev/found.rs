@@ -57,7 +57,7 @@ pub(crate) fn found(layout: &Layout, wanted: &Wanted) -> Result<(), Failure> {
     for server in &servers {
         install(server, &system)?;
     }
-    let client = new_client(&work.join("client"), &local_client(authority, &system))?;
+    let client = new_client(&work.join("client"), &local_client(authority, system.cluster_file))?;
     let cluster = ClusterFile::read(&client.cluster_file)?;
     publish(layout, &cluster)
 }
@@ -130,12 +130,13 @@ fn install(server: &NewServer, system: &FoundedSystem) -> Result<(), Failure> {
     Ok(())
 }
 
-fn local_client(authority_key: PathBuf, system: &FoundedSystem) -> ClientRequest {
+/// A client of a cluster on this machine.
+pub(crate) fn local_client(authority_key: PathBuf, cluster_file: PathBuf) -> ClientRequest {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let expires = now.saturating_add(CLIENT_YEARS * YEAR_SECONDS).saturating_mul(1_000_000);
     ClientRequest {
         authority_key,
-        cluster_file: system.cluster_file.clone(),
+        cluster_file,
         name: String::from("dev"),
         expires: UnixTime::from_micros(expires),
     }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use quorate_daemon::founding::ceremony::AUTHORITY_KEY;
+
 use crate::failure::Failure;
 
 /// A directory with a cluster.
@@ -38,6 +40,10 @@ impl Layout {
 
     pub(crate) fn genesis(&self) -> PathBuf {
         self.root.join("founding/genesis")
+    }
+
+    pub(crate) fn authority_key(&self) -> PathBuf {
+        self.root.join("authority").join(AUTHORITY_KEY)
     }
 
     pub(crate) fn nodes(&self) -> PathBuf {

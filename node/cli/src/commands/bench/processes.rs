@@ -1,0 +1,54 @@
+//! What processes say of themselves: processor time, memory, and their page of metrics.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+/// Length of a tick of processor time, microseconds.
+const TICK_MICROS: u64 = 10_000;
+
+/// Processor time of a process, microseconds; 0 if there is none.
+pub(super) fn cpu_micros(pid: u32) -> u64 {
+    let ticks = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+    };
+    ticks().unwrap_or(0) * TICK_MICROS
+}
+
+/// The most memory that a process ever held, KiB; 0 if it is not known.
+pub(super) fn memory_peak_kib(pid: u32) -> u64 {
+    let peak = || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    };
+    peak().unwrap_or(0)
+}
+
+/// The counters of a node's page of metrics, by name and labels as the page has them; those that
+/// are whole numbers.
+pub(super) fn counters(address: SocketAddr) -> BTreeMap<String, u64> {
+    let page = page(address).unwrap_or_default();
+    let lines = page.lines().filter_map(|line| line.rsplit_once(' '));
+    lines.filter_map(|(name, value)| Some((name.to_owned(), micros_or_count(value)?))).collect()
+}
+
+/// A whole number as it is; seconds with six decimals as microseconds.
+fn micros_or_count(value: &str) -> Option<u64> {
+    match value.split_once('.') {
+        None => value.parse().ok(),
+        Some((seconds, micros)) => {
+            Some(seconds.parse::<u64>().ok()? * 1_000_000 + micros.parse::<u64>().ok()?)
+        }
+    }
+}
+
+fn page(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n")?;
+    let mut page = String::new();
+    stream.read_to_string(&mut page)?;
+    Ok(page)
+}
