@@ -3,6 +3,7 @@
 #![expect(clippy::panic, reason = "a harness fails as a test does")]
 
 mod certificates;
+mod costs;
 mod forge;
 mod liars;
 mod longest;

@@ -105,6 +105,10 @@ pub(crate) struct Cluster {
     pub(crate) now: Instant,
     /// What arrived is kept.
     pub(crate) records_sent: bool,
+    /// What a replica has no use for is dropped, as the node does it before it checks signatures.
+    pub(crate) drops_useless: bool,
+    /// What was dropped so.
+    pub(crate) useless: Vec<(Peer, Peer, Message)>,
     /// This member may say what it likes.
     pub(crate) villain: Option<u16>,
     /// Says which messages arrive.
@@ -192,6 +196,8 @@ impl Cluster {
             sent: Vec::new(),
             now: Instant::from_micros(1_000_000),
             records_sent: true,
+            drops_useless: false,
+            useless: Vec::new(),
             villain: None,
             filter: None,
             next_ticket: 0,
@@ -438,6 +444,9 @@ impl Cluster {
         if self.cut_links.contains(&(from, to)) || !passes {
             return;
         }
+        if self.drops_useless && self.is_useless(to, &message) {
+            return self.useless.push((from, to, message));
+        }
         if self.records_sent {
             self.sent.push((from, to, message.clone()));
         }
@@ -457,6 +466,13 @@ impl Cluster {
             }
             Peer::Client(_) => {}
         }
+    }
+
+    fn is_useless(&self, to: Peer, message: &Message) -> bool {
+        let Peer::Node(node) = to else { return false };
+        let replica = self.group.replica_of(node).expect("a member");
+        let machine = self.hosts[replica.index()].machine.as_ref();
+        machine.is_some_and(|machine| !machine.is_useful(message))
     }
 
     /// Lets the time come at which the next timer expires, and lets it expire; false if none is set
