@@ -11,12 +11,15 @@ use std::time::{Duration, Instant};
 use quorate_client::cluster::{Cluster, Credentials, with_cluster};
 use quorate_client::cluster_file::ClusterFile;
 use quorate_client::error::ClientError;
-use quorate_client::objects::{RealSigner, Signer, register_id};
-use quorate_client::{KvOperation, KvReply};
-use quorate_dht::{Body, ContentKind, Value};
+use quorate_client::objects::{RealSigner, Signer};
 use quorate_history::{Kind, Prng};
 
-use crate::recorder::{Content, KvInput, KvOutput, Recorder};
+use crate::recorder::{KvInput, Recorder};
+
+mod perform;
+
+use perform::{perform_key_value, read_content, store_content};
+pub use perform::{perform_register, read_back};
 
 /// Public-key objects that are written by all clients, and keys of the ordered service in use at a
 /// time: few, so that operations meet.
@@ -28,8 +31,6 @@ pub const MANY: Breadth = Breadth { registers: 40, keys: 40 };
 const CALLS_PER_GENERATION: u64 = 240;
 /// Operations after which a client connects anew.
 const OPERATIONS_PER_SESSION: u64 = 400;
-/// Longest content, in bytes.
-const CONTENT_BYTES_MAX: u64 = 60_000;
 /// Longest time in which a cluster must come to serve.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time between two looks.
@@ -133,14 +134,6 @@ impl Shared {
     fn impossible(&self, what: String) {
         self.recorder.history().impossible.push(what);
     }
-}
-
-/// The bytes of a content.
-fn content(seed: u64) -> Vec<u8> {
-    let mut prng = Prng::from_seed(seed);
-    let length = usize::try_from(prng.below(CONTENT_BYTES_MAX)).expect("it is small");
-    let words = (0..length.div_ceil(8)).flat_map(|_| prng.next_u64().to_be_bytes());
-    words.take(length).collect()
 }
 
 /// Running clients.
@@ -284,165 +277,7 @@ impl Worker<'_> {
             Some(known) if self.prng.chance(500) => {
                 read_content(self.shared, self.cluster, &known, false).await;
             }
-            Some(_) | None => self.store_content().await,
+            Some(_) | None => store_content(self.shared, self.cluster, self.prng.next_u64()).await,
         }
     }
-
-    async fn store_content(&mut self) {
-        let seed = self.prng.next_u64();
-        match self.cluster.put_content(ContentKind::Chunk, Body::new(content(seed))).await {
-            Ok(key) => {
-                let content = Content { key, seed, reads: 0, is_read_at_the_end: false };
-                self.shared.recorder.history().contents.push(content);
-            }
-            Err(error) => self.shared.refused("store content", &error),
-        }
-    }
-}
-
-/// Writes or reads a public-key object, and records it; tells whether there was an outcome.
-pub async fn perform_register(
-    shared: &Shared,
-    cluster: &Cluster,
-    (process, register): (u64, usize),
-    kind: Kind,
-) -> bool {
-    let owner = shared.owner(register);
-    let ticket = shared.recorder.invoke_register(process, register, kind);
-    let outcome = match kind {
-        Kind::Write(value) => {
-            let value = Value::Data(Body::new(value.to_be_bytes().to_vec()));
-            cluster.write_object(owner, value).await.map(|_| None)
-        }
-        Kind::Read(_) => {
-            let read = cluster.read_object(register_id(&owner.public_key())).await;
-            read.map(|version| Some(version.map(|version| version.value)))
-        }
-    };
-    match outcome {
-        Ok(None) => shared.recorder.return_register(ticket, None),
-        Ok(Some(value)) => match value.map(|value| number(&value)) {
-            None => shared.recorder.return_register(ticket, Some(None)),
-            Some(Some(value)) => shared.recorder.return_register(ticket, Some(Some(value))),
-            Some(None) => shared.impossible(format!("object {register} has a foreign value")),
-        },
-        Err(error) => {
-            shared.refused("object", &error);
-            return false;
-        }
-    }
-    true
-}
-
-fn number(value: &Value) -> Option<u64> {
-    match value {
-        Value::Data(body) => body.to_vec().try_into().ok().map(u64::from_be_bytes),
-        Value::Deleted => None,
-    }
-}
-
-/// Calls the ordered service; gives the key with the value that it has now, as far as known.
-async fn perform_key_value(
-    shared: &Shared,
-    cluster: &Cluster,
-    process: u64,
-    input: KvInput,
-) -> Option<(String, Option<u64>)> {
-    let bytes = |value: &Option<u64>| value.map(|value| value.to_be_bytes().to_vec());
-    let operation = match &input {
-        KvInput::Get { key } => KvOperation::Get { key: key.clone().into_bytes() },
-        KvInput::Put { key, value } => {
-            let value = bytes(value).expect("no put removes a key here");
-            KvOperation::Put { key: key.clone().into_bytes(), value }
-        }
-        KvInput::CompareAndSwap { key, expected, value } => KvOperation::CompareAndSwap {
-            key: key.clone().into_bytes(),
-            expected: bytes(expected),
-            new: bytes(value),
-        },
-    };
-    let ticket = shared.recorder.invoke_key_value(process, input.clone());
-    let reply = match cluster.key_value(&operation).await {
-        Ok(reply) => reply,
-        Err(error) => {
-            shared.refused("key-value", &error);
-            return None;
-        }
-    };
-    let Some(output) = output(&reply) else {
-        shared.impossible(format!("{input:?} was answered with {reply:?}"));
-        return None;
-    };
-    shared.recorder.return_key_value(ticket, output.clone());
-    match (input, output) {
-        (KvInput::Get { key }, KvOutput::Value(value)) => Some((key, value)),
-        (KvInput::Put { key, value }, KvOutput::Stored) => Some((key, value)),
-        (KvInput::CompareAndSwap { key, value, .. }, KvOutput::Swapped(true)) => Some((key, value)),
-        _ => None,
-    }
-}
-
-fn output(reply: &KvReply) -> Option<KvOutput> {
-    match reply {
-        KvReply::Value(None) => Some(KvOutput::Value(None)),
-        KvReply::Value(Some(bytes)) => {
-            let value = bytes.as_slice().try_into().ok().map(u64::from_be_bytes)?;
-            Some(KvOutput::Value(Some(value)))
-        }
-        KvReply::Done => Some(KvOutput::Stored),
-        KvReply::Swapped(is_swapped) => Some(KvOutput::Swapped(*is_swapped)),
-        KvReply::Malformed | KvReply::TooLarge(_) => None,
-    }
-}
-
-async fn read_content(shared: &Shared, cluster: &Cluster, known: &Content, is_at_the_end: bool) {
-    match cluster.get_content(known.key).await {
-        Ok(body) if body.to_vec() == content(known.seed) => {
-            let mut history = shared.recorder.history();
-            let content = history.contents.iter_mut().find(|content| content.key == known.key);
-            let content = content.expect("what is read was stored");
-            content.reads += 1;
-            content.is_read_at_the_end |= is_at_the_end;
-        }
-        Ok(_) => shared.impossible(format!("{:?} came back with other bytes", known.key)),
-        Err(error) => shared.refused("read content", &error),
-    }
-}
-
-/// Reads every object, and every key and content written since a moment, when all faults are
-/// healed.
-///
-/// # Errors
-/// What could not be read.
-pub fn read_back(shared: &Shared, file: &ClusterFile, since: Mark) -> Result<(), String> {
-    let process = 1_000;
-    let work = async |cluster: Cluster| {
-        for register in 0..shared.breadth.registers {
-            let reading = perform_register(shared, &cluster, (process, register), Kind::Read(None));
-            if !reading.await {
-                return Err(format!("object {register} cannot be read after all is healed"));
-            }
-        }
-        let keys: std::collections::BTreeSet<String> = {
-            let history = shared.recorder.history();
-            let key = |input: &KvInput| match input {
-                KvInput::Get { key }
-                | KvInput::Put { key, .. }
-                | KvInput::CompareAndSwap { key, .. } => key.clone(),
-            };
-            history.key_value[since.calls..].iter().map(|call| key(&call.input)).collect()
-        };
-        for key in keys {
-            let input = KvInput::Get { key: key.clone() };
-            if perform_key_value(shared, &cluster, process, input).await.is_none() {
-                return Err(format!("key {key} cannot be read after all is healed"));
-            }
-        }
-        let contents = shared.recorder.history().contents[since.contents..].to_vec();
-        for content in &contents {
-            read_content(shared, &cluster, content, true).await;
-        }
-        Ok(())
-    };
-    session(file, work)?
 }
