@@ -19,13 +19,13 @@ pub struct Effects {
     pub kills: u64,
     /// Servers that the system showed as stopped, and that went on later.
     pub pauses: u64,
-    /// Connections that were cut.
+    /// Cuts that ended a connection.
     pub cuts: u64,
-    /// Connections of which one direction was shut.
+    /// Half-closes that shut one direction of a connection.
     pub half_closes: u64,
-    /// Chunks of bytes that were held back.
+    /// Stalls that held bytes back.
     pub stalls: u64,
-    /// Chunks of bytes that came later.
+    /// Delays that made bytes come later.
     pub delays: u64,
     /// What the liar did that no honest server does.
     pub lies: u64,
@@ -126,10 +126,10 @@ pub fn shortcomings(history: &History, effects: &Effects, demands: &Demands) -> 
     let effects = [
         ("kills", effects.kills, wanted.kills),
         ("pauses", effects.pauses, wanted.pauses),
-        ("cut connections", effects.cuts, wanted.cuts),
-        ("half-closed connections", effects.half_closes, wanted.half_closes),
-        ("chunks held back", effects.stalls, wanted.stalls),
-        ("chunks delayed", effects.delays, wanted.delays),
+        ("cuts", effects.cuts, wanted.cuts),
+        ("half-closes", effects.half_closes, wanted.half_closes),
+        ("stalls", effects.stalls, wanted.stalls),
+        ("delays", effects.delays, wanted.delays),
         ("lies", effects.lies, wanted.lies),
         ("packets lost", effects.packets_lost, wanted.packets_lost),
     ];

@@ -1,6 +1,7 @@
 //! A whole round: found, load, break, heal, read everything, judge.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -42,17 +43,17 @@ pub fn seed() -> Result<u64, String> {
     }
 }
 
-/// What a round with this many faults of processes is held to, at the least: one server killed
-/// and one paused for every four faults, and every kind of fault of links.
+/// What a round with this plan is held to, at the least: every planned fault of a process, and half
+/// of those of links, as one that meets a server while it is down touches nothing.
 #[must_use]
 pub fn demands(plan: &Plan) -> Demands {
     let effects = Effects {
         kills: plan.count(Kind::Kill),
         pauses: plan.count(Kind::Pause),
-        cuts: plan.count(Kind::Cut),
-        half_closes: plan.count(Kind::HalfClose),
-        stalls: plan.count(Kind::Stall),
-        delays: plan.count(Kind::Delay),
+        cuts: plan.count(Kind::Cut).div_ceil(2),
+        half_closes: plan.count(Kind::HalfClose).div_ceil(2),
+        stalls: plan.count(Kind::Stall).div_ceil(2),
+        delays: plan.count(Kind::Delay).div_ceil(2),
         lies: 20,
         packets_lost: 0,
     };
@@ -146,7 +147,7 @@ fn under_load(
     shared.await_acknowledged(30)?;
     let effects = Mutex::new(Effects::default());
     let happened = std::thread::scope(|scope| {
-        let links = scope.spawn(|| break_links(&plan.links, proxies));
+        let links = scope.spawn(|| break_links(&plan.links, proxies, &effects));
         let processes = break_processes(&plan.processes, &mut cluster, &effects);
         links.join().expect("faults of links only change what proxies do");
         processes
@@ -157,13 +158,6 @@ fn under_load(
     clients.finish();
     read_back(shared, &files[0], Mark::default())?;
     let mut effects = effects.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let touched = proxies.iter().map(Proxy::touched);
-    for touched in touched {
-        effects.cuts += touched.cuts.load(Relaxed);
-        effects.half_closes += touched.half_closes.load(Relaxed);
-        effects.stalls += touched.stalls.load(Relaxed);
-        effects.delays += touched.delays.load(Relaxed);
-    }
     effects.lies = metrics::sum(&cluster.page(liar, "/metrics").unwrap_or_default(), &["\"liar."]);
     for server in (0..cluster.size()).collect::<Vec<_>>() {
         if !cluster.is_up(server) {
@@ -173,9 +167,11 @@ fn under_load(
     Ok(effects)
 }
 
-fn break_links(faults: &[Fault], proxies: &[Proxy]) {
+fn break_links(faults: &[Fault], proxies: &[Proxy], effects: &Mutex<Effects>) {
     for fault in faults {
         let proxy = &proxies[fault.server];
+        let (touched, count) = counter(fault.kind, proxy);
+        let before = touched.load(Relaxed);
         match fault.kind {
             Kind::Delay => proxy.set(Passage::Delayed(DELAY)),
             Kind::Stall => proxy.set(Passage::Stalled),
@@ -185,7 +181,22 @@ fn break_links(faults: &[Fault], proxies: &[Proxy]) {
         }
         std::thread::sleep(fault.lasts);
         proxy.set(Passage::Open);
+        if touched.load(Relaxed) > before {
+            *count(&mut effects.lock().unwrap_or_else(PoisonError::into_inner)) += 1;
+        }
         std::thread::sleep(PAUSE / 2);
+    }
+}
+
+/// Where a proxy counts what a fault of links touches, and where the round counts the fault.
+fn counter(kind: Kind, proxy: &Proxy) -> (&AtomicU64, fn(&mut Effects) -> &mut u64) {
+    let touched = proxy.touched();
+    match kind {
+        Kind::Delay => (&touched.delays, |effects| &mut effects.delays),
+        Kind::Stall => (&touched.stalls, |effects| &mut effects.stalls),
+        Kind::HalfClose => (&touched.half_closes, |effects| &mut effects.half_closes),
+        Kind::Cut => (&touched.cuts, |effects| &mut effects.cuts),
+        Kind::Kill | Kind::Pause => unreachable!("faults of processes are in the other row"),
     }
 }
 

@@ -178,6 +178,7 @@ pub(super) async fn store_content(shared: &Shared, cluster: &Cluster, seed: u64)
         Err(error) => shared.refused("store content", &error),
     }
 }
+
 /// The keys of the ordered service that were used since a moment.
 fn keys_since(shared: &Shared, since: Mark) -> BTreeSet<String> {
     let history = shared.recorder.history();
