@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use quorate_client::carried::to_hex;
 use quorate_client::cluster_file::{ClusterFile, ServerContact, parse_system_key};
+use quorate_client::explanation::Kind;
 use quorate_client::settings::{self, Source};
 use quorate_daemon::configuration::NodeConfiguration;
 use quorate_daemon::founding::{FoundingError, FoundingFile, GenesisFault};
@@ -82,11 +83,15 @@ fn show(file: &Path) -> Result<Answer, Failure> {
 fn show_settings(file: &Path) -> Result<Answer, Failure> {
     let text = settings::read_text(file)?;
     let source = Source { file, text: &text };
-    let is_node = text.lines().any(|line| line.trim() == "[node]");
-    if is_node {
+    let has = |start: &str| text.lines().any(|line| line.trim_start().starts_with(start));
+    if has("[node]") {
         Ok(show_node(&NodeConfiguration::parse(source)?))
-    } else {
+    } else if has("system") || has("[[servers]]") {
         Ok(show_cluster(&ClusterFile::parse(source)?))
+    } else {
+        let what = "this is neither a genesis nor a node.toml nor a cluster.toml";
+        let sort = (Kind::Configuration, "unknown-file");
+        Err(Failure::about(file, sort, what, "name one of these"))
     }
 }
 

@@ -85,7 +85,13 @@ fn each_failure_has_its_code_and_says_what_to_do() {
     );
     assert_eq!(scratch.fail(&["authority", "new", "--out", "authority"]).0, 14);
     assert_eq!(scratch.fail(&["config", "show", "nothing"]).0, 8);
+    let (code, text) = scratch.fail(&["config", "show", "node-1/admission"]);
+    assert_eq!(code, 4);
+    assert!(text.starts_with("error[unknown-file]: this is neither a genesis nor"), "{text}");
     assert_eq!(scratch.fail(&["config", "verify", "node-1/admission"]).0, 2);
+    let (code, text) = scratch.fail(&init("1", 1));
+    assert_eq!(code, 2);
+    assert!(text.starts_with("error[too-few-servers]: 1 server, at least 4"), "{text}");
     assert_eq!(scratch.fail(&["frobnicate"]).0, 2);
     let (code, text) = scratch.fail(&["--json", "frobnicate"]);
     assert_eq!(code, 2, "{text}");

@@ -246,7 +246,10 @@ impl RequestFault {
         let (code, what, remedy) = match self {
             Self::TooFewServers { needed, got } => (
                 "too-few-servers",
-                format!("{got} servers, at least {needed} are needed"),
+                format!(
+                    "{got} server{}, at least {needed} are needed",
+                    if *got == 1 { "" } else { "s" }
+                ),
                 "give more admissions, or smaller f: a group has 3f+1 servers",
             ),
             Self::Resilience(f) => (
