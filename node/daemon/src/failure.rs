@@ -88,6 +88,7 @@ fn of_journal(error: &JournalError) -> ((Kind, &'static str), Option<String>) {
     match error {
         JournalError::Log(LogError::DiskFull { .. }) => ((Kind::DiskFull, "disk-full"), None),
         JournalError::Log(LogError::Corrupt { .. }) => ((Kind::Damaged, "log-damaged"), None),
+        JournalError::Log(LogError::Missing { .. }) => ((Kind::Forgotten, "data-wiped"), None),
         JournalError::Log(_) => ((Kind::Internal, "log-failed"), None),
         JournalError::Store(error) => {
             let (sort, path) = of_store(error);

@@ -211,7 +211,7 @@ impl Machines {
         let signer = Arc::clone(&self.epoch);
         let setup = Setup { group, me, signer, parameters: Parameters::default() };
         let interceptor = between(&setup);
-        let (machine, journal) = ordering::open(&data.join(name), setup, service)
+        let (machine, journal) = ordering::open((data, name), setup, service)
             .map_err(|source| ServerError::Journal { machine: name, source })?;
         let hosted = OrderingHost::new(name);
         let journal = Some(journal);
@@ -238,7 +238,8 @@ impl Machines {
         data: &DataDirectory,
         interceptor: Between<quorate_dht::Server>,
     ) -> Result<Handle<quorate_dht::Server>, ServerError> {
-        let store = ObjectStore::open(&data.join("storage"));
+        let directory = data.part("storage", &quorate_store::object_store::PARTS);
+        let store = directory.and_then(|directory| ObjectStore::open(&directory));
         let store = Arc::new(store.map_err(|source| ServerError::Store { source })?);
         let workers = self.node.start_workers("objects", OBJECT_THREADS);
         let workers = workers.map_err(|source| ServerError::Host { source })?;

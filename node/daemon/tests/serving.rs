@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use quorate_client::cluster::{Cluster, Credentials, with_cluster};
 use quorate_client::cluster_file::ClusterFile;
+use quorate_client::explanation::Kind;
 use quorate_crypto::real::RealSigner;
 use quorate_daemon::configuration::NodeConfiguration;
 use quorate_daemon::founding::NodeIdentity;
@@ -152,4 +153,32 @@ fn an_object_has_the_last_value_that_its_owner_wrote() {
             assert_eq!(version.map(|version| version.value), Some(value));
         }
     });
+}
+
+#[test]
+fn a_server_that_has_served_does_not_start_without_any_part_of_its_data() {
+    let directory = scratch("forgotten");
+    let (nodes, _) = found(&directory, 4);
+    let start = || {
+        quorate_runtime::block_on(async {
+            let settings = NodeConfiguration::read(&nodes[0]).expect("node.toml is right");
+            let identity = NodeIdentity::load(&settings).expect("the server's files are right");
+            let started = server::start(&settings, &identity, &mut server::Nobody).await;
+            started.map(drop).map_err(|error| error.explain())
+        })
+        .expect("an event loop")
+    };
+    start().expect("a new server starts");
+    let data = NodeConfiguration::read(&nodes[0]).expect("node.toml is right").data;
+    let elsewhere = directory.join("elsewhere");
+    let parts = ["membership/log", "membership/state", "key-value/log", "storage/objects"];
+    for part in parts.into_iter().chain(["storage/blobs", "key-value", "storage"]) {
+        std::fs::rename(data.join(part), &elsewhere).expect("a part is lost");
+        let refused = start().expect_err(part);
+        assert_eq!((refused.kind, refused.code), (Kind::Forgotten, "data-wiped"), "{refused:?}");
+        assert!(!data.join(part).exists(), "{part} was made anew");
+        std::fs::rename(&elsewhere, data.join(part)).expect("it comes back");
+    }
+    start().expect("nothing is missing");
+    std::fs::remove_dir_all(&directory).expect("the scratch directory goes");
 }

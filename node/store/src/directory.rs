@@ -7,7 +7,7 @@
 //!
 //! # Invariants
 //! - STO-6: a directory without the marker of the identity is never opened for a node that has
-//!   served before.
+//!   served before, and no part of it that is missing or empty is made anew for such a node.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -34,6 +34,7 @@ pub enum Expectation {
 #[derive(Debug)]
 pub struct DataDirectory {
     path: PathBuf,
+    expectation: Expectation,
     #[expect(dead_code, reason = "the lock is held by the open file")]
     lock: File,
 }
@@ -74,7 +75,7 @@ impl DataDirectory {
                     .map_err(|error| StoreError::io("write", &marker, error, 65))?;
             }
         }
-        Ok(Self { path: path.to_path_buf(), lock })
+        Ok(Self { path: path.to_path_buf(), expectation, lock })
     }
 
     /// Where the directory is.
@@ -87,6 +88,31 @@ impl DataDirectory {
     #[must_use]
     pub fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Whether what is kept here must be there already.
+    #[must_use]
+    pub const fn expectation(&self) -> Expectation {
+        self.expectation
+    }
+
+    /// The path of a part of the data: a directory that holds each of `names`, files or
+    /// directories that are never empty once the node has served. A part may lie on a disk of its
+    /// own that is not mounted, and stores make themselves anew where they find nothing.
+    ///
+    /// # Errors
+    /// STO-6: [`StoreError::Wiped`] if the node has served before and one of them is missing or
+    /// empty; otherwise what the disk reports.
+    pub fn part(&self, part: &str, names: &[&str]) -> Result<PathBuf, StoreError> {
+        let directory = self.join(part);
+        if self.expectation == Expectation::Existing {
+            for path in names.iter().map(|name| directory.join(name)) {
+                if !holds_something(&path)? {
+                    return Err(StoreError::Wiped { path });
+                }
+            }
+        }
+        Ok(directory)
     }
 }
 
@@ -108,6 +134,20 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 
 fn exists(path: &Path) -> Result<bool, StoreError> {
     path.try_exists().map_err(|error| StoreError::io("look for", path, error, 0))
+}
+
+/// Whether there is a file with content, or a directory with entries.
+fn holds_something(path: &Path) -> Result<bool, StoreError> {
+    let metadata = match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        inspected => inspected.map_err(|error| StoreError::io("inspect", path, error, 0))?,
+    };
+    if !metadata.is_dir() {
+        return Ok(metadata.len() > 0);
+    }
+    let mut entries =
+        std::fs::read_dir(path).map_err(|error| StoreError::io("list", path, error, 0))?;
+    Ok(entries.next().is_some())
 }
 
 fn read_marker(marker: &Path) -> Result<Option<String>, StoreError> {

@@ -10,6 +10,11 @@ use crate::blobs::{BLOB_BYTES_MIN, BlobName, Blobs};
 use crate::error::StoreError;
 use crate::objects::{Change, Objects, Space};
 
+const OBJECTS: &str = "objects";
+const BLOBS: &str = "blobs";
+/// The directories that an object store keeps in its own; none of them is ever empty.
+pub const PARTS: [&str; 2] = [OBJECTS, BLOBS];
+
 /// Small objects and blobs together.
 #[derive(Debug)]
 pub struct ObjectStore {
@@ -23,8 +28,8 @@ impl ObjectStore {
     /// # Errors
     /// What the disk reports; [`StoreError::InUse`] if it is open elsewhere.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        let objects = Objects::open(&directory.join("objects"))?;
-        let blobs = Blobs::open(&directory.join("blobs"))?;
+        let objects = Objects::open(&directory.join(OBJECTS))?;
+        let blobs = Blobs::open(&directory.join(BLOBS))?;
         Ok(Self { objects, blobs })
     }
 

@@ -1,13 +1,12 @@
 //! A replica of an ordered service: its messages, and its log with the image of its state.
 
-use std::path::Path;
-
 use quorate_bft::message::Message;
 use quorate_bft::{Image, Output, Record, Replica, Setup};
 use quorate_crypto::Verified;
 use quorate_machine::{RecordNumber, Service};
 use quorate_runtime::{Hosted, JournalError, LogJournal, RecordCodec};
 use quorate_state::Map;
+use quorate_store::directory::{DataDirectory, Expectation};
 use quorate_store::error::StoreError;
 use quorate_store::image::StateImage;
 use quorate_store::log::LogOptions;
@@ -170,27 +169,36 @@ impl RecordCodec for Codec {
 /// The journal of a replica.
 pub type OrderingJournal = Box<dyn quorate_runtime::Journal<Record>>;
 
-/// Opens the disk of a replica and makes the replica from what it holds.
+/// The image of the state, a file.
+const STATE: &str = "state";
+/// The log, a directory.
+const LOG: &str = "log";
+
+/// Opens the disk of a replica and makes the replica from what it holds: the part of the data
+/// directory with the name of its service.
 ///
 /// # Errors
-/// What the disk reports; an image or a record that this version cannot read.
+/// [`StoreError::Wiped`] if a server that has served finds nothing there; otherwise what the disk
+/// reports; an image or a record that this version cannot read.
 pub fn open<S: Service>(
-    directory: &Path,
+    (data, name): (&DataDirectory, &str),
     setup: Setup,
     service: S,
 ) -> Result<(Replica<S>, OrderingJournal), JournalError> {
-    let image = StateImage::open(&directory.join("state"))?;
+    let directory = data.part(name, &[STATE, LOG])?;
+    let image = StateImage::open(&directory.join(STATE))?;
     let loaded = load(&image)?;
-    let path = directory.join("log");
+    let path = directory.join(LOG);
     let medium = RealMedium::open(&path).map_err(|source| StoreError::Io {
         path: path.clone(),
         operation: "open the directory of the log",
         source,
     })?;
-    let identity = *setup.group.group.as_bytes();
+    let must_exist = data.expectation() == Expectation::Existing;
+    let options = LogOptions { must_exist, ..LogOptions::new(*setup.group.group.as_bytes()) };
     let mut records: Vec<(RecordNumber, Record)> = Vec::new();
     let keep = |number, record| records.push((number, record));
-    let journal = LogJournal::open(medium, LogOptions::new(identity), Codec { image }, keep)?;
+    let journal = LogJournal::open(medium, options, Codec { image }, keep)?;
     let replica = Replica::recover(setup, service, loaded, records);
     Ok((replica, Box::new(journal)))
 }

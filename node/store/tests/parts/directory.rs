@@ -39,6 +39,34 @@ fn a_wiped_directory_is_refused_and_the_remedy_is_named() {
 }
 
 #[test]
+fn sto_6_a_part_that_is_lost_or_empty_is_not_made_anew_for_a_node_that_has_served() {
+    let scratch = Scratch::new();
+    let path = scratch.join("data");
+    let names = ["state", "log"];
+    let fresh = DataDirectory::open(&path, &ME, Expectation::Fresh).expect("created");
+    let part = fresh.part("service", &names).expect("nothing has been promised yet");
+    drop(fresh);
+    std::fs::create_dir_all(part.join("log")).expect("made");
+    std::fs::write(part.join("log/segment-00000001"), b"records").expect("made");
+    std::fs::write(part.join("state"), b"image").expect("made");
+    let kept = DataDirectory::open(&path, &ME, Expectation::Existing).expect("reopened");
+    assert_eq!(kept.part("service", &names).expect("all is there"), part);
+
+    let lost_of = |directory: &DataDirectory| match directory.part("service", &names) {
+        Err(StoreError::Wiped { path }) => path,
+        other => panic!("STO-6: {other:?}"),
+    };
+    std::fs::write(part.join("state"), b"").expect("emptied");
+    assert_eq!(lost_of(&kept), part.join("state"));
+    std::fs::write(part.join("state"), b"image").expect("restored");
+    std::fs::remove_file(part.join("log/segment-00000001")).expect("lost");
+    assert_eq!(lost_of(&kept), part.join("log"));
+    std::fs::remove_dir_all(&part).expect("not mounted");
+    assert_eq!(lost_of(&kept), part.join("state"));
+    assert!(!part.exists(), "what is refused is left as it is");
+}
+
+#[test]
 fn the_directory_of_another_node_is_refused() {
     let scratch = Scratch::new();
     let path = scratch.join("data");
