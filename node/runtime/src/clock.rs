@@ -1,33 +1,50 @@
 //! The two clocks of a node; the only place that reads them.
 //!
-//! The monotonic clock counts from the start of the process. The wall clock is what the operating
-//! system says; a jump of it is counted and reported, never smoothed: what it means is decided by
-//! whoever agrees on time.
+//! The monotonic clock counts from the start of the process, and goes on while the machine sleeps:
+//! a lease must not outlive a night in which nobody looked at the clock. (The one of the standard
+//! library stands still then.) The wall clock is what the operating system says; a jump of it is
+//! counted and reported, never smoothed: what it means is decided by whoever agrees on time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant as Monotonic, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quorate_types::{Instant, Now, UnixTime};
 
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::limits::WALL_JUMP_MICROS;
+
+/// The monotonic clock that counts the time in which the machine sleeps.
+#[cfg(target_os = "linux")]
+const CLOCK: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const CLOCK: ClockId = ClockId::Monotonic;
+
+/// What the monotonic clock shows.
+fn monotonic() -> Duration {
+    let time = clock_gettime(CLOCK);
+    let seconds = u64::try_from(time.tv_sec).expect("the monotonic clock is never negative");
+    let nanos = u32::try_from(time.tv_nsec).expect("a second has fewer than 2^32 nanoseconds");
+    Duration::new(seconds, nanos)
+}
 
 /// Reads both clocks and compares their progress.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    start: Monotonic,
+    start: Duration,
     last: Option<Now>,
     jumps: Arc<AtomicU64>,
 }
 
 impl Clock {
     pub(crate) fn new(jumps: Arc<AtomicU64>) -> Self {
-        Self { start: Monotonic::now(), last: None, jumps }
+        Self { start: monotonic(), last: None, jumps }
     }
 
     /// Both clocks now.
     pub(crate) fn now(&mut self) -> Now {
-        let instant = Instant::from_micros(micros(self.start.elapsed()));
+        let instant = self.instant();
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, micros);
         let now = Now { instant, wall: UnixTime::from_micros(wall) };
         if let Some(jump_micros) = self.last.and_then(|last| jump(last, now)) {
@@ -38,18 +55,24 @@ impl Clock {
         now
     }
 
-    /// The point of the timer of tokio that is this instant.
+    fn instant(&self) -> Instant {
+        Instant::from_micros(micros(monotonic().saturating_sub(self.start)))
+    }
+
+    /// The point of the timer of tokio that is this instant, if the machine does not sleep until
+    /// then; if it does, what is due is seen late, and judged by [`Self::now`].
     pub(crate) fn deadline(&self, instant: Instant) -> tokio::time::Instant {
-        let after_start = std::time::Duration::from_micros(instant.as_micros());
-        let far = || self.start + std::time::Duration::from_secs(FAR_SECONDS);
-        self.start.checked_add(after_start).unwrap_or_else(far).into()
+        let left = Duration::from_micros(instant.since(self.instant()).as_micros());
+        let now = tokio::time::Instant::now();
+        let far = || now + Duration::from_secs(FAR_SECONDS);
+        now.checked_add(left).unwrap_or_else(far)
     }
 }
 
 /// What stands for a time that the operating system cannot name: a century.
 const FAR_SECONDS: u64 = 100 * 366 * 24 * 3600;
 
-fn micros(duration: std::time::Duration) -> u64 {
+fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -66,7 +89,10 @@ mod tests {
     //! A jump is a difference between the two clocks, in either direction.
     use quorate_types::{Instant, Now, UnixTime};
 
-    use super::{WALL_JUMP_MICROS, jump};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::{Clock, WALL_JUMP_MICROS, jump};
 
     fn at(instant: u64, wall: u64) -> Now {
         Now { instant: Instant::from_micros(instant), wall: UnixTime::from_micros(wall) }
@@ -81,5 +107,18 @@ mod tests {
         assert_eq!(jump(last, at(1_000, forward - 1)), None);
         let back = jump(last, at(2_000, 10_001_000 - WALL_JUMP_MICROS));
         assert_eq!(back, Some(-i128::from(WALL_JUMP_MICROS)));
+    }
+
+    #[test]
+    fn a_deadline_is_as_far_away_as_its_instant() {
+        let mut clock = Clock::new(Arc::default());
+        let (before, now) = (tokio::time::Instant::now(), clock.now().instant);
+        let in_an_hour = now.after(quorate_types::Duration::from_secs(3_600));
+        let deadline = clock.deadline(in_an_hour);
+        assert!(deadline <= before + Duration::from_secs(3_600 + 60), "{:?}", deadline - before);
+        assert!(deadline >= before + Duration::from_secs(3_600 - 60), "{:?}", deadline - before);
+        assert!(clock.deadline(Instant::ZERO) <= tokio::time::Instant::now(), "it has passed");
+        let never = clock.deadline(Instant::from_micros(u64::MAX));
+        assert!(never > before + Duration::from_secs(50 * 366 * 24 * 3_600));
     }
 }

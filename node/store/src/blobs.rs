@@ -6,8 +6,9 @@
 //! ```
 //!
 //! # Invariants
-//! - STO-12: after [`Blobs::put_batch`] returns, all its blobs and their names survive a crash; a
-//!   name never stands for part of a blob.
+//! - STO-12: after [`Blobs::put_batch`] returns, all its blobs and their names survive a crash, and
+//!   so do those that are there when [`Blobs::open`] returns; a name never stands for part of a
+//!   blob.
 //!
 //! The caller checks what it reads against the name: this store cannot know how names are made.
 
@@ -57,10 +58,10 @@ impl Blobs {
             std::fs::remove_file(&orphan)
                 .map_err(|error| StoreError::io("remove", &orphan, error, 0))?;
         }
-        for outer in sorted_names(root)?.iter().filter(|name| is_fan_out(name)) {
-            sync(&root.join(outer))?;
-        }
-        sync(root)?;
+        // A process that was killed may have left blobs whose names are only in the page cache, in
+        // any of 65,536 directories. What is found is taken for durable, so all of it is made so.
+        files::sync_file_system(root)
+            .map_err(|error| StoreError::io("sync the file system of", root, error, 0))?;
         Ok(Self { root: root.to_path_buf(), writing: Mutex::new(()) })
     }
 

@@ -17,6 +17,19 @@ pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
+/// Makes everything durable that was written to the file system of `directory`.
+#[cfg(target_os = "linux")]
+pub(crate) fn sync_file_system(directory: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(directory)?)?)
+}
+
+/// Makes everything durable that was written to any file system.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn sync_file_system(_directory: &Path) -> io::Result<()> {
+    rustix::fs::sync();
+    Ok(())
+}
+
 /// Creates `directory` and all its missing parents; the names are durable on return, also that of
 /// a directory that was there: the process that created it may have ended before its sync.
 pub(crate) fn create_directory(directory: &Path) -> io::Result<()> {
