@@ -11,7 +11,7 @@ use crate::journal::Journal;
 /// The glue between one type of machine and the world.
 ///
 /// A frame is decoded and goes through it in this order: `is_useful`, the check of the signatures
-/// against `context`, `believe`, one step of the machine.
+/// against `context`, `may_hear`, `believe`, one step of the machine.
 pub trait Hosted: 'static {
     /// The machine.
     type Machine: Machine<Outbound: Encode> + 'static;
@@ -24,8 +24,20 @@ pub trait Hosted: 'static {
         true
     }
 
+    /// What serving the message costs beside the check of its signatures, in microseconds: its
+    /// sender is charged for it, or whoever asks much and signs nothing would ask for free.
+    fn work_micros(&self, _message: &Self::Message) -> u64 {
+        0
+    }
+
     /// What messages are checked against now: the configuration that the machine is in.
     fn context<'host>(&'host self, machine: &'host Self::Machine) -> &'host Context<Self>;
+
+    /// Whether the machine may learn of messages at this moment. What comes when it may not is
+    /// dropped, as the network might have done.
+    fn may_hear(&self, _now: Now) -> bool {
+        true
+    }
 
     /// The input of the machine for a message whose signatures are good.
     fn believe(&self, message: Verified<Self::Message>) -> Inbound<Self>;

@@ -185,6 +185,7 @@ impl<H: Hosted> Cell<H> {
             count(&self.metrics.useless);
             return None;
         }
+        world.links.charge(from, self.hosted.work_micros(&message));
         match Pending::new(message, self.hosted.context(&self.machine)) {
             Ok(pending) => {
                 let unknown = world.verifier.unknown_count(pending.checks());
@@ -204,6 +205,7 @@ impl<H: Hosted> Cell<H> {
         }
         for (origin, outcome) in settled.origins.into_iter().zip(settled.outcomes) {
             match outcome {
+                Ok(_) if !self.hosted.may_hear(world.clock.now()) => count(&self.metrics.useless),
                 Ok(message) => {
                     let message = self.hosted.believe(message);
                     self.step(Input::Deliver { from: origin.from, message }, world);

@@ -19,6 +19,11 @@ use quorate_store::blobs::BlobName;
 use quorate_store::object_store::ObjectStore;
 use quorate_store::objects::{Change, Space};
 
+/// What reading or writing content costs the machine, microseconds: up to 1 MiB is hashed.
+const CONTENT_MICROS: u64 = 250;
+/// What reading or writing a version, or a page of names, costs the machine, microseconds.
+const VERSION_MICROS: u64 = 60;
+
 /// Where the answers to loads go, once the machine is hosted.
 pub type Answers = Arc<std::sync::OnceLock<Handle<Server>>>;
 
@@ -38,6 +43,27 @@ pub struct StorageHost {
 impl Hosted for StorageHost {
     type Machine = Server;
     type Message = Message;
+
+    /// Anybody may read, and no read is signed: without this, reads would be free.
+    fn work_micros(&self, message: &Message) -> u64 {
+        match message {
+            Message::PutContent(_) | Message::GetContent(_) | Message::StatContent(_) => {
+                CONTENT_MICROS
+            }
+            Message::WriteVersion(_)
+            | Message::ReadVersion(_)
+            | Message::Compare(_)
+            | Message::ListNames(_) => VERSION_MICROS,
+            Message::Stored(_)
+            | Message::Content(_)
+            | Message::Presence(_)
+            | Message::Versioned(_)
+            | Message::Refused(_)
+            | Message::WrongEpoch(_)
+            | Message::Compared(_)
+            | Message::Names(_) => 0,
+        }
+    }
 
     fn context<'host>(&'host self, _: &'host Server) -> &'host MessageContext {
         &self.context

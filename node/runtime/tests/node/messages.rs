@@ -1,6 +1,7 @@
 //! What reaches a machine, in which order, and what peers pay for.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use quorate_runtime::{Channel, NodeOptions, Server};
 use quorate_types::GroupId;
@@ -8,7 +9,7 @@ use quorate_types::GroupId;
 use crate::support::journals::Gate;
 use crate::support::toy::{ACK, Message, PROPOSE, ToyRequest, USELESS};
 use crate::support::{
-    Running, Setup, Stranger, commits, dial, heard, hosting, introduce, listen, look, node,
+    Running, Setup, Stranger, beside, commits, dial, heard, hosting, introduce, listen, look, node,
     registry, until, watched,
 };
 
@@ -113,6 +114,46 @@ fn what_the_machine_cannot_use_is_dropped_unchecked() {
 }
 
 #[test]
+fn what_the_machine_may_not_hear_now_is_dropped_and_what_comes_later_is_not() {
+    watched(async {
+        let mut links = [listen(1).await];
+        let server = introduce(&mut links)[0];
+        let [links] = links;
+        let setup = Setup { journal: open().journal(), ..Setup::default() };
+        let is_deaf = Arc::clone(&setup.is_deaf);
+        is_deaf.store(true, Ordering::Relaxed);
+        let mut nodes = [Running::start(links, (1, 1), setup)];
+        let stranger = Stranger::connect(77, server, &mut nodes).await;
+        stranger.send(&proposal(1));
+        until(&mut nodes, 0, |now| now.machines[0].useless == 1).await;
+        is_deaf.store(false, Ordering::Relaxed);
+        stranger.send(&proposal(2));
+        assert_eq!(heard(&mut nodes, 0, 1).await, [2]);
+    });
+}
+
+#[test]
+fn a_peer_pays_for_the_work_that_its_messages_make() {
+    watched(async {
+        let mut links = [listen(1).await];
+        let server = introduce(&mut links)[0];
+        let [links] = links;
+        let node = node(links);
+        let counters = node.links().counters();
+        let work_micros = quorate_net::limits::CLIENT_MICROS_PER_SECOND_MAX * 2;
+        let setup = Setup { journal: open().journal(), work_micros, ..Setup::default() };
+        let mut nodes = [Running::host(node, hosting(1, 1, setup))];
+        let stranger = Stranger::connect(77, server, &mut nodes).await;
+        stranger.send(&proposal(1));
+        assert_eq!(heard(&mut nodes, 0, 1).await, [1]);
+        stranger.send(&proposal(2));
+        while counters.snapshot().pauses_budget == 0 {
+            beside(&mut nodes, tokio::task::yield_now()).await;
+        }
+    });
+}
+
+#[test]
 fn while_the_disk_is_behind_no_frame_is_taken() {
     // RUN-10.
     let gate = Gate::shut();
@@ -172,7 +213,7 @@ fn machines_of_one_node_get_the_frames_of_their_own_group() {
             until(&mut nodes, 0, |now| now.machines.iter().map(frames).sum::<u64>() == 3).await;
         assert_eq!(now.machines.iter().map(frames).filter(|frames| *frames == 1).count(), 3);
         for (value, mut told) in (10..).zip(outputs) {
-            let output = crate::support::beside(&mut nodes, told.recv()).await;
+            let output = beside(&mut nodes, told.recv()).await;
             assert_eq!(output, Some(crate::support::toy::ToyOutput::Heard(value)));
         }
     });

@@ -7,6 +7,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -102,6 +103,8 @@ pub(crate) struct Setup {
     pub(crate) interceptor: Option<Box<dyn Interceptor<Toy>>>,
     pub(crate) recovered: Vec<u64>,
     pub(crate) record_bytes: usize,
+    pub(crate) is_deaf: Arc<AtomicBool>,
+    pub(crate) work_micros: u64,
 }
 
 /// A toy with its outputs, ready to be hosted.
@@ -116,7 +119,12 @@ pub(crate) fn hosting(
     let hosting = Hosting {
         name: "toy",
         channel: CHANNEL,
-        hosted: ToyHost { told, record_bytes: setup.record_bytes },
+        hosted: ToyHost {
+            told,
+            record_bytes: setup.record_bytes,
+            is_deaf: setup.is_deaf,
+            work_micros: setup.work_micros,
+        },
         machine,
         journal: setup.journal,
         interceptor: setup.interceptor,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use quorate_crypto::ideal::IdealSigner;
 use quorate_crypto::{Domain, Rejected, SignatureCheck, Signer, Verifiable, Verified, hash};
@@ -185,6 +186,8 @@ pub(crate) const USELESS: u64 = 1 << 60;
 pub(crate) struct ToyHost {
     pub(crate) told: mpsc::Sender<ToyOutput>,
     pub(crate) record_bytes: usize,
+    pub(crate) is_deaf: Arc<AtomicBool>,
+    pub(crate) work_micros: u64,
 }
 
 impl Hosted for ToyHost {
@@ -193,6 +196,14 @@ impl Hosted for ToyHost {
 
     fn is_useful(&self, _: &Toy, _: Peer, message: &Message) -> bool {
         message.value < USELESS
+    }
+
+    fn work_micros(&self, _: &Message) -> u64 {
+        self.work_micros
+    }
+
+    fn may_hear(&self, _: Now) -> bool {
+        !self.is_deaf.load(Ordering::Relaxed)
     }
 
     fn context<'host>(&'host self, _: &'host Toy) -> &'host () {
