@@ -31,7 +31,9 @@ use tokio::sync::watch;
 use crate::cluster_file::ClusterFile;
 use crate::error::ClientError;
 use crate::groups::{CONFIGURATION, ORDERING, STORAGE, key_value_group};
-use crate::hosts::{ConfigurationHost, OrderedHost, StorageHost, StorageOutcome, Waiting};
+use crate::hosts::{
+    ConfigurationHost, LeaseEnd, OrderedHost, StorageHost, StorageOutcome, Waiting,
+};
 
 /// Versions of the protocol between peers that this build speaks.
 pub const PROTOCOL_VERSIONS: VersionRange = VersionRange { min: 1, max: 1 };
@@ -77,6 +79,8 @@ type Reached = Arc<Mutex<BTreeSet<NodeId>>>;
 #[derive(Debug, Clone)]
 pub struct Cluster {
     configuration: VerifiedConfiguration,
+    /// Is there a lease now?
+    fresh: watch::Receiver<bool>,
     storage: Handle<quorate_dht::Client>,
     stored: Arc<Waiting<StorageOutcome>>,
     key_value: Handle<quorate_bft::Client>,
@@ -152,7 +156,8 @@ pub async fn fetch_configuration(
     let peers = contacts.iter().map(|server| Peer::Node(server.id)).collect();
     let (known, mut fetched) = watch::channel(None);
     let (fresh, _) = watch::channel(false);
-    let hosted = ConfigurationHost { known, fresh, storage: None };
+    let lease = Arc::default();
+    let hosted = ConfigurationHost { known, fresh, lease, storage: None };
     host_configuration(&mut node, hosted, (file, peers), None)?;
     let reached = watch_links(&mut node);
     let control = node.control();
@@ -252,12 +257,15 @@ fn connect(
     let certificate = &credentials.certificate;
     let (storage, stored) = host_storage(&mut node, &configuration, (&signer, certificate))?;
     let group = key_value_group(&configuration).map_err(ClientError::TooFewServers)?;
-    let (key_value, ordered) = host_ordered(&mut node, (group, tuning), (&signer, certificate))?;
+    let lease: Arc<LeaseEnd> = Arc::default();
+    let of_ordered = (group, Arc::clone(&lease), tuning);
+    let (key_value, ordered) = host_ordered(&mut node, of_ordered, (&signer, certificate))?;
     let (known, _) = watch::channel(None);
     let (fresh, watched) = watch::channel(false);
-    let hosted = ConfigurationHost { known, fresh, storage: Some(storage.clone()) };
+    let hosted = ConfigurationHost { known, fresh, lease, storage: Some(storage.clone()) };
     host_configuration(&mut node, hosted, (file, peers), Some(configuration.clone()))?;
-    let cluster = Cluster { configuration, storage, stored, key_value, ordered, reached };
+    let fresh = watched.clone();
+    let cluster = Cluster { configuration, fresh, storage, stored, key_value, ordered, reached };
     Ok((node, cluster, watched))
 }
 
@@ -290,7 +298,7 @@ type HostedOrdered = (Handle<quorate_bft::Client>, Arc<Waiting<OrderedOutput>>);
 
 fn host_ordered(
     node: &mut Node,
-    (group, tuning): (GroupConfiguration, Tuning),
+    (group, lease, tuning): (GroupConfiguration, Arc<LeaseEnd>, Tuning),
     (signer, certificate): (&Arc<dyn Signer>, &ClientCertificate),
 ) -> Result<HostedOrdered, ClientError> {
     let group = Arc::new(group);
@@ -306,7 +314,7 @@ fn host_ordered(
     let hosting = Hosting {
         name: "key-value",
         channel,
-        hosted: OrderedHost { group, waiting: Arc::clone(&waiting) },
+        hosted: OrderedHost { group, lease, waiting: Arc::clone(&waiting) },
         machine: quorate_bft::Client::new(setup),
         journal: None,
         interceptor: None,
@@ -422,11 +430,21 @@ impl Cluster {
         Ok(Begun(outcome))
     }
 
+    /// Waits until the configuration is known to be current.
+    async fn until_fresh(&self) -> Result<(), ClientError> {
+        let mut fresh = self.fresh.clone();
+        let waited = tokio::time::timeout(OPERATION_TIMEOUT, fresh.wait_for(|is_fresh| *is_fresh));
+        let seconds = OPERATION_TIMEOUT.as_secs();
+        waited.await.or(Err(ClientError::NoLease { seconds }))?.or(Err(ClientError::Stopped))?;
+        Ok(())
+    }
+
     /// Executes an operation of the key-value service, in the order that all clients share.
     ///
     /// # Errors
-    /// [`ClientError::Ordered`] or [`ClientError::NoReply`].
+    /// [`ClientError::NoLease`], [`ClientError::Ordered`] or [`ClientError::NoReply`].
     pub async fn key_value(&self, operation: &KvOperation) -> Result<KvReply, ClientError> {
+        self.until_fresh().await?;
         let (ticket, outcome) = self.ordered.enter();
         let mut request = OrderedRequest { ticket, operation: operation.to_bytes() };
         while let Err(refused) = self.key_value.request(request) {

@@ -38,6 +38,12 @@ pub enum ClientError {
     /// An ordered operation failed.
     #[error("the ordered request failed: {0:?}; it may or may not have been executed")]
     Ordered(ClientFailure),
+    /// Nobody showed in time that the configuration is current; nothing was sent.
+    #[error("no proof within {seconds} s that the configuration is current; nothing was sent")]
+    NoLease {
+        /// How long was waited.
+        seconds: u64,
+    },
     /// An ordered request was not answered in time.
     #[error(
         "no quorum answered the ordered request within {seconds} s; it may or may not be executed \
@@ -116,7 +122,7 @@ impl ClientError {
             Self::Ordered(ClientFailure::NotAuthorised) => {
                 (Kind::Unauthorised, "certificate", "have the authority issue a new certificate")
             }
-            Self::Ordered(_) | Self::NoReply { .. } => {
+            Self::Ordered(_) | Self::NoReply { .. } | Self::NoLease { .. } => {
                 (Kind::NoQuorum, "no-quorum", "see `quorate status`, and start what is down")
             }
             Self::Manifest(_) | Self::WrongHash { .. } => {

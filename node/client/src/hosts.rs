@@ -1,6 +1,7 @@
 //! The client's machines, each with the glue that the runtime drives it by.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quorate_bft::{ClientOutput as OrderedOutput, ClientRequest as OrderedRequest};
@@ -11,7 +12,7 @@ use quorate_membership::client::{
 };
 use quorate_membership::{ConfigurationClient, VerifiedConfiguration};
 use quorate_runtime::{Handle, Hosted, Plain};
-use quorate_types::GroupConfiguration;
+use quorate_types::{GroupConfiguration, Instant, Now};
 use tokio::sync::{oneshot, watch};
 
 /// Operations that wait for their outcome, by the number that they were given.
@@ -52,16 +53,37 @@ impl<T> Waiting<T> {
     }
 }
 
-/// The glue of a client of a replica group.
+/// Until when the configuration may be acted upon, by the clock of the node; from the first moment
+/// on: never, until there is a lease.
+#[derive(Debug, Default)]
+pub(crate) struct LeaseEnd(AtomicU64);
+
+impl LeaseEnd {
+    fn set(&self, until: Instant) {
+        self.0.store(until.as_micros(), Ordering::Relaxed);
+    }
+
+    fn holds_at(&self, now: Instant) -> bool {
+        now.as_micros() < self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The glue of a client of a replica group. A reply counts only while there is a lease: the group
+/// of an epoch that has ended may be in anybody's hands. The replicas repeat what was dropped.
 #[derive(Debug)]
 pub(crate) struct OrderedHost {
     pub(crate) group: Arc<GroupConfiguration>,
+    pub(crate) lease: Arc<LeaseEnd>,
     pub(crate) waiting: Arc<Waiting<OrderedOutput>>,
 }
 
 impl Hosted for OrderedHost {
     type Machine = quorate_bft::Client;
     type Message = quorate_bft::Message;
+
+    fn may_hear(&self, now: Now) -> bool {
+        self.lease.holds_at(now.instant)
+    }
 
     fn context<'host>(&'host self, _: &'host Self::Machine) -> &'host GroupConfiguration {
         &self.group
@@ -123,6 +145,8 @@ pub(crate) struct ConfigurationHost {
     pub(crate) known: watch::Sender<Option<VerifiedConfiguration>>,
     /// Is there a lease now?
     pub(crate) fresh: watch::Sender<bool>,
+    /// When it ends.
+    pub(crate) lease: Arc<LeaseEnd>,
     pub(crate) storage: Option<Handle<quorate_dht::Client>>,
 }
 
@@ -145,6 +169,7 @@ impl Hosted for ConfigurationHost {
     fn on_output(&mut self, output: ConfigurationOutput, _: &mut Vec<ConfigurationRequest>) {
         match output {
             ConfigurationOutput::Lease { until, configuration } => {
+                self.lease.set(until);
                 if let Some(storage) = &self.storage {
                     let epoch = configuration.epoch();
                     // If too many requests wait, the next renewal comes in time.
@@ -153,6 +178,7 @@ impl Hosted for ConfigurationHost {
                 self.fresh.send_replace(true);
             }
             ConfigurationOutput::LeaseLost { .. } => {
+                self.lease.set(Instant::ZERO);
                 self.fresh.send_replace(false);
             }
             ConfigurationOutput::Configuration(configuration) => {
@@ -161,3 +187,6 @@ impl Hosted for ConfigurationHost {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
