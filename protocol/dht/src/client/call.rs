@@ -75,7 +75,9 @@ impl Client {
         effects.mark("dht.client.lease_expired");
         effects.disarm(ClientTimer::Retry(call.id));
         effects.emit(ClientOutput::LeaseExpired(self.ring.epoch));
-        call.phase = None;
+        if let Some(phase) = call.phase.take() {
+            self.operations.remove(&phase.head.operation);
+        }
         self.calls.insert(call.id, call);
     }
 
@@ -109,9 +111,6 @@ impl Client {
             return;
         }
         if !self.has_lease(now) {
-            if let Some(phase) = &call.phase {
-                self.operations.remove(&phase.head.operation);
-            }
             self.park(call, effects);
             return;
         }
@@ -191,6 +190,11 @@ impl Client {
     /// The alarm of a call: ask those again who did not answer.
     pub(super) fn retry(&mut self, now: Now, id: CallId, effects: &mut ClientEffects) {
         let Some(mut call) = self.calls.remove(&id) else { return };
+        if call.phase.is_some() && !self.has_lease(now) {
+            // Nothing more is asked of a group that may not be the group any more.
+            self.park(call, effects);
+            return;
+        }
         let Some(mut phase) = call.phase.take() else {
             self.calls.insert(id, call);
             return;

@@ -285,6 +285,31 @@ fn a_call_without_a_lease_fails_for_that_reason_at_its_deadline() {
 }
 
 #[test]
+fn a_call_whose_lease_runs_out_asks_nobody_again_until_there_is_another() {
+    let mut bench = Bench::with_lease(100);
+    assert!(bench.invoke(1, put(b"bytes")).is_empty());
+    let (first, members) = (bench.head, core::mem::take(&mut bench.asked));
+    let retry = || Input::Expired(ClientTimer::Retry(CallId::new(1)));
+    bench.now = Instant::from_micros(99);
+    assert!(bench.step(retry()).is_empty());
+    assert_eq!(core::mem::take(&mut bench.asked), members, "it still holds");
+
+    bench.now = Instant::from_micros(100);
+    assert_eq!(bench.step(retry()), [ClientOutput::LeaseExpired(EPOCH)]);
+    assert_eq!(bench.asked, [], "DHT-9");
+    assert!(bench.reply(members[0], Message::Stored(Stored { head: first })).is_empty());
+
+    let until = Instant::from_micros(200);
+    assert!(bench.request(ClientRequest::Lease { epoch: EPOCH, until }).is_empty());
+    assert_eq!(bench.asked, members, "the goal begins another phase");
+    assert_ne!(bench.head, first);
+    for member in &members[..2] {
+        assert!(bench.stored(*member).is_empty(), "earlier replies do not count");
+    }
+    assert_eq!(bench.stored(members[2]).len(), 1);
+}
+
+#[test]
 fn failures_say_who_is_missing_and_what_is_allowed() {
     let text = |failure: Failure| alloc::format!("{failure}");
     let missing = vec![node(1)];
