@@ -22,6 +22,8 @@ mod links;
 pub const REQUEST_BYTES_MAX: usize = 4096;
 /// Longest time that a request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Wait after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves the page in the background, with peers under these names.
 ///
@@ -35,9 +37,13 @@ pub async fn serve(
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     quorate_runtime::spawn(Box::pin(async move {
         loop {
-            if let Ok((stream, _)) = listener.accept().await {
-                let answering = answer(stream, (&metrics, &names));
-                drop(tokio::time::timeout(REQUEST_TIMEOUT, answering).await);
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let answering = answer(stream, (&metrics, &names));
+                    drop(tokio::time::timeout(REQUEST_TIMEOUT, answering).await);
+                }
+                // Out of descriptors: trying on without a pause would take the whole processor.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
         }
     }));

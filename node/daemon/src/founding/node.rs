@@ -94,7 +94,8 @@ impl NodeIdentity {
     /// [`FoundingError::File`].
     pub fn mark_served(&self) -> Result<(), FoundingError> {
         if self.served.exists() {
-            return Ok(());
+            // Whoever wrote it may have been killed before its name was durable.
+            return Ok(place::keep_name(&self.served)?);
         }
         let text = b"This identity has served: it does not start without its data.\n";
         Ok(place::write_new(&self.served, text)?)

@@ -23,7 +23,16 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Explanation> {
     };
     let mut file = File::create_new(path).map_err(failed)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    written.map_err(|error| Explanation::of_io("write", path, &error))
+    written.map_err(|error| Explanation::of_io("write", path, &error))?;
+    keep_name(path)
+}
+
+/// Makes the name of a file or directory durable; without it, a power cut may take the whole file.
+pub(super) fn keep_name(path: &Path) -> Result<(), Explanation> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or_else(|| Path::new("."));
+    let synced = File::open(parent).and_then(|directory| directory.sync_all());
+    synced.map_err(|error| Explanation::of_io("sync", parent, &error))
 }
 
 /// Writes a secret that only the owner may read.
@@ -34,10 +43,13 @@ pub(super) fn write_new_secret(path: &Path, secret: &[u8]) -> Result<(), Explana
     keys::write_secret(path, secret).map_err(|error| Explanation::of_key(&error))
 }
 
-/// Makes a directory with all its parents.
+/// Makes a directory with all its parents; their names are durable on return.
 pub(super) fn create_directory(path: &Path) -> Result<(), Explanation> {
+    let is_missing = |one: &&Path| !one.as_os_str().is_empty() && !one.exists();
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
     std::fs::create_dir_all(path)
-        .map_err(|error| Explanation::of_io("create the directory for", path, &error))
+        .map_err(|error| Explanation::of_io("create the directory for", path, &error))?;
+    missing.into_iter().try_for_each(keep_name)
 }
 
 /// Uniform bytes of the operating system.
