@@ -59,6 +59,26 @@ pub enum Plant {
     HeaderNotVerified,
     /// A session opens whenever its certificate ran out.
     ExpiredClientServed,
+    /// A server of the storage sweeps when it starts, and never again.
+    SweepsOnce,
+    /// A reader of a register does not write back what only some servers hold.
+    NoWriteBack,
+    /// One reply less than a quorum is enough for whoever reads a register.
+    ShortRead,
+    /// One acknowledgement less than a quorum is enough for whoever stores.
+    ShortWrite,
+    /// A writer takes the highest number that it read, and not the next one.
+    NumberTakenTwice,
+    /// A storage server compares versions by their numbers alone.
+    NumbersCompared,
+    /// A storage server acknowledges a version before its record.
+    AckBeforePersist,
+    /// A client believes `f + 1` servers that content is absent.
+    AbsentTooSoon,
+    /// A client of the storage asks again once, and never again.
+    RetriesOnce,
+    /// A client of the storage keeps the phases that are over.
+    PhasesKept,
 }
 
 #[cfg(plant)]

@@ -8,7 +8,7 @@ use quorate_dht::{Body, ContentReply, Message, Presence};
 use super::{Context, Deeds, Sending, Villain};
 
 /// Bombs are large, so only a few of 1,000 answers are.
-const BOMBS_PER_MILLE: u64 = 20;
+const BOMBS_PER_MILLE: u64 = 60;
 
 /// Twists content.
 #[derive(Default)]

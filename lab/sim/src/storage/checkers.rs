@@ -7,6 +7,7 @@
 //! | C5 | [`Registers`] | public-key objects are atomic registers |
 //! | C8 | [`Durability`] | what is acknowledged is on enough good disks, and is found again |
 //! | C12 | [`Bounds`] | what servers and clients hold in memory stays within the limits |
+//! | C14 | [`Durability`] | in the end every good holder has what was acknowledged |
 //! | C14 | [`Mending`] | a disk that has rotted is whole again after a scrub |
 //!
 //! They see a system through a [`Sight`](super::sight::Sight), so they serve any system in which
@@ -36,13 +37,23 @@ use crate::checker::Checker;
 use crate::host::Subject;
 use crate::node::Nodes;
 
-/// All of them, with the keeper of the disks, which must see a record before any other does;
-/// `rotten` are the servers whose only fault is their disk.
+/// What the checkers must know of a run beside who is who.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Expected {
+    /// Servers whose only fault is their disk.
+    pub rotten: Nodes,
+    /// Whether progress after the heal is owed.
+    pub owes_progress: bool,
+    /// After this time without a request, every good holder has what was acknowledged.
+    pub converged_us: u64,
+}
+
+/// All of them, with the keeper of the disks, which must see a record before any other does.
 #[must_use]
 pub fn all<M: Subject, S: Sight<M>>(
     sight: S,
     scene: &Scene,
-    rotten: Nodes,
+    expected: Expected,
 ) -> Vec<Box<dyn Checker<M>>> {
     let scene = Rc::new(scene.clone());
     let scene = || Rc::clone(&scene);
@@ -50,9 +61,9 @@ pub fn all<M: Subject, S: Sight<M>>(
         Box::new(Storekeeper::new(sight, scene())),
         Box::new(Audit::new(sight, scene())),
         Box::new(Promises::new(sight, scene())),
-        Box::new(Durability::new(sight, scene())),
+        Box::new(Durability::new(sight, scene(), expected.converged_us)),
         Box::new(Registers::new(sight, scene())),
         Box::new(Bounds::new(sight)),
-        Box::new(Mending::new(sight, scene(), rotten)),
+        Box::new(Mending::new(sight, scene(), expected)),
     ]
 }

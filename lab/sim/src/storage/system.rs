@@ -19,6 +19,12 @@ const SECOND_US: u64 = 1_000_000;
 /// again, twice for each of its phases, and once more for a value that was kept back.
 const OPERATION_US_MAX: u64 = 30 * SECOND_US;
 
+/// How long clients go on asking after the heal.
+const ASKED_US: u64 = 25 * SECOND_US;
+/// Then every good holder has what was acknowledged within this time: the bound of a sweep by the
+/// slowest clock, and as long again, since what is missing may need several.
+const CONVERGED_US: u64 = 90 * SECOND_US;
+
 const THRESHOLDS: Thresholds = Thresholds {
     // Requests that wait at a server, with their objects.
     live_items_max: 1_100,
@@ -133,12 +139,15 @@ impl System for Storage {
             adversaries: SERVER_VILLAINS,
             judges_liveness: true,
             safety_us: if shape.is_real { 10 } else { 60 } * SECOND_US,
-            liveness_us: OPERATION_US_MAX,
-            drain_us: OPERATION_US_MAX + SECOND_US,
+            liveness_us: ASKED_US + CONVERGED_US,
+            drain_us: CONVERGED_US,
             delta_us: 20_000,
             requests_per_second: if shape.is_real { 3 } else { 5 + prng.below(30) },
         };
         let mut scenario = draw(seed, profile, &blueprint);
+        scenario.end_us = scenario.heal_us + ASKED_US + CONVERGED_US;
+        let last_us = scenario.heal_us + ASKED_US;
+        scenario.ops.retain(|op| op.at_us < last_us);
         if !is_calm {
             draw_villains(&mut scenario, (shape, clients), &mut prng);
         }
@@ -160,7 +169,7 @@ impl System for Storage {
     }
 
     fn share_per_cent(&self) -> u64 {
-        40
+        50
     }
 
     fn events_per_cent(&self) -> u64 {
@@ -191,6 +200,10 @@ impl System for Storage {
             "dht.server.repaired",
             "dht.server.scrub_damaged",
             "dht.server.sequence_skip",
+            "dht.sweep.differs",
+            "dht.sweep.fetched",
+            "dht.sweep.nothing_to_do",
+            "dht.sweep.too_few",
             "liar.bomb",
             "liar.fabricated",
             "liar.hollow",
@@ -215,7 +228,12 @@ fn all_checkers(scenario: &Scenario, host: &StorageHost) -> Vec<Box<dyn Checker<
         FaultKind::Byzantine { node, adversary: ROT } => Some(node),
         _ => None,
     });
-    let mut checkers = checkers::all(Plainly, host.scene(), rotten.collect());
+    let expected = checkers::Expected {
+        rotten: rotten.collect(),
+        owes_progress: scenario.judges_liveness,
+        converged_us: CONVERGED_US,
+    };
+    let mut checkers = checkers::all(Plainly, host.scene(), expected);
     checkers.push(Box::new(Resources::new(StorageLens, THRESHOLDS)));
     if scenario.judges_liveness {
         checkers.push(Box::new(Liveness::new(StorageLens, scenario.heal_us, OPERATION_US_MAX)));

@@ -52,3 +52,11 @@ fn rings_with_more_servers_than_a_group_hold_more_than_f_villains() {
     };
     assert!((0..300).any(bad));
 }
+
+#[test]
+fn every_mark_that_the_gate_demands_is_demanded_once() {
+    let mut marks = Storage.marks().to_vec();
+    marks.sort_unstable();
+    marks.dedup();
+    assert_eq!(marks.len(), Storage.marks().len());
+}

@@ -1,6 +1,6 @@
 //! What replies about content mean.
 
-use quorate_machine::Class;
+use quorate_machine::{Class, Plant, planted};
 use quorate_types::{Now, ReplicaId};
 
 use crate::message::{ContentReply, Message, Presence, PutContent};
@@ -46,7 +46,10 @@ impl Client {
             effects.mark("dht.client.absent");
         }
         phase.absent.insert(place);
-        if phase.absent.len() >= phase.group.resilience().quorum() {
+        let resilience = phase.group.resilience();
+        let is_too_soon = planted(Plant::AbsentTooSoon);
+        let needed = if is_too_soon { resilience.weak_quorum() } else { resilience.quorum() };
+        if phase.absent.len() >= needed {
             return Next::Return(Err(Failure::Absent));
         }
         let _is_asked = self.ask_next_for_content(now, (goal, phase), effects);

@@ -1,6 +1,6 @@
 //! What replies about versions mean.
 
-use quorate_machine::Class;
+use quorate_machine::{Class, Plant, planted};
 use quorate_types::ReplicaId;
 
 use crate::choice::Choice;
@@ -34,7 +34,8 @@ impl Client {
                 Choice::Wait => Next::Wait,
                 Choice::Highest(stamp) => {
                     let sequence = stamp.map_or(0, |stamp| stamp.sequence);
-                    let Some(next) = sequence.checked_add(1) else {
+                    let step = u64::from(!planted(Plant::NumberTakenTwice));
+                    let Some(next) = sequence.checked_add(step) else {
                         return Next::Return(Err(Failure::SequenceSkip));
                     };
                     let place = (next, self.identity.writer);
@@ -76,7 +77,8 @@ fn read_chosen(
         }
         return Next::Wait;
     };
-    if holders.len() >= phase.group.resilience().quorum() {
+    let is_held = holders.len() >= phase.group.resilience().quorum();
+    if is_held || planted(Plant::NoWriteBack) {
         return Next::Return(Ok(Answer::Object(Some(version))));
     }
     effects.mark("dht.client.write_back");

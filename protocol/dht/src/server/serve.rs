@@ -8,7 +8,7 @@ use quorate_wire::decode;
 
 use crate::limits::SEQUENCE_SKIP_MAX;
 use crate::message::{ContentReply, Message, Presence, Refusal, Stored, Versioned};
-use crate::object::{Body, ObjectKey, Record, StoredContent, StoredObject, Version};
+use crate::object::{Body, ObjectKey, Record, Stamp, StoredContent, StoredObject, Version};
 
 use super::job::{Asker, Job, Work};
 use super::{Found, Server, ServerEffects};
@@ -170,10 +170,15 @@ impl Server {
                 self.acknowledge(asker, (key, &durable), effects);
             }
             Work::Read { wants_value } => self.answer_read(asker, copy, wants_value, effects),
-            Work::Write(version) => match self.keep_version((key, copy), *version, effects) {
-                Ok(durable) => self.acknowledge(asker, (key, &durable), effects),
-                Err(refusal) => self.refuse(asker, refusal, effects),
-            },
+            Work::Write(version) => {
+                if planted(Plant::AckBeforePersist) {
+                    self.acknowledge(asker, (key, &Durable(key)), effects);
+                }
+                match self.keep_version((key, copy), *version, effects) {
+                    Ok(durable) => self.acknowledge(asker, (key, &durable), effects),
+                    Err(refusal) => self.refuse(asker, refusal, effects),
+                }
+            }
         }
     }
 
@@ -265,7 +270,10 @@ impl Server {
             Copy::Absent => None,
             Copy::Damaged | Copy::Content(_) => return Err(Refusal::Damaged),
         };
-        if stored.is_some_and(|stored| stored >= version.stamp()) {
+        let is_known = |stored: Stamp| stored.sequence == version.stamp().sequence;
+        if stored.is_some_and(|stored| stored >= version.stamp())
+            || (planted(Plant::NumbersCompared) && stored.is_some_and(is_known))
+        {
             effects.mark("dht.server.older_version");
             return Ok(Durable(key));
         }

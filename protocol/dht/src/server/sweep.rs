@@ -41,6 +41,7 @@ mod listing;
 
 use alloc::collections::BTreeMap;
 
+use quorate_machine::{Plant, planted};
 use quorate_types::{Duration, Instant, NodeId, Now};
 
 use crate::limits::{
@@ -157,7 +158,9 @@ impl Server {
         self.sweep.round = Round::Resting;
         let wait = self.sweep.moment_within(usual);
         let earliest = now.instant.after(usual.halved());
-        effects.arm(ServerTimer::Sweep, earliest.after(wait));
+        if !planted(Plant::SweepsOnce) {
+            effects.arm(ServerTimer::Sweep, earliest.after(wait));
+        }
     }
 
     /// Lists what has changed since it was last listed, unless that goes on already.

@@ -1,5 +1,7 @@
 //! C8: what a client was told is stored is on the disks of a quorum but for the bad, at that moment
 //! and for ever; and content that was acknowledged is never answered with "absent" (G9).
+//! C14: when nothing has been asked for long enough, it is on the disk of every good holder that
+//! is connected.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -31,12 +33,16 @@ pub struct Durability<S> {
     looking: FastMap<(Node, CallId), (ObjectKey, u64)>,
     /// The object that was looked at last.
     sampled: Option<ObjectKey>,
+    converged_us: u64,
+    /// When a client of the DHT was last asked for something.
+    asked_us: u64,
 }
 
 impl<S> Durability<S> {
-    /// A checker that has seen nothing.
+    /// A checker that has seen nothing; after `converged_us` without a request, all good holders
+    /// have what was acknowledged.
     #[must_use]
-    pub fn new(sight: S, scene: Rc<Scene>) -> Self {
+    pub fn new(sight: S, scene: Rc<Scene>, converged_us: u64) -> Self {
         Self {
             sight,
             scene,
@@ -44,6 +50,8 @@ impl<S> Durability<S> {
             since: FastMap::default(),
             looking: FastMap::default(),
             sampled: None,
+            converged_us,
+            asked_us: 0,
         }
     }
 
@@ -76,6 +84,15 @@ impl<S> Durability<S> {
         }
     }
 
+    /// Does every good holder of the core have this object?
+    fn converged(&self, good: Nodes, key: ObjectKey, stamp: Option<Stamp>) -> Verdict {
+        let mut holders = self.scene.group(key).and(good).iter();
+        match holders.find(|node| !self.scene.holds(*node, key, stamp)) {
+            None => Ok(()),
+            Some(node) => Err(Broken::new("C14", format!("{node:?} lacks {key:?} {stamp:?}"))),
+        }
+    }
+
     /// Looks at the next object.
     fn sample(&mut self, at: &At) -> Verdict {
         let from = self.sampled.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
@@ -92,6 +109,9 @@ impl<M: Subject, S: Sight<M>> Checker<M> for Durability<S> {
     }
 
     fn on_input(&mut self, at: &At, input: &Input<M>) -> Verdict {
+        if self.sight.asked(input).is_some() {
+            self.asked_us = at.time_us;
+        }
         if let Some(ClientRequest::Invoke { call, operation, .. }) = self.sight.asked(input)
             && let Operation::GetContent(key) | Operation::StatContent(key) = operation
             && at.is_good()
@@ -115,7 +135,7 @@ impl<M: Subject, S: Sight<M>> Checker<M> for Durability<S> {
         }
         match (outcome, looked) {
             (Ok(Answer::Stored(key)), _) => self.acknowledge(at, *key, None),
-            (Ok(Answer::Written(version) | Answer::Object(Some(version))), _) => {
+            (Ok(Answer::Written(version)), _) => {
                 self.acknowledge(at, version.key(), Some(version.stamp()))
             }
             (Err(Failure::Absent), Some(looked)) => self.absent(at, looked),
@@ -130,6 +150,13 @@ impl<M: Subject, S: Sight<M>> Checker<M> for Durability<S> {
 
     fn on_end(&mut self, end: &End<'_, M>) -> Verdict {
         let mut all = self.acknowledged.iter();
-        all.try_for_each(|(key, stamp)| self.holds(end.bad, *key, *stamp))
+        all.try_for_each(|(key, stamp)| self.holds(end.bad, *key, *stamp))?;
+        let is_quiet = self.asked_us + self.converged_us <= end.time_us;
+        if !end.scenario.judges_liveness || !is_quiet {
+            return Ok(());
+        }
+        let good = end.scenario.core.without(end.bad);
+        let mut all = self.acknowledged.iter();
+        all.try_for_each(|(key, stamp)| self.converged(good, *key, *stamp))
     }
 }

@@ -7,6 +7,7 @@ use quorate_dht::{Message, ObjectKey, OperationId, ServerOutput};
 use quorate_machine::{Input, Recipients};
 use quorate_types::Peer;
 
+use super::Expected;
 use crate::checker::{At, Broken, Checker, Verdict};
 use crate::fast::FastMap;
 use crate::host::Subject;
@@ -19,7 +20,7 @@ use crate::storage::sight::Sight;
 pub struct Mending<S> {
     sight: S,
     scene: Rc<Scene>,
-    rotten: Nodes,
+    expected: Expected,
     /// The content that a peer asked for under which number.
     asked: FastMap<(Node, Peer, OperationId), ObjectKey>,
     /// Servers of which a scrub has ended since the heal; the next one began after it.
@@ -27,10 +28,10 @@ pub struct Mending<S> {
 }
 
 impl<S> Mending<S> {
-    /// A checker of these servers.
+    /// A checker of the rotten ones among the servers.
     #[must_use]
-    pub fn new(sight: S, scene: Rc<Scene>, rotten: Nodes) -> Self {
-        Self { sight, scene, rotten, asked: FastMap::default(), scrubbed: Nodes::EMPTY }
+    pub fn new(sight: S, scene: Rc<Scene>, expected: Expected) -> Self {
+        Self { sight, scene, expected, asked: FastMap::default(), scrubbed: Nodes::EMPTY }
     }
 
     /// Is what this message shows whole?
@@ -60,7 +61,7 @@ impl<M: Subject, S: Sight<M>> Checker<M> for Mending<S> {
 
     fn on_input(&mut self, at: &At, input: &Input<M>) -> Verdict {
         if let Some((from, Message::GetContent(get))) = self.sight.received(input)
-            && self.rotten.contains(at.node)
+            && self.expected.rotten.contains(at.node)
         {
             self.asked.insert((at.node, from, get.head.operation), get.key);
         }
@@ -72,7 +73,7 @@ impl<M: Subject, S: Sight<M>> Checker<M> for Mending<S> {
             return Ok(());
         };
         let place = (at.node, *peer, message.head().operation);
-        if !self.rotten.contains(at.node) || self.is_whole(&place, message) {
+        if !self.expected.rotten.contains(at.node) || self.is_whole(&place, message) {
             return Ok(());
         }
         Err(Broken::new("C3", format!("{:?} serves what has rotted: {message:?}", at.node)))
@@ -82,7 +83,8 @@ impl<M: Subject, S: Sight<M>> Checker<M> for Mending<S> {
         let Some(ServerOutput::Scrubbed(report)) = self.sight.server_told(output) else {
             return Ok(());
         };
-        if !self.rotten.contains(at.node) || !at.is_healed {
+        let is_owed = self.expected.owes_progress && at.is_healed;
+        if !self.expected.rotten.contains(at.node) || !is_owed {
             return Ok(());
         }
         let began_before = !self.scrubbed.contains(at.node);

@@ -2,8 +2,11 @@
 //!
 //! A value of the history is a version: its stamp. A write of a good client lasts from its request
 //! to its answer; one that got none, but of which a version left the client, may take effect at any
-//! time after it began. A bad client's write begins when it first sends the version to anybody, and
-//! never returns. Moments are numbers of events.
+//! time after it began. A bad client's write never returns. It begins when the client was asked for
+//! it, or else with the oldest of its writes to the object that may have read the number from which
+//! it goes on: a client that reads the number first and sends later stands behind writes that were
+//! completed in between, and who reads all that while may find it. Without any such write it begins
+//! when it is first sent. Moments are numbers of events.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -24,7 +27,7 @@ use crate::node::Node;
 use crate::storage::scene::Scene;
 use crate::storage::sight::Sight;
 
-/// An operation of a good client that has not returned.
+/// An operation that has not returned; those of bad clients never do.
 #[derive(Clone, Copy, Debug)]
 struct Open {
     object: ObjectId,
@@ -82,13 +85,24 @@ impl<S> Registers<S> {
         if self.writes.contains_key(&place) {
             return;
         }
-        let own = self.open.iter().find(|((node, _), open)| {
-            let is_written = open.writes == Some(version.stamp().value);
-            *node == at.node && open.object == place.0 && is_written
-        });
-        let invoked = own.map_or(at.event, |(_, open)| open.invoked);
+        let invoked = self.begun(at, place);
         let (value, process) = (self.next_value(), at.node.number());
         self.writes.insert(place, Sent { value, process, invoked, returned: None });
+    }
+
+    /// When the write began of which this version is a part.
+    fn begun(&self, at: &At, (object, stamp): (ObjectId, Stamp)) -> u64 {
+        let writes = self.open.iter().filter(|((node, _), open)| {
+            *node == at.node && open.object == object && open.writes.is_some()
+        });
+        let (mut own, mut oldest) = (None, None);
+        for (_, open) in writes {
+            let is_own = open.writes == Some(stamp.value);
+            own = own.or_else(|| is_own.then_some(open.invoked));
+            oldest = Some(oldest.map_or(open.invoked, |oldest: u64| oldest.min(open.invoked)));
+        }
+        let else_begun = if at.is_good() { None } else { oldest };
+        own.or(else_begun).unwrap_or(at.event)
     }
 
     fn read(&mut self, at: &At, open: Open, version: Option<&Version>) {
@@ -122,10 +136,8 @@ impl<M: Subject, S: Sight<M>> Checker<M> for Registers<S> {
                 return Ok(());
             }
         };
-        if at.is_good() {
-            let open = Open { object, writes, invoked: at.event };
-            self.open.entry((at.node, *call)).or_insert(open);
-        }
+        let open = Open { object, writes, invoked: at.event };
+        self.open.entry((at.node, *call)).or_insert(open);
         Ok(())
     }
 
@@ -142,6 +154,9 @@ impl<M: Subject, S: Sight<M>> Checker<M> for Registers<S> {
         let Some(ClientOutput::Returned { call, outcome }) = self.sight.told(output) else {
             return Ok(());
         };
+        if !at.is_good() {
+            return Ok(());
+        }
         let Some(open) = self.open.remove(&(at.node, *call)) else { return Ok(()) };
         match outcome {
             Ok(Answer::Written(version)) => {
@@ -160,7 +175,9 @@ impl<M: Subject, S: Sight<M>> Checker<M> for Registers<S> {
 
     /// What a client of an earlier life wanted never returns.
     fn on_crash(&mut self, at: &At) -> Verdict {
-        self.open.retain(|(node, _), _| *node != at.node);
+        if at.is_good() {
+            self.open.retain(|(node, _), _| *node != at.node);
+        }
         Ok(())
     }
 
