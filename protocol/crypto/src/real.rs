@@ -6,6 +6,7 @@ use ed25519_zebra::{SigningKey, VerificationKey, VerificationKeyBytes, batch};
 use quorate_types::{PublicKey, Signature};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::hash::{Domain, Hasher};
 use crate::signature::{SignatureCheck, Signer, Verifier};
@@ -13,7 +14,7 @@ use crate::signature::{SignatureCheck, Signer, Verifier};
 /// Fewest signatures for which a batch is cheaper than single checks.
 pub const BATCH_SIGNATURES_MIN: usize = 2;
 
-/// An Ed25519 secret key.
+/// An Ed25519 secret key; erased when dropped.
 pub struct RealSigner {
     key: SigningKey,
     public_key: PublicKey,
@@ -34,6 +35,14 @@ impl RealSigner {
         Self { key, public_key }
     }
 }
+
+impl Drop for RealSigner {
+    fn drop(&mut self) {
+        self.key.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for RealSigner {}
 
 impl Signer for RealSigner {
     fn public_key(&self) -> PublicKey {

@@ -74,3 +74,9 @@ fn bytes_that_are_no_key_are_refused_and_never_panic() {
     assert!(!RealVerifier.is_valid(&bad));
     assert!(!RealVerifier.are_valid(&[bad, check(2)]));
 }
+
+#[test]
+fn a_secret_key_is_erased_when_dropped() {
+    // The key of the library is plain data, which would be left where it lies.
+    assert!(core::mem::needs_drop::<RealSigner>());
+}
