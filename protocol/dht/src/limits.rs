@@ -16,8 +16,9 @@ pub const MANIFEST_NODE_BYTES_MAX: usize = 64 + 32 * MANIFEST_FANOUT;
 pub const VALUE_BYTES_MAX: usize = 64 << 10;
 /// How far the sequence number of a version may lie above the stored one.
 pub const SEQUENCE_SKIP_MAX: u64 = 1 << 32;
-/// Longest certified configuration that a server sends to somebody of an older epoch.
-pub const CONFIGURATION_BYTES_MAX: usize = 4 << 20;
+/// Longest certified configuration that a server sends to somebody of an older epoch: with what
+/// stands around it, it fits a frame of 4 MiB.
+pub const CONFIGURATION_BYTES_MAX: usize = (4 << 20) - (4 << 10);
 
 /// Requests that a server holds while their objects are loaded or repaired.
 pub const SERVER_JOBS_MAX: usize = 1024;

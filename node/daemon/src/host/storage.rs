@@ -19,6 +19,12 @@ use quorate_store::blobs::BlobName;
 use quorate_store::object_store::ObjectStore;
 use quorate_store::objects::{Change, Space};
 
+const _: () = assert!(
+    quorate_dht::limits::CONFIGURATION_BYTES_MAX < quorate_net::limits::FRAME_BYTES_MAX - 512
+        && quorate_dht::limits::CHUNK_BYTES < quorate_net::limits::FRAME_BYTES_MAX / 2,
+    "a frame carries the longest messages about objects"
+);
+
 /// What reading or writing content costs the machine, microseconds: up to 1 MiB is hashed.
 const CONTENT_MICROS: u64 = 250;
 /// What reading or writing a version, or a page of names, costs the machine, microseconds.
