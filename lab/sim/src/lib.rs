@@ -37,6 +37,9 @@
 //! - **a system**: implement [`host::Host`] for one machine type (an enum, where a system has
 //!   several kinds of participants), [`checker::Lens`] so that the generic checkers can read its
 //!   values, and [`system::System`]; put it into [`system::SYSTEMS`]. [`toy`] is the example.
+//!   A system of several kinds of machines joins them by [`part::Part`]; those of the DHT, with
+//!   their disks and leases, are in [`storage::seat`], and their checkers work for any system that
+//!   has a [`storage::sight::Sight`].
 //!   `Host::admit` is where verification belongs; [`host::AdmitCache`] verifies a message to many
 //!   nodes once. Clients are nodes too, and get their requests from the scenario's operations.
 //! - **a checker**: implement [`checker::Checker`]; it may see inputs, steps, durable records,
@@ -65,8 +68,9 @@
 //!
 //! # Not here
 //! Bandwidth and processing time are free. Runs beyond the fault budget, Twins, and a scheduler
-//! that aims at quorums are not drawn. Disks fail by losing what was not synced, by amnesia and by
-//! slowness; errors of single writes belong to the tests of `quorate-store`.
+//! that aims at quorums are not drawn. Disks fail by losing what was not synced, by amnesia, by
+//! slowness, and by rot where a system's villains have a disk; errors of single writes belong to
+//! the tests of `quorate-store`.
 #![forbid(unsafe_code)]
 
 mod agenda;

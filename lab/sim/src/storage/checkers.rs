@@ -10,7 +10,7 @@
 //! | C14 | [`Durability`] | in the end every good holder has what was acknowledged |
 //! | C14 | [`Mending`] | a disk that has rotted is whole again after a scrub |
 //!
-//! They see a system through a [`Sight`](super::sight::Sight), so they serve any system in which
+//! They see a system through a [`Sight`], so they serve any system in which
 //! the machines of the DHT run.
 
 mod audit;
