@@ -8,15 +8,20 @@
 //! A client fetches and verifies the configuration, gets a lease, and acts only while it has one.
 //!
 //! ```text
-//! server   membership replica   key-value replica   freshness responder
-//!             |                    |                   |
-//! client   ordered client       ordered client      configuration client --lease--> both
+//! server   membership replica   key-value replica   storage server   freshness responder
+//!             |                    |                   |                |
+//! client   ordered client       ordered client      storage client   configuration client
+//!                                                                       `--lease--> all
 //! ```
 
 use std::sync::Arc;
 
 use quorate_bft::Message as OrderedMessage;
 use quorate_crypto::Verified;
+use quorate_dht::{
+    ClientOutput as StorageOutput, ClientRequest as StorageRequest, Message as StorageMessage,
+    Record as StorageRecord, ServerOutput,
+};
 use quorate_kv::KeyValueService;
 use quorate_machine::{Effects, Input, Machine, RecordNumber};
 use quorate_membership::{
@@ -33,6 +38,7 @@ mod host;
 mod lens;
 mod plants;
 mod server;
+mod sight;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -49,6 +55,9 @@ pub use system::Cluster;
 use crate::ordering::{self, OrderingMachine};
 
 use crate::part::Part;
+use crate::storage::seat::{
+    ClientSeat as StorageClient, ClientSeatTimer, ServerSeat as StorageServer, ServerSeatTimer,
+};
 
 /// What a replica keeps, shared as the simulator shares it.
 pub type OrderedRecord = Arc<quorate_bft::Record>;
@@ -75,6 +84,8 @@ pub enum Message {
     KeyValue(Arc<OrderedMessage>),
     /// About configurations.
     Configuration(Arc<ConfigurationMessage>),
+    /// About stored objects.
+    Storage(Arc<StorageMessage>),
 }
 
 /// A message that was admitted.
@@ -86,6 +97,8 @@ pub enum Received {
     KeyValue(Verified<OrderedMessage>),
     /// About configurations: its receiver checks it.
     Configuration(Arc<ConfigurationMessage>),
+    /// About stored objects.
+    Storage(Box<Verified<StorageMessage>>),
 }
 
 /// A record of one machine, in the log of its server.
@@ -106,6 +119,8 @@ pub enum Kept {
     KeyValue(OrderedRecord),
     /// The freshness responder.
     Responder(ResponderRecord),
+    /// The storage server: a change of its object store.
+    Storage(StorageRecord),
 }
 
 /// What the timers of all machines are for.
@@ -117,6 +132,10 @@ pub enum Timer {
     KeyValue(ordering::Timer),
     /// The configuration client's.
     Configuration(ConfigurationTimer),
+    /// A storage server's.
+    StorageServer(ServerSeatTimer),
+    /// A storage client's.
+    StorageClient(ClientSeatTimer),
 }
 
 /// An operation of a client.
@@ -129,12 +148,14 @@ pub struct Request {
 }
 
 /// What a client can be asked for.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub enum Ask {
     /// An operation of the membership service.
     Membership(Vec<u8>),
     /// An operation of the key-value service.
     KeyValue(Vec<u8>),
+    /// An operation on stored objects.
+    Storage(StorageRequest),
 }
 
 /// What machines tell.
@@ -148,6 +169,10 @@ pub enum Output {
     Responder(ResponderOutput),
     /// The configuration client.
     Configuration(Box<ConfigurationOutput>),
+    /// A storage server.
+    StorageServer(ServerOutput),
+    /// A storage client.
+    StorageClient(StorageOutput),
     /// A client began this operation.
     Begun(u64),
 }
@@ -242,5 +267,41 @@ impl Part<ClusterMachine> for ConfigurationClient {
 
     fn output(output: ConfigurationOutput) -> Output {
         Output::Configuration(Box::new(output))
+    }
+}
+
+impl Part<ClusterMachine> for StorageServer {
+    fn record(record: StorageRecord) -> Record {
+        unnumbered(Kept::Storage(record))
+    }
+
+    fn message(message: Arc<StorageMessage>) -> Message {
+        Message::Storage(message)
+    }
+
+    fn timer(timer: ServerSeatTimer) -> Timer {
+        Timer::StorageServer(timer)
+    }
+
+    fn output(output: ServerOutput) -> Output {
+        Output::StorageServer(output)
+    }
+}
+
+impl Part<ClusterMachine> for StorageClient {
+    fn record(never: std::convert::Infallible) -> Record {
+        match never {}
+    }
+
+    fn message(message: Arc<StorageMessage>) -> Message {
+        Message::Storage(message)
+    }
+
+    fn timer(timer: ClientSeatTimer) -> Timer {
+        Timer::StorageClient(timer)
+    }
+
+    fn output(output: StorageOutput) -> Output {
+        Output::StorageClient(output)
     }
 }

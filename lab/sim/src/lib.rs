@@ -33,6 +33,14 @@
 //! budget (`SIM-4`); crashes that keep what was synced, pauses, wrong clocks and bad links do not.
 //! Each kind of fault is on in half of the seeds ([`swarm`]).
 //!
+//! # Systems
+//! | name | what runs | what only it has |
+//! |---|---|---|
+//! | [`toy`] | a small replicated log | an example, and the tests of the simulator itself |
+//! | [`ordering`] | one replica group and its clients | every kind of liar of the engine |
+//! | [`storage`] | servers of a ring and their clients | disks that rot, scrubs |
+//! | [`cluster`] | servers as the daemon makes them, and their clients | founding, leases, all |
+//!
 //! # How to add ...
 //! - **a system**: implement [`host::Host`] for one machine type (an enum, where a system has
 //!   several kinds of participants), [`checker::Lens`] so that the generic checkers can read its

@@ -19,7 +19,7 @@ mod adversaries;
 pub mod checkers;
 pub mod disk;
 pub mod host;
-mod lens;
+pub(crate) mod lens;
 mod plants;
 pub mod scene;
 pub mod seat;
@@ -27,7 +27,7 @@ pub mod sight;
 mod system;
 #[cfg(test)]
 mod tests;
-mod workload;
+pub(crate) mod workload;
 
 pub use adversaries::{CLIENT_VILLAINS, SERVER_VILLAINS};
 pub use lens::StorageLens;

@@ -79,6 +79,8 @@ pub enum Plant {
     RetriesOnce,
     /// A client of the storage keeps the phases that are over.
     PhasesKept,
+    /// The expiry of a certificate is not checked on a write of an object.
+    ExpiredWriterAdmitted,
 }
 
 #[cfg(plant)]

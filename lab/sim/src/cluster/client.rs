@@ -10,7 +10,8 @@ use std::sync::Arc;
 use quorate_adversary::membership::Skew;
 use quorate_bft::client::ClientSetup;
 use quorate_bft::{Client as OrderedClient, ClientRequest as OrderedRequest};
-use quorate_crypto::{ClientCertificate, Signer};
+use quorate_crypto::{ClientCertificate, Domain, Signer, hash_of};
+use quorate_dht::{ClientIdentity, ClientRequest as StorageRequest, Ring, WriterId};
 use quorate_duties::OrderedGroups;
 use quorate_machine::{Effect, Effects, Input};
 use quorate_membership::{
@@ -24,6 +25,7 @@ use super::{
 };
 use crate::ordering::OrderingMachine;
 use crate::part::pass_on;
+use crate::storage::seat::{ClientSeat as StorageClient, Leases};
 
 /// As whom a client acts, and with what.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(super) struct Identity {
     pub(super) certificate: ClientCertificate,
     /// Fresh in each life.
     pub(super) nonce: u64,
+    /// As if it were random, in each life.
+    pub(super) first_number: u64,
     /// How a bad client's clocks are wrong.
     pub(super) skew: Option<Skew>,
     /// What is counted when a bad client acts.
@@ -45,6 +49,7 @@ pub struct ClientSeat {
     configuration: Place<ConfigurationClient>,
     membership: Option<Place<MembershipMachine>>,
     key_value: Option<Place<KeyValueMachine>>,
+    storage: Option<Place<StorageClient>>,
     lease_until: Option<Instant>,
     /// Operations that wait for a lease.
     waiting: VecDeque<Request>,
@@ -57,9 +62,16 @@ impl ClientSeat {
             configuration: Place::new(configuration),
             membership: None,
             key_value: None,
+            storage: None,
             lease_until: None,
             waiting: VecDeque::new(),
         }
+    }
+
+    /// The storage client, once there is a configuration.
+    #[must_use]
+    pub fn storage(&self) -> Option<&StorageClient> {
+        self.storage.as_ref().map(|place| &place.machine)
     }
 
     /// Operations that wait for a lease.
@@ -105,6 +117,10 @@ impl ClientSeat {
                 Received::KeyValue(message) => {
                     self.step_key_value(now, Input::Deliver { from, message });
                 }
+                Received::Storage(message) => {
+                    let message = *message;
+                    self.step_storage(now, Input::Deliver { from, message });
+                }
             },
             Input::Expired(Timer::Configuration(timer)) => {
                 self.configuration.step(now, Input::Expired(timer));
@@ -115,6 +131,10 @@ impl ClientSeat {
             Input::Expired(Timer::KeyValue(timer)) => {
                 self.step_key_value(now, Input::Expired(timer));
             }
+            Input::Expired(Timer::StorageClient(timer)) => {
+                self.step_storage(now, Input::Expired(timer));
+            }
+            Input::Expired(Timer::StorageServer(_)) => {}
             Input::Request(request) => self.waiting.push_back(request),
         }
         self.follow(now, effects);
@@ -138,7 +158,12 @@ impl ClientSeat {
                 ConfigurationOutput::Configuration(configuration) => {
                     self.adopt(now, &configuration);
                 }
-                ConfigurationOutput::Lease { until, .. } => self.lease_until = Some(until),
+                ConfigurationOutput::Lease { until, configuration } => {
+                    self.lease_until = Some(until);
+                    let epoch = configuration.epoch();
+                    let lease = StorageRequest::Lease { epoch, until };
+                    self.step_storage(now, Input::Request(lease));
+                }
                 ConfigurationOutput::LeaseLost { .. } => self.lease_until = None,
             }
         }
@@ -151,6 +176,11 @@ impl ClientSeat {
         let key_value = OrderingMachine::client(self.ordered(groups.key_value));
         self.membership.insert(Place::new(membership)).step(now, Input::Start);
         self.key_value.insert(Place::new(key_value)).step(now, Input::Start);
+        if let Ok(ring) = Ring::new(configuration.configuration()) {
+            let client = quorate_dht::Client::new(self.writer(), ring, self.identity.first_number);
+            let seat = StorageClient::new(client, Leases::Elsewhere);
+            self.storage.insert(Place::new(seat)).step(now, Input::Start);
+        }
     }
 
     fn ordered(&self, group: Arc<GroupConfiguration>) -> OrderedClient {
@@ -162,6 +192,15 @@ impl ClientSeat {
             nonce: *nonce,
             bundle_operations_max: 4,
         })
+    }
+
+    /// As whom it stores, in its present life.
+    fn writer(&self) -> ClientIdentity {
+        let Identity { signer, certificate, nonce, .. } = &self.identity;
+        let draw = hash_of(Domain::Derivation, &(certificate.grant.client, *nonce));
+        let random = draw.as_bytes()[..16].try_into().expect("sixteen bytes");
+        let (signer, certificate) = (Arc::clone(signer), certificate.clone());
+        ClientIdentity { signer, certificate, writer: WriterId::new(random) }
     }
 
     fn has_lease(&self, now: Now) -> bool {
@@ -185,6 +224,7 @@ impl ClientSeat {
                 Ask::KeyValue(operation) => {
                     self.step_key_value(now, Input::Request(OrderedRequest { ticket, operation }));
                 }
+                Ask::Storage(request) => self.step_storage(now, Input::Request(request)),
             }
         }
     }
@@ -201,11 +241,20 @@ impl ClientSeat {
         }
     }
 
+    fn step_storage(&mut self, now: Now, input: Input<StorageClient>) {
+        if let Some(place) = &mut self.storage {
+            place.step(now, input);
+        }
+    }
+
     fn pass_on(&mut self, effects: &mut Effects<ClusterMachine>) {
         if let Some(place) = &mut self.membership {
             pass_on(&mut place.effects, effects);
         }
         if let Some(place) = &mut self.key_value {
+            pass_on(&mut place.effects, effects);
+        }
+        if let Some(place) = &mut self.storage {
             pass_on(&mut place.effects, effects);
         }
     }

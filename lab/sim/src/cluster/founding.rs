@@ -60,6 +60,8 @@ pub(super) enum Role {
     Client,
     Authority,
     Impostor,
+    /// Of objects.
+    Owner,
 }
 
 /// The keys of a run: ideal ones, or real ones.

@@ -7,8 +7,15 @@ use quorate_adversary::Adversary;
 use quorate_adversary::membership::ceremony::Contribution;
 use quorate_adversary::membership::{self, ClientVice, Liar, LiarSetup};
 use quorate_adversary::ordering::{self, Liar as OrderingLiar, LiarSetup as OrderingSetup, Seat};
+use quorate_adversary::storage::{self, Holdings, Liar as StorageLiar};
 use quorate_bft::Parameters;
-use quorate_crypto::{ClientCertificate, ClientGrant, Domain, Signer, Verifier, hash_of};
+use quorate_crypto::{
+    ClientCertificate, ClientGrant, Domain, Signer, Verified, Verifier, hash_of, verify,
+};
+use quorate_dht::{
+    CallId, ClientIdentity, ClientRequest, Message as StorageMessage, MessageContext, Ring,
+    WriterId,
+};
 use quorate_duties::Duties;
 use quorate_history::Prng;
 use quorate_kv::KeyValueService;
@@ -16,7 +23,7 @@ use quorate_machine::RecordNumber;
 use quorate_membership::{
     ClientParameters, ConfigurationClient, LeaseRule, MembershipService, Message as Vouching,
 };
-use quorate_types::{ClientId, Duration, NodeId, Peer, UnixTime};
+use quorate_types::{ClientId, Configuration, Duration, NodeId, Peer, UnixTime};
 
 use super::client::{ClientSeat, Identity};
 use super::founding::{Foundation, Keys, Role, Shape, genesis, server_ids};
@@ -24,12 +31,16 @@ use super::server::{Journal, Place, ServerSeat};
 use super::villains::{ClientVillain, Roles, ServerVillain};
 use super::within::Frame;
 use super::workload::Workload;
-use super::{ClusterMachine, Message, Received, Record, Request};
+use super::{Ask, ClusterMachine, Message, Received, Record, Request};
 use crate::clock::DRIFT_PER_MILLE_MAX;
-use crate::host::Host;
+use crate::host::{AdmitCache, Host};
 use crate::node::{Node, Nodes};
 use crate::ordering::{GroupHost, GroupSetup, rewrite, wire_bytes};
 use crate::scenario::{FaultKind, Scenario};
+use crate::storage::disk::SharedDisk;
+use crate::storage::scene::Scene;
+use crate::storage::seat::ServerSeat as StorageServer;
+use crate::storage::workload::Workload as ObjectWorkload;
 
 /// How long a lease lasts, in true time: short, so that many are renewed in a run.
 pub(super) const LEASE: Duration = Duration::from_secs(4);
@@ -59,6 +70,10 @@ pub struct ClusterHost {
     pub(super) key_value: GroupHost<KeyValueService>,
     contributions: BTreeMap<NodeId, Contribution>,
     workload: Workload,
+    objects: ObjectWorkload,
+    scene: Scene,
+    context: MessageContext,
+    cache: AdmitCache<StorageMessage, Verified<StorageMessage>>,
     lives: Vec<u64>,
     prng: Prng,
 }
@@ -132,10 +147,12 @@ impl ClusterHost {
             let vice = ClientVice::named(name, &mut prng.fork("vice"));
             client(&keys, (index, configuration.system), vice)
         };
+        let clients: Vec<Client> = (0..client_count).map(client).collect();
+        let scene = scene(&configuration, &servers, (&clients, &keys));
         let authority = keys.signer(Role::Authority, 0);
         let impostor = keys.signer(Role::Impostor, 0);
         Self {
-            clients: (0..client_count).map(client).collect(),
+            clients,
             membership: GroupHost::new(GroupSetup {
                 signers: signers(&groups.membership.members),
                 group: Arc::clone(&groups.membership),
@@ -150,6 +167,10 @@ impl ClusterHost {
                 verifier: keys.verifier(),
                 service: KeyValueService,
             }),
+            objects: ObjectWorkload::new(scenario.seed, scene.owners.clone()),
+            context: duties.storage_context(),
+            cache: AdmitCache::new(),
+            scene,
             workload: Workload::new(configuration.system, authority, impostor),
             lives: vec![0; usize::from(scenario.node_count)],
             contributions,
@@ -163,6 +184,11 @@ impl ClusterHost {
     /// How the system was founded.
     pub(super) const fn foundation(&self) -> &Foundation {
         &self.foundation
+    }
+
+    /// Who stores, and where.
+    pub(super) const fn scene(&self) -> &Scene {
+        &self.scene
     }
 
     pub(super) fn verifier(&self) -> Arc<dyn Verifier> {
@@ -208,14 +234,25 @@ impl ClusterHost {
         let membership = duties.membership();
         let key_value = duties.key_value();
         let epoch_key = self.keys.signer(Role::Epoch, node.index());
+        let disk = &self.scene.servers[node.index()].2;
+        disk.open().recover(found.last, &found.storage);
+        let storage = duties.storage(self.keys.verifier(), self.first_number(node));
+        let loads = self.prng.fork(&format!("loads/{}", node.index()));
         ServerSeat {
             membership: membership
                 .map(|seat| Place::new(self.membership.replica(seat.me, found.membership))),
             key_value: key_value
                 .map(|seat| Place::new(self.key_value.replica(seat.me, found.key_value))),
             responder: Place::new(duties.responder(&epoch_key)),
+            storage: Place::new(StorageServer::new(storage, disk.clone(), loads)),
             journal,
         }
+    }
+
+    /// The first number of a life: as if it were random.
+    fn first_number(&self, node: Node) -> u64 {
+        let life = self.lives[node.index()];
+        self.prng.fork(&format!("life/{}/{life}", node.index())).next_u64()
     }
 
     fn client(&self, node: Node, index: usize) -> ClientSeat {
@@ -234,6 +271,7 @@ impl ClusterHost {
             signer: Arc::clone(signer),
             certificate: certificate.clone(),
             nonce: life,
+            first_number: self.first_number(node),
             skew: match vice {
                 Some(ClientVice::WrongClock(skew)) => Some(*skew),
                 Some(ClientVice::ExpiredCertificate | ClientVice::ForeignCertificate) | None => {
@@ -254,6 +292,18 @@ impl ClusterHost {
         Some(if cancels && is_alone { Contribution::Wrong } else { given })
     }
 
+    /// Who is between a bad client's storage client and the world, if anybody.
+    fn storage_villain(&self, index: usize, name: &str) -> Option<StorageLiar> {
+        let prng = self.prng.fork(&format!("bad client/{index}"));
+        let villain = storage::villain(name, &mut prng.fork("shape"))?;
+        let Client { signer, certificate, .. } = &self.clients[index];
+        let (signer, certificate) = (Arc::clone(signer), certificate.clone());
+        let identity = ClientIdentity { certificate, signer, writer: WriterId::new([0xbd; 16]) };
+        let (ring, owners) = (self.scene.ring.clone(), self.scene.owners.clone());
+        let holdings = Holdings { ring, identity: Some(identity), owners, disk: None };
+        Some(StorageLiar::new(holdings, prng.fork("deeds"), villain))
+    }
+
     fn server_villain(&self, node: Node, name: &str) -> Roles {
         let prng = self.prng.fork(&format!("adversary/{}", node.index()));
         let (shape, deeds) = (|| prng.fork("shape"), |group| prng.fork("deeds").fork(group));
@@ -272,12 +322,39 @@ impl ClusterHost {
             let (signer, prng) = (Arc::clone(&signer), deeds("responder"));
             Liar::new(LiarSetup { me, configuration, signer, prng }, villain)
         });
+        let storage = storage::villain(name, &mut shape()).map(|villain| {
+            let disk = Box::new(self.scene.servers[node.index()].2.clone());
+            let ring = self.scene.ring.clone();
+            let holdings = Holdings { ring, identity: None, owners: Vec::new(), disk: Some(disk) };
+            StorageLiar::new(holdings, deeds("storage"), villain)
+        });
         Roles {
+            storage,
             membership: in_group(duties.membership(), deeds("membership")),
             key_value: in_group(duties.key_value(), deeds("key-value")),
             responder,
             contribution: self.contribution(me),
         }
+    }
+}
+
+/// Keys of objects.
+const OWNERS: usize = 3;
+
+fn scene(
+    configuration: &Configuration,
+    servers: &[NodeId],
+    (clients, keys): (&[Client], &Keys),
+) -> Scene {
+    let nodes = || (0..).map(Node::at);
+    let disks = servers.iter().map(|id| (*id, SharedDisk::default()));
+    let ids = clients.iter().map(|client| client.certificate.grant.client);
+    Scene {
+        ring: Ring::new(configuration).expect("there are enough servers"),
+        verifier: keys.verifier(),
+        servers: nodes().zip(disks).map(|(node, (id, disk))| (node, id, disk)).collect(),
+        clients: nodes().skip(servers.len()).zip(ids).collect(),
+        owners: (0..OWNERS).map(|index| keys.signer(Role::Owner, index)).collect(),
     }
 }
 
@@ -321,7 +398,7 @@ impl Host<ClusterMachine> for ClusterHost {
         let name = known.expect("a scenario names a villain");
         match self.client_index(node) {
             None => Box::new(ServerVillain::new(name, self.server_villain(node, name))),
-            Some(_) => Box::new(ClientVillain(name)),
+            Some(index) => Box::new(ClientVillain::new(name, self.storage_villain(index, name))),
         }
     }
 
@@ -332,6 +409,13 @@ impl Host<ClusterMachine> for ClusterHost {
             }
             Message::KeyValue(message) => self.key_value.admit(message).map(Received::KeyValue),
             Message::Configuration(message) => Some(Received::Configuration(Arc::clone(message))),
+            Message::Storage(message) => {
+                let Self { cache, context, scene, .. } = self;
+                let admit = |message: &Arc<StorageMessage>| {
+                    verify((**message).clone(), context, &*scene.verifier).ok()
+                };
+                cache.admit(message, admit).map(|message| Received::Storage(Box::new(message)))
+            }
         }
     }
 
@@ -343,11 +427,18 @@ impl Host<ClusterMachine> for ClusterHost {
                 Vouching::GetConfiguration(_) | Vouching::Challenge(_) => 40,
                 Vouching::Vouch(_) => 240,
             },
+            Message::Storage(message) => crate::storage::host::wire_bytes(message),
         }
     }
 
     fn request(&mut self, _: Node, number: u64) -> Option<Request> {
-        Some(Request { ticket: number, ask: self.workload.ask(number) })
+        if !number.is_multiple_of(2) {
+            return Some(Request { ticket: number, ask: self.workload.ask(number) });
+        }
+        let (operation, timeout) = self.objects.operation(number / 2)?;
+        let call = CallId::new(number);
+        let ask = Ask::Storage(ClientRequest::Invoke { call, operation, timeout });
+        Some(Request { ticket: number, ask })
     }
 
     fn rewrite(&mut self, prng: &mut Prng, message: &Message) -> Option<Message> {
@@ -359,6 +450,9 @@ impl Host<ClusterMachine> for ClusterHost {
                 let mut forged = *vouch;
                 forged.subject.epoch = vouch.subject.epoch.next();
                 Some(Message::Configuration(Arc::new(Vouching::Vouch(forged))))
+            }
+            Message::Storage(message) => {
+                crate::storage::host::rewrite(prng, message).map(Message::Storage)
             }
         }
     }

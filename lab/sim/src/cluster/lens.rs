@@ -2,10 +2,13 @@
 
 use quorate_bft::{ClientFailure, ClientOutput};
 
-use super::{ClusterMachine, Output, Request};
+use quorate_dht::{ClientOutput as StorageOutput, ClientRequest};
+
+use super::{Ask, ClusterMachine, Output, Request};
 use crate::checker::{Lens, RequestKey};
 use crate::node::Node;
 use crate::ordering::{self, OrderingMachine, Replicated};
+use crate::storage::lens::{PATIENCE, is_answer};
 
 /// Reads the values of a cluster.
 #[derive(Clone, Copy, Debug)]
@@ -36,13 +39,26 @@ fn live_items<S: Replicated>(machine: Option<&OrderingMachine<S>>) -> usize {
 
 impl Lens<ClusterMachine> for ClusterLens {
     fn requested(&self, node: Node, request: &Request) -> Option<RequestKey> {
-        Some(RequestKey { client: node, number: request.ticket })
+        // Operations of impatient callers are owed nothing.
+        let is_owed = match &request.ask {
+            Ask::Storage(ClientRequest::Invoke { timeout, .. }) => *timeout >= PATIENCE,
+            Ask::Storage(ClientRequest::Lease { .. } | ClientRequest::Reconfigured(_)) => false,
+            Ask::Membership(_) | Ask::KeyValue(_) => true,
+        };
+        is_owed.then_some(RequestKey { client: node, number: request.ticket })
     }
 
     fn completed(&self, node: Node, output: &Output, into: &mut Vec<RequestKey>) {
         let number = match output {
             Output::Membership(output) | Output::KeyValue(output) => ended(output),
-            Output::Responder(_) | Output::Configuration(_) | Output::Begun(_) => None,
+            Output::StorageClient(StorageOutput::Returned { call, outcome }) => {
+                outcome.as_ref().err().is_none_or(is_answer).then_some(call.get())
+            }
+            Output::Responder(_)
+            | Output::Configuration(_)
+            | Output::StorageServer(_)
+            | Output::StorageClient(_)
+            | Output::Begun(_) => None,
         };
         into.extend(number.map(|number| RequestKey { client: node, number }));
     }
@@ -50,9 +66,14 @@ impl Lens<ClusterMachine> for ClusterLens {
     fn live_items(&self, machine: &ClusterMachine) -> usize {
         match machine {
             ClusterMachine::Server(seat) => {
-                live_items(seat.membership()) + live_items(seat.key_value())
+                let held = seat.storage().server().holdings();
+                let storage = held.requests + held.objects + held.loads + held.repairs;
+                live_items(seat.membership()) + live_items(seat.key_value()) + storage
             }
-            ClusterMachine::Client(seat) => seat.waiting_count(),
+            ClusterMachine::Client(seat) => {
+                let calls = seat.storage().map_or(0, |client| client.client().calls_in_flight());
+                seat.waiting_count() + calls
+            }
         }
     }
 }

@@ -29,6 +29,7 @@ mod planted {
         plant("stale-freshness", "C3", "a vouch counts whatever challenge it answers"),
         plant("header-not-verified", "C3", "the system's signature on a header is not checked"),
         plant("expired-client-served", "C3", "a session opens whenever its certificate ran out"),
+        plant("expired-writer-admitted", "C3", "a write counts whenever its certificate ran out"),
     ];
 
     /// In the order of [`PLANTS`].
@@ -38,6 +39,7 @@ mod planted {
         Bug::StaleFreshness,
         Bug::HeaderNotVerified,
         Bug::ExpiredClientServed,
+        Bug::ExpiredWriterAdmitted,
     ];
 
     const _: () = assert!(PLANTS.len() == BUGS.len(), "each plant has its bug");

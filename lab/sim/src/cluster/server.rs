@@ -6,11 +6,14 @@ use quorate_machine::{Effect, Effects, Input, Machine, RecordNumber};
 use quorate_membership::{FreshnessResponder, ResponderRecord};
 use quorate_types::Now;
 
+use quorate_dht::Record as StorageRecord;
+
 use super::{
     ClusterMachine, Kept, KeyValueMachine, MembershipMachine, OrderedRecord, Received, Record,
     Timer,
 };
 use crate::part::Part;
+use crate::storage::seat::ServerSeat as StorageServer;
 
 /// A machine of a node, with the list that its effects go to first.
 #[derive(Debug)]
@@ -35,6 +38,7 @@ pub struct ServerSeat {
     pub(super) membership: Option<Place<MembershipMachine>>,
     pub(super) key_value: Option<Place<KeyValueMachine>>,
     pub(super) responder: Place<FreshnessResponder>,
+    pub(super) storage: Place<StorageServer>,
     pub(super) journal: Journal,
 }
 
@@ -51,6 +55,12 @@ impl ServerSeat {
         self.key_value.as_ref().map(|place| &place.machine)
     }
 
+    /// The storage server.
+    #[must_use]
+    pub const fn storage(&self) -> &StorageServer {
+        &self.storage.machine
+    }
+
     pub(super) fn step(
         &mut self,
         now: Now,
@@ -62,6 +72,7 @@ impl ServerSeat {
                 self.step_membership(now, Input::Start);
                 self.step_key_value(now, Input::Start);
                 self.responder.step(now, Input::Start);
+                self.storage.step(now, Input::Start);
             }
             Input::Deliver { from, message } => match message {
                 Received::Membership(message) => {
@@ -74,6 +85,10 @@ impl ServerSeat {
                     let message = (*message).clone();
                     self.responder.step(now, Input::Deliver { from, message });
                 }
+                Received::Storage(message) => {
+                    let message = *message;
+                    self.storage.step(now, Input::Deliver { from, message });
+                }
             },
             Input::Expired(Timer::Membership(timer)) => {
                 self.step_membership(now, Input::Expired(timer));
@@ -81,7 +96,11 @@ impl ServerSeat {
             Input::Expired(Timer::KeyValue(timer)) => {
                 self.step_key_value(now, Input::Expired(timer));
             }
-            Input::Expired(Timer::Configuration(_)) | Input::Request(_) => {}
+            Input::Expired(Timer::StorageServer(timer)) => {
+                self.storage.step(now, Input::Expired(timer));
+            }
+            Input::Expired(Timer::Configuration(_) | Timer::StorageClient(_))
+            | Input::Request(_) => {}
         }
         self.pass_on(effects);
     }
@@ -100,7 +119,7 @@ impl ServerSeat {
     }
 
     fn pass_on(&mut self, effects: &mut Effects<ClusterMachine>) {
-        let Self { membership, key_value, responder, journal } = self;
+        let Self { membership, key_value, responder, storage, journal } = self;
         if let Some(place) = membership {
             journal.pass_on(Shelf::Membership, &mut place.effects, effects);
         }
@@ -108,6 +127,7 @@ impl ServerSeat {
             journal.pass_on(Shelf::KeyValue, &mut place.effects, effects);
         }
         journal.pass_on(Shelf::Responder, &mut responder.effects, effects);
+        journal.pass_on(Shelf::Storage, &mut storage.effects, effects);
     }
 }
 
@@ -117,9 +137,11 @@ pub(super) enum Shelf {
     Membership,
     KeyValue,
     Responder,
+    /// The object store: a record is of no use once it is in the store.
+    Storage,
 }
 
-const SHELVES: usize = 3;
+const SHELVES: usize = 4;
 
 impl Kept {
     const fn shelf(&self) -> Shelf {
@@ -127,6 +149,7 @@ impl Kept {
             Self::Membership(_) => Shelf::Membership,
             Self::KeyValue(_) => Shelf::KeyValue,
             Self::Responder(_) => Shelf::Responder,
+            Self::Storage(_) => Shelf::Storage,
         }
     }
 }
@@ -145,26 +168,38 @@ pub(super) struct Journal {
 }
 
 /// What each machine finds when its server starts again.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(super) struct Found {
     pub(super) membership: Vec<(RecordNumber, OrderedRecord)>,
     pub(super) key_value: Vec<(RecordNumber, OrderedRecord)>,
     pub(super) responder: Vec<(RecordNumber, ResponderRecord)>,
+    /// With their numbers in the node's log.
+    pub(super) storage: Vec<(RecordNumber, StorageRecord)>,
+    /// The last record of the node.
+    pub(super) last: RecordNumber,
 }
 
 impl Journal {
     /// Sorts the records of a node by their machines.
     pub(super) fn open(records: Vec<(RecordNumber, Record)>) -> (Self, Found) {
-        let (mut journal, mut found) = (Self::default(), Found::default());
+        let mut journal = Self::default();
+        let mut found = Found {
+            membership: Vec::new(),
+            key_value: Vec::new(),
+            responder: Vec::new(),
+            storage: Vec::new(),
+            last: RecordNumber::ZERO,
+        };
         for (number, record) in records {
             let shelf = record.kept.shelf();
-            journal.last = number.get();
+            (journal.last, found.last) = (number.get(), number);
             journal.own[shelf as usize] = record.number.get();
-            journal.held.push_back((number.get(), shelf, record.number.get()));
+            journal.hold(shelf);
             match record.kept {
                 Kept::Membership(kept) => found.membership.push((record.number, kept)),
                 Kept::KeyValue(kept) => found.key_value.push((record.number, kept)),
                 Kept::Responder(kept) => found.responder.push((record.number, kept)),
+                Kept::Storage(kept) => found.storage.push((number, kept)),
             }
         }
         (journal, found)
@@ -201,9 +236,18 @@ impl Journal {
     fn append(&mut self, shelf: Shelf) -> RecordNumber {
         self.last += 1;
         self.own[shelf as usize] += 1;
+        self.hold(shelf);
+        RecordNumber::new(self.own[shelf as usize])
+    }
+
+    /// The last record is needed; one of the store only until it is durable, and whatever releases
+    /// it stands behind it.
+    fn hold(&mut self, shelf: Shelf) {
         let own = self.own[shelf as usize];
         self.held.push_back((self.last, shelf, own));
-        RecordNumber::new(own)
+        if shelf == Shelf::Storage {
+            self.needed[shelf as usize] = own + 1;
+        }
     }
 
     /// A machine does not need its records below this one; returns what nobody needs any more. The

@@ -1,6 +1,7 @@
 //! Whole clusters, as the programs know them: how a scenario is drawn, and its checkers.
 
 use quorate_adversary::membership::{CLIENT_VICES, SERVER_VILLAINS};
+use quorate_adversary::storage;
 use quorate_dht::Ring;
 use quorate_history::Prng;
 use quorate_types::{Configuration, NodeId, ObjectId};
@@ -8,6 +9,7 @@ use quorate_types::{Configuration, NodeId, ObjectId};
 use super::checkers::{Leases, Papers, Traffic, Views};
 use super::founding::{Keys, Shape, genesis, server_ids};
 use super::host::{ClusterHost, LEASE};
+use super::sight::InCluster;
 use super::within::{Hosted, Within};
 use super::{ClusterLens, ClusterMachine, plants};
 use crate::checker::{Checker, Liveness, Resources, Thresholds};
@@ -15,6 +17,7 @@ use crate::node::{Node, Nodes};
 use crate::ordering::{GroupHost, REPLICA_VILLAINS};
 use crate::scenario::{Fault, FaultKind, Group, Profile, Scenario};
 use crate::simulation::Simulation;
+use crate::storage::checkers::{self as storage_checkers, Expected};
 use crate::swarm::{Blueprint, draw};
 use crate::system::{Plant, Run, System};
 
@@ -27,8 +30,8 @@ const ASKING_US: u64 = 4 * SECOND_US;
 
 const THRESHOLDS: Thresholds = Thresholds {
     live_items_max: 6_000,
-    // Six for each replica; four for the configuration client and one for each ordered client.
-    timers_max: 12,
+    // Two for each operation on objects; six for each replica.
+    timers_max: 150,
     waiting_effects_max: 100_000,
     log_records_max: 20_000,
     sends_per_request_max: 600,
@@ -48,7 +51,23 @@ pub struct Cluster;
 
 /// Names of everybody who may be bad.
 pub(super) fn villain_names() -> impl Iterator<Item = &'static str> {
-    SERVER_VILLAINS.iter().chain(REPLICA_VILLAINS).chain(CLIENT_VICES).copied()
+    server_villains().into_iter().chain(client_villains())
+}
+
+/// The servers: those of configurations and of storage more often than those of the engine, which
+/// has a system of its own. A disk that rots is for the system of storage, which scrubs.
+fn server_villains() -> Vec<&'static str> {
+    let mut names = SERVER_VILLAINS.repeat(3);
+    names.extend(storage::SERVER_VILLAINS.iter().filter(|name| **name != storage::ROT));
+    names.extend(REPLICA_VILLAINS);
+    names
+}
+
+/// The clients: all but the one that uses up the sequence numbers of objects, so that writes of
+/// others fail, as they may; the system of storage judges no liveness then.
+fn client_villains() -> Vec<&'static str> {
+    let is_judged = |name: &&str| *name != storage::SKIPPER;
+    CLIENT_VICES.iter().chain(storage::CLIENT_VILLAINS).copied().filter(is_judged).collect()
 }
 
 /// The membership group, and each window of the ring.
@@ -117,8 +136,7 @@ impl System for Cluster {
         let groups = groups(&configuration, &ids);
         let servers = Nodes::range(0, shape.servers);
         let clients = 2 + u16::try_from(prng.below(3)).expect("a small number");
-        let mut adversaries = SERVER_VILLAINS.repeat(3);
-        adversaries.extend(REPLICA_VILLAINS);
+        let adversaries = server_villains();
         let blueprint = Blueprint {
             variant: shape.variant(),
             node_count: shape.servers + clients,
@@ -137,7 +155,8 @@ impl System for Cluster {
         if !is_calm {
             draw_more_bad(&mut scenario, servers, &mut prng);
             if prng.chance(BAD_CLIENT_PER_MILLE) {
-                let vice = CLIENT_VICES[prng.index(CLIENT_VICES.len())];
+                let vices = client_villains();
+                let vice = vices[prng.index(vices.len())];
                 make_bad(&mut scenario, Node::new(shape.servers + clients - 1), vice);
             }
         }
@@ -163,6 +182,9 @@ impl System for Cluster {
             "bft.decided",
             "bft.view_started",
             "bft.state_installed",
+            "dht.client.lease_expired",
+            "dht.server.not_authorised",
+            "dht.sweep.fetched",
             "liar.certificate_expired",
             "liar.certificate_foreign",
             "liar.clock_off",
@@ -207,6 +229,13 @@ fn checkers(scenario: &Scenario, host: &ClusterHost) -> Vec<Box<dyn Checker<Clus
         Box::new(Traffic::new(clients)),
         Box::new(Resources::new(ClusterLens, THRESHOLDS)),
     ];
+    let expected = Expected {
+        rotten: Nodes::EMPTY,
+        owes_progress: judges,
+        // Runs end before: that all holders come to have everything is shown by `storage`.
+        converged_us: 2 * OPERATION_US_MAX,
+    };
+    checkers.extend(storage_checkers::all(InCluster, host.scene(), expected));
     if judges {
         checkers.push(Box::new(Liveness::new(ClusterLens, scenario.heal_us, OPERATION_US_MAX)));
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use quorate_adversary::membership::{self, ceremony::Contribution};
 use quorate_adversary::ordering::Liar as OrderingLiar;
+use quorate_adversary::storage::Liar as StorageLiar;
 use quorate_adversary::{Adversary, Reception};
 use quorate_bft::Message as OrderedMessage;
 use quorate_crypto::Verified;
@@ -16,6 +17,7 @@ use super::within::Hosted;
 use super::{ClusterMachine, KeyValueMachine, MembershipMachine, Message, Received};
 use crate::ordering::OrderingMachine;
 use crate::part::Part;
+use crate::storage::seat::{ClientSeat as StorageClient, ServerSeat as StorageServer};
 
 /// What a bad server is made of.
 #[derive(Debug, Default)]
@@ -23,6 +25,7 @@ pub(super) struct Roles {
     pub(super) membership: Option<OrderingLiar>,
     pub(super) key_value: Option<OrderingLiar>,
     pub(super) responder: Option<membership::Liar>,
+    pub(super) storage: Option<StorageLiar>,
     /// What it gave at the founding.
     pub(super) contribution: Option<Contribution>,
 }
@@ -116,6 +119,10 @@ fn of_responder(message: Message) -> Result<<FreshnessResponder as Machine>::Out
     }
 }
 
+fn of_storage(message: Message) -> Result<<StorageServer as Machine>::Outbound, Message> {
+    if let Message::Storage(message) = message { Ok(message) } else { Err(message) }
+}
+
 fn alarm<S: Hosted>(liar: Option<&OrderingLiar>) -> Option<Instant> {
     liar.and_then(<OrderingLiar as Adversary<OrderingMachine<S>>>::alarm)
 }
@@ -159,6 +166,9 @@ impl Adversary<ClusterMachine> for ServerVillain {
             Received::Configuration(message) => {
                 roles.responder.as_mut().map_or(pass, |liar| liar.receive(now, *from, message))
             }
+            Received::Storage(message) => {
+                roles.storage.as_mut().map_or(pass, |liar| liar.receive(now, *from, message))
+            }
         }
     }
 
@@ -168,7 +178,7 @@ impl Adversary<ClusterMachine> for ServerVillain {
         _: &ClusterMachine,
         effects: &mut Vec<Effect<ClusterMachine>>,
     ) {
-        let Roles { membership, key_value, responder, contribution } = &mut self.roles;
+        let Roles { membership, key_value, responder, storage, contribution } = &mut self.roles;
         if let Some(contribution) = contribution.take() {
             effects.push(Effect::Mark(contribution.mark()));
         }
@@ -181,12 +191,17 @@ impl Adversary<ClusterMachine> for ServerVillain {
         if let Some(liar) = responder {
             twist::<FreshnessResponder>(effects, of_responder, |one| liar.twist(one));
         }
+        if let Some(liar) = storage {
+            twist::<StorageServer>(effects, of_storage, |one| liar.twist(now, one));
+        }
     }
 
     fn alarm(&self) -> Option<Instant> {
         let membership = alarm::<MembershipService>(self.roles.membership.as_ref());
         let key_value = alarm::<KeyValueService>(self.roles.key_value.as_ref());
-        membership.into_iter().chain(key_value).min()
+        let storage = self.roles.storage.as_ref();
+        let storage = storage.and_then(<StorageLiar as Adversary<StorageServer>>::alarm);
+        membership.into_iter().chain(key_value).chain(storage).min()
     }
 
     fn on_alarm(
@@ -195,9 +210,14 @@ impl Adversary<ClusterMachine> for ServerVillain {
         machine: &ClusterMachine,
         effects: &mut Vec<Effect<ClusterMachine>>,
     ) {
-        let Roles { membership, key_value, .. } = &mut self.roles;
+        let Roles { membership, key_value, storage, .. } = &mut self.roles;
         on_alarm::<MembershipService>((membership.as_mut(), now), machine, effects);
         on_alarm::<KeyValueService>((key_value.as_mut(), now), machine, effects);
+        if let (Some(liar), ClusterMachine::Server(seat)) = (storage, machine) {
+            let mut done = Vec::new();
+            liar.on_alarm(now, seat.storage(), &mut done);
+            give_back(done, effects);
+        }
     }
 
     fn on_restart(&mut self) {
@@ -205,17 +225,78 @@ impl Adversary<ClusterMachine> for ServerVillain {
         for liar in liars.into_iter().flatten() {
             <OrderingLiar as Adversary<MembershipMachine>>::on_restart(liar);
         }
+        if let Some(liar) = &mut self.roles.storage {
+            <StorageLiar as Adversary<StorageServer>>::on_restart(liar);
+        }
     }
 }
 
-/// A bad client: its machine is honest, and was given what it should not have.
+/// A bad client: its machine is honest, and was given what it should not have, or has a villain of
+/// storage between its storage client and the world.
 #[derive(Debug)]
-pub(super) struct ClientVillain(pub(super) &'static str);
+pub(super) struct ClientVillain {
+    name: &'static str,
+    storage: Option<StorageLiar>,
+}
+
+impl ClientVillain {
+    pub(super) const fn new(name: &'static str, storage: Option<StorageLiar>) -> Self {
+        Self { name, storage }
+    }
+}
 
 impl Adversary<ClusterMachine> for ClientVillain {
     fn name(&self) -> &'static str {
-        self.0
+        self.name
     }
 
-    fn on_effects(&mut self, _: Now, _: &ClusterMachine, _: &mut Vec<Effect<ClusterMachine>>) {}
+    fn on_input(
+        &mut self,
+        now: Now,
+        _: &ClusterMachine,
+        input: &Input<ClusterMachine>,
+    ) -> Reception {
+        match (&mut self.storage, input) {
+            (Some(liar), Input::Deliver { from, message: Received::Storage(message) }) => {
+                liar.receive(now, *from, message)
+            }
+            _ => Reception::Pass,
+        }
+    }
+
+    fn on_effects(
+        &mut self,
+        now: Now,
+        _: &ClusterMachine,
+        effects: &mut Vec<Effect<ClusterMachine>>,
+    ) {
+        if let Some(liar) = &mut self.storage {
+            twist::<StorageClient>(effects, of_storage, |one| liar.twist(now, one));
+        }
+    }
+
+    fn alarm(&self) -> Option<Instant> {
+        self.storage.as_ref().and_then(<StorageLiar as Adversary<StorageClient>>::alarm)
+    }
+
+    fn on_alarm(
+        &mut self,
+        now: Now,
+        machine: &ClusterMachine,
+        effects: &mut Vec<Effect<ClusterMachine>>,
+    ) {
+        if let (Some(liar), ClusterMachine::Client(seat)) = (&mut self.storage, machine)
+            && let Some(client) = seat.storage()
+        {
+            let mut done = Vec::new();
+            liar.on_alarm(now, client, &mut done);
+            give_back(done, effects);
+        }
+    }
+
+    fn on_restart(&mut self) {
+        if let Some(liar) = &mut self.storage {
+            <StorageLiar as Adversary<StorageClient>>::on_restart(liar);
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! The object store of a storage server, as its disk holds it.
 //!
-//! It is a map from names to bytes to which the server's durable records are applied. The log of
-//! the simulator keeps all of them, so that after amnesia the store is made again from what is
-//! left. Damage stays over a restart, as on a real disk.
+//! It is a map from names to bytes to which the server's durable records are applied. After amnesia
+//! the store is made again from the records that the log still has: of the system `storage` all
+//! that are left, of a server with other machines those that were not released. Damage stays over
+//! a restart, as on a real disk.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -49,9 +50,10 @@ impl Disk {
         };
     }
 
-    /// The node starts again, and these are the records that its log holds.
-    pub fn recover(&mut self, records: &[(RecordNumber, Record)]) {
-        if records.last().map_or(0, |(number, _)| number.get()) < self.applied {
+    /// The node starts again: its log ends with the record `last`, and these are the changes of
+    /// the store that it holds.
+    pub fn recover(&mut self, last: RecordNumber, records: &[(RecordNumber, Record)]) {
+        if last.get() < self.applied {
             *self = Self::default();
         }
         for (number, record) in records {

@@ -218,7 +218,8 @@ impl Host<StorageMachine> for StorageHost {
             return StorageMachine::client(ClientSeat::new(client, self.leases));
         }
         let (_, id, disk) = &self.scene.servers[node.index()];
-        disk.open().recover(&records);
+        let last = records.last().map_or(RecordNumber::ZERO, |(number, _)| *number);
+        disk.open().recover(last, &records);
         let certified = CertifiedConfiguration::new(Body::new(vec![1]));
         let verifier = Arc::clone(&self.scene.verifier);
         let server = Server::new(*id, (ring, certified), verifier, first);
@@ -258,25 +259,7 @@ impl Host<StorageMachine> for StorageHost {
     }
 
     fn wire_bytes(&self, message: &Arc<Message>) -> u64 {
-        match &**message {
-            Message::PutContent(put) => 300 + put.body.len() as u64,
-            Message::Content(reply) => 20 + reply.body.as_ref().map_or(0, |body| body.len() as u64),
-            Message::WriteVersion(write) => 450 + write.version.value.len() as u64,
-            Message::Versioned(reply) => {
-                20 + reply.value.as_ref().map_or(0, |value| value.len() as u64)
-            }
-            Message::GetContent(_)
-            | Message::StatContent(_)
-            | Message::ReadVersion(_)
-            | Message::Stored(_)
-            | Message::Presence(_)
-            | Message::Refused(_)
-            | Message::WrongEpoch(_)
-            | Message::Compare(_)
-            | Message::ListNames(_) => 60,
-            Message::Compared(reply) => 20 + 32 * reply.cells.len() as u64,
-            Message::Names(reply) => 20 + 40 * reply.held.len() as u64,
-        }
+        wire_bytes(message)
     }
 
     fn request(&mut self, node: Node, number: u64) -> Option<Request> {
@@ -288,29 +271,8 @@ impl Host<StorageMachine> for StorageHost {
         Some(Request::Client(ClientRequest::Invoke { call, operation, timeout }))
     }
 
-    /// Changes a signed statement without signing it again: verification must refuse it. All else
-    /// is stopped by the link.
     fn rewrite(&mut self, prng: &mut Prng, message: &Arc<Message>) -> Option<Arc<Message>> {
-        let mut forged = (**message).clone();
-        let signed = match &mut forged {
-            Message::WriteVersion(write) => &mut write.version.signed,
-            Message::Versioned(reply) => reply.signed.as_mut()?,
-            Message::PutContent(_)
-            | Message::GetContent(_)
-            | Message::StatContent(_)
-            | Message::ReadVersion(_)
-            | Message::Stored(_)
-            | Message::Content(_)
-            | Message::Presence(_)
-            | Message::Refused(_)
-            | Message::WrongEpoch(_)
-            | Message::Compare(_)
-            | Message::ListNames(_)
-            | Message::Compared(_)
-            | Message::Names(_) => return None,
-        };
-        signed.stamp.sequence ^= 1 << prng.below(3);
-        Some(Arc::new(forged))
+        rewrite(prng, message)
     }
 
     fn label(&self, node: Node) -> String {
@@ -319,4 +281,52 @@ impl Host<StorageMachine> for StorageHost {
             Some(client) => format!("C{client}"),
         }
     }
+}
+
+/// About how long a message of the DHT is on a link.
+pub(crate) fn wire_bytes(message: &Message) -> u64 {
+    match message {
+        Message::PutContent(put) => 300 + put.body.len() as u64,
+        Message::Content(reply) => 20 + reply.body.as_ref().map_or(0, |body| body.len() as u64),
+        Message::WriteVersion(write) => 450 + write.version.value.len() as u64,
+        Message::Versioned(reply) => {
+            20 + reply.value.as_ref().map_or(0, |value| value.len() as u64)
+        }
+        Message::GetContent(_)
+        | Message::StatContent(_)
+        | Message::ReadVersion(_)
+        | Message::Stored(_)
+        | Message::Presence(_)
+        | Message::Refused(_)
+        | Message::WrongEpoch(_)
+        | Message::Compare(_)
+        | Message::ListNames(_) => 60,
+        Message::Compared(reply) => 20 + 32 * reply.cells.len() as u64,
+        Message::Names(reply) => 20 + 40 * reply.held.len() as u64,
+    }
+}
+
+/// Changes a signed statement without signing it again: verification must refuse it. All else
+/// is stopped by the link.
+pub(crate) fn rewrite(prng: &mut Prng, message: &Message) -> Option<Arc<Message>> {
+    let mut forged = message.clone();
+    let signed = match &mut forged {
+        Message::WriteVersion(write) => &mut write.version.signed,
+        Message::Versioned(reply) => reply.signed.as_mut()?,
+        Message::PutContent(_)
+        | Message::GetContent(_)
+        | Message::StatContent(_)
+        | Message::ReadVersion(_)
+        | Message::Stored(_)
+        | Message::Content(_)
+        | Message::Presence(_)
+        | Message::Refused(_)
+        | Message::WrongEpoch(_)
+        | Message::Compare(_)
+        | Message::ListNames(_)
+        | Message::Compared(_)
+        | Message::Names(_) => return None,
+    };
+    signed.stamp.sequence ^= 1 << prng.below(3);
+    Some(Arc::new(forged))
 }

@@ -8,7 +8,7 @@ use crate::checker::{Lens, RequestKey};
 use crate::node::Node;
 
 /// An operation with at least this time must not run into its deadline after the heal.
-pub(super) const PATIENCE: Duration = Duration::from_secs(3_600);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// Reads the DHT's values.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ const fn key(client: Node, call: CallId) -> RequestKey {
 }
 
 /// Is the operation over, in a way that its client can live with?
-pub(super) const fn is_answer(failure: &Failure) -> bool {
+pub(crate) const fn is_answer(failure: &Failure) -> bool {
     match failure {
         Failure::Absent | Failure::TooManyCalls => true,
         Failure::NoQuorum { .. }

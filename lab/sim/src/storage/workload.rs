@@ -14,7 +14,7 @@ use super::lens::PATIENCE;
 /// How far back a read of content looks for a put.
 const LOOK_BACK: u64 = 40;
 /// Numbers from here on read, one after the other, everything that was put.
-pub(super) const SWEEP: u64 = 1 << 32;
+pub(crate) const SWEEP: u64 = 1 << 32;
 /// Longest content; now and then one is much longer.
 const BODY_BYTES_MAX: u64 = 300;
 const LONG_BODY_BYTES: usize = 70_000;
@@ -25,7 +25,7 @@ const DELETION: u64 = 50;
 
 /// What is asked for in a run.
 #[derive(Debug)]
-pub(super) struct Workload {
+pub(crate) struct Workload {
     prng: Prng,
     owners: Vec<Arc<dyn Signer>>,
     /// Chance in 1,000 that an operation is about a public-key object.
@@ -41,7 +41,7 @@ enum Kind {
 }
 
 impl Workload {
-    pub(super) fn new(seed: u64, owners: Vec<Arc<dyn Signer>>) -> Self {
+    pub(crate) fn new(seed: u64, owners: Vec<Arc<dyn Signer>>) -> Self {
         let prng = Prng::from_seed(seed).fork("workload");
         let registers_per_mille = [500, 800, 950][prng.fork("shape").index(3)];
         Self { prng, owners, registers_per_mille }
@@ -96,7 +96,7 @@ impl Workload {
     }
 
     /// The operation with this number, and how long to try.
-    pub(super) fn operation(&self, number: u64) -> Option<(Operation, Duration)> {
+    pub(crate) fn operation(&self, number: u64) -> Option<(Operation, Duration)> {
         if let Some(place) = number.checked_sub(SWEEP) {
             let key = self.put_key(place)?;
             return Some((Operation::GetContent(key), PATIENCE));

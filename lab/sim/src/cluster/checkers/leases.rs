@@ -1,11 +1,13 @@
 //! C3: a lease of a good client rests on valid vouches of a quorum for a challenge that it sent,
 //! and ends, in true time, within the lease's length from that sending, however the client's clock
-//! drifts within the bound; and no operation begins without a lease.
+//! drifts within the bound. No operation begins without a lease, and none on objects is believed
+//! to have succeeded without one (DHT-9).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use quorate_crypto::{Domain, SignatureCheck, Verifier, hash};
+use quorate_dht::ClientOutput as StorageOutput;
 use quorate_machine::{Input, Recipients};
 use quorate_membership::{
     ClientOutput, Message as ConfigurationMessage, Nonce, VerifiedConfiguration, Vouch,
@@ -107,13 +109,14 @@ impl Leases {
         Err(Broken::new("C3", format!("{:?} has a lease {what}", at.node)))
     }
 
-    fn begun(&self, at: &At, ticket: u64) -> Verdict {
+    /// Does the client have a lease now?
+    fn covered(&self, at: &At, what: std::fmt::Arguments<'_>) -> Verdict {
         let until_us = self.holders[at.node.index()].until_us;
         if at.time_us < until_us {
             return Ok(());
         }
-        let what = format!("operation {ticket} at {} us, its lease: {until_us} us", at.time_us);
-        Err(Broken::new("C3", format!("{:?} begins {what}", at.node)))
+        let when = format!("at {} us, and its lease is over at {until_us} us", at.time_us);
+        Err(Broken::new("C3", format!("{:?} {what} {when}", at.node)))
     }
 }
 
@@ -160,7 +163,10 @@ impl Checker<ClusterMachine> for Leases {
             return Ok(());
         }
         match output {
-            Output::Begun(ticket) => self.begun(at, *ticket),
+            Output::StorageClient(StorageOutput::Returned { call, outcome: Ok(_) }) => {
+                self.covered(at, format_args!("believes the outcome of operation {}", call.get()))
+            }
+            Output::Begun(ticket) => self.covered(at, format_args!("begins operation {ticket}")),
             Output::Configuration(told) => match &**told {
                 ClientOutput::Lease { until, .. } => self.granted(at, *until),
                 ClientOutput::LeaseLost { .. } => {
@@ -169,7 +175,11 @@ impl Checker<ClusterMachine> for Leases {
                 }
                 ClientOutput::Configuration(_) => Ok(()),
             },
-            Output::Membership(_) | Output::KeyValue(_) | Output::Responder(_) => Ok(()),
+            Output::Membership(_)
+            | Output::KeyValue(_)
+            | Output::Responder(_)
+            | Output::StorageServer(_)
+            | Output::StorageClient(_) => Ok(()),
         }
     }
 }

@@ -1,14 +1,16 @@
 //! C3: the authority's word counts as long as it holds, and nobody else's: no good server executes
-//! for a client whose certificate has run out or is of somebody else, and no change that the
-//! authority did not sign is recorded.
+//! or stores for a client whose certificate has run out or is of somebody else, and no change that
+//! the authority did not sign is recorded.
 
 use quorate_bft::ClientOutput;
+use quorate_dht::Message as StorageMessage;
+use quorate_machine::Recipients;
 use quorate_membership::MembershipReply;
-use quorate_types::ClientId;
+use quorate_types::{ClientId, Peer};
 
 use crate::checker::{At, Broken, Checker, Verdict};
 use crate::cluster::workload::is_forged;
-use crate::cluster::{ClusterMachine, Output};
+use crate::cluster::{ClusterMachine, Message, Output};
 use crate::ordering;
 
 /// Looks at everybody's papers.
@@ -27,7 +29,7 @@ impl Papers {
         if !self.without.contains(&client) {
             return Ok(());
         }
-        let what = format!("{:?} executes for {client:?}, who has no certificate", at.node);
+        let what = format!("{:?} serves {client:?}, who has no certificate", at.node);
         Err(Broken::new("C3", what))
     }
 }
@@ -45,6 +47,16 @@ fn told(at: &At, ticket: u64, reply: &[u8]) -> Verdict {
 impl Checker<ClusterMachine> for Papers {
     fn id(&self) -> &'static str {
         "C3"
+    }
+
+    fn on_send(&mut self, at: &At, to: &Recipients, message: &Message) -> Verdict {
+        if let (Message::Storage(message), Recipients::One(Peer::Client(client))) = (message, to)
+            && matches!(**message, StorageMessage::Stored(_))
+            && at.is_good()
+        {
+            return self.served(at, *client);
+        }
+        Ok(())
     }
 
     fn on_output(&mut self, at: &At, output: &Output) -> Verdict {
