@@ -3,6 +3,7 @@
 //! Every written value is unique, so that a read names its write. Keys of the ordered service are
 //! used for a while and then left for new ones: that keeps the search of the judge short.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -11,8 +12,9 @@ use std::time::{Duration, Instant};
 use quorate_client::cluster::{Cluster, Credentials, with_cluster};
 use quorate_client::cluster_file::ClusterFile;
 use quorate_client::error::ClientError;
-use quorate_client::objects::{RealSigner, Signer};
+use quorate_client::objects::{RealSigner, Signer, register_id};
 use quorate_history::{Kind, Prng};
+use quorate_types::ObjectId;
 
 use crate::recorder::{KvInput, Recorder};
 
@@ -53,12 +55,13 @@ pub struct Mark {
 }
 
 /// What all clients of a round share.
-#[derive(Debug)]
 pub struct Shared {
     /// Where they record.
     pub recorder: Recorder,
     seed: u64,
     breadth: Breadth,
+    /// Who owns the public-key objects.
+    owners: Vec<Arc<dyn Signer>>,
     /// Operations under way.
     active: AtomicU64,
     /// Set while no operation may begin.
@@ -69,13 +72,42 @@ pub struct Shared {
     values: AtomicU64,
 }
 
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shared({:?}, seed {})", self.breadth, self.seed)
+    }
+}
+
 impl Shared {
     /// Nothing recorded yet.
     #[must_use]
     pub fn new(seed: u64, breadth: Breadth) -> Arc<Self> {
+        Self::with_objects(seed, breadth, |_| true)
+    }
+
+    /// As [`Self::new`], with objects that are wanted, such as those that a liar stores: where few
+    /// servers share a ring unevenly, it may hold none of a few.
+    #[must_use]
+    pub fn with_objects(
+        seed: u64,
+        breadth: Breadth,
+        is_wanted: impl Fn(ObjectId) -> bool,
+    ) -> Arc<Self> {
+        let mut prng = Prng::from_seed(seed).fork("owners");
+        let mut draw = || {
+            let bytes = [(); 4].map(|()| prng.next_u64().to_be_bytes()).concat();
+            RealSigner::from_seed(&bytes.try_into().expect("four times eight bytes"))
+        };
+        let mut owners: Vec<Arc<dyn Signer>> = Vec::new();
+        while owners.len() < breadth.registers {
+            let owner = draw();
+            if is_wanted(register_id(&owner.public_key())) {
+                owners.push(Arc::new(owner));
+            }
+        }
         let (active, is_paused, stop, calls, values) = Default::default();
         let recorder = Recorder::default();
-        Arc::new(Self { recorder, seed, breadth, active, is_paused, stop, calls, values })
+        Arc::new(Self { recorder, seed, breadth, owners, active, is_paused, stop, calls, values })
     }
 
     /// How long the history is now.
@@ -123,8 +155,7 @@ impl Shared {
     }
 
     fn owner(&self, register: usize) -> Arc<dyn Signer> {
-        let bytes = Prng::from_seed(self.seed).fork(&format!("owner/{register}")).next_u64();
-        Arc::new(RealSigner::from_seed(&[bytes.to_be_bytes(); 4].concat().try_into().expect("32")))
+        Arc::clone(&self.owners[register])
     }
 
     fn refused(&self, what: &str, error: &ClientError) {

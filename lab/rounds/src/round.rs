@@ -1,5 +1,6 @@
 //! A whole round: found, load, break, heal, read everything, judge.
 
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -8,7 +9,9 @@ use std::time::Duration;
 
 use quorate_client::cluster::fetch_configuration;
 use quorate_client::groups::key_value_group;
+use quorate_dht::Ring;
 use quorate_history::Prng;
+use quorate_types::{NodeId, ObjectId};
 
 use crate::cluster::{Cluster, Seat};
 use crate::judge::{Demands, Effects, Summary, judge};
@@ -29,6 +32,9 @@ const CLIENTS: usize = 3;
 const PAUSE: Duration = Duration::from_millis(500);
 /// How late bytes come while links are slow.
 const DELAY: Duration = Duration::from_millis(15);
+/// Where servers listen: ports that the system does not give to whoever asks for any.
+const FIRST_PORT: u16 = 12_000;
+const PORTS: u32 = 20_000;
 /// The variable that names the seed of a round, to have it again.
 pub const SEED_VARIABLE: &str = "QUORATE_ROUND_SEED";
 
@@ -60,12 +66,17 @@ pub fn demands(plan: &Plan) -> Demands {
     Demands { acknowledged: 400, registers: 100, key_value: 80, contents: 20, effects }
 }
 
-/// Free ports of loopback.
-pub(crate) fn ports(count: usize) -> Result<Vec<std::net::SocketAddr>, String> {
+/// Free ports of loopback, below those that the system gives to whoever asks for any: a server that
+/// is down must find its port free when it comes back.
+pub(crate) fn ports(count: usize) -> Result<Vec<SocketAddr>, String> {
+    let mut held = Vec::new();
+    while held.len() < count {
+        let random = getrandom::u32().map_err(|error| format!("no random numbers: {error}"))?;
+        let port = FIRST_PORT + u16::try_from(random % PORTS).expect("there are few ports");
+        // All are held until all are found, so that none is given twice.
+        held.extend(TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
+    }
     let failed = |error: std::io::Error| format!("no free port: {error}");
-    let bind = |_| std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).map_err(failed);
-    // All are held until all are found, so that none is given twice.
-    let held = (0..count).map(bind).collect::<Result<Vec<_>, _>>()?;
     held.iter().map(|listener| listener.local_addr().map_err(failed)).collect()
 }
 
@@ -106,22 +117,39 @@ fn run_in(scratch: &Scratch, seed: u64, faults: usize) -> Result<(Summary, Histo
     let (mut cluster, proxies) = behind_proxies(scratch, SERVERS, CLIENTS)?;
     cluster.start_all()?;
     let liar = draw_liar(seed, &cluster)?;
-    let plan = Plan::draw(seed, SERVERS, liar, faults);
+    let plan = Plan::draw(seed, SERVERS, liar.server, faults);
     let with_plan = |error: String| format!("{plan}{error}");
-    cluster.kill(liar);
-    cluster.start_liar(liar, plan.villain).map_err(with_plan)?;
-    tell(&format!("server {liar} is a liar and plays `{}`", plan.villain));
+    cluster.kill(liar.server);
+    cluster.start_liar(liar.server, plan.villain).map_err(with_plan)?;
+    tell(&format!("server {} is a liar and plays `{}`", liar.server, plan.villain));
     let demands = demands(&plan);
-    let shared = Shared::new(seed, FEW);
-    let effects = under_load(&plan, cluster, &proxies, (&shared, liar)).map_err(with_plan)?;
+    let shared = Shared::with_objects(seed, FEW, |id| liar.stores(id));
+    let effects =
+        under_load(&plan, cluster, &proxies, (&shared, liar.server)).map_err(with_plan)?;
     let history = shared.recorder.history().clone();
     let summary = judge(&history, effects, &demands).map_err(with_plan)?;
     tell(&summary.to_string());
     Ok((summary, history))
 }
 
+/// The server that lies.
+#[derive(Debug)]
+pub(crate) struct Liar {
+    /// Its number.
+    pub(crate) server: usize,
+    node: NodeId,
+    ring: Ring,
+}
+
+impl Liar {
+    /// Does it store this object?
+    pub(crate) fn stores(&self, id: ObjectId) -> bool {
+        self.ring.group(id).members().contains(&self.node)
+    }
+}
+
 /// A member of the group of the ordered service, so that the liar has something to lie about.
-pub(crate) fn draw_liar(seed: u64, cluster: &Cluster) -> Result<usize, String> {
+pub(crate) fn draw_liar(seed: u64, cluster: &Cluster) -> Result<Liar, String> {
     let file = &cluster.clients()[0];
     let credentials = credentials(file)?;
     let fetched = quorate_client::block_on(fetch_configuration(file, &credentials));
@@ -129,9 +157,11 @@ pub(crate) fn draw_liar(seed: u64, cluster: &Cluster) -> Result<usize, String> {
     let configuration = configuration.map_err(|error| error.to_string())?;
     let group = key_value_group(&configuration).map_err(|error| error.to_string())?;
     let chosen = Prng::from_seed(seed).fork("liar").index(group.members.len());
-    let record = configuration.configuration().member(group.members[chosen].node);
-    let record = record.expect("a group is made of members");
-    cluster.at(&record.address).ok_or_else(|| String::from("an unknown server is a member"))
+    let (node, servers) = (group.members[chosen].node, configuration.configuration());
+    let record = servers.member(node).expect("a group is made of members");
+    let server = cluster.at(&record.address).ok_or("an unknown server is a member")?;
+    let ring = Ring::new(servers).map_err(|error| error.to_string())?;
+    Ok(Liar { server, node, ring })
 }
 
 /// Loads the cluster, lets the plan happen, heals everything, and reads all of it.
