@@ -2,7 +2,7 @@
 //!
 //! As a program that uses the production client: the configuration comes first, the clients of the
 //! groups are made from it, and an operation begins only under a lease that holds; until then it
-//! waits. What has begun goes on when a lease ends.
+//! waits. What has begun is asked again when a lease ends, but no answer counts without one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -111,12 +111,14 @@ impl ClientSeat {
                     let message = (*message).clone();
                     self.configuration.step(now, Input::Deliver { from, message });
                 }
-                Received::Membership(message) => {
+                Received::Membership(message) if self.has_lease(now) => {
                     self.step_membership(now, Input::Deliver { from, message });
                 }
-                Received::KeyValue(message) => {
+                Received::KeyValue(message) if self.has_lease(now) => {
                     self.step_key_value(now, Input::Deliver { from, message });
                 }
+                // As in production, an ordered group is not heard without a lease.
+                Received::Membership(_) | Received::KeyValue(_) => {}
                 Received::Storage(message) => {
                     let message = *message;
                     self.step_storage(now, Input::Deliver { from, message });

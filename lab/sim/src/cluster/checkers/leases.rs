@@ -1,11 +1,12 @@
 //! C3: a lease of a good client rests on valid vouches of a quorum for a challenge that it sent,
 //! and ends, in true time, within the lease's length from that sending, however the client's clock
-//! drifts within the bound. No operation begins without a lease, and none on objects is believed
-//! to have succeeded without one (DHT-9).
+//! drifts within the bound. No operation begins without a lease, and no outcome is believed without
+//! one (DHT-9).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use quorate_bft::ClientOutput as OrderedOutput;
 use quorate_crypto::{Domain, SignatureCheck, Verifier, hash};
 use quorate_dht::ClientOutput as StorageOutput;
 use quorate_machine::{Input, Recipients};
@@ -18,6 +19,7 @@ use quorate_wire::{Encode, Writer};
 use crate::checker::{At, Broken, Checker, Verdict};
 use crate::clock::{ClockShape, RATE_PER_MILLE_EXACT};
 use crate::cluster::{ClusterMachine, Message, Output, Received};
+use crate::ordering::Output as Ordered;
 
 /// One tick of a clock: what rounding may take.
 const TICK_US: u64 = 1;
@@ -165,6 +167,10 @@ impl Checker<ClusterMachine> for Leases {
         match output {
             Output::StorageClient(StorageOutput::Returned { call, outcome: Ok(_) }) => {
                 self.covered(at, format_args!("believes the outcome of operation {}", call.get()))
+            }
+            Output::Membership(Ordered::Client(OrderedOutput::Replied { ticket, .. }))
+            | Output::KeyValue(Ordered::Client(OrderedOutput::Replied { ticket, .. })) => {
+                self.covered(at, format_args!("believes the reply to operation {ticket}"))
             }
             Output::Begun(ticket) => self.covered(at, format_args!("begins operation {ticket}")),
             Output::Configuration(told) => match &**told {
