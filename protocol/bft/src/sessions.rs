@@ -75,6 +75,25 @@ fn reply_key(session: SessionId, id: RequestId) -> Vec<u8> {
     key
 }
 
+/// What a bundle finds of its session: read once when the bundle begins, written once when it ends,
+/// however many operations it has.
+#[derive(Debug)]
+#[must_use = "what changed of the session is written when it is left"]
+pub struct Visit {
+    client: ClientId,
+    id: SessionId,
+    /// As it is now; nothing if the client has no such session.
+    session: Option<Session>,
+    is_changed: bool,
+}
+
+impl Visit {
+    fn change(&mut self, session: Session) {
+        self.session = Some(session);
+        self.is_changed = true;
+    }
+}
+
 /// The client table in a section of the replicated state.
 pub struct Sessions<'a> {
     state: &'a mut dyn ServiceState,
@@ -140,14 +159,26 @@ impl<'a> Sessions<'a> {
         Outcome::Opened(id)
     }
 
-    /// The client has all replies of a session up to `upto`: they are not kept any longer.
-    pub fn acknowledge(&mut self, client: ClientId, id: SessionId, upto: RequestId) {
-        let Some(mut session) = self.session(client, id) else { return };
+    /// Begins a bundle's work in a session of its client.
+    pub fn enter(&self, client: ClientId, id: SessionId) -> Visit {
+        Visit { client, id, session: self.session(client, id), is_changed: false }
+    }
+
+    /// Ends it.
+    #[expect(clippy::needless_pass_by_value, reason = "nobody works in a session that was left")]
+    pub fn leave(&mut self, visit: Visit) {
+        if let Some(session) = visit.session.filter(|_| visit.is_changed) {
+            self.put_session(visit.id, session);
+        }
+    }
+
+    /// The client has all replies of the session up to `upto`: they are not kept any longer.
+    pub fn acknowledge(&mut self, visit: &mut Visit, upto: RequestId) {
+        let Some(session) = visit.session else { return };
         let floor = upto.min(session.highest);
         if floor > session.floor {
-            self.forget_replies(id, session.floor..=floor);
-            session.floor = floor;
-            self.put_session(id, session);
+            self.forget_replies(visit.id, session.floor..=floor);
+            visit.change(Session { floor, ..session });
         }
     }
 
@@ -169,23 +200,18 @@ impl<'a> Sessions<'a> {
 
     /// The answer to a request without executing it; nothing if it is to be executed.
     #[must_use]
-    pub fn recall(
-        &self,
-        (client, id): (ClientId, SessionId),
-        operation: &Operation,
-        time: UnixTime,
-    ) -> Option<Answer> {
+    pub fn recall(&self, visit: &Visit, operation: &Operation, time: UnixTime) -> Option<Answer> {
         let answer = |outcome| {
             let digest = operation_digest(&operation.payload);
             Some(Answer { id: operation.id, operation: digest, outcome })
         };
-        let Some(session) = self.session(client, id) else {
+        let Some(session) = visit.session else {
             return answer(Outcome::UnknownSession);
         };
         if operation.id <= session.floor {
             return answer(Outcome::Expired);
         }
-        if let Some(bytes) = self.state.get(&reply_key(id, operation.id)) {
+        if let Some(bytes) = self.state.get(&reply_key(visit.id, operation.id)) {
             let recorded: RecordedReply = decode(&bytes).expect("only this table writes replies");
             let (operation_digest, outcome) = (recorded.operation, recorded.outcome);
             return Some(Answer { id: operation.id, operation: operation_digest, outcome });
@@ -197,26 +223,27 @@ impl<'a> Sessions<'a> {
     }
 
     /// Records what became of a request that [`Sessions::recall`] let pass.
-    pub fn record(&mut self, (client, id): (ClientId, SessionId), answer: &Answer) {
-        let mut session = self.session(client, id).expect("recall found the session");
+    pub fn record(&mut self, visit: &mut Visit, answer: &Answer) {
+        let mut session = visit.session.expect("recall found the session");
         if planted(Plant::RepliesNotRecorded) {
             return;
         }
-        let key = reply_key(id, answer.id);
+        let key = reply_key(visit.id, answer.id);
         assert!(
             answer.id > session.floor && self.state.get(&key).is_none(),
-            "BFT-3: request {} of {client:?} is executed once",
-            answer.id
+            "BFT-3: request {} of {:?} is executed once",
+            answer.id,
+            visit.client
         );
         let (operation, outcome) = (answer.operation, answer.outcome.clone());
         self.state.put(&key, encode(&RecordedReply { operation, outcome }));
         session.highest = session.highest.max(answer.id);
         let floor = session.highest.minus(SESSION_WINDOW_REQUESTS);
         if floor > session.floor {
-            self.forget_replies(id, session.floor..=floor);
+            self.forget_replies(visit.id, session.floor..=floor);
             session.floor = floor;
         }
-        self.put_session(id, session);
+        visit.change(session);
     }
 }
 

@@ -20,7 +20,7 @@ use crate::message::{
     operation_digest,
 };
 use crate::rules::{delta, slot_time};
-use crate::sessions::Sessions;
+use crate::sessions::{Sessions, Visit};
 
 /// What is agreed about the slot that is being executed.
 struct Running {
@@ -87,19 +87,20 @@ impl<S: Service> Replica<S> {
             BundleBody::Open { certificate, nonce } => {
                 let (epoch, slot) = (self.group.epoch, running.slot);
                 let id = SessionId { epoch, slot, index: running.bundle_index };
-                let mut section = Section::new(&mut self.state, ENGINE_SECTION);
-                let outcome =
-                    Sessions::new(&mut section).open(certificate, *nonce, (id, running.time));
+                let opened = (id, running.time);
+                let outcome = self.sessions(|table| table.open(certificate, *nonce, opened));
                 let operation = hash_of(Domain::Operation, nonce);
                 let answer = Answer { id: RequestId::new(*nonce), operation, outcome };
                 Reply { view, session: None, answers: alloc::vec![answer] }
             }
             BundleBody::Invoke { session, ack_upto, operations } => {
-                let caller = (bundle.client, *session);
-                let mut section = Section::new(&mut self.state, ENGINE_SECTION);
-                Sessions::new(&mut section).acknowledge(bundle.client, *session, *ack_upto);
-                let execute = |operation| self.execute_once(running, caller, operation);
+                let mut visit = self.sessions(|table| table.enter(bundle.client, *session));
+                self.sessions(|table| table.acknowledge(&mut visit, *ack_upto));
+                let caller = bundle.client;
+                let execute =
+                    |operation| self.execute_once(running, (caller, &mut visit), operation);
                 let answers = operations.iter().map(execute).collect();
+                self.sessions(|table| table.leave(visit));
                 Reply { view, session: Some(*session), answers }
             }
         }
@@ -109,12 +110,11 @@ impl<S: Service> Replica<S> {
     fn execute_once(
         &mut self,
         running: &mut Running,
-        (client, session): (ClientId, SessionId),
+        (client, visit): (ClientId, &mut Visit),
         operation: &Operation,
     ) -> Answer {
-        let mut section = Section::new(&mut self.state, ENGINE_SECTION);
-        let sessions = Sessions::new(&mut section);
-        if let Some(answer) = sessions.recall((client, session), operation, running.time) {
+        let recalled = self.sessions(|table| table.recall(visit, operation, running.time));
+        if let Some(answer) = recalled {
             return answer;
         }
         let label = (running.cut, (client, operation.id));
@@ -135,9 +135,13 @@ impl<S: Service> Replica<S> {
             operation: operation_digest(&operation.payload),
             outcome: Outcome::Executed(reply),
         };
-        let mut section = Section::new(&mut self.state, ENGINE_SECTION);
-        Sessions::new(&mut section).record((client, session), &answer);
+        self.sessions(|table| table.record(visit, &answer));
         answer
+    }
+
+    fn sessions<T>(&mut self, act: impl FnOnce(&mut Sessions<'_>) -> T) -> T {
+        let mut section = Section::new(&mut self.state, ENGINE_SECTION);
+        act(&mut Sessions::new(&mut section))
     }
 
     fn after_executing(&mut self, turn: &mut Turn<'_, S>) {

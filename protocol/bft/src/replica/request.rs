@@ -122,7 +122,8 @@ impl<S: Service> Replica<S> {
         let time = self.executed.time;
         let mut section = Section::new(&mut self.state, ENGINE_SECTION);
         let sessions = Sessions::new(&mut section);
-        let recall = |operation| sessions.recall((bundle.client, *session), operation, time);
+        let visit = sessions.enter(bundle.client, *session);
+        let recall = |operation| sessions.recall(&visit, operation, time);
         let answers: Vec<Answer> = operations.iter().map(recall).collect::<Option<_>>()?;
         // A session that this replica does not know may be one that it has not executed yet.
         let is_known = |answer: &Answer| answer.outcome != Outcome::UnknownSession;

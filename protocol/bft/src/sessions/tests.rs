@@ -57,10 +57,21 @@ impl Table {
     }
 
     fn recall(&mut self, session: u64, operation: &Operation) -> Option<Outcome> {
-        let of = |sessions: &mut Sessions<'_>, client| {
-            sessions.recall((client, id(session)), operation, NOW)
-        };
-        self.with(of).map(|answer| answer.outcome)
+        self.recall_at(session, operation, NOW).map(|answer| answer.outcome)
+    }
+
+    fn recall_at(&mut self, session: u64, operation: &Operation, now: UnixTime) -> Option<Answer> {
+        self.with(|sessions, client| {
+            sessions.recall(&sessions.enter(client, id(session)), operation, now)
+        })
+    }
+
+    fn record(&mut self, session: u64, answer: &Answer) {
+        self.with(|sessions, client| {
+            let mut visit = sessions.enter(client, id(session));
+            sessions.record(&mut visit, answer);
+            sessions.leave(visit);
+        });
     }
 
     /// As execution does: recalls, or executes and records.
@@ -71,13 +82,17 @@ impl Table {
         let outcome = Outcome::Executed(operation.payload.clone());
         let digest = operation_digest(&operation.payload);
         let answer = Answer { id: operation.id, operation: digest, outcome: outcome.clone() };
-        self.with(|sessions, client| sessions.record((client, id(session)), &answer));
+        self.record(session, &answer);
         outcome
     }
 
     fn acknowledge(&mut self, upto: u64) {
         let upto = RequestId::new(upto);
-        self.with(|sessions, client| sessions.acknowledge(client, id(1), upto));
+        self.with(|sessions, client| {
+            let mut visit = sessions.enter(client, id(1));
+            sessions.acknowledge(&mut visit, upto);
+            sessions.leave(visit);
+        });
     }
 
     fn entries(&self) -> usize {
@@ -102,8 +117,7 @@ fn another_operation_under_one_number_gets_the_first_ones_reply_p12() {
     let mut table = Table::new();
     table.execute(1, &operation(1, "a"));
     let other = operation(1, "b");
-    let answer = table.with(|sessions, client| sessions.recall((client, id(1)), &other, NOW));
-    let answer = answer.expect("recorded");
+    let answer = table.recall_at(1, &other, NOW).expect("recorded");
     assert_eq!(answer.outcome, executed("a"));
     assert_eq!(answer.operation, operation_digest(b"a"), "the client notices by the digest");
 }
@@ -115,7 +129,7 @@ fn recording_twice_is_a_mistake_of_ours() {
     table.execute(1, &operation(1, "a"));
     let digest = operation_digest(b"a");
     let answer = Answer { id: RequestId::new(1), operation: digest, outcome: executed("a") };
-    table.with(|sessions, client| sessions.record((client, id(1)), &answer));
+    table.record(1, &answer);
 }
 
 #[test]
@@ -177,6 +191,30 @@ fn the_highest_number_there_is_ends_its_session_alone_b17() {
 }
 
 #[test]
+fn the_operations_of_one_bundle_see_each_other_and_leave_one_row() {
+    let mut apart = Table::new();
+    let mut together = Table::new();
+    let answer = |number| {
+        let (digest, outcome) = (operation_digest(b"a"), executed("a"));
+        Answer { id: RequestId::new(number), operation: digest, outcome }
+    };
+    let numbers = 1..2 * SESSION_WINDOW_REQUESTS;
+    for number in numbers.clone() {
+        apart.record(1, &answer(number));
+    }
+    together.with(|sessions, client| {
+        let mut visit = sessions.enter(client, id(1));
+        for number in numbers {
+            sessions.record(&mut visit, &answer(number));
+            let again = sessions.recall(&visit, &operation(number, "b"), NOW);
+            assert_eq!(again, Some(answer(number)), "BFT-3: executed once in one bundle too");
+        }
+        sessions.leave(visit);
+    });
+    assert_eq!(together.map.root(), apart.map.root());
+}
+
+#[test]
 fn one_nonce_is_one_session_and_the_oldest_of_many_is_closed() {
     let mut table = Table::new();
     table.execute(1, &operation(1, "a"));
@@ -196,13 +234,17 @@ fn a_session_is_its_clients_alone_25() {
     let other = certificate(2).grant.client;
     let outcome = |table: &mut Table, session| {
         let of = |sessions: &mut Sessions<'_>, _| {
-            sessions.recall((other, session), &operation(1, "a"), NOW)
+            sessions.recall(&sessions.enter(other, session), &operation(1, "a"), NOW)
         };
         table.with(of).map(|answer| answer.outcome)
     };
     assert_eq!(outcome(&mut table, id(1)), Some(Outcome::UnknownSession), "somebody else's");
     assert_eq!(outcome(&mut table, id(9)), Some(Outcome::UnknownSession), "nobody's");
-    table.with(|sessions, _| sessions.acknowledge(other, id(1), RequestId::new(9)));
+    table.with(|sessions, _| {
+        let mut visit = sessions.enter(other, id(1));
+        sessions.acknowledge(&mut visit, RequestId::new(9));
+        sessions.leave(visit);
+    });
     assert_eq!(table.recall(1, &operation(1, "a")), None, "nor can it be acknowledged away");
 }
 
@@ -211,10 +253,7 @@ fn a_certificate_that_ran_out_opens_and_executes_nothing_more() {
     let mut table = Table::new();
     table.execute(1, &operation(1, "a"));
     let late = |table: &mut Table, number| {
-        let of = |sessions: &mut Sessions<'_>, client| {
-            sessions.recall((client, id(1)), &operation(number, "a"), EXPIRES)
-        };
-        table.with(of).map(|answer| answer.outcome)
+        table.recall_at(1, &operation(number, "a"), EXPIRES).map(|answer| answer.outcome)
     };
     assert_eq!(late(&mut table, 2), Some(Outcome::NotAuthorised));
     assert_eq!(late(&mut table, 1), Some(executed("a")), "what was executed is still answered");
