@@ -52,7 +52,9 @@ fn twist(message: &mut Message) -> bool {
         | Message::Compare(_)
         | Message::ListNames(_)
         | Message::Compared(_)
-        | Message::Names(_) => false,
+        | Message::Names(_)
+        | Message::Scrub(_)
+        | Message::Scrubbed(_) => false,
     }
 }
 

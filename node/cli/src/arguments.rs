@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    authority, bench, blob, client, completions, config, demo, init, node, object, status,
+    authority, bench, blob, client, completions, config, demo, init, node, object, scrub, status,
 };
 use crate::dev;
 use crate::exit;
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     /// Small values that their owner can change.
     #[command(subcommand)]
     Object(object::ObjectCommand),
+    /// Have every server check all bytes that it holds, and mend what is damaged.
+    Scrub(scrub::ScrubArguments),
     /// Measure what this machine can do.
     #[command(subcommand)]
     Bench(bench::BenchCommand),

@@ -15,6 +15,7 @@ pub(crate) mod demo;
 pub(crate) mod init;
 pub(crate) mod node;
 pub(crate) mod object;
+pub(crate) mod scrub;
 mod session;
 pub(crate) mod status;
 mod streams;
@@ -32,6 +33,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
         Command::Status(arguments) => status::run(&arguments),
         Command::Blob(command) => blob::run(&command, json),
         Command::Object(command) => object::run(&command, json),
+        Command::Scrub(arguments) => scrub::run(&arguments, json),
         Command::Bench(command) => bench::run(&command),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions(arguments) => Ok(completions::run(&arguments)),

@@ -30,8 +30,17 @@ pub(crate) struct LocalCluster {
 impl LocalCluster {
     /// Founds a cluster in a directory and starts all of its servers.
     pub(crate) fn start(directory: &Path, nodes: u16) -> Result<Self, Failure> {
-        let wanted = Wanted { nodes: Some(nodes), f: Some(1), f_ms: Some(1) };
-        let cluster = Cluster::open_or_found(Layout::new(directory)?, &wanted)?;
+        Self::start_wanted(directory, &Wanted { nodes: Some(nodes), f: Some(1), f_ms: Some(1) })
+    }
+
+    /// Founds a cluster of one storage group, of which `f` servers may be bad, and starts it.
+    pub(crate) fn start_group(directory: &Path, f: u16) -> Result<Self, Failure> {
+        let nodes = Some(3 * f + 1);
+        Self::start_wanted(directory, &Wanted { nodes, f: Some(f), f_ms: Some(1) })
+    }
+
+    fn start_wanted(directory: &Path, wanted: &Wanted) -> Result<Self, Failure> {
+        let cluster = Cluster::open_or_found(Layout::new(directory)?, wanted)?;
         let program = std::env::current_exe()
             .map_err(|error| Failure::io("find", Path::new("quorate"), &error))?;
         let children = cluster.nodes.iter().map(|_| None).collect();

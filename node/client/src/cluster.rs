@@ -34,6 +34,7 @@ use crate::groups::{CONFIGURATION, ORDERING, STORAGE, key_value_group};
 use crate::hosts::{
     ConfigurationHost, LeaseEnd, OrderedHost, StorageHost, StorageOutcome, Waiting,
 };
+use crate::scrub::ScrubStates;
 
 /// Versions of the protocol between peers that this build speaks.
 pub const PROTOCOL_VERSIONS: VersionRange = VersionRange { min: 1, max: 1 };
@@ -83,6 +84,7 @@ pub struct Cluster {
     fresh: watch::Receiver<bool>,
     storage: Handle<quorate_dht::Client>,
     stored: Arc<Waiting<StorageOutcome>>,
+    scrubbed: Arc<Mutex<ScrubStates>>,
     key_value: Handle<quorate_bft::Client>,
     ordered: Arc<Waiting<OrderedOutput>>,
     reached: Reached,
@@ -255,7 +257,9 @@ fn connect(
     let reached = watch_links(&mut node);
     let signer: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&credentials.seed));
     let certificate = &credentials.certificate;
-    let (storage, stored) = host_storage(&mut node, &configuration, (&signer, certificate))?;
+    let scrubbed: Arc<Mutex<ScrubStates>> = Arc::default();
+    let identity = (&signer, certificate);
+    let (storage, stored) = host_storage(&mut node, &configuration, identity, &scrubbed)?;
     let group = key_value_group(&configuration).map_err(ClientError::TooFewServers)?;
     let lease: Arc<LeaseEnd> = Arc::default();
     let of_ordered = (group, Arc::clone(&lease), tuning);
@@ -265,7 +269,8 @@ fn connect(
     let hosted = ConfigurationHost { known, fresh, lease, storage: Some(storage.clone()) };
     host_configuration(&mut node, hosted, (file, peers), Some(configuration.clone()))?;
     let fresh = watched.clone();
-    let cluster = Cluster { configuration, fresh, storage, stored, key_value, ordered, reached };
+    let cluster =
+        Cluster { configuration, fresh, storage, stored, scrubbed, key_value, ordered, reached };
     Ok((node, cluster, watched))
 }
 
@@ -275,6 +280,7 @@ fn host_storage(
     node: &mut Node,
     configuration: &VerifiedConfiguration,
     (signer, certificate): (&Arc<dyn Signer>, &ClientCertificate),
+    scrubbed: &Arc<Mutex<ScrubStates>>,
 ) -> Result<HostedStorage, ClientError> {
     let servers = configuration.configuration();
     let ring = Ring::new(servers).map_err(ClientError::TooFewServers)?;
@@ -286,7 +292,11 @@ fn host_storage(
     let hosting = Hosting {
         name: "storage",
         channel: Channel::Single(STORAGE),
-        hosted: StorageHost { context, waiting: Arc::clone(&waiting) },
+        hosted: StorageHost {
+            context,
+            waiting: Arc::clone(&waiting),
+            scrubbed: Arc::clone(scrubbed),
+        },
         machine: quorate_dht::Client::new(identity, ring, random_u64()?),
         journal: None,
         interceptor: None,
@@ -415,6 +425,19 @@ impl Cluster {
         self.begin(operation).await?.finish().await
     }
 
+    /// What servers have said about their scrubs since the last call.
+    pub(crate) fn take_scrubbed(&self) -> ScrubStates {
+        std::mem::take(&mut *self.scrubbed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks the storage client for something that is not answered by itself.
+    pub(crate) async fn ask_storage(&self, mut request: StorageRequest) -> Result<(), ClientError> {
+        while let Err(refused) = self.storage.request(request) {
+            request = pause(refused).await?;
+        }
+        Ok(())
+    }
+
     /// Begins a storage operation; several may be under way.
     pub(crate) async fn begin(
         &self,
@@ -423,10 +446,7 @@ impl Cluster {
         let (number, outcome) = self.stored.enter();
         let timeout = quorate_types::Duration::from_secs(OPERATION_TIMEOUT.as_secs());
         let call = CallId::new(number);
-        let mut request = StorageRequest::Invoke { call, operation, timeout };
-        while let Err(refused) = self.storage.request(request) {
-            request = pause(refused).await?;
-        }
+        self.ask_storage(StorageRequest::Invoke { call, operation, timeout }).await?;
         Ok(Begun(outcome))
     }
 

@@ -15,6 +15,8 @@ use quorate_runtime::{Handle, Hosted, Plain};
 use quorate_types::{GroupConfiguration, Instant, Now};
 use tokio::sync::{oneshot, watch};
 
+use crate::scrub::ScrubStates;
+
 /// Operations that wait for their outcome, by the number that they were given.
 pub(crate) struct Waiting<T>(Mutex<(u64, BTreeMap<u64, oneshot::Sender<T>>)>);
 
@@ -111,6 +113,8 @@ pub(crate) type StorageOutcome = Result<quorate_dht::Answer, quorate_dht::Failur
 pub(crate) struct StorageHost {
     pub(crate) context: MessageContext,
     pub(crate) waiting: Arc<Waiting<StorageOutcome>>,
+    /// What servers last said about their scrubs.
+    pub(crate) scrubbed: Arc<Mutex<ScrubStates>>,
 }
 
 impl Hosted for StorageHost {
@@ -125,6 +129,10 @@ impl Hosted for StorageHost {
         message
     }
 
+    fn payload_bytes(&self, message: &quorate_dht::Message) -> usize {
+        message.payload_bytes()
+    }
+
     fn record_bytes(&self, (): &()) -> usize {
         0
     }
@@ -132,6 +140,10 @@ impl Hosted for StorageHost {
     fn on_output(&mut self, output: StorageOutput, _: &mut Vec<StorageRequest>) {
         match output {
             StorageOutput::Returned { call, outcome } => self.waiting.leave(call.get(), outcome),
+            StorageOutput::Scrubbing(node, state) => {
+                let mut scrubbed = self.scrubbed.lock().unwrap_or_else(PoisonError::into_inner);
+                scrubbed.insert(node, state);
+            }
             // The configuration client notices a later epoch by itself when it renews its lease.
             StorageOutput::NewerConfiguration(_) | StorageOutput::LeaseExpired(_) => {}
         }

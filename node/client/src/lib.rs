@@ -10,6 +10,7 @@ pub mod explanation;
 pub mod groups;
 mod hosts;
 pub mod objects;
+pub mod scrub;
 pub mod settings;
 
 pub use quorate_kv::{KvOperation, KvReply};

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
+use quorate_client::blob::CHUNKS_IN_FLIGHT;
 use quorate_client::cluster::{Cluster, Credentials, with_cluster};
 use quorate_client::cluster_file::ClusterFile;
 use quorate_client::explanation::Kind;
@@ -14,6 +15,7 @@ use quorate_daemon::founding::ceremony::{
     new_server,
 };
 use quorate_daemon::server;
+use quorate_dht::limits::CHUNK_BYTES;
 use quorate_dht::object::register_id;
 use quorate_dht::{Body, Value};
 use quorate_kv::{KvOperation, KvReply};
@@ -81,8 +83,11 @@ fn scratch(name: &str) -> PathBuf {
 
 /// Runs servers and a client on one thread until the client is done.
 fn with_servers(name: &str, work: impl AsyncFnOnce(Cluster)) {
-    let directory = scratch(name);
-    let (nodes, file) = found(&directory, 4);
+    with_servers_in(&scratch(name), work);
+}
+
+fn with_servers_in(directory: &Path, work: impl AsyncFnOnce(Cluster)) {
+    let (nodes, file) = found(directory, 4);
     let credentials = {
         let identity = file.client_identity().expect("the cluster file names a client");
         Credentials { seed: *identity.seed, certificate: identity.certificate }
@@ -111,7 +116,7 @@ fn with_servers(name: &str, work: impl AsyncFnOnce(Cluster)) {
         }
     })
     .expect("an event loop");
-    std::fs::remove_dir_all(&directory).expect("the scratch directory goes");
+    std::fs::remove_dir_all(directory).expect("the scratch directory goes");
 }
 
 #[test]
@@ -137,6 +142,70 @@ fn a_file_comes_back_as_it_was_stored() {
         assert_eq!(read, stored);
         assert_eq!(got, bytes);
         assert_eq!(cluster.stat_blob(stored.id).await.expect("it is there"), stored);
+    });
+}
+
+/// A long file, which is compared with what has arrived each time a piece of it is taken.
+struct Watched {
+    directory: PathBuf,
+    length: usize,
+    taken: usize,
+}
+
+impl Watched {
+    /// Chunks on the disks of all servers together.
+    fn arrived(&self) -> usize {
+        let blobs = |index| self.directory.join(format!("node-{index}/data/storage/blobs"));
+        let list = |path: PathBuf| std::fs::read_dir(path).expect("a directory of the store");
+        let paths = (0..4).flat_map(|index| list(blobs(index))).flatten().map(|entry| entry.path());
+        let is_store = |path: &PathBuf| !path.ends_with("incoming");
+        paths.filter(is_store).map(|path| list(path).count()).sum()
+    }
+}
+
+impl std::io::Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let chunk = self.taken / CHUNK_BYTES;
+        if self.taken.is_multiple_of(CHUNK_BYTES) {
+            let settled = chunk.saturating_sub(CHUNKS_IN_FLIGHT + 1);
+            let arrived = self.arrived();
+            assert!(arrived >= 3 * settled, "{chunk} chunks taken, {arrived} copies arrived");
+        }
+        let left = (CHUNK_BYTES - self.taken % CHUNK_BYTES).min(self.length - self.taken);
+        let count = buffer.len().min(left);
+        buffer[..count].fill(u8::try_from(chunk).expect("a few chunks"));
+        self.taken += count;
+        Ok(count)
+    }
+}
+
+#[test]
+fn of_a_long_file_only_a_few_chunks_are_in_memory() {
+    let directory = scratch("long");
+    let length = (CHUNKS_IN_FLIGHT + 10) * CHUNK_BYTES + 5;
+    let mut source = Watched { directory: directory.clone(), length, taken: 0 };
+    with_servers_in(&directory, async |cluster| {
+        let stored = cluster.put_blob(&mut source, &mut |_| {}).await.expect("it is stored");
+        assert_eq!(stored.length_bytes, length as u64);
+        // What has not been written yet is under way, and that is bounded by the same number.
+        let got = cluster.get_blob(stored.id, &mut std::io::sink(), &mut |_, _| {}).await;
+        assert_eq!(got.expect("it is read"), stored);
+    });
+    assert_eq!(source.taken, length);
+}
+
+#[test]
+fn a_scrub_reports_what_every_server_holds() {
+    with_servers("scrub", async |cluster| {
+        let stored = cluster.put_blob(&mut &[7; 100_000][..], &mut |_| {}).await;
+        stored.expect("it is stored");
+        let mut heard = 0;
+        let states = cluster.scrub(&mut |_| heard += 1).await.expect("all are connected");
+        assert_eq!(states.len(), 4);
+        assert!(states.values().all(|state| state.is_over && state.report.damaged == 0));
+        let checked: u64 = states.values().map(|state| state.report.checked).sum();
+        assert!(checked >= 6, "a chunk and a manifest at three servers: {checked}");
+        assert!(heard > 0, "progress was told");
     });
 }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, Error as TlsError};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
@@ -31,14 +31,15 @@ use crate::hello::{
 use crate::identity::PeerKey;
 use crate::limits::{
     FAREWELL_BYTES_MAX, FAREWELL_DEADLINE_MS, FRAME_HEADER_BYTES, HELLO_BYTES_MAX,
-    READ_BUFFER_BYTES,
+    READ_AHEAD_BYTES, READ_BUFFER_BYTES,
 };
 use crate::shared::{Registration, Shared, within};
 use crate::state::Candidate;
 use crate::stop::Stop;
 use crate::tls::{KeyMismatch, key_of_spki};
 
-pub(crate) type Stream = TlsStream<TcpStream>;
+/// TLS asks for a few kilobytes at a time; below it, the socket is read in larger pieces.
+pub(crate) type Stream = TlsStream<BufReader<TcpStream>>;
 
 /// A connection that is up.
 pub(crate) struct Established {
@@ -90,6 +91,7 @@ async fn connect_tls(
     let connector = TlsConnector::from(shared.identity.client_config(expected));
     let address = tcp.peer_addr().map_err(HandshakeError::Connect)?;
     let name = ServerName::IpAddress(address.ip().into());
+    let tcp = BufReader::with_capacity(READ_AHEAD_BYTES, tcp);
     let stream = connector.connect(name, tcp).await.map_err(tls_error)?;
     let stream = Box::new(Stream::from(stream));
     let proved = proved_key(&stream);
@@ -123,6 +125,7 @@ pub(crate) async fn accept(
 async fn accept_tls(shared: &Shared, tcp: TcpStream) -> Result<Box<Stream>, HandshakeError> {
     tcp.set_nodelay(true).map_err(HandshakeError::Tls)?;
     let acceptor = TlsAcceptor::from(shared.identity.server_config());
+    let tcp = BufReader::with_capacity(READ_AHEAD_BYTES, tcp);
     let stream = acceptor.accept(tcp).await.map_err(tls_error)?;
     Ok(Box::new(Stream::from(stream)))
 }

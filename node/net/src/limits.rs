@@ -16,7 +16,9 @@ pub const FRAME_HEADER_BYTES: usize = 5;
 pub const FRAME_COST_BYTES: usize = 64;
 /// Frames are coalesced into one write up to this size; a larger frame is written alone.
 pub const FLUSH_BYTES_MAX: usize = 64 * KIB;
-/// Bytes read from a socket at once.
+/// Bytes read from a socket at once, before they are decrypted.
+pub const READ_AHEAD_BYTES: usize = 32 * KIB;
+/// Bytes taken from a connection at once, decrypted.
 pub const READ_BUFFER_BYTES: usize = 16 * KIB;
 /// Bytes read from a socket before other peers get their turn.
 pub const READ_BYTES_MAX: usize = 64 * KIB;

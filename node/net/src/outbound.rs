@@ -35,7 +35,7 @@ struct ClassQueue {
 
 #[derive(Debug)]
 struct Queued {
-    body: Arc<[u8]>,
+    body: Arc<Vec<u8>>,
     /// Flushes of the main connection that were done when this was queued.
     flushes_done: u64,
 }
@@ -44,7 +44,7 @@ struct Queued {
 #[derive(Debug, Default)]
 pub(crate) struct Flush {
     pub(crate) head: Vec<u8>,
-    pub(crate) tail: Option<Arc<[u8]>>,
+    pub(crate) tail: Option<Arc<Vec<u8>>>,
     /// Frames in it by class.
     pub(crate) frames: [u64; 3],
     /// The most flushes that a control frame in it has waited for.
@@ -89,7 +89,7 @@ impl Outbound {
     }
 
     /// Queues a frame, or drops it if its class is full.
-    pub(crate) fn push(&mut self, class: Class, body: Arc<[u8]>) -> Result<(), Full> {
+    pub(crate) fn push(&mut self, class: Class, body: Arc<Vec<u8>>) -> Result<(), Full> {
         let cost = cost(body.len());
         let flushes_done = self.flushes_done;
         let queue = &mut self.queues[class.index()];

@@ -283,7 +283,7 @@ impl State {
     }
 
     /// Queues a frame for every session of a peer.
-    pub(crate) fn send(&mut self, key: PeerKey, class: Class, body: &Arc<[u8]>) -> Sent {
+    pub(crate) fn send(&mut self, key: PeerKey, class: Class, body: &Arc<Vec<u8>>) -> Sent {
         let ids: Vec<PeerId> = match self.peers.contains_key(&(key, 0)) {
             true => vec![(key, 0)],
             false => self.sessions(key).map(|(id, _)| *id).collect(),
@@ -306,7 +306,7 @@ impl State {
         sent
     }
 
-    fn send_to(&mut self, id: PeerId, class: Class, body: &Arc<[u8]>) -> Sent {
+    fn send_to(&mut self, id: PeerId, class: Class, body: &Arc<Vec<u8>>) -> Sent {
         let Some(peer) = self.peers.get(&id).filter(|peer| peer.is_up()) else {
             return Sent::Down;
         };

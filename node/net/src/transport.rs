@@ -127,7 +127,7 @@ impl Transport {
     /// Frames may be lost: when the queue of the class is full (the newest is dropped and
     /// counted), and with the connection. Within one class of one connection frames keep their
     /// order. [`Event::Up`] says from when on a peer takes frames.
-    pub fn send(&self, peer: PeerKey, class: Class, bytes: &Arc<[u8]>) -> Sent {
+    pub fn send(&self, peer: PeerKey, class: Class, bytes: &Arc<Vec<u8>>) -> Sent {
         self.shared.state().send(peer, class, bytes)
     }
 

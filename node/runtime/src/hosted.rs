@@ -42,6 +42,11 @@ pub trait Hosted: 'static {
     /// The input of the machine for a message whose signatures are good.
     fn believe(&self, message: Verified<Self::Message>) -> Inbound<Self>;
 
+    /// Bytes of a message that leaves beside some hundred: room is made for them at once.
+    fn payload_bytes(&self, _message: &Outbound<Self>) -> usize {
+        0
+    }
+
     /// About how many bytes a record has, for the bounds on what waits for the disk.
     fn record_bytes(&self, record: &Record<Self>) -> usize;
 

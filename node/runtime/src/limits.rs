@@ -22,7 +22,7 @@ pub const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Records made durable together; more wait for the next commit.
 pub const GROUP_RECORDS_MAX: usize = 4_096;
 /// Bytes made durable together; one record may come on top.
-pub const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Requests of the node that wait for one machine.
 pub const REQUESTS_MAX: usize = 16_384;

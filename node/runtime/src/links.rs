@@ -128,7 +128,7 @@ impl Links {
         }
     }
 
-    pub(crate) fn send(&self, peer: Peer, class: Class, frame: &Arc<[u8]>) -> Sent {
+    pub(crate) fn send(&self, peer: Peer, class: Class, frame: &Arc<Vec<u8>>) -> Sent {
         let Some(key) = self.key_of(peer) else { return Sent::Down };
         self.transport.send(key, to_net(class), frame)
     }

@@ -287,10 +287,11 @@ impl<H: Hosted> Cell<H> {
                 count(&self.metrics.records);
             }
             Effect::Send { to, class, message } => {
-                let mut writer = Writer::with_capacity(FRAME_BYTES_USUAL);
+                let room = FRAME_BYTES_USUAL + self.hosted.payload_bytes(&message);
+                let mut writer = Writer::with_capacity(room);
                 writer.raw(&self.prefix);
                 message.encode(&mut writer);
-                let frame: Arc<[u8]> = writer.into_bytes().into();
+                let frame = Arc::new(writer.into_bytes());
                 let bytes = frame.len();
                 queue.push(Action::Send { to, class, frame }, bytes);
             }
@@ -356,5 +357,5 @@ impl<H: Hosted> Cell<H> {
     }
 }
 
-/// Room that most messages need, bytes.
+/// Room that most messages need beside their payload, bytes.
 const FRAME_BYTES_USUAL: usize = 512;

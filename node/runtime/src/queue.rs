@@ -37,7 +37,7 @@ impl Ticket {
 /// An effect that may have to wait.
 pub(crate) enum Action<M: Machine> {
     Release(RecordNumber),
-    Send { to: Recipients, class: Class, frame: Arc<[u8]> },
+    Send { to: Recipients, class: Class, frame: Arc<Vec<u8>> },
     Arm { timer: M::Timer, at: Instant },
     Disarm(M::Timer),
     Emit(M::Output),

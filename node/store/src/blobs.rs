@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! blobs/incoming/17              being written; removed when the store opens
-//! blobs/ab/cd/abcd...            64 lowercase hexadecimal digits
+//! blobs/ab/abcd...               64 lowercase hexadecimal digits
 //! ```
 //!
 //! # Invariants
@@ -27,8 +27,10 @@ use crate::files;
 pub const BLOB_BYTES_MIN: usize = 65_536;
 /// The longest blob, in bytes.
 pub const BLOB_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// How many files of one batch are open at a time.
+/// How many files of one batch are unfinished at a time.
 const OPEN_FILES_MAX: usize = 64;
+/// Threads that write and sync the files of one batch.
+const WRITERS: usize = 8;
 
 const INCOMING: &str = "incoming";
 
@@ -58,8 +60,19 @@ impl Blobs {
             std::fs::remove_file(&orphan)
                 .map_err(|error| StoreError::io("remove", &orphan, error, 0))?;
         }
-        // A process that was killed may have left blobs whose names are only in the page cache, in
-        // any of 65,536 directories. What is found is taken for durable, so all of it is made so.
+        // All directories are there from the start: none has to be made durable on the way of a
+        // blob.
+        for first_byte in 0..=u8::MAX {
+            let directory = root.join(hex(&[first_byte]));
+            match std::fs::create_dir(&directory) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(StoreError::io("create", &directory, error, 0));
+                }
+                Err(_) | Ok(()) => {}
+            }
+        }
+        // STO-12: a process that was killed may have left blobs whose names are only in the page
+        // cache. What is found is taken for durable, so all of it is made so.
         files::sync_file_system(root)
             .map_err(|error| StoreError::io("sync the file system of", root, error, 0))?;
         Ok(Self { root: root.to_path_buf(), writing: Mutex::new(()) })
@@ -83,7 +96,8 @@ impl Blobs {
         for some in blobs.chunks(OPEN_FILES_MAX) {
             self.put_some(some, &mut directories).inspect_err(|_| self.free_incoming())?;
         }
-        directories.iter().try_for_each(|directory| sync(directory))?;
+        let directories: Vec<&Path> = directories.iter().map(PathBuf::as_path).collect();
+        at_once(&directories, sync)?;
         for (name, content) in blobs {
             let length = self.length(name)?;
             assert!(length.is_some(), "STO-12: {} of {} bytes", hex(name), content.len());
@@ -157,21 +171,15 @@ impl Blobs {
         range: &RangeInclusive<BlobName>,
         limit: usize,
     ) -> Result<Vec<BlobName>, StoreError> {
-        let (first, last) = (hex(range.start()), hex(range.end()));
         let mut found = Vec::new();
-        for outer in sorted_names(&self.root)? {
-            let is_inside = first[..2] <= *outer.as_str() && *outer.as_str() <= last[..2];
-            if found.len() >= limit || !is_inside || !is_fan_out(&outer) {
-                continue;
+        for first_byte in range.start()[0]..=range.end()[0] {
+            if found.len() >= limit {
+                break;
             }
-            let directory = self.root.join(&outer);
-            for inner in sorted_names(&directory)?.iter().filter(|name| is_fan_out(name)) {
-                let prefix = outer.clone() + inner;
-                let is_inside = first[..4] <= *prefix.as_str() && *prefix.as_str() <= last[..4];
-                if found.len() < limit && is_inside {
-                    list_leaf(&directory.join(inner), &prefix, range, &mut found)?;
-                }
-            }
+            let names = sorted_names(&self.root.join(hex(&[first_byte])))?;
+            let names = names.iter().filter_map(|name| parse(name));
+            let is_here = |name: &BlobName| name[0] == first_byte && range.contains(name);
+            found.extend(names.filter(is_here));
         }
         found.truncate(limit);
         Ok(found)
@@ -182,24 +190,16 @@ impl Blobs {
         blobs: &[(BlobName, &[u8])],
         directories: &mut BTreeSet<PathBuf>,
     ) -> Result<(), StoreError> {
-        let mut written = Vec::with_capacity(blobs.len());
-        for (index, (name, content)) in blobs.iter().enumerate() {
-            let incoming = self.root.join(INCOMING).join(index.to_string());
-            let file = write_incoming(&incoming, content)?;
-            written.push((file, incoming, self.path_of(name), content.len() as u64));
-        }
-        // All are written before the first sync waits, so that the disk can work on them at once.
-        for (file, incoming, path, needed_bytes) in written {
-            file.sync_all()
-                .map_err(|error| StoreError::io("sync", &incoming, error, needed_bytes))?;
-            let directory = files::parent_of(&path);
-            if !directory.is_dir() {
-                files::create_directory(&directory)
-                    .map_err(|error| StoreError::io("create", &directory, error, 0))?;
-            }
-            std::fs::rename(&incoming, &path)
+        let incoming = |index: usize| self.root.join(INCOMING).join(index.to_string());
+        let write = |(index, content): (usize, &[u8])| write_incoming(&incoming(index), content);
+        let contents: Vec<(usize, &[u8])> =
+            blobs.iter().enumerate().map(|(index, (_, content))| (index, *content)).collect();
+        at_once(&contents, write)?;
+        for (index, (name, _)) in blobs.iter().enumerate() {
+            let path = self.path_of(name);
+            std::fs::rename(incoming(index), &path)
                 .map_err(|error| StoreError::io("rename to", &path, error, 0))?;
-            directories.insert(directory);
+            directories.insert(files::parent_of(&path));
         }
         Ok(())
     }
@@ -214,31 +214,39 @@ impl Blobs {
 
     fn path_of(&self, name: &BlobName) -> PathBuf {
         let text = hex(name);
-        self.root.join(&text[..2]).join(&text[2..4]).join(&text)
+        self.root.join(&text[..2]).join(&text)
     }
 }
 
-fn write_incoming(incoming: &Path, content: &[u8]) -> Result<File, StoreError> {
+/// Writes a file and makes its bytes durable; its name comes later.
+fn write_incoming(incoming: &Path, content: &[u8]) -> Result<(), StoreError> {
     let fail = |error| StoreError::io("write", incoming, error, content.len() as u64);
     let mut file = File::create(incoming).map_err(fail)?;
     file.write_all(content).map_err(fail)?;
-    Ok(file)
+    file.sync_data().map_err(|error| StoreError::io("sync", incoming, error, content.len() as u64))
+}
+
+/// Does this to each on a few threads, so that syncs which wait for the same commit of the file
+/// system wait for it together; the first failure counts.
+fn at_once<T: Copy + Sync>(
+    items: &[T],
+    work: impl Fn(T) -> Result<(), StoreError> + Sync,
+) -> Result<(), StoreError> {
+    let share = items.len().div_ceil(WRITERS).max(1);
+    let work = &work;
+    let do_all = move |some: &[T]| some.iter().try_for_each(|one| work(*one));
+    std::thread::scope(|scope| {
+        let mut shares = items.chunks(share);
+        let own = shares.next().unwrap_or_default();
+        let others: Vec<_> = shares.map(|some| scope.spawn(move || do_all(some))).collect();
+        let outcome = do_all(own);
+        let outcomes = others.into_iter().map(|other| other.join().expect("no writer panics"));
+        outcomes.fold(outcome, Result::and)
+    })
 }
 
 fn sync(directory: &Path) -> Result<(), StoreError> {
     files::sync_directory(directory).map_err(|error| StoreError::io("sync", directory, error, 0))
-}
-
-fn list_leaf(
-    directory: &Path,
-    prefix: &str,
-    range: &RangeInclusive<BlobName>,
-    found: &mut Vec<BlobName>,
-) -> Result<(), StoreError> {
-    let names = sorted_names(directory)?;
-    let names = names.iter().filter(|name| name.starts_with(prefix));
-    found.extend(names.filter_map(|name| parse(name)).filter(|name| range.contains(name)));
-    Ok(())
 }
 
 fn sorted_names(directory: &Path) -> Result<Vec<String>, StoreError> {
@@ -250,10 +258,6 @@ fn sorted_names(directory: &Path) -> Result<Vec<String>, StoreError> {
     }
     names.sort_unstable();
     Ok(names)
-}
-
-fn is_fan_out(name: &str) -> bool {
-    name.len() == 2 && name.bytes().all(is_lower_hex)
 }
 
 fn is_lower_hex(byte: u8) -> bool {

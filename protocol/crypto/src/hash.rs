@@ -125,6 +125,8 @@ domains! {
     ObjectVersion = "object version",
     /// A client's statement about a write to the DHT.
     ObjectWrite = "object write",
+    /// A client's request that a server check what it holds.
+    ScrubRequest = "scrub request",
     /// What a storage server holds in one cell.
     HeldCell = "held cell",
     /// What two storage servers hold in all cells that they share.

@@ -24,6 +24,7 @@ mod goal;
 mod phase;
 mod preference;
 mod register;
+mod scrub;
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -35,7 +36,7 @@ use quorate_machine::{Effects, Input, Machine};
 use quorate_types::{Duration, Epoch, Instant, NodeId, Now, Peer};
 
 use crate::limits::{CHUNK_BYTES, CLIENT_CALLS_MAX, MANIFEST_NODE_BYTES_MAX, VALUE_BYTES_MAX};
-use crate::message::{CertifiedConfiguration, Message, OperationId};
+use crate::message::{CertifiedConfiguration, Message, OperationId, ScrubState};
 use crate::object::{Body, ContentKind, ObjectKey, Value, Version, WriterId};
 use crate::ring::Ring;
 
@@ -191,6 +192,12 @@ pub enum ClientRequest {
     },
     /// A later configuration holds; it may be used once there is a lease for it.
     Reconfigured(Ring),
+    /// Have every server check all that it holds; to be asked again until all have, since nothing
+    /// is sent twice.
+    Scrub {
+        /// Names the run: random, and the same when it is asked again.
+        run: u64,
+    },
 }
 
 /// What a client tells its node.
@@ -208,6 +215,8 @@ pub enum ClientOutput {
     NewerConfiguration(CertifiedConfiguration),
     /// Operations wait for a lease of this epoch.
     LeaseExpired(Epoch),
+    /// A server says how far its scrub is.
+    Scrubbing(NodeId, ScrubState),
 }
 
 // tidy: timers
@@ -230,6 +239,7 @@ pub struct Client {
     calls: BTreeMap<CallId, Call>,
     operations: BTreeMap<OperationId, CallId>,
     preference: Preference,
+    scrub: Option<OperationId>,
 }
 
 impl Client {
@@ -245,6 +255,7 @@ impl Client {
             calls: BTreeMap::new(),
             operations: BTreeMap::new(),
             preference: Preference::new(first_operation),
+            scrub: None,
         }
     }
 
@@ -330,6 +341,9 @@ impl Client {
         message: Verified<Message>,
         effects: &mut ClientEffects,
     ) {
+        if let Message::Scrubbed(reply) = &*message {
+            return self.scrubbing(now, (from, *reply), effects);
+        }
         let id = self.operations.get(&message.head().operation);
         let Some(call) = id.and_then(|id| self.calls.remove(id)) else {
             effects.mark("dht.client.late_reply");
@@ -400,6 +414,7 @@ impl Machine for Client {
                 self.grant_lease(now, (epoch, until), effects);
             }
             Input::Request(ClientRequest::Reconfigured(ring)) => self.reconfigure(ring, effects),
+            Input::Request(ClientRequest::Scrub { run }) => self.scrub(run, effects),
         }
     }
 }

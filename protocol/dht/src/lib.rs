@@ -57,11 +57,9 @@ pub use client::{
 pub use message::{
     CertifiedConfiguration, Compare, Compared, ContentReply, GetContent, Head, Held, ListNames,
     Message, MessageContext, Names, OperationId, Presence, PutContent, ReadVersion, Refusal,
-    Refused, StatContent, Stored, Versioned, WriteAuthority, WriteStatement, WriteVersion,
-    WrongEpoch,
+    Refused, Scrub, ScrubReport, ScrubState, Scrubbed, StatContent, Stored, Versioned,
+    WriteAuthority, WriteStatement, WriteVersion, WrongEpoch,
 };
 pub use object::{Body, ContentKind, ObjectKey, Record, Value, Version, WriterId};
 pub use ring::{Group, Ring, TooFewServers};
-pub use server::{
-    Found, Holdings, ScrubReport, Server, ServerOutput, ServerRequest, ServerTimer, Ticket,
-};
+pub use server::{Found, Holdings, Server, ServerOutput, ServerRequest, ServerTimer, Ticket};

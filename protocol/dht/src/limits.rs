@@ -68,6 +68,19 @@ pub const SWEEP_FETCH_WAIT: Duration = Duration::from_secs(2);
 /// holds whatever was completely written to it, if that fits the budgets of one sweep.
 pub const SWEEP_BOUND: Duration = Duration::from_secs(40);
 
+/// Pause between two objects that a server checks by itself.
+pub const SCRUB_IDLE_PAUSE: Duration = Duration::from_secs(2);
+/// Rest of a server that has checked all of its objects by itself.
+pub const SCRUB_IDLE_REST: Duration = Duration::from_secs(60);
+/// Objects that are checked without a pause, where somebody asked for it.
+pub const SCRUB_PORTION_OBJECTS: u64 = 32;
+/// Bytes of such objects; the last of them may go beyond.
+pub const SCRUB_PORTION_BYTES: u64 = 1 << 20;
+/// Pause after these: at most about 100 MiB/s are read.
+pub const SCRUB_PAUSE: Duration = Duration::from_millis(10);
+/// Runs whose names a server remembers, so that their askers learn what came of them.
+pub const SCRUB_RUNS_MAX: usize = 16;
+
 /// Operations that a client has in flight.
 pub const CLIENT_CALLS_MAX: usize = 64;
 /// First wait of a client before it asks again; each further one is twice as long.

@@ -7,6 +7,7 @@
 
 mod check;
 mod compare;
+mod scrub;
 
 use quorate_crypto::{ClientCertificate, Domain, Signer, hash_of};
 use quorate_types::{ClientId, Epoch, Signature, SystemId};
@@ -17,6 +18,7 @@ use crate::object::{Body, ObjectKey, SignedStamp, Stamp, Value, Version};
 
 pub use check::MessageContext;
 pub use compare::{Compare, Compared, Held, ListNames, Names};
+pub use scrub::{Scrub, ScrubReport, ScrubState, Scrubbed};
 
 const CONFIGURATION: Limit = Limit::new("certified configuration bytes", CONFIGURATION_BYTES_MAX);
 
@@ -79,6 +81,8 @@ pub enum Message {
     Compare(Compare),
     /// Request of a server: say what is held in this piece of a cell.
     ListNames(ListNames),
+    /// Request: check all that is held, or say how far that is.
+    Scrub(Scrub),
     /// Reply: what was to be kept, or something higher, is on the disk.
     Stored(Stored),
     /// Reply to [`Message::GetContent`].
@@ -95,6 +99,8 @@ pub enum Message {
     Compared(Compared),
     /// Reply to [`Message::ListNames`].
     Names(Names),
+    /// Reply to [`Message::Scrub`].
+    Scrubbed(Scrubbed),
 }
 
 quorate_wire::variants!(Message {
@@ -105,6 +111,7 @@ quorate_wire::variants!(Message {
     5 => ReadVersion,
     6 => Compare,
     7 => ListNames,
+    8 => Scrub,
     65 => Stored,
     66 => Content,
     67 => Presence,
@@ -113,6 +120,7 @@ quorate_wire::variants!(Message {
     70 => WrongEpoch,
     71 => Compared,
     72 => Names,
+    73 => Scrubbed,
 });
 
 /// Why a client may write: the authority's word about it, and its own signature on the write.
@@ -363,6 +371,30 @@ pub struct WrongEpoch {
 quorate_wire::fields!(WrongEpoch { head, configuration });
 
 impl Message {
+    /// Bytes of content or of a value in it, which are most of it if there are any.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        match self {
+            Self::PutContent(message) => message.body.len(),
+            Self::Content(message) => message.body.as_ref().map_or(0, |body| body.len()),
+            Self::WriteVersion(message) => message.version.value.len(),
+            Self::Versioned(message) => message.value.as_ref().map_or(0, Value::len),
+            Self::WrongEpoch(message) => message.configuration.as_bytes().len(),
+            Self::Names(_)
+            | Self::Scrub(_)
+            | Self::Scrubbed(_)
+            | Self::Compared(_)
+            | Self::GetContent(_)
+            | Self::StatContent(_)
+            | Self::ReadVersion(_)
+            | Self::Compare(_)
+            | Self::ListNames(_)
+            | Self::Stored(_)
+            | Self::Presence(_)
+            | Self::Refused(_) => 0,
+        }
+    }
+
     /// Epoch and operation.
     #[must_use]
     pub const fn head(&self) -> Head {
@@ -382,6 +414,8 @@ impl Message {
             Self::WrongEpoch(message) => message.head,
             Self::Compared(message) => message.head,
             Self::Names(message) => message.head,
+            Self::Scrub(message) => message.head,
+            Self::Scrubbed(message) => message.head,
         }
     }
 }

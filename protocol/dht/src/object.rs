@@ -358,6 +358,9 @@ pub struct StoredContent {
 
 quorate_wire::fields!(StoredContent { expires, body });
 
+/// Room for all of a stored object but its bytes.
+const BESIDE_PAYLOAD_BYTES: usize = 256;
+
 /// A change of the object store: what a server's `Persist` makes durable.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Record {
@@ -380,7 +383,15 @@ impl Record {
     #[must_use]
     pub fn bytes(&self) -> Option<Vec<u8>> {
         match self {
-            Self::Store(_, object) => Some(quorate_wire::encode(object)),
+            Self::Store(_, object) => {
+                let payload = match object {
+                    StoredObject::Content(content) => content.body.len(),
+                    StoredObject::Version(version) => version.value.len(),
+                };
+                let mut writer = Writer::with_capacity(BESIDE_PAYLOAD_BYTES + payload);
+                object.encode(&mut writer);
+                Some(writer.into_bytes())
+            }
             Self::Remove(_) => None,
         }
     }

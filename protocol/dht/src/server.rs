@@ -33,16 +33,14 @@ use quorate_crypto::{Verified, Verifier};
 use quorate_machine::{Effects, Input, Machine};
 use quorate_types::{Epoch, NodeId, Now};
 
-use crate::message::{CertifiedConfiguration, Held, Message, OperationId};
+use crate::message::{CertifiedConfiguration, Held, Message, OperationId, ScrubReport};
 use crate::object::{ObjectKey, Record};
 use crate::ring::Ring;
 
 use budget::Budget;
 use job::{Asker, Slot};
-use scrub::Scrub;
+use scrub::Scrubs;
 use sweep::Sweep;
-
-pub use scrub::ScrubReport;
 
 pub(crate) type ServerEffects = Effects<Server>;
 
@@ -81,7 +79,7 @@ pub enum ServerRequest {
         /// [`LISTED_NAMES_MAX`]: crate::limits::LISTED_NAMES_MAX
         held: Option<alloc::vec::Vec<Held>>,
     },
-    /// Check every object once, and mend what is damaged; while this goes on, another is ignored.
+    /// Check every object now, and mend what is damaged; while this goes on, another is ignored.
     Scrub,
     /// The node has entered a later epoch; an earlier one is ignored.
     Reconfigured {
@@ -123,7 +121,7 @@ pub enum ServerOutput {
     Behind(Epoch),
     /// No peer could mend the damaged copy of this object, up to now.
     Unrepaired(ObjectKey),
-    /// All objects were checked.
+    /// All objects were checked, because somebody asked for it.
     Scrubbed(ScrubReport),
 }
 
@@ -133,6 +131,8 @@ pub enum ServerOutput {
 pub enum ServerTimer {
     /// Ask again for a whole copy of this object.
     Repair(ObjectKey),
+    /// Check the next object.
+    Scrub,
     /// Begin the next sweep, or go on with this one.
     Sweep,
     /// Go on listing the store.
@@ -183,7 +183,7 @@ pub struct Server {
     slots: BTreeMap<ObjectKey, Slot>,
     loads: BTreeMap<Ticket, Purpose>,
     repairs: BTreeMap<OperationId, ObjectKey>,
-    scrub: Option<Scrub>,
+    scrubs: Scrubs,
     sweep: Sweep,
 }
 
@@ -208,7 +208,7 @@ impl Server {
             slots: BTreeMap::new(),
             loads: BTreeMap::new(),
             repairs: BTreeMap::new(),
-            scrub: None,
+            scrubs: Scrubs::default(),
             sweep,
         }
     }
@@ -294,12 +294,16 @@ impl Machine for Server {
 
     fn step(&mut self, now: Now, input: Input<Self>, effects: &mut ServerEffects) {
         match input {
-            Input::Start => self.start_sweeping(now, effects),
+            Input::Start => {
+                self.start_sweeping(now, effects);
+                self.start_idle_scrub(now, effects);
+            }
             Input::Deliver { from, message } => self.deliver(now, from, message, effects),
             Input::Expired(ServerTimer::Repair(key)) => self.repair_again(now, key, effects),
             Input::Request(ServerRequest::Loaded { ticket, found }) => {
                 self.loaded(now, (ticket, found), effects);
             }
+            Input::Expired(ServerTimer::Scrub) => self.scrub_on(effects),
             Input::Expired(ServerTimer::Sweep) => self.sweep_alarm(now, effects),
             Input::Expired(ServerTimer::Walk) => self.walk_on(effects),
             Input::Expired(ServerTimer::Answer) => self.answer_waiters(effects),

@@ -42,7 +42,11 @@ impl Lens<ClusterMachine> for ClusterLens {
         // Operations of impatient callers are owed nothing.
         let is_owed = match &request.ask {
             Ask::Storage(ClientRequest::Invoke { timeout, .. }) => *timeout >= PATIENCE,
-            Ask::Storage(ClientRequest::Lease { .. } | ClientRequest::Reconfigured(_)) => false,
+            Ask::Storage(
+                ClientRequest::Lease { .. }
+                | ClientRequest::Reconfigured(_)
+                | ClientRequest::Scrub { .. },
+            ) => false,
             Ask::Membership(_) | Ask::KeyValue(_) => true,
         };
         is_owed.then_some(RequestKey { client: node, number: request.ticket })

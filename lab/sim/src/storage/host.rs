@@ -300,7 +300,9 @@ pub(crate) fn wire_bytes(message: &Message) -> u64 {
         | Message::Refused(_)
         | Message::WrongEpoch(_)
         | Message::Compare(_)
-        | Message::ListNames(_) => 60,
+        | Message::ListNames(_)
+        | Message::Scrubbed(_) => 60,
+        Message::Scrub(_) => 300,
         Message::Compared(reply) => 20 + 32 * reply.cells.len() as u64,
         Message::Names(reply) => 20 + 40 * reply.held.len() as u64,
     }
@@ -325,7 +327,9 @@ pub(crate) fn rewrite(prng: &mut Prng, message: &Message) -> Option<Arc<Message>
         | Message::Compare(_)
         | Message::ListNames(_)
         | Message::Compared(_)
-        | Message::Names(_) => return None,
+        | Message::Names(_)
+        | Message::Scrub(_)
+        | Message::Scrubbed(_) => return None,
     };
     signed.stamp.sequence ^= 1 << prng.below(3);
     Some(Arc::new(forged))

@@ -5,6 +5,7 @@ use clap::Subcommand;
 use crate::answer::Answer;
 use crate::failure::Failure;
 
+mod blob;
 mod ordered;
 mod processes;
 
@@ -13,11 +14,14 @@ mod processes;
 pub(crate) enum BenchCommand {
     /// Ordered key-value writes on four replica processes of its own.
     Ordered(ordered::OrderedArguments),
+    /// A file stored to and got from server processes of its own.
+    Blob(blob::BlobArguments),
 }
 
 pub(crate) fn run(command: &BenchCommand) -> Result<Answer, Failure> {
     match command {
         BenchCommand::Ordered(arguments) => ordered::run(arguments),
+        BenchCommand::Blob(arguments) => blob::run(arguments),
     }
 }
 

@@ -59,7 +59,8 @@ impl Hosted for StorageHost {
             Message::WriteVersion(_)
             | Message::ReadVersion(_)
             | Message::Compare(_)
-            | Message::ListNames(_) => VERSION_MICROS,
+            | Message::ListNames(_)
+            | Message::Scrub(_) => VERSION_MICROS,
             Message::Stored(_)
             | Message::Content(_)
             | Message::Presence(_)
@@ -67,7 +68,8 @@ impl Hosted for StorageHost {
             | Message::Refused(_)
             | Message::WrongEpoch(_)
             | Message::Compared(_)
-            | Message::Names(_) => 0,
+            | Message::Names(_)
+            | Message::Scrubbed(_) => 0,
         }
     }
 
@@ -77,6 +79,10 @@ impl Hosted for StorageHost {
 
     fn believe(&self, message: Verified<Message>) -> Verified<Message> {
         message
+    }
+
+    fn payload_bytes(&self, message: &Message) -> usize {
+        message.payload_bytes()
     }
 
     fn record_bytes(&self, record: &Record) -> usize {

@@ -16,8 +16,8 @@ fn outbound() -> Outbound {
     })
 }
 
-fn body(bytes: usize) -> Arc<[u8]> {
-    vec![1_u8; bytes].into()
+fn body(bytes: usize) -> Arc<Vec<u8>> {
+    Arc::new(vec![1_u8; bytes])
 }
 
 fn take(outbound: &mut Outbound, link: Link) -> Option<Flush> {

@@ -94,7 +94,7 @@ fn all_clients_together_keep_the_limit_of_their_queues() {
     let mut state = state(limits);
     let tickets: Vec<_> =
         (1..=5).map(|number| seat(&mut state, (key(number), 1), Link::Main)).collect();
-    let body: Arc<[u8]> = vec![0_u8; 936].into();
+    let body = Arc::new(vec![0_u8; 936]);
     let mut outcomes = Vec::new();
     for number in 1..=5 {
         outcomes.extend((0..4).map(|_| state.send(key(number), Class::Ordered, &body)));

@@ -44,7 +44,7 @@ async fn await_all_up(events: &mut Events, peers: &[PeerKey; 2]) {
 
 /// Keeps the bulk queue full until the flood is over.
 async fn flood(from: &Transport, to: PeerKey) {
-    let body: Arc<[u8]> = vec![0xf1; FLOOD_FRAME_BYTES].into();
+    let body = Arc::new(vec![0xf1; FLOOD_FRAME_BYTES]);
     let mut left = FLOOD_FRAMES;
     while left > 0 {
         match from.send(to, Class::Bulk, &body) {
@@ -78,7 +78,7 @@ struct Tally {
 /// Sends one control frame after the other, each when the one before has come back.
 async fn ping_pong(from: &Transport, events: &mut Events, to: PeerKey, tally: &Tally) {
     loop {
-        let body: Arc<[u8]> = tally.rounds.get().to_le_bytes().as_slice().into();
+        let body = Arc::new(tally.rounds.get().to_le_bytes().to_vec());
         tally.bulk_frames_when_queued.set(tally.bulk_frames.get());
         assert_eq!(from.send(to, Class::Control, &body), Sent::Queued);
         let answer = await_event(events, frames_of).await;
@@ -142,7 +142,7 @@ async fn a_bulk_flood_delays_a_control_message_between_others_by_at_most_one_fra
 async fn a_control_frame_behind_a_full_ordered_queue_waits_for_one_flush() {
     // NET-8: the same connection, the worst case for priority.
     let [(low, _low_events), (high, mut high_events)] = super::support::pair().await;
-    let body: Arc<[u8]> = vec![0; 50_000].into();
+    let body = Arc::new(vec![0; 50_000]);
     let mut control_sent = 0_u64;
     let mut received = [0_u64; 3];
     let mut queued = 0_u64;
@@ -150,7 +150,7 @@ async fn a_control_frame_behind_a_full_ordered_queue_waits_for_one_flush() {
         if low.send(high.key(), Class::Ordered, &body) == Sent::Queued {
             queued += 1;
         } else {
-            assert_eq!(low.send(high.key(), Class::Control, &[1][..].into()), Sent::Queued);
+            assert_eq!(low.send(high.key(), Class::Control, &vec![1].into()), Sent::Queued);
             control_sent += 1;
             tokio::task::yield_now().await;
         }

@@ -212,7 +212,7 @@ async fn a_peer_that_never_reads_costs_its_queue_limit_and_then_its_connection()
     let enemy = Enemy::greeted(&seed(2), known(&node), Link::Main).await;
     await_up(&mut events, enemy.key).await;
     let limit = limits.client_queue.ordered_bytes as u64;
-    let body: Arc<[u8]> = vec![0; 100_000].into();
+    let body = Arc::new(vec![0; 100_000]);
     // Many times the limit and the socket's buffers.
     for _ in 0..3_000 {
         node.send(enemy.key, Class::Ordered, &body);
@@ -249,7 +249,7 @@ async fn a_peer_whose_frames_are_not_taken_is_not_read_and_another_is() {
         }
     })
     .await;
-    friend.send(node.key(), Class::Control, &b"me too".as_slice().into());
+    friend.send(node.key(), Class::Control, &b"me too".to_vec().into());
     await_counters(&node, |now| now.frames_in[0] > 0 && now.pending_bytes_peak > 100_000).await;
     let mine =
         |batch: &[crate::Inbound]| batch.iter().position(|inbound| inbound.peer == friend.key());
@@ -273,10 +273,10 @@ async fn a_peer_over_its_processing_budget_is_paused_and_then_read_again() {
     await_up(&mut client_events, node.key()).await;
     node.charge(client.key(), 1_050_000);
     for _ in 0..10 {
-        client.send(node.key(), Class::Control, &b"work".as_slice().into());
+        client.send(node.key(), Class::Control, &b"work".to_vec().into());
     }
     assert_eq!(await_frames(&mut events, 10).await.len(), 10);
-    client.send(node.key(), Class::Control, &b"more".as_slice().into());
+    client.send(node.key(), Class::Control, &b"more".to_vec().into());
     await_frames(&mut events, 1).await;
     assert!(node.counters().snapshot().pauses_budget > 0);
 }
@@ -332,6 +332,6 @@ async fn still_serves(node: &Transport) {
     let before = node.counters().snapshot().frames_in[0];
     let (friend, mut events) = connect(&client_config(&seed(200), &[known(node)]));
     await_up(&mut events, node.key()).await;
-    friend.send(node.key(), Class::Control, &b"still there?".as_slice().into());
+    friend.send(node.key(), Class::Control, &b"still there?".to_vec().into());
     await_counters(node, |now| now.frames_in[0] > before).await;
 }

@@ -11,8 +11,8 @@ use crate::{
     Transport, peer_key_of_seed,
 };
 
-fn body(text: &str) -> Arc<[u8]> {
-    text.as_bytes().into()
+fn body(text: &str) -> Arc<Vec<u8>> {
+    Arc::new(text.as_bytes().to_vec())
 }
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn two_nodes_know_each_other_by_key_and_exchange_frames_of_all_classes() {
 async fn frames_of_one_class_keep_their_order_also_across_flushes() {
     let [(low, _low_events), (high, mut high_events)] = pair().await;
     for number in 0_u32..2_000 {
-        let bytes: Arc<[u8]> = number.to_le_bytes().repeat(50).into();
+        let bytes = Arc::new(number.to_le_bytes().repeat(50));
         assert_eq!(low.send(high.key(), Class::Ordered, &bytes), Sent::Queued);
     }
     let frames = await_frames(&mut high_events, 2_000).await;
@@ -247,7 +247,7 @@ async fn the_last_frames_of_a_peer_come_before_the_news_that_it_is_gone() {
 #[tokio::test]
 async fn a_frame_too_large_for_its_queue_is_named_and_an_unknown_peer_is_down() {
     let [(low, _low_events), (high, _high_events)] = pair().await;
-    let huge: Arc<[u8]> = vec![0; crate::limits::FRAME_BYTES_MAX + 1].into();
+    let huge = Arc::new(vec![0; crate::limits::FRAME_BYTES_MAX + 1]);
     assert_eq!(low.send(high.key(), Class::Bulk, &huge), Sent::TooLarge);
     let stranger = peer_key_of_seed(&seed(77));
     assert_eq!(low.send(stranger, Class::Control, &body("who?")), Sent::Down);
@@ -260,7 +260,7 @@ async fn a_frame_too_large_for_its_queue_is_named_and_an_unknown_peer_is_down() 
 async fn the_largest_frame_arrives_whole() {
     let [(low, _low_events), (high, mut high_events)] = pair().await;
     let pattern = (0..=255_u8).cycle().take(crate::limits::FRAME_BYTES_MAX);
-    let bytes: Arc<[u8]> = pattern.collect();
+    let bytes: Arc<Vec<u8>> = Arc::new(pattern.collect());
     for class in Class::ALL {
         assert_eq!(low.send(high.key(), class, &bytes), Sent::Queued);
         assert!(await_frames(&mut high_events, 1).await[0].bytes == bytes[..]);

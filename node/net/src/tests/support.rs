@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::BufReader;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -214,7 +215,7 @@ impl Enemy {
         tcp.set_nodelay(true).unwrap();
         let name = rustls::pki_types::ServerName::IpAddress(to.address.ip().into());
         let connector = TlsConnector::from(identity.client_config(to.key));
-        let stream = watched(connector.connect(name, tcp)).await.unwrap();
+        let stream = watched(connector.connect(name, BufReader::new(tcp))).await.unwrap();
         Self { key: identity.key, stream: Box::new(Stream::from(stream)) }
     }
 

@@ -286,7 +286,7 @@ impl Stranger {
 
     /// Sends a frame as it is.
     pub(crate) fn send_raw(&self, frame: &[u8]) {
-        let sent = self.connector.send(self.server, Class::Ordered, &frame.into());
+        let sent = self.connector.send(self.server, Class::Ordered, &frame.to_vec().into());
         assert_eq!(sent, quorate_net::Sent::Queued);
     }
 

@@ -165,7 +165,9 @@ impl Client {
             | Message::Compare(_)
             | Message::ListNames(_)
             | Message::Compared(_)
-            | Message::Names(_) => Next::Wait,
+            | Message::Names(_)
+            | Message::Scrub(_)
+            | Message::Scrubbed(_) => Next::Wait,
         }
     }
 

@@ -35,6 +35,13 @@ impl Verifiable for Message {
             Self::PutContent(put) => check_put(put, context, checks),
             Self::WriteVersion(write) => check_write(write, context, checks),
             Self::Versioned(reply) => check_versioned(reply, context, checks),
+            Self::Scrub(scrub) => {
+                if scrub.certificate.grant.system != context.system {
+                    return Err(Rejected::WrongGroup);
+                }
+                checks.extend(scrub.checks(context));
+                Ok(())
+            }
             Self::GetContent(get) => check_names_content(&get.key),
             Self::StatContent(stat) => check_names_content(&stat.key),
             Self::ReadVersion(read) => match read.key {
@@ -46,6 +53,7 @@ impl Verifiable for Message {
             | Self::ListNames(_)
             | Self::Compared(_)
             | Self::Names(_)
+            | Self::Scrubbed(_)
             | Self::Stored(_)
             | Self::Content(_)
             | Self::Presence(_)

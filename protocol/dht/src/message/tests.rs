@@ -12,8 +12,8 @@ use quorate_wire::{decode, encode};
 use super::{
     CertifiedConfiguration, Compare, Compared, ContentReply, GetContent, Head, Held, ListNames,
     Message, MessageContext, Names, OperationId, Presence, PutContent, ReadVersion, Refusal,
-    Refused, StatContent, Stored, Versioned, WriteAuthority, WriteStatement, WriteVersion,
-    WrongEpoch,
+    Refused, Scrub, ScrubReport, ScrubState, Scrubbed, StatContent, Stored, Versioned,
+    WriteAuthority, WriteStatement, WriteVersion, WrongEpoch,
 };
 use crate::fixture::{SYSTEM, registry, signer};
 use crate::limits::{CONFIGURATION_BYTES_MAX, LISTED_NAMES_MAX};
@@ -101,9 +101,39 @@ fn messages_of_sweeps() -> Vec<Message> {
     ]
 }
 
+/// What is said about a scrub.
+fn messages_of_scrubs() -> Vec<Message> {
+    let report = ScrubReport { checked: 4, bytes: 5, damaged: 2, repaired: 1 };
+    let state = ScrubState { is_over: true, thousandths: 1000, report };
+    vec![Message::Scrub(scrub()), Message::Scrubbed(Scrubbed { head: HEAD, state })]
+}
+
+fn scrub() -> Scrub {
+    let certificate = put().authority.certificate;
+    Scrub::sign((SYSTEM, HEAD), 6, &certificate, &signer(2))
+}
+
+#[test]
+fn a_scrub_is_rejected_unless_client_run_and_epoch_fit() {
+    let (mut other_run, mut other_epoch, mut self_made) = (scrub(), scrub(), scrub());
+    other_run.run += 1;
+    other_epoch.head.epoch = Epoch::new(4);
+    self_made.certificate.signature = Signature::new([0; 64]);
+    for wrong in [other_run, other_epoch, self_made] {
+        assert_eq!(check(Message::Scrub(wrong)), Err(Rejected::BadSignature));
+    }
+    let mut other_system = scrub();
+    other_system.certificate.grant.system = SystemId::new([2; 32]);
+    assert_eq!(check(Message::Scrub(other_system)), Err(Rejected::WrongGroup));
+}
+
+fn all_messages() -> Vec<Message> {
+    [messages(), messages_of_sweeps(), messages_of_scrubs()].concat()
+}
+
 #[test]
 fn every_message_reads_back_verifies_and_has_its_head() {
-    for message in messages().into_iter().chain(messages_of_sweeps()) {
+    for message in all_messages() {
         assert_eq!(decode::<Message>(&encode(&message)), Ok(message.clone()));
         assert_eq!(message.head(), HEAD);
         assert_eq!(check(message.clone()), Ok(message));
@@ -151,7 +181,7 @@ fn a_write_stands_on_three_signatures_of_the_real_scheme() {
 
 #[test]
 fn a_message_that_was_cut_or_changed_never_reads_back_as_the_same() {
-    for message in messages().into_iter().chain(messages_of_sweeps()) {
+    for message in all_messages() {
         let bytes = encode(&message);
         for end in 0..bytes.len() {
             assert!(decode::<Message>(&bytes[..end]).is_err());
@@ -196,6 +226,14 @@ fn the_encodings_of_messages_never_change() {
     assert_eq!(
         hasher.finish().to_hex(),
         "145c5a430975ef028dcebf7ce878256b7578f1be9cd5f41d0f22b0b3c98a6a3d"
+    );
+    let mut hasher = Hasher::new(Domain::Derivation);
+    messages_of_scrubs().iter().for_each(|message| {
+        hasher.update(&encode(message));
+    });
+    assert_eq!(
+        hasher.finish().to_hex(),
+        "a9d8abf4230e527998424859b985bd2b0d285263b05dd3db8126095043c56e25"
     );
 }
 

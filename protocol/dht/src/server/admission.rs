@@ -37,6 +37,7 @@ impl Server {
                 let work = Work::Read { wants_value: read.wants_value };
                 self.admit(now, asker, (read.key, work), effects);
             }
+            Message::Scrub(scrub) => self.on_scrub(now, (asker, &scrub), effects),
             Message::Compare(compare) => self.on_compare(now, (asker, &compare), effects),
             Message::ListNames(list) => self.on_list_names((asker, &list), effects),
             Message::Compared(reply) => self.compared(now, (asker, Some(reply)), effects),
@@ -52,7 +53,10 @@ impl Server {
                 }
             }
             // Other answers to a repair say that this peer does not help: the alarm asks again.
-            Message::Stored(_) | Message::Presence(_) | Message::Refused(_) => {
+            Message::Stored(_)
+            | Message::Presence(_)
+            | Message::Scrubbed(_)
+            | Message::Refused(_) => {
                 effects.mark("dht.server.useless_reply");
                 self.sweep_refused(now, asker, effects);
             }

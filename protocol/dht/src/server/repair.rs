@@ -68,7 +68,7 @@ impl Server {
     ) {
         if self.repairs.len() >= SERVER_REPAIRS_MAX {
             effects.mark("dht.server.repairs_full");
-            self.give_up(waiting, effects);
+            self.give_up(now, waiting, effects);
             return;
         }
         let operation = OperationId::new(self.take_number());
@@ -137,7 +137,7 @@ impl Server {
             effects.mark("dht.server.unrepaired");
             effects.emit(ServerOutput::Unrepaired(key));
             let waiting = self.close_repair(key, effects);
-            self.give_up(waiting, effects);
+            self.give_up(now, waiting, effects);
         } else {
             self.ask(now, key, effects);
         }
@@ -255,7 +255,7 @@ impl Server {
         slot.waiting
     }
 
-    fn give_up(&mut self, waiting: Vec<Job>, effects: &mut ServerEffects) {
+    fn give_up(&mut self, now: Now, waiting: Vec<Job>, effects: &mut ServerEffects) {
         for job in waiting {
             match job {
                 Job::Answer(asker, work) => {
@@ -268,7 +268,7 @@ impl Server {
                         self.adopted(version.key());
                     }
                 }
-                Job::Scrub => self.scrub_next(false, effects),
+                Job::Scrub => self.scrub_next(now, false, effects),
             }
         }
     }

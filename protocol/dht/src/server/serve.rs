@@ -78,7 +78,7 @@ impl Server {
             if job.must_wait_for_repair() && matches!(copy, Copy::Damaged) {
                 waiting.push(job);
             } else {
-                self.perform(job, (key, &mut copy), effects);
+                self.perform(now, job, (key, &mut copy), effects);
             }
         }
         if matches!(copy, Copy::Damaged) {
@@ -103,7 +103,7 @@ impl Server {
             return;
         };
         let mut copy = Copy::Damaged;
-        self.perform(job, (key, &mut copy), effects);
+        self.perform(now, job, (key, &mut copy), effects);
         self.slots.insert(key, slot);
         if !matches!(copy, Copy::Damaged) {
             self.end_repair(now, key, copy, effects);
@@ -112,6 +112,7 @@ impl Server {
 
     fn perform(
         &mut self,
+        now: Now,
         job: Job,
         (key, copy): (ObjectKey, &mut Copy),
         effects: &mut ServerEffects,
@@ -122,7 +123,7 @@ impl Server {
                 self.keep_adopted((key, copy), *object, effects);
                 self.adopted(key);
             }
-            Job::Scrub => self.scrub_next(true, effects),
+            Job::Scrub => self.scrub_next(now, true, effects),
         }
     }
 

@@ -12,8 +12,8 @@ use quorate_dht::limits::LISTED_NAMES_MAX;
 use quorate_dht::{
     Answer, Body, CallId, CertifiedConfiguration, Client, ClientIdentity, ClientOutput,
     ClientRequest, ClientTimer, Failure, Found, Held, Message, MessageContext, ObjectKey,
-    Operation, Record, Ring, ScrubReport, Server, ServerOutput, ServerRequest, ServerTimer, Ticket,
-    Value, WriterId,
+    Operation, Record, Ring, ScrubReport, ScrubState, Server, ServerOutput, ServerRequest,
+    ServerTimer, Ticket, Value, WriterId,
 };
 use quorate_machine::{Effect, Effects, Input, Machine, Recipients};
 use quorate_types::{
@@ -80,6 +80,7 @@ pub(crate) struct ClientHost {
     pub(crate) returned: BTreeMap<CallId, (Instant, Outcome)>,
     pub(crate) newer: Vec<CertifiedConfiguration>,
     pub(crate) lease_expired: usize,
+    pub(crate) scrubbing: BTreeMap<NodeId, ScrubState>,
 }
 
 /// When a call began and ended, and what came of it.
@@ -248,6 +249,7 @@ impl Network {
             returned: BTreeMap::new(),
             newer: Vec::new(),
             lease_expired: 0,
+            scrubbing: BTreeMap::new(),
         });
         self.clients.len() - 1
     }
@@ -509,6 +511,9 @@ impl Network {
             }
             Effect::Emit(ClientOutput::NewerConfiguration(bytes)) => host.newer.push(bytes),
             Effect::Emit(ClientOutput::LeaseExpired(_)) => host.lease_expired += 1,
+            Effect::Emit(ClientOutput::Scrubbing(node, state)) => {
+                host.scrubbing.insert(node, state);
+            }
             Effect::Mark(mark) => *self.marks.entry(mark).or_default() += 1,
             Effect::Persist(()) | Effect::Release(_) => panic!("a client keeps nothing"),
         }

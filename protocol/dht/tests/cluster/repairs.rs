@@ -1,9 +1,11 @@
 //! Damage in a store is found, never served, and mended from the group: S11.
 
 use quorate_crypto::Signer;
+use quorate_dht::limits::SCRUB_IDLE_PAUSE;
 use quorate_dht::object::register_id;
-use quorate_dht::{Answer, Failure, Message, ObjectKey, Operation, ScrubReport};
-use quorate_types::{Duration, NodeId, Peer};
+use quorate_dht::{Answer, ClientRequest, Failure, Message, ObjectKey, Operation};
+use quorate_machine::Input;
+use quorate_types::{Duration, Instant, NodeId, Peer, UnixTime};
 
 use crate::contents::{content, put, store};
 use crate::network::Network;
@@ -16,6 +18,12 @@ fn register(network: &Network) -> ObjectKey {
 
 fn copy(network: &Network, node: NodeId, key: ObjectKey) -> Option<Vec<u8>> {
     network.servers[&node].store.get(&key.to_bytes()).cloned()
+}
+
+/// Objects that a scrub checked, found damaged, and mended.
+fn scrub(network: &mut Network, node: NodeId) -> (u64, u64, u64) {
+    let report = network.scrub(node);
+    (report.checked, report.damaged, report.repaired)
 }
 
 /// Stores content and a register everywhere.
@@ -55,13 +63,13 @@ fn a_scrub_finds_and_mends_what_nobody_asked_for() {
     }
     network.run_for(Duration::from_secs(1));
     let node = network.node(3);
-    let clean = ScrubReport { checked: 5, damaged: 0, repaired: 0 };
-    assert_eq!(network.scrub(node), clean);
+    let clean = (5, 0, 0);
+    assert_eq!(scrub(&mut network, node), clean);
     let whole = keys.map(|key| copy(&network, node, key));
     keys.iter().for_each(|key| network.rot(node, *key));
-    assert_eq!(network.scrub(node), ScrubReport { checked: 5, damaged: 2, repaired: 2 });
+    assert_eq!(scrub(&mut network, node), (5, 2, 2));
     assert_eq!(keys.map(|key| copy(&network, node, key)), whole);
-    assert_eq!(network.scrub(node), clean);
+    assert_eq!(scrub(&mut network, node), clean);
 }
 
 /// A repair at server 0 while server 1 answers with this content, or with nothing at all.
@@ -85,7 +93,7 @@ fn check_repair_beside_a_liar(wrong: Option<&'static [u8]>) {
     );
     for _ in 0..4 {
         keys.iter().for_each(|key| network.rot(node, *key));
-        assert_eq!(network.scrub(node), ScrubReport { checked: 2, damaged: 2, repaired: 2 });
+        assert_eq!(scrub(&mut network, node), (2, 2, 2));
         assert_eq!(keys.map(|key| copy(&network, node, key)), whole);
     }
 }
@@ -118,8 +126,8 @@ fn damage_that_nobody_can_mend_is_reported_and_is_not_absence_dht_10() {
     }));
     let outcome = network.perform(client, Operation::GetContent(keys[0]));
     assert!(matches!(outcome, Err(Failure::NoQuorum { .. })), "{outcome:?}");
-    let report = network.scrub(node);
-    assert_eq!(report, ScrubReport { checked: 2, damaged: 2, repaired: 0 });
+    let report = scrub(&mut network, node);
+    assert_eq!(report, (2, 2, 0));
     assert!(keys.iter().all(|key| network.servers[&node].unrepaired.contains(key)));
 }
 
@@ -141,7 +149,7 @@ fn a_rotten_copy_of_what_was_never_completely_written_is_dropped() {
     network.filter = None;
     let keys = [quorate_dht::ContentKind::Chunk.key_of(b"bytes"), register(&network)];
     keys.iter().for_each(|key| network.rot(node, *key));
-    assert_eq!(network.scrub(node), ScrubReport { checked: 2, damaged: 2, repaired: 2 });
+    assert_eq!(scrub(&mut network, node), (2, 2, 2));
     assert!(keys.iter().all(|key| copy(&network, node, *key).is_none()));
 }
 
@@ -166,4 +174,61 @@ fn a_put_mends_a_rotten_copy_at_once_and_a_write_waits_for_the_repair() {
     assert!(matches!(outcome, Ok(Answer::Content(_))));
     let copies: Vec<_> = (0..4).map(|index| copy(&network, network.node(index), keys[1])).collect();
     assert!(copies.iter().all(|one| *one == copies[1]), "the mended copy has the last version");
+}
+
+#[test]
+fn damage_is_found_and_mended_although_nobody_asks() {
+    let (mut network, _, keys) = prepare(7);
+    let node = network.node(2);
+    let whole = keys.map(|key| copy(&network, node, key));
+    keys.iter().for_each(|key| network.rot(node, *key));
+    network.run_for(SCRUB_IDLE_PAUSE.times(8));
+    assert_eq!(keys.map(|key| copy(&network, node, key)), whole);
+    assert!(network.servers[&node].scrubbed.is_empty(), "nobody is told");
+}
+
+/// Asks all servers again and again until every one that is up has checked everything.
+fn scrub_all(network: &mut Network, client: usize, run: u64, up: usize) {
+    for _ in 0..100 {
+        network.step_client(client, Input::Request(ClientRequest::Scrub { run }));
+        network.run_for(Duration::from_millis(250));
+        let states = &network.clients[client].scrubbing;
+        if states.len() == up && states.values().all(|state| state.is_over) {
+            return;
+        }
+    }
+    panic!("25 seconds were not enough");
+}
+
+#[test]
+fn a_client_has_all_servers_scrub_and_hears_from_each_what_it_found() {
+    let (mut network, client, keys) = prepare(8);
+    let node = network.node(1);
+    network.faults.loss_percent = 30;
+    keys.iter().for_each(|key| network.rot(node, *key));
+    scrub_all(&mut network, client, 7, 4);
+    for (server, state) in network.clients[client].scrubbing.clone() {
+        let report = state.report;
+        let damaged = if server == node { 2 } else { 0 };
+        assert_eq!((report.checked, report.damaged, report.unrepaired()), (2, damaged, 0));
+        assert!(report.bytes > 100 && state.thousandths == 1000);
+    }
+    // The same run again is not run again; another one is.
+    keys.iter().for_each(|key| network.rot(node, *key));
+    scrub_all(&mut network, client, 7, 4);
+    assert_eq!(network.mark_count("dht.scrub.asked"), 4);
+    network.clients[client].scrubbing.clear();
+    scrub_all(&mut network, client, 8, 4);
+    assert_eq!(network.mark_count("dht.scrub.asked"), 8);
+}
+
+#[test]
+fn a_client_without_a_valid_certificate_makes_nobody_scrub() {
+    let (mut network, _, _) = prepare(9);
+    let client = network.add_client_until(70, UnixTime::from_micros(1));
+    network.lease(client, Instant::from_micros(u64::MAX));
+    network.step_client(client, Input::Request(ClientRequest::Scrub { run: 1 }));
+    network.run_for(Duration::from_secs(1));
+    assert!(network.clients[client].scrubbing.is_empty());
+    assert_eq!(network.mark_count("dht.scrub.asked"), 0);
 }
