@@ -1,12 +1,15 @@
-//! A crash at every effect: before it, after it, in the middle of it, and once more in recovery.
+//! A crash at every effect: before it, after it, in the middle of it, and once more in recovery;
+//! and every write to a disk failing in turn, in each way in which writes fail.
+//!
+//! What is enumerated is short: a quiet scenario of a seed, or a [`Scene`], a story that a system
+//! tells on purpose and that must come to the mark which it is told for.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::node::Node;
 use crate::report::Violation;
 use crate::runner;
-use crate::scenario::{CrashPoint, Fault, FaultKind, Profile, Scenario};
+use crate::scenario::{CrashPoint, Fault, FaultKind, Profile, Scenario, WriteError};
 use crate::system::{Limits, Plant, System};
 
 #[cfg(test)]
@@ -19,6 +22,50 @@ const SETTLE_US: u64 = 500_000;
 /// The second crash comes up to this many effects after the first.
 const RECOVERY_EFFECTS_MAX: u64 = 7;
 
+/// Before the heal comes, effects do not count as crash points any more for this long.
+const BEFORE_HEAL_US: u64 = 3 * SETTLE_US;
+/// Attempts at a scene, which differ in their seed, before it counts as never reached.
+const ATTEMPTS_MAX: u64 = 64;
+
+/// A short story, told on purpose.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene {
+    /// What it is called: lower case with hyphens.
+    pub name: &'static str,
+    /// The mark that it is told for.
+    pub mark: &'static str,
+    /// How often it must be hit.
+    pub hits_min: u64,
+    /// The scenario of an attempt.
+    pub make: fn(attempt: u64) -> Scenario,
+}
+
+impl Scene {
+    /// The first attempt that reaches the mark, keeping all promises; none if none does.
+    #[must_use]
+    pub fn told(&self, system: &dyn System) -> Option<Scenario> {
+        (0..ATTEMPTS_MAX).map(self.make).find(|scenario| {
+            let report = runner::run(system, &active(scenario), None, &Limits::NONE);
+            let hits = report.marks.by_name().get(self.mark).copied().unwrap_or(0);
+            report.violation.is_none() && hits >= self.hits_min
+        })
+    }
+}
+
+/// Which of the points of an enumeration are taken: one in `stride`, from `first` on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Share {
+    /// The first.
+    pub first: usize,
+    /// Up to the next.
+    pub stride: usize,
+}
+
+impl Share {
+    /// All points.
+    pub const ALL: Self = Self { first: 0, stride: 1 };
+}
+
 /// What the enumeration did.
 #[derive(Debug, Default)]
 pub struct Enumeration {
@@ -30,8 +77,8 @@ pub struct Enumeration {
     pub events: u64,
     /// Crashes that happened.
     pub crashes: u64,
-    /// Where a promise was broken.
-    pub violations: Vec<(Fault, Violation)>,
+    /// Where a promise was broken: the number of the point among all, the fault, the promise.
+    pub violations: Vec<(usize, Fault, Violation)>,
 }
 
 /// A quiet, short scenario: a few operations, no fault.
@@ -41,25 +88,25 @@ pub fn quiet(system: &dyn System, seed: u64, op_count: usize) -> Scenario {
     let liveness_us = scenario.end_us - scenario.heal_us;
     scenario.ops.truncate(op_count);
     let last_us = scenario.ops.last().map_or(0, |op| op.at_us);
-    scenario.heal_us = last_us + 4 * SETTLE_US;
+    scenario.heal_us = last_us + SETTLE_US + BEFORE_HEAL_US;
     scenario.end_us = scenario.heal_us + liveness_us;
     scenario
 }
 
-/// Crashes each node of a quiet scenario at one in `stride` of its effects, at every point.
+/// Crashes each node of a scenario at its effects, at every point, and fails its writes.
 pub fn enumerate(
     system: &dyn System,
     quiet: &Scenario,
     plant: Option<&Plant>,
-    stride: usize,
+    share: Share,
 ) -> Enumeration {
-    let points = crash_points(system, quiet, plant);
-    let effects = points.len() as u64 / 3;
-    let taken: Vec<Fault> = points.into_iter().step_by(stride.max(1)).collect();
+    let (effects, points) = points(system, quiet, plant);
+    let numbered = points.into_iter().enumerate();
+    let taken: Vec<(usize, Fault)> = numbered.skip(share.first).step_by(share.stride).collect();
     let result = Mutex::new(Enumeration { effects, ..Enumeration::default() });
     let next = AtomicUsize::new(0);
     let worker = || {
-        while let Some(&first) = taken.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some(&(index, first)) = taken.get(next.fetch_add(1, Ordering::Relaxed)) {
             let mut scenario = quiet.clone();
             scenario.faults.extend([first, again(&first)]);
             let report = runner::run(system, &scenario, plant, &Limits::NONE);
@@ -67,7 +114,7 @@ pub fn enumerate(
             result.runs += 1;
             result.events += report.events;
             result.crashes += report.counts.crashes;
-            result.violations.extend(report.violation.map(|violation| (first, violation)));
+            result.violations.extend(report.violation.map(|found| (index, first, found)));
         }
     };
     std::thread::scope(|scope| {
@@ -78,29 +125,42 @@ pub fn enumerate(
     result.into_inner().expect("no worker panics with the lock")
 }
 
-/// Every crash point of the scenario up to the time when it has settled.
-fn crash_points(system: &dyn System, quiet: &Scenario, plant: Option<&Plant>) -> Vec<Fault> {
-    let mut active = quiet.clone();
-    active.end_us = quiet.ops.last().map_or(0, |op| op.at_us) + SETTLE_US;
-    active.judges_liveness = false;
-    let report = runner::run(system, &active, plant, &Limits::NONE);
+/// The part of a scenario of which the effects are crash points.
+fn active(scenario: &Scenario) -> Scenario {
+    let end_us = scenario.heal_us.saturating_sub(BEFORE_HEAL_US);
+    Scenario { end_us, judges_liveness: false, ..scenario.clone() }
+}
+
+/// The number of effects in the active part of a scenario, and all that can go wrong at them.
+fn points(system: &dyn System, quiet: &Scenario, plant: Option<&Plant>) -> (u64, Vec<Fault>) {
+    let report = runner::run(system, &active(quiet), plant, &Limits::NONE);
+    let nodes = quiet.nodes().iter().filter(|node| !quiet.is_byzantine(*node));
     let mut points = Vec::new();
-    for (index, &effects) in report.effects.iter().enumerate() {
-        for effect in 0..effects {
+    for node in nodes {
+        let mut add = |kind| points.push(Fault { at_us: 0, lasts_us: DOWN_US, kind });
+        for effect in 0..report.effects[node.index()] {
             for point in [CrashPoint::Before, CrashPoint::After, CrashPoint::Torn] {
-                let kind = FaultKind::CrashAt { node: Node::at(index), effect, point };
-                points.push(Fault { at_us: 0, lasts_us: DOWN_US, kind });
+                add(FaultKind::CrashAt { node, effect, point });
+            }
+        }
+        for write in 0..report.writes[node.index()] {
+            for error in WriteError::ALL {
+                add(FaultKind::WriteFails { node, write, error });
             }
         }
     }
-    points
+    (report.effects.iter().sum(), points)
 }
 
-/// The second crash of the same node, a few effects into its recovery.
+/// The second crash of the same node, a few effects into its recovery; or its next write.
 const fn again(first: &Fault) -> Fault {
-    let FaultKind::CrashAt { node, effect, point } = first.kind else {
-        return *first;
+    let kind = if let FaultKind::CrashAt { node, effect, point } = first.kind {
+        let effect = effect + 1 + effect % RECOVERY_EFFECTS_MAX;
+        FaultKind::CrashAt { node, effect, point }
+    } else if let FaultKind::WriteFails { node, write, error } = first.kind {
+        FaultKind::WriteFails { node, write: write + 1, error }
+    } else {
+        first.kind
     };
-    let effect = effect + 1 + effect % RECOVERY_EFFECTS_MAX;
-    Fault { kind: FaultKind::CrashAt { node, effect, point }, ..*first }
+    Fault { kind, ..*first }
 }

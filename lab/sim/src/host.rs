@@ -55,6 +55,13 @@ pub trait Host<M: Subject> {
     /// Length of a message on a link. Called once per send; part of the hash of the trace.
     fn wire_bytes(&self, message: &M::Outbound) -> u64;
 
+    /// Which kind of message this is, for [`crate::scenario::FaultKind::Muffle`]: below
+    /// [`crate::scenario::MESSAGE_KINDS`], 0 for all that the system does not sort.
+    fn kind(&self, message: &M::Outbound) -> u8 {
+        let _: &M::Outbound = message;
+        0
+    }
+
     /// The request that an operation of the scenario stands for; none if there is nothing to ask.
     fn request(&mut self, node: Node, number: u64) -> Option<M::Request>;
 

@@ -75,8 +75,9 @@
 //! in `ledger`, SIM-5 in [`trace`], SIM-6 in `simulation/executor`.
 //!
 //! # Not here
-//! Bandwidth and processing time are free. Runs beyond the fault budget, Twins, and a scheduler
-//! that aims at quorums are not drawn. Disks fail by losing what was not synced, by amnesia, by
+//! Bandwidth and processing time are free. Runs beyond the fault budget and Twins are not drawn.
+//! A scheduler that aims at quorums is drawn by the profile `feud` only, which the gate does not
+//! run. Disks fail by losing what was not synced, by amnesia, by
 //! slowness, and by rot where a system's villains have a disk; errors of single writes belong to
 //! the tests of `quorate-store`.
 #![forbid(unsafe_code)]

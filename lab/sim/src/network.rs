@@ -10,7 +10,7 @@
 use quorate_history::Prng;
 
 use crate::node::{Node, Nodes};
-use crate::scenario::{NetworkShape, Scenario};
+use crate::scenario::{MESSAGE_KINDS, NetworkShape, Scenario};
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +21,8 @@ struct Link {
     jitter_us: u64,
     /// Number of faults that cut it.
     cuts: u16,
+    /// By kind of message: number of faults that lose it.
+    muffles: [u16; MESSAGE_KINDS as usize],
     /// Keeps everything back until then.
     clogged_until_us: u64,
     /// Arrival of the latest message, for links that keep the order.
@@ -96,6 +98,19 @@ impl Network {
         let index = self.index(from, to);
         let link = &mut self.links[index];
         link.cuts = if begins { link.cuts + 1 } else { link.cuts - 1 };
+    }
+
+    /// One more fault loses this kind of message on the link, or one less.
+    pub(crate) fn muffle(&mut self, (from, to): (Node, Node), kind: u8, begins: bool) {
+        let index = self.index(from, to);
+        let muffles = &mut self.links[index].muffles[usize::from(kind)];
+        *muffles = if begins { *muffles + 1 } else { *muffles - 1 };
+    }
+
+    /// Does the link lose this kind of message now?
+    pub(crate) fn muffles(&self, (from, to): (Node, Node), kind: u8) -> bool {
+        let link = &self.links[self.index(from, to)];
+        link.muffles[usize::from(kind)] > 0 && !self.is_timely(from, to)
     }
 
     pub(crate) fn clog(&mut self, from: Node, to: Node, until_us: u64) {

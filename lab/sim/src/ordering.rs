@@ -29,6 +29,7 @@ mod host;
 mod knowledge;
 mod lens;
 mod plants;
+mod scenes;
 mod service;
 #[cfg(test)]
 mod tests;

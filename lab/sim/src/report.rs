@@ -111,6 +111,8 @@ pub struct Report {
     pub counts: Counts,
     /// Effects of each node that happened, over all its lives: its crash points.
     pub effects: Vec<u64>,
+    /// Writes to the disk of each node that were begun, over all its lives.
+    pub writes: Vec<u64>,
     /// The promise that was broken, if any.
     pub violation: Option<Violation>,
 }

@@ -173,8 +173,11 @@ pub fn find(system: &dyn System, plant: &'static Plant, commit: &str) -> Finding
         if finding.seeds == plant.seeds_max || finding.violation.is_some() {
             break;
         }
-        finding.seeds += 1;
         let scenario = system.draw(seed, plant.profile);
+        if plant.villain.is_some_and(|villain| !scenario.has_villain(villain)) {
+            continue;
+        }
+        finding.seeds += 1;
         let report = run(system, &scenario, Some(plant), &Limits { event_max: RUN_EVENTS_MAX });
         finding.events += report.events;
         match report.violation {

@@ -15,13 +15,17 @@ pub enum Profile {
     Swarm,
     /// As `Swarm`, a tenth as long: for planted bugs and tests.
     Short,
+    /// As `Short`, but the members of a group lose each other again and again, link by link, and
+    /// where it can be one of them is Byzantine: for what only shows when decisions are left half
+    /// made, view after view.
+    Feud,
     /// No fault at all: what the system does when it is left alone.
     Calm,
 }
 
 impl Profile {
     /// Every profile.
-    pub const ALL: [Self; 3] = [Self::Swarm, Self::Short, Self::Calm];
+    pub const ALL: [Self; 4] = [Self::Swarm, Self::Short, Self::Feud, Self::Calm];
 
     /// What it is called on the command line.
     #[must_use]
@@ -29,6 +33,7 @@ impl Profile {
         match self {
             Self::Swarm => "swarm",
             Self::Short => "short",
+            Self::Feud => "feud",
             Self::Calm => "calm",
         }
     }
@@ -93,6 +98,25 @@ pub enum CrashPoint {
     Torn,
 }
 
+/// Kinds of messages that a fault can tell apart; 0 is what a system does not sort.
+pub const MESSAGE_KINDS: u8 = 6;
+
+/// How a write fails: what the disk says, and what it kept of the records all the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WriteError {
+    /// EIO: nothing of it is kept.
+    Refused,
+    /// ENOSPC: a part of it is kept, not all.
+    Full,
+    /// The sync failed: any part of it is kept, and all of it may be (settled by no second try).
+    SyncFailed,
+}
+
+impl WriteError {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::Refused, Self::Full, Self::SyncFailed];
+}
+
 /// What goes wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FaultKind {
@@ -151,6 +175,16 @@ pub enum FaultKind {
         /// Its receiver.
         to: Node,
     },
+    /// One link loses the messages of one kind, as the system sorts them (`Host::kind`): the
+    /// network as an enemy who picks what would complete a quorum.
+    Muffle {
+        /// Its sender.
+        from: Node,
+        /// Its receiver.
+        to: Node,
+        /// Below [`MESSAGE_KINDS`].
+        kind: u8,
+    },
     /// One link keeps everything back until the end of the fault.
     Clog {
         /// Its sender.
@@ -180,6 +214,16 @@ pub enum FaultKind {
         /// Forwards or backwards.
         by_us: i64,
     },
+    /// A write to the disk fails: the node stops at once, whatever it was about to do, and starts
+    /// again at the end of the fault. What it wrote before is there.
+    WriteFails {
+        /// Where.
+        node: Node,
+        /// Its number among the writes of the node, over all lives, from 0.
+        write: u64,
+        /// What the disk says.
+        error: WriteError,
+    },
     /// The disk works slowly.
     SlowDisk {
         /// Where.
@@ -191,7 +235,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Names of all kinds, in the order of [`Self::index`].
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 16] = [
         "byzantine",
         "crash",
         "crash-at",
@@ -206,6 +250,8 @@ impl FaultKind {
         "corrupt",
         "wall-jump",
         "slow-disk",
+        "write-fails",
+        "muffle",
     ];
 
     /// Number of its kind.
@@ -226,6 +272,8 @@ impl FaultKind {
             Self::Corrupt { .. } => 11,
             Self::WallJump { .. } => 12,
             Self::SlowDisk { .. } => 13,
+            Self::WriteFails { .. } => 14,
+            Self::Muffle { .. } => 15,
         }
     }
 }
@@ -296,6 +344,21 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// Is one of the nodes this villain?
+    #[must_use]
+    pub fn has_villain(&self, name: &str) -> bool {
+        let is_it =
+            |kind| matches!(kind, FaultKind::Byzantine { adversary, .. } if adversary == name);
+        self.faults.iter().any(|fault| is_it(fault.kind))
+    }
+
+    /// Is the node Byzantine?
+    #[must_use]
+    pub fn is_byzantine(&self, node: Node) -> bool {
+        let is_it = |kind| matches!(kind, FaultKind::Byzantine { node: bad, .. } if bad == node);
+        self.faults.iter().any(|fault| is_it(fault.kind))
+    }
+
     /// Every node.
     #[must_use]
     pub fn nodes(&self) -> Nodes {

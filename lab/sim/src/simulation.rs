@@ -275,6 +275,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             marks: self.marks.clone(),
             counts: self.counts.clone(),
             effects: self.nodes.iter().map(|node| node.front).collect(),
+            writes: self.nodes.iter().map(|node| node.writes).collect(),
             violation,
         }
     }

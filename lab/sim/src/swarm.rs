@@ -75,7 +75,8 @@ impl Blueprint<'_> {
 #[must_use]
 pub fn draw(seed: u64, profile: Profile, blueprint: &Blueprint<'_>) -> Scenario {
     let prng = Prng::from_seed(seed).fork("swarm");
-    let divisor = if profile == Profile::Short { SHORT_DIVISOR } else { 1 };
+    let is_short = matches!(profile, Profile::Short | Profile::Feud);
+    let divisor = if is_short { SHORT_DIVISOR } else { 1 };
     let heal_us = blueprint.safety_us / divisor;
     let mut scenario = Scenario {
         seed,
@@ -94,10 +95,16 @@ pub fn draw(seed: u64, profile: Profile, blueprint: &Blueprint<'_>) -> Scenario 
         faults: Vec::new(),
         ops: Vec::new(),
     };
-    if profile != Profile::Calm {
-        faults::draw(&mut scenario, blueprint, &prng);
+    match profile {
+        Profile::Swarm | Profile::Short => faults::draw(&mut scenario, blueprint, &prng),
+        Profile::Feud => faults::draw_feud(&mut scenario, blueprint, &prng),
+        Profile::Calm => {}
     }
     scenario.ops = draw_ops(&mut prng.fork("ops"), &scenario, blueprint);
+    if profile == Profile::Feud {
+        // What the feud has broken shows soon after it, or in what was asked for during it.
+        scenario.ops.retain(|op| op.at_us < heal_us + SECOND_US);
+    }
     scenario
 }
 

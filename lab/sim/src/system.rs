@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::io::Write;
 
+use crate::crashes::Scene;
 use crate::report::Report;
 use crate::scenario::{Profile, Scenario};
 
@@ -43,6 +44,8 @@ pub struct Plant {
     pub seeds_max: u64,
     /// The scenarios in which it is looked for.
     pub profile: Profile,
+    /// The villain without which it cannot show: scenarios that lack it are not run.
+    pub villain: Option<&'static str>,
 }
 
 /// A system under test.
@@ -61,6 +64,11 @@ pub trait System: Sync {
 
     /// The marks that a gate run must reach.
     fn marks(&self) -> &'static [&'static str];
+
+    /// Short stories for the enumeration of crashes.
+    fn scenes(&self) -> &'static [Scene] {
+        &[]
+    }
 
     /// How much of a gate run's seeds it gets, in 100.
     fn share_per_cent(&self) -> u64 {

@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 use quorate_machine::{Plant, planted};
 use quorate_types::GroupConfiguration;
 
-use crate::message::{Base, Prepared, ViewChange};
+use crate::message::{Base, HashedCut, Prepared, ViewChange};
 
 /// What a quorum of view changes makes of a view.
 #[derive(Debug)]
@@ -29,6 +29,12 @@ pub struct Choice<'a> {
     pub base: &'a Base,
     /// What is proposed again behind it, in ascending order of slot.
     pub proposed_again: Vec<&'a Prepared>,
+}
+
+/// Of two cuts that were prepared in one slot, the one of the higher view wins.
+fn rank(prepared: &&Prepared) -> u64 {
+    let view = prepared.certificate.view.get();
+    if planted(Plant::ChoiceLowestView) { u64::MAX - view } else { view }
 }
 
 /// Applies the rule to the view changes of a NEW-VIEW.
@@ -43,10 +49,11 @@ pub fn choose<'a>(group: &GroupConfiguration, changes: &'a [Arc<ViewChange>]) ->
     let mut proposed_again = Vec::new();
     while !planted(Plant::ChoiceDropsPrepared) {
         slot = slot.next();
-        let is_next =
-            |prepared: &&Prepared| prepared.cut.slot == slot && prepared.cut.parent == digest;
+        let follows =
+            |cut: &HashedCut| cut.parent == digest || planted(Plant::ChoiceIgnoresParents);
+        let is_next = |prepared: &&Prepared| prepared.cut.slot == slot && follows(&prepared.cut);
         let shown = changes.iter().flat_map(|change| &change.prepared).filter(is_next);
-        let Some(chosen) = shown.max_by_key(|prepared| prepared.certificate.view) else { break };
+        let Some(chosen) = shown.max_by_key(rank) else { break };
         digest = chosen.cut.digest();
         proposed_again.push(chosen);
     }

@@ -258,6 +258,9 @@ impl Client {
                 self.waiting.insert(id, Waiting { ticket, operation, bundle, answers });
                 operations.push(Operation { id, payload: call.operation });
             }
+            if operations.len() > 1 {
+                effects.mark("bft.operations_bundled");
+            }
             let first = self.waiting.keys().next().copied().unwrap_or(self.next_id);
             let ack_upto = first.minus(1);
             self.send(now, BundleBody::Invoke { session, ack_upto, operations }, effects);
@@ -373,7 +376,10 @@ impl Client {
         let Some(answer) = count(answers, from, answer, needed) else { return };
         self.sent.clear();
         self.session = match answer.outcome {
-            Outcome::Opened(session) => SessionState::Open(session),
+            Outcome::Opened(session) => {
+                effects.mark("bft.session_opened");
+                SessionState::Open(session)
+            }
             Outcome::Executed(_)
             | Outcome::UnknownSession
             | Outcome::Expired

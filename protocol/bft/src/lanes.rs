@@ -12,6 +12,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use quorate_machine::{Plant, planted};
 use quorate_types::{Digest, LaneSeq, ReplicaId};
 
 use crate::limits::LANE_WINDOW_BATCHES;
@@ -100,17 +101,21 @@ impl Lane {
                 Placement::OutOfWindow
             }
             None if header.seq > self.acknowledged.seq.next() => Placement::Ahead,
-            None if header.previous == self.acknowledged.digest => Placement::Next,
+            None if self.continues(header.previous) => Placement::Next,
             None => Placement::Forked,
         }
+    }
+
+    /// Does a batch that follows this one continue what was acknowledged?
+    fn continues(&self, previous: Digest) -> bool {
+        previous == self.acknowledged.digest || planted(Plant::AckAnyBranch)
     }
 
     /// Acknowledges a batch that [`Lane::place`] called next.
     pub fn acknowledge(&mut self, batch: &Batch, digest: Digest) {
         let header = &batch.header.header;
         assert!(
-            header.seq == self.acknowledged.seq.next()
-                && header.previous == self.acknowledged.digest,
+            header.seq == self.acknowledged.seq.next() && self.continues(header.previous),
             "BFT-1: {} does not follow {}",
             header.seq,
             self.acknowledged.seq

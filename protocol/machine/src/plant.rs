@@ -17,14 +17,20 @@ pub enum Plant {
     ViewNotPersisted,
     /// After a restart a replica has forgotten what it acknowledged.
     AcksForgotten,
+    /// A batch is acknowledged whatever it follows.
+    AckAnyBranch,
     /// One prepare less than a quorum is enough.
     ShortPrepared,
     /// One commit less than a quorum is enough.
     ShortCommitted,
     /// One statement less than a quorum makes a checkpoint stable.
     ShortCheckpoint,
+    /// A new view chooses the prepared cut of the lowest view.
+    ChoiceLowestView,
     /// A new view forgets what was prepared.
     ChoiceDropsPrepared,
+    /// A new view takes prepared cuts whatever they follow.
+    ChoiceIgnoresParents,
     /// A proposal is accepted without a look at its proofs.
     CutNotJudged,
     /// What a request was answered is not recorded.

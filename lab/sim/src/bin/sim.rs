@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use quorate_sim::crashes;
+use quorate_sim::crashes::{self, Enumeration, Share};
 use quorate_sim::marks::HITS_MIN;
 use quorate_sim::report::{Report, Violation};
 use quorate_sim::runner::{self, Quota, Totals};
@@ -18,8 +18,9 @@ sim run     --seed N [--profile P]               one seed; --twice compares two 
 sim replay  --seed N [--until N] [--from N] [--trace]  the same with a line for each event
 sim shrink  --seed N [--runs N]                  a small scenario that fails in the same way
 sim plants                                       runs each planted bug until its checker fires
-sim crashes [--seed N] [--ops N] [--stride N]    a crash at every effect of a quiet scenario;
-                                                 without a seed of ten scenarios for each system
+sim crashes [--scene NAME] [--point N]           a crash at every effect of each scene of a system,
+            [--stride N]                         and every write failing; or at one point of one
+sim crashes --seed N [--ops N] [--stride N]      the same for the quiet scenario of a seed
 sim marks   [--seeds N]                          hits of each coverage mark
 
 everywhere: [--system NAME] (ci, plants and marks: all systems), [--plant NAME],
@@ -31,8 +32,8 @@ const SEEDS: u64 = 200;
 const EVENTS: u64 = 50_000_000;
 /// Runs that shrinking may take.
 const SHRINK_RUNS: u64 = 2_000;
-/// Scenarios of a crash enumeration without a seed.
-const CRASH_SCENARIOS: usize = 10;
+/// The gate takes one crash point of so many; which ones changes with the commit.
+const CRASH_STRIDE: usize = 4;
 /// Operations of a scenario for crash enumeration.
 const CRASH_OPS: u64 = 8;
 
@@ -148,6 +149,7 @@ fn ci(words: &Words) -> Result<bool, String> {
         println!("system {}  commit {}", system.name(), short(&commit));
         print_totals(&totals);
         is_good &= judge(system, &totals);
+        is_good &= crash_scenes(words, system, share_of(&commit))?;
     }
     Ok(is_good)
 }
@@ -295,36 +297,64 @@ fn plants(words: &Words) -> Result<bool, String> {
 }
 
 fn crash_everywhere(words: &Words) -> Result<bool, String> {
+    let to_usize = |number: u64| usize::try_from(number).or(Err("a number is too large"));
+    let stride = to_usize(words.number("--stride")?.unwrap_or(1).max(1))?;
+    let share = match words.number("--point")? {
+        Some(point) => Share { first: to_usize(point)?, stride: usize::MAX },
+        None => Share { first: 0, stride },
+    };
     let mut is_good = true;
     for system in words.systems()? {
-        let fresh = || seeds::fresh(&commit()).take(CRASH_SCENARIOS).collect();
-        let seeds = words.number("--seed")?.map_or_else(fresh, |seed| vec![seed]);
-        for seed in seeds {
-            is_good &= crash_one(words, system, seed)?;
-        }
+        is_good &= match words.number("--seed")? {
+            None => crash_scenes(words, system, share)?,
+            Some(seed) => {
+                let ops = to_usize(words.number("--ops")?.unwrap_or(CRASH_OPS))?;
+                let quiet = crashes::quiet(system, seed, ops);
+                let done = crashes::enumerate(system, &quiet, words.plant(system)?, share);
+                report_crashes(system, &format!("--seed {seed} --ops {ops}"), &done)
+            }
+        };
     }
     Ok(is_good)
 }
 
-fn crash_one(words: &Words, system: &dyn System, seed: u64) -> Result<bool, String> {
-    let to_usize = |number: u64| usize::try_from(number).or(Err("a number is too large"));
-    let ops = to_usize(words.number("--ops")?.unwrap_or(CRASH_OPS))?;
-    let stride = to_usize(words.number("--stride")?.unwrap_or(1))?;
-    let quiet = crashes::quiet(system, seed, ops);
-    let done = crashes::enumerate(system, &quiet, words.plant(system)?, stride);
-    println!(
-        "system {} seed {seed}: {} effects, {} runs, {} crashes, {} events, {} violations",
-        system.name(),
-        done.effects,
-        done.runs,
-        done.crashes,
-        done.events,
-        done.violations.len()
-    );
-    for (fault, violation) in done.violations.iter().take(10) {
-        println!("{fault}\n  {}", violation.line(short(&commit())));
+/// The crash points of a gate run: another part for another commit.
+fn share_of(commit: &str) -> Share {
+    let seed = seeds::fresh(commit).next().unwrap_or(0);
+    let first = usize::try_from(seed).unwrap_or(0) % CRASH_STRIDE;
+    Share { first, stride: CRASH_STRIDE }
+}
+
+fn crash_scenes(words: &Words, system: &dyn System, share: Share) -> Result<bool, String> {
+    let mut is_good = true;
+    for scene in system.scenes() {
+        if words.text("--scene").is_some_and(|name| name != scene.name) {
+            continue;
+        }
+        let Some(scenario) = scene.told(system) else {
+            println!("INVARIANT=C15 scene {} never comes to {}", scene.name, scene.mark);
+            is_good = false;
+            continue;
+        };
+        let done = crashes::enumerate(system, &scenario, words.plant(system)?, share);
+        is_good &= report_crashes(system, &format!("--scene {}", scene.name), &done);
     }
-    Ok(done.violations.is_empty())
+    Ok(is_good)
+}
+
+fn report_crashes(system: &dyn System, which: &str, done: &Enumeration) -> bool {
+    let Enumeration { effects, runs, crashes, events, violations } = done;
+    let name = system.name();
+    println!(
+        "  crashes         {name} {which}: {effects} effects, {runs} runs, {crashes} crashes, \
+         {events} events, {} violations",
+        violations.len()
+    );
+    for (point, fault, violation) in violations.iter().take(10) {
+        println!("{fault}\n  {}", violation.line(short(&commit())));
+        println!("  cargo xtask sim crashes --system {name} {which} --point {point}");
+    }
+    violations.is_empty()
 }
 
 fn marks(words: &Words) -> Result<bool, String> {

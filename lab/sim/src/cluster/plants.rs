@@ -20,7 +20,7 @@ mod planted {
     use crate::system::Plant;
 
     const fn plant(name: &'static str, checker: &'static str, what: &'static str) -> Plant {
-        Plant { name, what, checker, seeds_max: 200, profile: Profile::Short }
+        Plant { name, what, checker, seeds_max: 200, profile: Profile::Short, villain: None }
     }
 
     pub(in super::super) const PLANTS: &[Plant] = &[

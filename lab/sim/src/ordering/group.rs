@@ -173,6 +173,18 @@ pub(crate) fn wire_bytes(message: &Message) -> u64 {
     }
 }
 
+/// The phase of the engine to which a message belongs, for faults that pick one.
+pub(crate) const fn kind(message: &Message) -> u8 {
+    match message {
+        Message::PrePrepare(_) => 1,
+        Message::Prepare(_) => 2,
+        Message::Commit(_) => 3,
+        Message::ViewChange(_) | Message::NewView(_) => 4,
+        Message::Status(_) | Message::Slots(_) | Message::FetchSlots(_) => 5,
+        _ => 0,
+    }
+}
+
 /// Changes a vote without signing it again: verification must refuse it.
 pub(crate) fn rewrite(prng: &mut Prng, message: &Message) -> Option<Arc<Message>> {
     let Message::Prepare(vote) = message else { return None };

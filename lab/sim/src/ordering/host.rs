@@ -17,9 +17,11 @@ use quorate_types::{
 };
 
 use super::adversaries::{CLIENT_VILLAINS, REPLICA_VILLAINS};
-use super::group::{GroupHost, GroupSetup, rewrite, wire_bytes};
+use super::group::{GroupHost, GroupSetup, kind, rewrite, wire_bytes};
+use super::scenes::SCENES;
 use super::{Ledger, OrderingLens, OrderingMachine, plants};
 use crate::checker::{Checker, Liveness, Resources, Thresholds};
+use crate::crashes::Scene;
 use crate::host::Host;
 use crate::node::{Node, Nodes};
 use crate::parties::{Part, Parties};
@@ -42,6 +44,8 @@ const THRESHOLDS: Thresholds = Thresholds {
     sends_per_node_second_max: 2_000,
 };
 
+/// Slots between two checkpoints, unless a scene wants them closer together.
+const CHECKPOINT_INTERVAL: u64 = 16;
 /// Messages of a node in a second while a client floods its group.
 const FLOODED_SENDS_MAX: u64 = 60_000;
 /// Chance in 1,000 that a run uses real signatures.
@@ -65,21 +69,25 @@ pub struct OrderingHost {
 
 /// What a scenario's variant says of the group.
 #[derive(Clone, Copy, Debug)]
-struct Shape {
-    f: u16,
-    slots_in_flight: u64,
-    is_real: bool,
+pub(super) struct Shape {
+    pub(super) f: u16,
+    pub(super) slots_in_flight: u64,
+    pub(super) checkpoint_interval: u64,
+    pub(super) is_real: bool,
 }
 
 impl Shape {
-    fn variant(self) -> u64 {
-        u64::from(self.f) | (self.slots_in_flight << 8) | (u64::from(self.is_real) << 16)
+    pub(super) fn variant(self) -> u64 {
+        let checkpoints = self.checkpoint_interval ^ CHECKPOINT_INTERVAL;
+        let sizes = u64::from(self.f) | (self.slots_in_flight << 8) | (checkpoints << 24);
+        sizes | (u64::from(self.is_real) << 16)
     }
 
     fn of(variant: u64) -> Self {
         Self {
             f: u16::try_from(variant & 0xff).expect("a byte"),
             slots_in_flight: (variant >> 8) & 0xff,
+            checkpoint_interval: ((variant >> 24) & 0xff) ^ CHECKPOINT_INTERVAL,
             is_real: (variant >> 16) & 1 == 1,
         }
     }
@@ -125,7 +133,7 @@ impl OrderingHost {
         let verifier: Arc<dyn Verifier> =
             if shape.is_real { Arc::new(RealVerifier) } else { Arc::new(registry.clone()) };
         let parameters = Parameters {
-            checkpoint_interval: 16,
+            checkpoint_interval: shape.checkpoint_interval,
             slots_in_flight: shape.slots_in_flight,
             progress_timeout_max: Duration::from_secs(4),
             ..Parameters::default()
@@ -194,6 +202,10 @@ impl Host<OrderingMachine<Ledger>> for OrderingHost {
         wire_bytes(message)
     }
 
+    fn kind(&self, message: &Arc<Message>) -> u8 {
+        kind(message)
+    }
+
     fn request(&mut self, _: Node, number: u64) -> Option<ClientRequest> {
         Some(ClientRequest { ticket: number, operation: number.to_be_bytes().to_vec() })
     }
@@ -220,7 +232,9 @@ impl System for Ordering {
         let mut prng = Prng::from_seed(seed).fork("ordering");
         let shape = Shape {
             f: 1 + u16::from(prng.chance(250)),
-            slots_in_flight: [1, 1, 1, 2, 4][prng.index(5)],
+            slots_in_flight: [1, 1, 1, 2, 4][prng.index(5)]
+                .max(1 + 3 * u64::from(profile == Profile::Feud)),
+            checkpoint_interval: CHECKPOINT_INTERVAL,
             is_real: profile != Profile::Calm && prng.chance(REAL_PER_MILLE),
         };
         let clients = 1 + u16::try_from(prng.below(4)).expect("a small number");
@@ -272,6 +286,10 @@ impl System for Ordering {
         let host = OrderingHost::new(shape, clients, scenario.seed);
         let checkers = checkers(scenario, &host);
         Box::new(Simulation::new(scenario.clone(), host, checkers))
+    }
+
+    fn scenes(&self) -> &'static [Scene] {
+        SCENES
     }
 
     fn plants(&self) -> &'static [Plant] {

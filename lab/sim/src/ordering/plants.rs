@@ -23,13 +23,23 @@ mod planted {
     use crate::system::Plant;
 
     const fn plant(name: &'static str, checker: &'static str, what: &'static str) -> Plant {
-        Plant { name, what, checker, seeds_max: SEEDS_MAX, profile: Profile::Swarm }
+        Plant { name, what, checker, seeds_max: SEEDS_MAX, profile: Profile::Swarm, villain: None }
     }
 
     /// For bugs that only a liar or a rare timing shows: many short runs.
     const fn rare(name: &'static str, checker: &'static str, what: &'static str) -> Plant {
         let profile = Profile::Short;
-        Plant { name, what, checker, seeds_max: RARE_SEEDS_MAX, profile }
+        Plant { name, what, checker, seeds_max: RARE_SEEDS_MAX, profile, villain: None }
+    }
+
+    /// For bugs that show where decisions are left half made.
+    const fn feud(name: &'static str, checker: &'static str, what: &'static str) -> Plant {
+        Plant { profile: Profile::Feud, ..rare(name, checker, what) }
+    }
+
+    /// For bugs that only this villain shows.
+    const fn baited(villain: &'static str, plant: Plant) -> Plant {
+        Plant { villain: Some(villain), ..plant }
     }
 
     const SEEDS_MAX: u64 = 60;
@@ -41,11 +51,20 @@ mod planted {
         plant("batch-before-persist", "C4", "an owner's batch leaves before its record"),
         plant("view-not-persisted", "C4", "a view is entered without a record"),
         plant("acks-forgotten", "C4", "a restart forgets what was acknowledged"),
+        baited(
+            "lane-forker",
+            feud("ack-any-branch", "C4", "a batch is acknowledged whatever it follows"),
+        ),
         plant("short-prepared", "C3", "one prepare less than a quorum is enough"),
         plant("short-committed", "C3", "one commit less than a quorum is enough"),
         plant("short-checkpoint", "C3", "one statement less than a quorum is stable"),
+        feud("choice-lowest-view", "C3", "a new view prefers what the lowest view prepared"),
         plant("choice-drops-prepared", "C3", "a new view forgets what was prepared"),
-        rare("cut-not-judged", "C3", "a cut is accepted without a look at its rows"),
+        feud("choice-ignores-parents", "C3", "a new view takes cuts whatever they follow"),
+        baited(
+            "cut-liar",
+            feud("cut-not-judged", "C3", "a cut is accepted without a look at its rows"),
+        ),
         plant("replies-not-recorded", "C2", "what was answered is not recorded"),
         plant("installs-nothing", "C1", "a transferred state is thrown away"),
         plant("own-clock", "C1", "the time of a slot is the replica's own clock"),
@@ -64,10 +83,13 @@ mod planted {
         Bug::BatchBeforePersist,
         Bug::ViewNotPersisted,
         Bug::AcksForgotten,
+        Bug::AckAnyBranch,
         Bug::ShortPrepared,
         Bug::ShortCommitted,
         Bug::ShortCheckpoint,
+        Bug::ChoiceLowestView,
         Bug::ChoiceDropsPrepared,
+        Bug::ChoiceIgnoresParents,
         Bug::CutNotJudged,
         Bug::RepliesNotRecorded,
         Bug::InstallsNothing,

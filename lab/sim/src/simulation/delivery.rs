@@ -155,6 +155,9 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             self.counts.lost += 1;
             return;
         };
+        if self.network.muffles((from, to), self.host.kind(message)) {
+            return self.lose(from, to);
+        }
         if self.network.corrupts(from, to) {
             return self.send_corrupted(from, to, message);
         }

@@ -50,6 +50,11 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
         }
         let through = replica.write_through(disk.is_grouped).expect("a barrier is at the front");
         replica.log.write(through);
+        replica.writes += 1;
+        let write = replica.writes - 1;
+        if let Some(failing) = replica.failing_writes.pop_if(|failing| failing.write == write) {
+            return self.fail_write(node, failing);
+        }
         replica.syncing = Some(through);
         let jitter_us = replica.prng.below(disk.sync_us_jitter.max(1));
         let at_us = self.now_us + (disk.sync_us_min + jitter_us) * replica.disk_slowness;

@@ -2,11 +2,11 @@
 
 use quorate_machine::{Effect, Input, Recipients};
 
-use super::replica::{Ambush, Waiting};
+use super::replica::{Ambush, FailingWrite, Waiting};
 use super::{Happening, Simulation, tag};
 use crate::host::{Host, Subject};
 use crate::node::{Node, Nodes};
-use crate::scenario::{CrashPoint, Fault, FaultKind, Way};
+use crate::scenario::{CrashPoint, Fault, FaultKind, Way, WriteError};
 
 impl<M: Subject, H: Host<M>> Simulation<M, H> {
     /// Enters a fault; adversaries and ambushes are there from the beginning.
@@ -23,12 +23,18 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
                 ambushes.push(Ambush { effect, point, down_us: fault.lasts_us });
                 ambushes.sort_by_key(|ambush| std::cmp::Reverse(ambush.effect));
             }
+            FaultKind::WriteFails { node, write, error } => {
+                let failing = &mut self.nodes[node.index()].failing_writes;
+                failing.push(FailingWrite { write, error, down_us: fault.lasts_us });
+                failing.sort_by_key(|failing| std::cmp::Reverse(failing.write));
+            }
             FaultKind::Crash { .. }
             | FaultKind::Amnesia { .. }
             | FaultKind::Pause { .. }
             | FaultKind::Isolate { .. }
             | FaultKind::Split { .. }
             | FaultKind::Cut { .. }
+            | FaultKind::Muffle { .. }
             | FaultKind::Clog { .. }
             | FaultKind::Loss { .. }
             | FaultKind::Duplicate { .. }
@@ -45,7 +51,9 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
         self.counts.faults[fault.kind.index()] += 1;
         self.print_fault(&fault);
         match fault.kind {
-            FaultKind::Byzantine { .. } | FaultKind::CrashAt { .. } => {}
+            FaultKind::Byzantine { .. }
+            | FaultKind::CrashAt { .. }
+            | FaultKind::WriteFails { .. } => {}
             FaultKind::Crash { node } => self.crash_at_random(node, fault.lasts_us),
             FaultKind::Amnesia { node, keep_per_mille } => {
                 self.ledger.charge(node);
@@ -62,6 +70,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             FaultKind::Isolate { .. }
             | FaultKind::Split { .. }
             | FaultKind::Cut { .. }
+            | FaultKind::Muffle { .. }
             | FaultKind::Loss { .. }
             | FaultKind::Duplicate { .. }
             | FaultKind::Corrupt { .. }
@@ -87,6 +96,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             }
             FaultKind::Split { side, way } => self.cut_off(side, way, begins),
             FaultKind::Cut { from, to } => self.network.cut(from, to, begins),
+            FaultKind::Muffle { from, to, kind } => self.network.muffle((from, to), kind, begins),
             FaultKind::Loss { per_mille } => rates.loss = moved(rates.loss, per_mille),
             FaultKind::Duplicate { per_mille } => {
                 rates.duplicate = moved(rates.duplicate, per_mille);
@@ -99,6 +109,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             FaultKind::Byzantine { .. }
             | FaultKind::Crash { .. }
             | FaultKind::CrashAt { .. }
+            | FaultKind::WriteFails { .. }
             | FaultKind::Amnesia { .. }
             | FaultKind::Pause { .. }
             | FaultKind::Clog { .. }
@@ -146,6 +157,23 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
         let through = waiting.map_or_else(|| replica.log.appended(), |number| number - 1);
         replica.log.cut(through);
         self.crash(node, ambush.down_us);
+    }
+
+    /// A write fails: the node knows nothing about what its disk holds, and stops (STO-4).
+    pub(super) fn fail_write(&mut self, node: Node, failing: FailingWrite) {
+        let FailingWrite { write, error, down_us } = failing;
+        self.counts.faults[FaultKind::WriteFails { node, write, error }.index()] += 1;
+        let replica = &mut self.nodes[node.index()];
+        let written = replica.log.uncertain_count();
+        let kept = match error {
+            WriteError::Refused => 0,
+            WriteError::Full => replica.prng.below(written.max(1)),
+            WriteError::SyncFailed if replica.prng.chance(500) => written,
+            WriteError::SyncFailed => replica.prng.below(written + 1),
+        };
+        let through = replica.log.durable() + kept;
+        replica.log.crash(through);
+        self.crash(node, down_us);
     }
 
     /// Only some of the recipients get the message.
@@ -230,6 +258,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             let replica = &mut self.nodes[node.index()];
             replica.paused_until_us = replica.paused_until_us.min(self.now_us);
             replica.ambushes.clear();
+            replica.failing_writes.clear();
             let life = replica.life;
             self.restart(node, life);
         }

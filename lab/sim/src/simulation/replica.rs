@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::host::Subject;
 use crate::log::Log;
 use crate::node::Node;
-use crate::scenario::{CrashPoint, Scenario};
+use crate::scenario::{CrashPoint, Scenario, WriteError};
 use crate::timers::Timers;
 
 /// An effect that has not happened yet.
@@ -26,6 +26,14 @@ pub(super) enum Waiting<M: Subject> {
 pub(super) struct Ambush {
     pub(super) effect: u64,
     pub(super) point: CrashPoint,
+    pub(super) down_us: u64,
+}
+
+/// A write that is going to fail.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FailingWrite {
+    pub(super) write: u64,
+    pub(super) error: WriteError,
     pub(super) down_us: u64,
 }
 
@@ -49,6 +57,10 @@ pub(super) struct Replica<M: Subject> {
     pub(super) paused_until_us: u64,
     /// In the order of effects, the next last.
     pub(super) ambushes: Vec<Ambush>,
+    /// In the order of writes, the next last.
+    pub(super) failing_writes: Vec<FailingWrite>,
+    /// Writes that were begun, over all lives.
+    pub(super) writes: u64,
     pub(super) adversary: Option<Box<dyn Adversary<M>>>,
     /// When the adversary is woken, and the token of that entry of the agenda.
     pub(super) alarm: Option<(u64, u64)>,
@@ -71,6 +83,8 @@ impl<M: Subject> Replica<M> {
             clock: Clock::new(scenario.clocks[node.index()]),
             paused_until_us: 0,
             ambushes: Vec::new(),
+            failing_writes: Vec::new(),
+            writes: 0,
             adversary: None,
             alarm: None,
             alarm_tokens: 0,

@@ -22,7 +22,7 @@ mod planted {
     use crate::system::Plant;
 
     const fn plant(name: &'static str, checker: &'static str, what: &'static str) -> Plant {
-        Plant { name, what, checker, seeds_max: SEEDS_MAX, profile: Profile::Swarm }
+        Plant { name, what, checker, seeds_max: SEEDS_MAX, profile: Profile::Swarm, villain: None }
     }
 
     const SEEDS_MAX: u64 = 300;

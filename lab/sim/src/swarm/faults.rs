@@ -6,6 +6,7 @@ use super::{
     Blueprint, CrashPoint, Fault, FaultKind, Group, MILLISECOND_US, Node, Nodes, SECOND_US,
     Scenario, Way, signed,
 };
+use crate::scenario::MESSAGE_KINDS;
 
 /// Mean time between faults of one kind is drawn between these.
 const SPACING_US: (u64, u64) = (SECOND_US, 20 * SECOND_US);
@@ -30,6 +31,63 @@ pub(super) fn draw(scenario: &mut Scenario, blueprint: &Blueprint<'_>, prng: &Pr
         draw_ambushes(scenario, &mut prng.fork("crash-at"));
     }
     scenario.faults.sort_by_key(|fault| fault.at_us);
+}
+
+/// Chance in 1,000 that a group at feud has as many liars as it can bear.
+const FEUD_LIARS_PER_MILLE: u64 = 300;
+/// Chance in 1,000 that the members of a group have peace for one period of their feud.
+const TRUCE_PER_MILLE: u64 = 100;
+/// By kind of message: chances in 1,000, of which one is taken, that a link loses it in a period.
+/// Votes most of all, so that a quorum is known to one and not to another.
+const FEUD_PER_MILLE: [[u64; 2]; MESSAGE_KINDS as usize] =
+    [[0, 50], [0, 250], [300, 500], [400, 700], [100, 300], [300, 600]];
+
+/// Fills the list of faults with feuds: in each period every link between two members loses some
+/// kinds of messages, so that now one of them and now another knows what nobody else does.
+pub(super) fn draw_feud(scenario: &mut Scenario, blueprint: &Blueprint<'_>, prng: &Prng) {
+    let mut prng = prng.fork("feud");
+    let period_us = [700, 1_500][prng.index(2)] * MILLISECOND_US;
+    let loss_per_mille: Vec<u64> = FEUD_PER_MILLE.iter().map(|of| of[prng.index(2)]).collect();
+    for group in blueprint.groups {
+        if !blueprint.adversaries.is_empty() && prng.chance(FEUD_LIARS_PER_MILLE) {
+            draw_liars(scenario, (blueprint, group), &mut prng);
+        }
+        for at_us in (0..scenario.heal_us).step_by(usize::try_from(period_us).expect("short")) {
+            if prng.chance(TRUCE_PER_MILLE) {
+                continue;
+            }
+            let lasts_us = period_us.min(scenario.heal_us - at_us);
+            let links = group.members.iter().flat_map(|from| {
+                let others = group.members.without(Nodes::from_iter([from]));
+                others.iter().map(move |to| (from, to))
+            });
+            for ((from, to), kind) in
+                links.flat_map(|link| (0..MESSAGE_KINDS).map(move |k| (link, k)))
+            {
+                let per_mille = loss_per_mille[usize::from(kind)];
+                if prng.chance(per_mille) {
+                    let kind = FaultKind::Muffle { from, to, kind };
+                    scenario.faults.push(Fault { at_us, lasts_us, kind });
+                }
+            }
+        }
+    }
+}
+
+/// Makes members Byzantine, as many as their group can bear.
+fn draw_liars(
+    scenario: &mut Scenario,
+    (blueprint, group): (&Blueprint<'_>, &Group),
+    prng: &mut Prng,
+) {
+    let mut candidates: Vec<Node> = group.members.and(blueprint.corruptible).iter().collect();
+    prng.shuffle(&mut candidates);
+    for node in candidates.into_iter().take(group.f) {
+        let adversary = blueprint.adversaries[prng.index(blueprint.adversaries.len())];
+        let kind = FaultKind::Byzantine { node, adversary };
+        scenario.core.remove(node);
+        scenario.faults.push(Fault { at_us: 0, lasts_us: u64::MAX, kind });
+    }
 }
 
 /// Uses a part of each group's budget.

@@ -84,7 +84,10 @@ fn the_swarm_reaches_every_kind_and_leaves_each_out() {
         }
         seen.iter_mut().zip(kinds).for_each(|(seen, kind)| *seen += kind);
     }
-    for (name, seeds) in FaultKind::NAMES.iter().zip(seen) {
+    // The one is drawn by feuds alone, the other by the enumeration of crashes.
+    let elsewhere = ["muffle", "write-fails"];
+    let drawn = FaultKind::NAMES.iter().zip(seen);
+    for (name, seeds) in drawn.filter(|(name, _)| !elsewhere.contains(name)) {
         assert!((10..190).contains(&seeds), "{name} is in {seeds} of 200 seeds");
     }
 }

@@ -240,7 +240,7 @@ const BUGS: &[(&str, Bug)] = &[
 ];
 
 const fn plant(name: &'static str, what: &'static str, checker: &'static str) -> Plant {
-    Plant { name, what, checker, seeds_max: 64, profile: Profile::Short }
+    Plant { name, what, checker, seeds_max: 64, profile: Profile::Short, villain: None }
 }
 
 const PLANTS: &[Plant] = &[
@@ -252,6 +252,7 @@ const PLANTS: &[Plant] = &[
     plant("silent", "never tells how far it is", "C9"),
     Plant {
         profile: Profile::Swarm,
+        villain: None,
         ..plant("hoarding", "never takes a request off the list of those that wait", "C12")
     },
 ];

@@ -26,8 +26,8 @@ pub(in crate::ordering) struct Audit {
     knowledge: Shared,
     /// Fingerprints of certificates that were found good.
     good: FastMap<u64, ()>,
-    /// By view: the decided slot from which it starts, and what it fixes behind it, in order.
-    fixed: BTreeMap<u64, (u64, Vec<Digest>)>,
+    /// By view: the decided slot from which it starts, its cut, and what is fixed behind it.
+    fixed: BTreeMap<u64, (u64, Digest, Vec<Digest>)>,
     /// Cuts whose rows were found good.
     cuts: FastMap<Digest, ()>,
 }
@@ -186,8 +186,8 @@ impl Audit {
                 (cut.slot.get(), cut.digest())
             }
         };
-        let (base, mut last) = of.changes.iter().map(decided).max().unwrap_or(origin);
-        let mut fixed = Vec::new();
+        let (base, decided) = of.changes.iter().map(decided).max().unwrap_or(origin);
+        let (mut last, mut fixed) = (decided, Vec::new());
         loop {
             let slot = base + 1 + fixed.len() as u64;
             let mut best: Option<&Prepared> = None;
@@ -202,19 +202,25 @@ impl Audit {
             last = best.cut.digest();
             fixed.push(last);
         }
-        self.fixed.insert(of.view.get(), (base, fixed));
+        self.fixed.insert(of.view.get(), (base, decided, fixed));
     }
 
-    /// A cut that is accepted in a view is not another than the one which its start fixed.
+    /// A cut that is accepted in a view is not another than the one which its start fixed, and the
+    /// first behind those follows them.
     fn is_fixed(&self, view: u64, cut: &HashedCut) -> Found {
-        let Some((base, fixed)) = self.fixed.get(&view) else { return Ok(()) };
+        let Some((base, decided, fixed)) = self.fixed.get(&view) else { return Ok(()) };
         let Some(index) = cut.slot.get().checked_sub(base + 1) else { return Ok(()) };
-        let chosen = usize::try_from(index).ok().and_then(|index| fixed.get(index));
-        if chosen.is_none_or(|chosen| *chosen == cut.digest()) {
-            return Ok(());
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        let what = || format!("cut {:?} in slot {:?} of view {view}", cut.digest(), cut.slot);
+        let chosen = fixed.get(index);
+        if chosen.is_some_and(|chosen| *chosen != cut.digest()) {
+            return Err(format!("{}, which starts with {chosen:?} there", what()));
         }
-        let what = format!("cut {:?} in slot {:?}", cut.digest(), cut.slot);
-        Err(format!("{what} of view {view}, which starts with {chosen:?} there"))
+        let last = fixed.last().unwrap_or(decided);
+        if index == fixed.len() && cut.parent != *last {
+            return Err(format!("{}, where {last:?} comes before it", what()));
+        }
+        Ok(())
     }
 
     fn wishes(&mut self, of: &NewLeaderProof) -> Found {
