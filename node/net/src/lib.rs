@@ -35,7 +35,7 @@
 //! while let Some(event) = events.recv().await {
 //!     match event {
 //!         Event::Up { peer, .. } => {
-//!             transport.send(peer, Class::Control, &b"status".as_slice().into());
+//!             transport.send(peer, Class::Control, &Arc::new(b"status".to_vec()));
 //!         }
 //!         Event::Frames(batch) => { /* one step of the machine per frame, then `send` */ }
 //!         Event::Down { .. } | Event::HandshakeFailed { .. } => {}
