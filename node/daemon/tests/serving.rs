@@ -21,22 +21,26 @@ use quorate_dht::{Body, Value};
 use quorate_kv::{KvOperation, KvReply};
 use quorate_types::UnixTime;
 
-fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address")
+/// Free ports of loopback. All are held until all are found, so that none is given twice.
+fn free_ports(count: usize) -> Vec<SocketAddr> {
+    let bind = |_| TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let held: Vec<TcpListener> = (0..count).map(bind).collect();
+    let addresses = held.iter().map(TcpListener::local_addr);
+    addresses.map(|address| address.expect("a bound socket has an address")).collect()
 }
 
 /// A system of some servers in a directory: their files, and the client's.
 fn found(directory: &Path, servers: usize) -> (Vec<PathBuf>, ClusterFile) {
     let authority = new_authority(&directory.join("authority")).expect("an authority");
     let folder = |index: usize| directory.join(format!("node-{index}"));
+    let ports = free_ports(2 * servers);
     let request = |index: usize| {
-        let listen = free_port();
+        let listen = ports[2 * index];
         ServerRequest {
             listen,
             address: listen.to_string(),
             probe_port: listen.port(),
-            metrics: free_port(),
+            metrics: ports[2 * index + 1],
             failure_domain: format!("rack-{index}"),
         }
     };
