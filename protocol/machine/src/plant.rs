@@ -29,8 +29,6 @@ pub enum Plant {
     ChoiceLowestView,
     /// A new view forgets what was prepared.
     ChoiceDropsPrepared,
-    /// A new view takes prepared cuts whatever they follow.
-    ChoiceIgnoresParents,
     /// A proposal is accepted without a look at its proofs.
     CutNotJudged,
     /// What a request was answered is not recorded.

@@ -160,7 +160,7 @@ fn a_server_under_attack_on_the_wire_keeps_its_bounds_and_serves_the_others() {
     let slow_guise = Guise { system, group, signer: &slow_signer, certificate: &sloth.certificate };
     let slow = Attack::start(&Slowloris::Body, &slow_guise, &sloth.seed, server);
     siege.attack(
-        &HalfOpen(2 * HANDSHAKES_MAX),
+        &HalfOpen(3 * HANDSHAKES_MAX),
         &guise,
         &[(&ended("\"evicted\""), HANDSHAKES_MAX as u64)],
     );

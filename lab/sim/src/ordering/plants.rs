@@ -58,9 +58,11 @@ mod planted {
         plant("short-prepared", "C3", "one prepare less than a quorum is enough"),
         plant("short-committed", "C3", "one commit less than a quorum is enough"),
         plant("short-checkpoint", "C3", "one statement less than a quorum is stable"),
-        feud("choice-lowest-view", "C3", "a new view prefers what the lowest view prepared"),
+        baited(
+            "view-changer",
+            feud("choice-lowest-view", "C3", "a new view prefers what the lowest view prepared"),
+        ),
         plant("choice-drops-prepared", "C3", "a new view forgets what was prepared"),
-        feud("choice-ignores-parents", "C3", "a new view takes cuts whatever they follow"),
         baited(
             "cut-liar",
             feud("cut-not-judged", "C3", "a cut is accepted without a look at its rows"),
@@ -89,7 +91,6 @@ mod planted {
         Bug::ShortCheckpoint,
         Bug::ChoiceLowestView,
         Bug::ChoiceDropsPrepared,
-        Bug::ChoiceIgnoresParents,
         Bug::CutNotJudged,
         Bug::RepliesNotRecorded,
         Bug::InstallsNothing,
