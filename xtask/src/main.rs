@@ -20,7 +20,7 @@ usage: cargo xtask <command>
   ci [--fast]       the gate: fmt, clippy, rustdoc, tests, tidy, golden files, simulation,
                     one round over real processes; --fast leaves out the last two
   tidy              the rules of STYLE.md that a program can check
-  bless [--check]   rewrite the golden files by running their tests with QUORATE_BLESS=1;
+  bless [--check]   rewrite the golden files by running their tests with UPDATE_EXPECT=1;
                     --check compares and writes nothing
   sim <args...>     the simulator, built for release: replay | shrink | ci | soak
   round <args...>   a round over real processes with faults: --faults N

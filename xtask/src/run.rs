@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 pub(crate) const JOBS: &str = "-j2";
 
 /// The variable with which golden tests rewrite their files instead of comparing.
-pub(crate) const BLESS: &str = "QUORATE_BLESS";
+pub(crate) const BLESS: &str = "UPDATE_EXPECT";
 
 /// A `cargo` call in the workspace, without input and without blessing: a golden file is compared
 /// even if the caller has the variable set.

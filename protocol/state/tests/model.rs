@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use expect_test::expect_file;
 use proptest::prelude::*;
 use quorate_crypto::{Domain, Hasher, hash};
 use quorate_machine::ServiceState;
 use quorate_state::{Map, Section};
 use quorate_types::Digest;
-use quorate_wire::encode;
+use quorate_wire::vector;
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -237,27 +238,17 @@ fn sta_4_a_snapshot_stays_as_it_was_while_the_map_is_written() {
 }
 
 #[test]
-fn the_format_is_pinned() {
-    assert_eq!(
-        Map::new().root().to_hex(),
-        "7020074bcf4eab471ed45d7d5350cf88bfa0b24e03fa438ffc082e88766a7ac6"
-    );
+fn roots_proofs_and_chunks_have_their_golden_bytes() {
     let mut map = map_of(&(0..20_u8).map(|n| (vec![n; usize::from(n)], vec![n])).collect());
-    assert_eq!(
-        map.root().to_hex(),
-        "44309274d4bdb138acd9f2c33079465dc57f72cb5b4ca1692d9caa21874e929c"
-    );
     let snapshot = map.snapshot();
-    let proof = encode(&snapshot.prove(&[3, 3, 3]));
-    assert_eq!(
-        hash(Domain::Derivation, &proof).to_hex(),
-        "3e174516c14cc1806568ba12fe937f88227653b775573b6dee6e297b14181585"
-    );
-    let chunk = encode(&snapshot.chunk(Some(&[3, 3, 3]), 60));
-    assert_eq!(
-        hash(Domain::Derivation, &chunk).to_hex(),
-        "c33469d63312d86a0e88305c538aa3f04519332162637ba3954b21c953cc0827"
-    );
+    let vectors = [
+        vector("root_of_nothing", &Map::new().root()),
+        vector("root", &map.root()),
+        vector("proof_of_presence", &snapshot.prove(&[3, 3, 3])),
+        vector("proof_of_absence", &snapshot.prove(&[3, 3])),
+        vector("chunk", &snapshot.chunk(Some(&[3, 3, 3]), 60)),
+    ];
+    expect_file!["golden/state.txt"].assert_eq(&vectors.concat());
 }
 
 #[test]

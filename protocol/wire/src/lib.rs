@@ -18,5 +18,7 @@ extern crate std;
 
 mod codec;
 mod shared;
+mod vector;
 
 pub use codec::{Decode, DecodeError, Encode, Limit, Reader, Writer, decode, encode};
+pub use vector::vector;

@@ -2,8 +2,7 @@
 
 use super::finding::Finding;
 use super::tree::Tree;
-use crate::bless::{Golden, REGISTRY};
-use crate::run::BLESS;
+use crate::bless::{Golden, MARK, NAME, REGISTRY};
 
 const RULE: &str = "golden";
 const REGISTRY_SOURCE: &str = "xtask/src/bless.rs";
@@ -14,21 +13,39 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 fn check_registry(tree: &Tree, registry: &[Golden]) -> Vec<Finding> {
+    let sources = || tree.with_suffix(".rs").filter(|(path, _)| !path.starts_with("xtask/"));
     let mut findings = Vec::new();
-    for (path, text) in tree.with_suffix(".rs") {
-        let is_registered = registry.iter().any(|golden| covers(golden, path));
-        if !path.starts_with("xtask/") && text.contains(BLESS) && !is_registered {
-            let message = format!("reads {BLESS} and is not registered");
+    for (path, text) in sources().filter(|(_, text)| text.contains(MARK)) {
+        if !registry.iter().any(|golden| covers(golden, path)) {
+            let message = "has a golden file and is not registered".into();
+            let finding = Finding::new(path, RULE, message);
             let remedy = format!("add its test target to REGISTRY in {REGISTRY_SOURCE}");
-            findings.push(Finding::new(path, RULE, message).remedy(remedy));
+            findings.push(finding.remedy(remedy));
         }
+        findings.extend(unnamed(path, text));
     }
     for golden in registry {
-        let reads = |(path, text): (&str, &str)| covers(golden, path) && text.contains(BLESS);
-        if !tree.with_suffix(".rs").any(reads) {
-            let message = format!("nothing in `{}` reads {BLESS}", source(golden));
+        if !sources().any(|(path, text)| covers(golden, path) && text.contains(MARK)) {
+            let message = format!("nothing in `{}` has a golden file", source(golden));
             let finding = Finding::new(REGISTRY_SOURCE, RULE, message);
             findings.push(finding.remedy("take the entry out, or mend its folder and target"));
+        }
+    }
+    findings
+}
+
+/// Tests with a golden file that `bless` would pass over, since it asks for a name.
+fn unnamed(path: &str, text: &str) -> Vec<Finding> {
+    let mut function = "";
+    let mut findings = Vec::new();
+    for (line, number) in text.lines().zip(1..) {
+        if line.trim_start().starts_with("fn ") {
+            function = line;
+        }
+        if line.contains(MARK) && !function.contains(NAME) {
+            let message = "a test with a golden file has another name".into();
+            let finding = Finding::new(path, RULE, message);
+            findings.push(finding.at(number).remedy(format!("put `{NAME}` into the name")));
         }
     }
     findings

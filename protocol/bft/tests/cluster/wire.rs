@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use expect_test::expect_file;
 use proptest::prelude::*;
 use quorate_bft::message::{
     Accusation, AckVector, Answer, Base, BundleBody, Cut, FetchBatches, FetchProposal, FetchSlots,
@@ -10,10 +11,10 @@ use quorate_bft::message::{
     StateChunk, Status, operation_digest,
 };
 use quorate_bft::{Image, Record};
-use quorate_crypto::{Domain, hash, verify};
+use quorate_crypto::verify;
 use quorate_state::Map;
 use quorate_types::{Digest, Epoch, LaneSeq, RequestId, Slot, View};
-use quorate_wire::{Decode, Encode, decode, encode};
+use quorate_wire::{Decode, Encode, decode, encode, vector};
 
 use crate::forge::{ORIGIN, tip_of};
 use crate::support::Cluster;
@@ -140,60 +141,18 @@ fn records(cluster: &Cluster) -> Vec<(&'static str, Record)> {
     ]
 }
 
-fn fingerprint<T: Encode>(value: &T) -> String {
-    hash(Domain::Operation, &encode(value)).to_hex()[..16].to_owned()
-}
-
-const GOLDEN_MESSAGES: &str = "\
-request 209 55fcf549b1fa5cb9
-reply 268 51fc97116fa20ba1
-batch 357 afd2422afd499663
-ack_vector 239 d26d9f539c5287b7
-pre_prepare 853 9628fd94f4df3549
-pre_prepare_proven 1097 3b83dafd7eb49e38
-prepare 115 bffe66716c29cd0b
-commit 115 67815c95e51a56e5
-checkpoint 147 4b2426769028dc5f
-new_leader 75 ab4c4a8ebe6984ad
-new_leader_proof 213 7b77b1a4bb366396
-accusation 225 e1eeffa8f69f175c
-view_change 1350 8d38ef75ee63db27
-new_view 4124 10e0cb3c48f7bfdb
-status 78 baed1e135092a9c9
-fetch_batches 37 cbb550acc1bc9611
-fetch_proposal 41 e83e37af6c4468a8
-fetch_slots 9 3c302e6f149a598a
-slots 640 8f22d7345ca3b19a
-fetch_state 16 0e4a7cfbe530c24e
-state_chunk 700 0f7b2401ebf0005b
-";
-
-const GOLDEN_RECORDS: &str = "\
-batch 357 85f27d14edad5cab
-accepted 1002 22c95315b880034f
-prepared 636 1ce53b7c696d6901
-view_change 747 0bef2e34933574f4
-new_view 2315 3401ffd86982ce7c
-checkpoint 1130 a3627e388ce6ac78
-installed 698 5fa2138cbdec824f
-stable 285 112146079a016cb5
-";
-
-fn table<T: Encode>(all: &[(&'static str, T)]) -> String {
-    let line = |(name, value): &(&'static str, T)| {
-        format!("{name} {} {}\n", encode(value).len(), fingerprint(value))
-    };
-    all.iter().map(line).collect()
+fn vectors<T: Encode>(all: &[(&'static str, T)]) -> String {
+    all.iter().map(|(name, value)| vector(name, value)).collect()
 }
 
 #[test]
-fn every_message_has_the_bytes_that_it_always_had() {
-    assert_eq!(table(&messages(&silent())), GOLDEN_MESSAGES);
+fn every_message_has_its_golden_bytes() {
+    expect_file!["golden/messages.txt"].assert_eq(&vectors(&messages(&silent())));
 }
 
 #[test]
-fn every_record_has_the_bytes_that_it_always_had() {
-    assert_eq!(table(&records(&silent())), GOLDEN_RECORDS);
+fn every_record_has_its_golden_bytes() {
+    expect_file!["golden/records.txt"].assert_eq(&vectors(&records(&silent())));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! A genesis is checked as a whole, and everything else follows from it.
 use std::collections::BTreeSet;
 
+use expect_test::expect_file;
 use quorate_threshold::{Bls12381, Domain, GroupKey, Seed};
 use quorate_types::{Digest, Epoch, NodeId, Resilience};
-use quorate_wire::{decode, encode};
+use quorate_wire::{decode, encode, vector};
 
 use super::{Genesis, GenesisError};
 use crate::admission::AdmissionError;
@@ -21,6 +22,20 @@ fn a_genesis_comes_back_from_its_bytes_with_the_same_system() {
     let mut other = genesis.clone();
     other.randomness = Digest::new([6; 32]);
     assert_ne!(system(other), system(genesis));
+}
+
+#[test]
+fn what_a_founding_makes_has_its_golden_bytes() {
+    let world = World::new(4, 1);
+    let first = &world.first;
+    let member = first.configuration().members[0].id;
+    let vectors = [
+        vector("genesis", &genesis(4, 1)),
+        vector("system", &world.genesis.system()),
+        vector("certified_configuration", &world.founding.configuration),
+        vector("member_proof", &first.prove(member).unwrap()),
+    ];
+    expect_file!["golden/founding.txt"].assert_eq(&vectors.concat());
 }
 
 #[test]

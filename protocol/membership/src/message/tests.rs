@@ -1,8 +1,9 @@
 //! A message has one encoding.
 use std::boxed::Box;
 
+use expect_test::expect_file;
 use quorate_types::{Digest, NodeId, Signature};
-use quorate_wire::{DecodeError, decode, encode};
+use quorate_wire::{DecodeError, decode, encode, vector};
 
 use super::{GetConfiguration, Message};
 use crate::freshness::{Challenge, Nonce, Subject, Vouch};
@@ -11,20 +12,31 @@ use crate::page::id_after;
 use crate::service::MembershipReply;
 use crate::testing::World;
 
-#[test]
-fn every_message_comes_back_from_its_bytes() {
-    let world = World::new(4, 1);
+/// One of each.
+fn messages(world: &World) -> [(&'static str, Message); 4] {
     let nonce = Nonce::new(Digest::new([3; 32]));
     let member = world.group()[0];
     let subject = Subject::of(&world.first, nonce);
     let signature = Signature::new([4; 64]);
-    let messages = [
-        Message::GetConfiguration(GetConfiguration { from: member }),
-        Message::Configuration(Box::new(world.first.page(member))),
-        Message::Challenge(Challenge { nonce }),
-        Message::Vouch(Vouch { subject, member, signature }),
-    ];
-    for (message, tag) in messages.into_iter().zip(1..) {
+    [
+        ("get_configuration", Message::GetConfiguration(GetConfiguration { from: member })),
+        ("configuration", Message::Configuration(Box::new(world.first.page(member)))),
+        ("challenge", Message::Challenge(Challenge { nonce })),
+        ("vouch", Message::Vouch(Vouch { subject, member, signature })),
+    ]
+}
+
+#[test]
+fn every_message_has_its_golden_bytes() {
+    let world = World::new(4, 1);
+    let vectors = messages(&world).map(|(name, message)| vector(name, &message));
+    expect_file!["golden/messages.txt"].assert_eq(&vectors.concat());
+}
+
+#[test]
+fn every_message_comes_back_from_its_bytes() {
+    let world = World::new(4, 1);
+    for ((_, message), tag) in messages(&world).into_iter().zip(1..) {
         let mut bytes = encode(&message);
         assert_eq!(bytes[0], tag);
         assert_eq!(decode::<Message>(&bytes), Ok(message));

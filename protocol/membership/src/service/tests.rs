@@ -3,11 +3,12 @@ use std::sync::Arc;
 use std::vec;
 use std::vec::Vec;
 
+use expect_test::expect_file;
 use proptest::prelude::*;
 use quorate_crypto::Signer;
 use quorate_machine::{Call, Caller, Service, ServiceState};
 use quorate_types::{ClientId, Digest, Epoch, NodeId, PublicKey, Slot, SystemId, UnixTime};
-use quorate_wire::{decode, encode};
+use quorate_wire::{decode, encode, vector};
 
 use super::{MembershipOperation, MembershipReply, MembershipService, Refusal, Statement};
 use crate::authority::{AddCertificate, AddGrant, RemoveCertificate, RemoveGrant, Validity};
@@ -275,19 +276,19 @@ fn every_prefix_and_every_flipped_bit_of_an_operation_gets_a_reply() {
 }
 
 #[test]
-fn every_reply_comes_back_from_its_bytes() {
+fn operations_and_replies_have_their_golden_bytes_and_come_back_from_them() {
     let mut replica = replica();
-    let add = added(replica.add(20, validity(1, 0, 9)));
-    replica.execute(&add, 0);
-    let pending = MembershipOperation::GetPending(PublicKey::new([0; 32]));
-    let pending = replica.execute(&pending, 0);
-    let last_epoch = Epoch::new(3);
+    let add = replica.add(20, validity(1, 0, 9));
+    let remove = replica.remove(20, validity(2, 0, 9));
+    let (node, key) = (NodeId::new([3; 32]), PublicKey::new([0; 32]));
+    replica.execute(&added(add.clone()), 0);
+    let pending = replica.execute(&MembershipOperation::GetPending(key), 0);
     let refusals = [
         Refusal::Foreign,
         Refusal::NotYetValid,
         Refusal::Expired,
         Refusal::Replayed { highest: 4 },
-        Refusal::Removed { last_epoch },
+        Refusal::Removed { last_epoch: Epoch::new(3) },
         Refusal::BadSignature,
         Refusal::BadServer,
         Refusal::Full,
@@ -295,9 +296,22 @@ fn every_reply_comes_back_from_its_bytes() {
     let mut replies: Vec<_> = refusals.into_iter().map(MembershipReply::Refused).collect();
     replies.extend(vec![RECORDED, MembershipReply::Malformed, pending]);
     replies.push(MembershipReply::Member(None));
-    for reply in replies {
-        assert_eq!(decode::<MembershipReply>(&encode(&reply)), Ok(reply));
+    let operations = [
+        added(add),
+        removed(remove),
+        MembershipOperation::GetConfiguration(node),
+        MembershipOperation::GetPending(key),
+        MembershipOperation::GetMember(node),
+    ];
+    for reply in &replies {
+        assert_eq!(decode::<MembershipReply>(&encode(reply)).as_ref(), Ok(reply));
     }
+    for operation in &operations {
+        assert_eq!(decode::<MembershipOperation>(&encode(operation)).as_ref(), Ok(operation));
+    }
+    let mut vectors: Vec<_> = operations.iter().map(|it| vector("operation", it)).collect();
+    vectors.extend(replies.iter().map(|it| vector("reply", it)));
+    expect_file!["golden/operations.txt"].assert_eq(&vectors.concat());
 }
 
 proptest! {
