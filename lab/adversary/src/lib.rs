@@ -16,6 +16,7 @@ pub mod deeds;
 pub mod membership;
 pub mod ordering;
 pub mod storage;
+pub mod villain;
 pub mod wire;
 
 use quorate_machine::{Effect, Input, Machine};

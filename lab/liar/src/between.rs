@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quorate_adversary::Reception;
-use quorate_adversary::ordering::{Liar, LiarSetup, REPLICA_VILLAINS, Seat, villain};
+use quorate_adversary::ordering::{Holdings, Liar, REPLICA_VILLAINS, Seat, villain};
 use quorate_bft::{Replica, Setup};
 use quorate_daemon::server::{Between, Intermediary};
 use quorate_history::Prng;
@@ -38,13 +38,9 @@ impl Lies {
     fn seat<S: Service + 'static>(&mut self, setup: &Setup) -> Between<Replica<S>> {
         let details = &mut self.prng.fork("details");
         let villain = villain(&self.villain, details)?;
-        let setup = LiarSetup {
-            seat: Seat::Replica(setup.me),
-            group: Arc::clone(&setup.group),
-            signer: Arc::clone(&setup.signer),
-            prng: self.prng.fork("villain"),
-        };
-        Some(Box::new(Seated(Liar::new(setup, villain))))
+        let (group, signer) = (Arc::clone(&setup.group), Arc::clone(&setup.signer));
+        let holdings = Holdings::new(Seat::Replica(setup.me), group, signer);
+        Some(Box::new(Seated(Liar::new(holdings, self.prng.fork("villain"), villain))))
     }
 }
 

@@ -53,7 +53,7 @@
 //! - **a checker**: implement [`checker::Checker`]; it may see inputs, steps, durable records,
 //!   sends, outputs, crashes, starts and the end, and says `Err(Broken::new("C8", ..))`. Box it in
 //!   the system's `build`. Show it fire in a test, and by a plant.
-//! - **a plant**: put the bug behind a value of the machine or its host, add a [`system::Plant`]
+//! - **a plant**: put the bug behind a value of the machine or its host, add a [`plant::Plant`]
 //!   with the checker that must find it, and switch it on in `build` by its name.
 //! - **a mark**: push `Effect::Mark` where the rare thing happens, and name it in `System::marks`:
 //!   a gate run that hits it fewer than ten times fails (C15).
@@ -99,6 +99,7 @@ pub mod ordering;
 pub mod panics;
 pub mod part;
 mod parties;
+pub mod plant;
 pub mod report;
 pub mod runner;
 pub mod scenario;

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::io::Write;
 
 use crate::crashes::Scene;
+pub use crate::plant::Plant;
 use crate::report::Report;
 use crate::scenario::{Profile, Scenario};
 
@@ -29,23 +30,6 @@ pub trait Run: Debug {
 
     /// What is being run.
     fn scenario(&self) -> &Scenario;
-}
-
-/// A bug that is put into the system on purpose, to show that its checker fires.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Plant {
-    /// What it is called: lower case with hyphens.
-    pub name: &'static str,
-    /// The bug in a sentence.
-    pub what: &'static str,
-    /// The checker that must find it.
-    pub checker: &'static str,
-    /// Seeds within which it must be found.
-    pub seeds_max: u64,
-    /// The scenarios in which it is looked for.
-    pub profile: Profile,
-    /// The villain without which it cannot show: scenarios that lack it are not run.
-    pub villain: Option<&'static str>,
 }
 
 /// A system under test.

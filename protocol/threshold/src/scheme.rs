@@ -10,9 +10,14 @@ use crate::share::KeyShare;
 use crate::signature::{CombineFailure, Combined, PartialSignature};
 
 /// A threshold signature scheme: partial signatures, without interaction, that combine to one.
+///
+/// What an implementation leaves out is as in [`Bls12381`], so that the lab's say only where they
+/// differ.
 pub trait ThresholdScheme {
     /// The partial signature of `share`; see [`KeyShare::sign`].
-    fn sign_partial(&self, share: &KeyShare, domain: Domain, message: &[u8]) -> PartialSignature;
+    fn sign_partial(&self, share: &KeyShare, domain: Domain, message: &[u8]) -> PartialSignature {
+        share.sign(domain, message)
+    }
 
     /// Whether a partial signature is right; see [`GroupKey::verify_partial`].
     ///
@@ -24,7 +29,9 @@ pub trait ThresholdScheme {
         domain: Domain,
         message: &[u8],
         partial: &PartialSignature,
-    ) -> Result<(), Rejected>;
+    ) -> Result<(), Rejected> {
+        group.verify_partial(domain, message, partial)
+    }
 
     /// The signature of the group; see [`GroupKey::combine`].
     ///
@@ -36,7 +43,9 @@ pub trait ThresholdScheme {
         domain: Domain,
         message: &[u8],
         partials: &[PartialSignature],
-    ) -> Result<Combined, CombineFailure>;
+    ) -> Result<Combined, CombineFailure> {
+        group.combine(domain, message, partials)
+    }
 
     /// Whether a signature is right; see [`PublicKey::verify`].
     ///
@@ -48,48 +57,16 @@ pub trait ThresholdScheme {
         domain: Domain,
         message: &[u8],
         signature: &Signature,
-    ) -> Result<(), Rejected>;
+    ) -> Result<(), Rejected> {
+        key.verify(domain, message, signature)
+    }
 }
 
 /// BLS signatures over BLS12-381 with keys in G1.
 #[derive(Clone, Copy, Debug)]
 pub struct Bls12381;
 
-impl ThresholdScheme for Bls12381 {
-    fn sign_partial(&self, share: &KeyShare, domain: Domain, message: &[u8]) -> PartialSignature {
-        share.sign(domain, message)
-    }
-
-    fn verify_partial(
-        &self,
-        group: &GroupKey,
-        domain: Domain,
-        message: &[u8],
-        partial: &PartialSignature,
-    ) -> Result<(), Rejected> {
-        group.verify_partial(domain, message, partial)
-    }
-
-    fn combine(
-        &self,
-        group: &GroupKey,
-        domain: Domain,
-        message: &[u8],
-        partials: &[PartialSignature],
-    ) -> Result<Combined, CombineFailure> {
-        group.combine(domain, message, partials)
-    }
-
-    fn verify(
-        &self,
-        key: &PublicKey,
-        domain: Domain,
-        message: &[u8],
-        signature: &Signature,
-    ) -> Result<(), Rejected> {
-        key.verify(domain, message, signature)
-    }
-}
+impl ThresholdScheme for Bls12381 {}
 
 #[cfg(test)]
 mod tests;

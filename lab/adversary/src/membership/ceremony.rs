@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use quorate_threshold::{
-    Bls12381, CombineFailure, Combined, Domain, GroupKey, KeyShare, PartialSignature, PublicKey,
-    Rejected, ShareIndex, Signature, ThresholdScheme,
+    Bls12381, CombineFailure, Combined, Domain, GroupKey, KeyShare, PartialSignature, ShareIndex,
+    ThresholdScheme,
 };
 
 /// What a bad member gives.
@@ -99,16 +99,6 @@ impl ThresholdScheme for Ceremony {
         Bls12381.sign_partial(&shifted(share, by), domain, message)
     }
 
-    fn verify_partial(
-        &self,
-        group: &GroupKey,
-        domain: Domain,
-        message: &[u8],
-        partial: &PartialSignature,
-    ) -> Result<(), Rejected> {
-        Bls12381.verify_partial(group, domain, message, partial)
-    }
-
     fn combine(
         &self,
         group: &GroupKey,
@@ -126,15 +116,5 @@ impl ThresholdScheme for Ceremony {
             self.had_cancelled.store(true, Ordering::Relaxed);
         }
         combined
-    }
-
-    fn verify(
-        &self,
-        key: &PublicKey,
-        domain: Domain,
-        message: &[u8],
-        signature: &Signature,
-    ) -> Result<(), Rejected> {
-        Bls12381.verify(key, domain, message, signature)
     }
 }

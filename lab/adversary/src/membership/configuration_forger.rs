@@ -8,7 +8,7 @@ use quorate_crypto::{Domain, hash_of};
 use quorate_history::Prng;
 use quorate_membership::{ConfigurationPage, Message};
 
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 
 /// What is forged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,7 +54,7 @@ fn forge(context: &mut Context<'_>, page: &ConfigurationPage, forgery: Forgery) 
             }
         }
         Forgery::Epoch => {
-            header.lineage.previous = context.configuration.hash();
+            header.lineage.previous = context.holdings.configuration.hash();
             header.lineage.randomness = hash_of(Domain::Derivation, &context.prng.below(u64::MAX));
             header.epoch = header.epoch.next();
         }
@@ -62,7 +62,7 @@ fn forge(context: &mut Context<'_>, page: &ConfigurationPage, forgery: Forgery) 
     Message::Configuration(Box::new(page))
 }
 
-impl Villain for ConfigurationForger {
+impl Villain<Holdings> for ConfigurationForger {
     fn name(&self) -> &'static str {
         "configuration-forger"
     }

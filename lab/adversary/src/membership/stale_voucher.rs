@@ -7,7 +7,7 @@ use std::sync::Arc;
 use quorate_membership::Message;
 use quorate_types::Peer;
 
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 use crate::deeds::peers;
 
 /// Keeps the first vouch for each client, and gives it for ever.
@@ -16,7 +16,7 @@ pub(super) struct StaleVoucher {
     first: BTreeMap<Peer, Arc<Message>>,
 }
 
-impl Villain for StaleVoucher {
+impl Villain<Holdings> for StaleVoucher {
     fn name(&self) -> &'static str {
         "stale-voucher"
     }

@@ -3,14 +3,14 @@
 
 use quorate_membership::{Message, Vouch};
 
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 use crate::deeds::peers;
 
 /// Would be a quorum by itself.
 #[derive(Debug)]
 pub(super) struct VouchForger;
 
-impl Villain for VouchForger {
+impl Villain<Holdings> for VouchForger {
     fn name(&self) -> &'static str {
         "vouch-forger"
     }
@@ -18,8 +18,8 @@ impl Villain for VouchForger {
     fn on_send(&mut self, context: &mut Context<'_>, sending: Sending, deeds: &mut Deeds) {
         let Message::Vouch(vouch) = *sending.message else { return deeds.pass(sending) };
         let to = peers(&sending.to);
-        for member in &context.configuration.configuration().membership_group {
-            let honest = Vouch::sign(vouch.subject, context.me, context.signer);
+        for member in &context.holdings.configuration.configuration().membership_group {
+            let honest = Vouch::sign(vouch.subject, context.holdings.me, &*context.holdings.signer);
             let forged = Vouch { member: *member, ..honest };
             deeds.send(&to, sending.class, Message::Vouch(forged));
         }

@@ -4,7 +4,7 @@ use quorate_history::Prng;
 use quorate_membership::Message;
 use quorate_types::Peer;
 
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 use crate::deeds::peers;
 
 /// Keeps its vouches back.
@@ -28,7 +28,7 @@ impl VouchWithholder {
     }
 }
 
-impl Villain for VouchWithholder {
+impl Villain<Holdings> for VouchWithholder {
     fn name(&self) -> &'static str {
         "vouch-withholder"
     }

@@ -7,7 +7,7 @@ use quorate_history::Prng;
 use quorate_types::Digest;
 
 use super::splits::Split;
-use super::{Context, Deeds, Sending, Villain, peers};
+use super::{Context, Deeds, Holdings, Sending, Villain, peers};
 
 /// What is wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,7 +32,7 @@ impl CheckpointLiar {
     }
 }
 
-impl Villain for CheckpointLiar {
+impl Villain<Holdings> for CheckpointLiar {
     fn name(&self) -> &'static str {
         "checkpoint-liar"
     }
@@ -41,8 +41,8 @@ impl Villain for CheckpointLiar {
         let Message::Checkpoint(honest) = &*sending.message else { return deeds.pass(sending) };
         let more = 16 * (1 + context.prng.below(1_000));
         let sign = |statement| {
-            let seat = (context.me(), context.signer);
-            Message::Checkpoint(Checkpoint::sign(context.group, statement, seat))
+            let seat = (context.me(), context.signer());
+            Message::Checkpoint(Checkpoint::sign(context.group(), statement, seat))
         };
         let said = honest.statement;
         let wrong = CheckpointStatement { root: Digest::new([0xdd; 32]), ..said };

@@ -7,7 +7,7 @@ use quorate_bft::message::{Bundle, BundleBody, Operation, Request, SessionId};
 use quorate_machine::Class;
 use quorate_types::{Duration, RequestId, Signature};
 
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 
 const PERIOD: Duration = Duration::from_millis(20);
 /// Requests to each replica each time.
@@ -22,7 +22,7 @@ pub(super) struct ClientFlooder {
     count: u64,
 }
 
-impl Villain for ClientFlooder {
+impl Villain<Holdings> for ClientFlooder {
     fn name(&self) -> &'static str {
         "client-flooder"
     }
@@ -49,14 +49,14 @@ impl Villain for ClientFlooder {
             let id = RequestId::new(1_000_000 + self.count);
             let operations = vec![Operation { id, payload }];
             let body = BundleBody::Invoke { session, ack_upto: RequestId::ZERO, operations };
-            let group = (context.group.system, context.group.group);
-            let mut bundle = Bundle::sign(group, body, context.signer);
+            let group = (context.group().system, context.group().group);
+            let mut bundle = Bundle::sign(group, body, context.signer());
             if context.prng.chance(300) {
                 bundle.signature = Signature::new([0; 64]);
             }
             let request = Request { bundle: Arc::new(bundle), is_retry: context.prng.chance(500) };
             deeds.mark("liar.flooded");
-            deeds.send(context.others, Class::Ordered, Message::Request(request));
+            deeds.send(context.others(), Class::Ordered, Message::Request(request));
         }
     }
 }

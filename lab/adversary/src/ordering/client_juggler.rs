@@ -7,7 +7,7 @@ use quorate_bft::Message;
 use quorate_bft::message::{Bundle, BundleBody, Operation, Request, SessionId};
 use quorate_types::{RequestId, Slot};
 
-use super::{Context, Deeds, Sending, Villain, peers};
+use super::{Context, Deeds, Holdings, Sending, Villain, peers};
 
 /// Operations of this client carry numbers from here on where it makes them up.
 const FIRST_NUMBER: u64 = 1 << 41;
@@ -40,11 +40,11 @@ impl ClientJuggler {
         }
         let body = BundleBody::Invoke { session, ack_upto, operations };
         let group = (honest.system, honest.group);
-        Some(Bundle::sign(group, body, context.signer))
+        Some(Bundle::sign(group, body, context.signer()))
     }
 }
 
-impl Villain for ClientJuggler {
+impl Villain<Holdings> for ClientJuggler {
     fn name(&self) -> &'static str {
         "client-juggler"
     }

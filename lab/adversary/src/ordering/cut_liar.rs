@@ -8,7 +8,7 @@ use quorate_bft::message::{Cut, HashedCut, PrePrepare, SignedProposal, Tip};
 use quorate_history::Prng;
 use quorate_types::ReplicaId;
 
-use super::{Context, Deeds, Sending, Villain, peers};
+use super::{Context, Deeds, Holdings, Sending, Villain, peers};
 
 /// Proposes what no correct replica may accept.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ fn wrong(context: &mut Context<'_>, honest: &PrePrepare) -> PrePrepare {
     let lane = context.prng.index(cut.tips.len());
     match context.prng.below(5) {
         0 => cut.rows.clear(),
-        1 => cut.rows.truncate(context.group.resilience.weak_quorum()),
+        1 => cut.rows.truncate(context.group().resilience.weak_quorum()),
         2 => {
             let tip = cut.tips[lane];
             cut.tips[lane] = Tip { seq: tip.seq.minus(1), ..tip };
@@ -46,11 +46,11 @@ fn wrong(context: &mut Context<'_>, honest: &PrePrepare) -> PrePrepare {
     }
     let cut = HashedCut::new(cut);
     let choice = (honest.proposal.view, cut.slot, cut.digest());
-    let proposal = SignedProposal::sign(context.group, choice, context.signer);
+    let proposal = SignedProposal::sign(context.group(), choice, context.signer());
     PrePrepare { proposal, cut, inline: None }
 }
 
-impl Villain for CutLiar {
+impl Villain<Holdings> for CutLiar {
     fn name(&self) -> &'static str {
         "cut-liar"
     }

@@ -7,7 +7,7 @@ use quorate_bft::message::{Checkpoint, CheckpointStatement, Outcome, SessionId};
 use quorate_crypto::{Domain, hash_of};
 use quorate_history::Prng;
 
-use super::{Context, Deeds, Sending, Villain, peers};
+use super::{Context, Deeds, Holdings, Sending, Villain, peers};
 
 /// Lies to clients, and about the state in the same way to everybody.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Divergent {
     }
 }
 
-impl Villain for Divergent {
+impl Villain<Holdings> for Divergent {
     fn name(&self) -> &'static str {
         "divergent"
     }
@@ -58,8 +58,8 @@ impl Villain for Divergent {
             deeds.mark("liar.state_diverged");
             let root = hash_of(Domain::Derivation, &honest.statement.root);
             let statement = CheckpointStatement { root, ..honest.statement };
-            let seat = (context.me(), context.signer);
-            let lie = Message::Checkpoint(Checkpoint::sign(context.group, statement, seat));
+            let seat = (context.me(), context.signer());
+            let lie = Message::Checkpoint(Checkpoint::sign(context.group(), statement, seat));
             return deeds.send(&peers(&sending.to), sending.class, lie);
         }
         deeds.pass(sending);

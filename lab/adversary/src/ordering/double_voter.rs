@@ -7,7 +7,7 @@ use quorate_bft::Message;
 use quorate_bft::message::{Phase, Vote};
 use quorate_types::{Digest, Peer, Slot, View};
 
-use super::{Context, Deeds, Sending, Villain, peers};
+use super::{Context, Deeds, Holdings, Sending, Villain, peers};
 use crate::Reception;
 
 /// Votes of others that it remembers, to vote for the same.
@@ -33,7 +33,7 @@ impl DoubleVoter {
     }
 }
 
-impl Villain for DoubleVoter {
+impl Villain<Holdings> for DoubleVoter {
     fn name(&self) -> &'static str {
         "double-voter"
     }
@@ -47,7 +47,8 @@ impl Villain for DoubleVoter {
         let to = peers(&sending.to);
         let (kind, honest_count) = (context.prng.below(5), context.prng.below(3));
         let mut cast = |phase, choice| {
-            let vote = Vote::sign((phase, context.group), choice, (context.me(), context.signer));
+            let vote =
+                Vote::sign((phase, context.group()), choice, (context.me(), context.signer()));
             deeds.send(
                 &to,
                 sending.class,

@@ -16,7 +16,7 @@ use quorate_machine::Class;
 use quorate_types::{Digest, Duration, Slot, View};
 
 use super::splits::Split;
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 
 /// Slots whose second cut is remembered.
 const REMEMBERED_MAX: usize = 64;
@@ -62,10 +62,10 @@ impl Equivocator {
             return deeds.pass(sending);
         };
         let (left, right) = self.split.parts(context);
-        let seat = (context.me(), context.signer);
+        let seat = (context.me(), context.signer());
         let choice = (vote.view, vote.slot, second);
-        let prepare = Vote::sign((Phase::Prepare, context.group), choice, seat);
-        let commit = Vote::sign((Phase::Commit, context.group), choice, seat);
+        let prepare = Vote::sign((Phase::Prepare, context.group()), choice, seat);
+        let commit = Vote::sign((Phase::Commit, context.group()), choice, seat);
         deeds.share(&left, sending.class, sending.message);
         deeds.send(&right, Class::Control, Message::Prepare(prepare));
         deeds.send(&right, Class::Control, Message::Commit(commit));
@@ -84,11 +84,11 @@ pub(super) fn other_proposal(context: &Context<'_>, first: &PrePrepare) -> Optio
         let own = cut.rows.iter_mut().find(|row| row.from == context.me())?;
         let clock = own.clock.after(Duration::from_micros(1));
         let (from, tips) = ((own.from, clock), own.tips.clone());
-        *own = Arc::new(AckVector::sign(context.group, from, tips, context.signer));
+        *own = Arc::new(AckVector::sign(context.group(), from, tips, context.signer()));
     }
     let cut = HashedCut::new(cut);
     let choice = (first.proposal.view, first.proposal.slot, cut.digest());
-    let proposal = SignedProposal::sign(context.group, choice, context.signer);
+    let proposal = SignedProposal::sign(context.group(), choice, context.signer());
     Some(PrePrepare { proposal, cut, inline })
 }
 
@@ -102,10 +102,10 @@ pub(super) fn other_batch(context: &Context<'_>, batch: &Batch) -> Batch {
     }
     let header = &batch.header.header;
     let place = (header.lane, header.seq, header.previous);
-    Batch::sign(context.group, place, bundles, context.signer)
+    Batch::sign(context.group(), place, bundles, context.signer())
 }
 
-impl Villain for Equivocator {
+impl Villain<Holdings> for Equivocator {
     fn name(&self) -> &'static str {
         "equivocator"
     }

@@ -14,7 +14,7 @@ use quorate_machine::Class;
 use quorate_types::{Digest, Duration, Peer, ReplicaId, ReplicaSet, Signature};
 use quorate_wire::{Encode, Writer, decode};
 
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 use crate::Reception;
 
 const PERIOD: Duration = Duration::from_millis(100);
@@ -92,7 +92,7 @@ impl Forger {
 }
 
 fn forge_change(context: &mut Context<'_>, good: &ViewChange) -> ViewChange {
-    let quorum = context.group.resilience.quorum();
+    let quorum = context.group().resilience.quorum();
     let mut change = good.clone();
     change.from = context.me();
     change.base = match change.base {
@@ -107,12 +107,12 @@ fn forge_change(context: &mut Context<'_>, good: &ViewChange) -> ViewChange {
         let forged = forged(context.prng, quorum, &certificate.certificate);
         *certificate = PrepareCertificate { certificate: forged, ..certificate.clone() };
     }
-    ViewChange::sign(context.group, change, context.signer)
+    ViewChange::sign(context.group(), change, context.signer())
 }
 
 /// A message that must be refused, made of a good one.
 fn forge(context: &mut Context<'_>, good: &Message) -> Option<Message> {
-    let quorum = context.group.resilience.quorum();
+    let quorum = context.group().resilience.quorum();
     Some(match good {
         Message::Slots(slots) => {
             let Slots { cuts, mut certificate } = (**slots).clone();
@@ -132,7 +132,12 @@ fn forge(context: &mut Context<'_>, good: &Message) -> Option<Message> {
                 changes[0] = changes.last().cloned()?;
             }
             let view = start.view;
-            Message::NewView(Arc::new(NewView::sign(context.group, view, changes, context.signer)))
+            Message::NewView(Arc::new(NewView::sign(
+                context.group(),
+                view,
+                changes,
+                context.signer(),
+            )))
         }
         Message::NewLeaderProof(proof) => {
             let certificate = forged(context.prng, quorum, &proof.certificate);
@@ -148,7 +153,7 @@ fn forge(context: &mut Context<'_>, good: &Message) -> Option<Message> {
     })
 }
 
-impl Villain for Forger {
+impl Villain<Holdings> for Forger {
     fn name(&self) -> &'static str {
         "forger"
     }
@@ -184,7 +189,7 @@ impl Villain for Forger {
         let good = Arc::clone(&self.seen[context.prng.index(self.seen.len())]);
         if let Some(forged) = forge(context, &good) {
             deeds.mark("liar.forged");
-            deeds.send(context.others, Class::Control, forged);
+            deeds.send(context.others(), Class::Control, forged);
         }
     }
 }

@@ -10,7 +10,7 @@ use quorate_bft::message::{
 use quorate_history::Prng;
 use quorate_types::{LaneSeq, Slot, UnixTime, View};
 
-use super::{Context, Deeds, Sending, Villain, peers};
+use super::{Context, Deeds, Holdings, Sending, Villain, peers};
 
 /// Messages in 1,000 of which it sends a huge version too.
 const PER_MILLE: u64 = 60;
@@ -35,7 +35,7 @@ fn place(prng: &mut Prng, view: View, slot: Slot) -> (View, Slot) {
 fn vote(context: &mut Context<'_>, phase: Phase, honest: &Vote) -> Vote {
     let (view, slot) = place(context.prng, honest.view, honest.slot);
     let choice = (view, slot, honest.digest);
-    Vote::sign((phase, context.group), choice, (context.me(), context.signer))
+    Vote::sign((phase, context.group()), choice, (context.me(), context.signer()))
 }
 
 fn vector(context: &mut Context<'_>, honest: &AckVector) -> AckVector {
@@ -47,7 +47,7 @@ fn vector(context: &mut Context<'_>, honest: &AckVector) -> AckVector {
         let lane = context.prng.index(tips.len());
         tips[lane] = Tip { seq: LaneSeq::new(huge(context.prng)), ..tips[lane] };
     }
-    AckVector::sign(context.group, (context.me(), clock), tips, context.signer)
+    AckVector::sign(context.group(), (context.me(), clock), tips, context.signer())
 }
 
 fn proposal(context: &mut Context<'_>, honest: &PrePrepare) -> PrePrepare {
@@ -63,14 +63,14 @@ fn proposal(context: &mut Context<'_>, honest: &PrePrepare) -> PrePrepare {
     }
     let cut = HashedCut::new(cut);
     let choice = (view, cut.slot, cut.digest());
-    let proposal = SignedProposal::sign(context.group, choice, context.signer);
+    let proposal = SignedProposal::sign(context.group(), choice, context.signer());
     PrePrepare { proposal, cut, inline: honest.inline.clone() }
 }
 
 fn batch(context: &mut Context<'_>, honest: &Batch) -> Batch {
     let header = &honest.header.header;
     let place = (context.me(), LaneSeq::new(huge(context.prng)), header.previous);
-    Batch::sign(context.group, place, honest.bundles.clone(), context.signer)
+    Batch::sign(context.group(), place, honest.bundles.clone(), context.signer())
 }
 
 fn status(prng: &mut Prng, honest: &Status) -> Status {
@@ -96,7 +96,7 @@ fn checkpoint(context: &mut Context<'_>, honest: &Checkpoint) -> Checkpoint {
     let slot = Slot::new(huge(context.prng));
     let time = UnixTime::from_micros(huge(context.prng));
     let statement = CheckpointStatement { slot, time, ..honest.statement };
-    Checkpoint::sign(context.group, statement, (context.me(), context.signer))
+    Checkpoint::sign(context.group(), statement, (context.me(), context.signer()))
 }
 
 fn exaggerated(context: &mut Context<'_>, honest: &Message) -> Option<Message> {
@@ -110,13 +110,13 @@ fn exaggerated(context: &mut Context<'_>, honest: &Message) -> Option<Message> {
         Message::Status(honest) => Message::Status(status(context.prng, honest)),
         Message::NewLeader(_) => {
             let view = View::new(huge(context.prng));
-            let seat = (context.me(), context.signer);
-            Message::NewLeader(NewLeader::sign(context.group, view, seat))
+            let seat = (context.me(), context.signer());
+            Message::NewLeader(NewLeader::sign(context.group(), view, seat))
         }
         Message::ViewChange(honest) => {
             let view = View::new(huge(context.prng));
             let unsigned = ViewChange { view, from: context.me(), ..(**honest).clone() };
-            let change = ViewChange::sign(context.group, unsigned, context.signer);
+            let change = ViewChange::sign(context.group(), unsigned, context.signer());
             Message::ViewChange(Arc::new(change))
         }
         Message::FetchProposal(honest) => {
@@ -138,7 +138,7 @@ fn exaggerated(context: &mut Context<'_>, honest: &Message) -> Option<Message> {
     })
 }
 
-impl Villain for Giant {
+impl Villain<Holdings> for Giant {
     fn name(&self) -> &'static str {
         "giant"
     }

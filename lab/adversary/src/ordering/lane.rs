@@ -55,7 +55,7 @@ impl Inbox {
 impl Lane {
     /// The last batch, or the origin of the lane.
     pub(super) fn tip(&self, context: &Context<'_>) -> Tip {
-        let digest = || lane_origin(context.group.epoch, context.me());
+        let digest = || lane_origin(context.group().epoch, context.me());
         self.tip.unwrap_or_else(|| Tip { seq: LaneSeq::ZERO, digest: digest() })
     }
 
@@ -67,7 +67,7 @@ impl Lane {
     ) -> Arc<Batch> {
         let tip = self.tip(context);
         let place = (context.me(), tip.seq.next(), tip.digest);
-        let batch = Arc::new(Batch::sign(context.group, place, bundles, context.signer));
+        let batch = Arc::new(Batch::sign(context.group(), place, bundles, context.signer()));
         self.tip = Some(Tip { seq: tip.seq.next(), digest: batch.digest() });
         self.batches.push_back(Arc::clone(&batch));
         if self.batches.len() > KEPT_MAX {

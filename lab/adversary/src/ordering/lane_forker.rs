@@ -11,7 +11,7 @@ use quorate_types::{Duration, Peer};
 
 use super::lane::{Inbox, Lane};
 use super::splits::Split;
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 use crate::Reception;
 
 const PERIOD: Duration = Duration::from_millis(20);
@@ -47,11 +47,11 @@ impl LaneForker {
         let mut tips = honest.tips.clone();
         tips[context.me().index()] = tip;
         let from = (honest.from, honest.clock);
-        Message::AckVector(Arc::new(AckVector::sign(context.group, from, tips, context.signer)))
+        Message::AckVector(Arc::new(AckVector::sign(context.group(), from, tips, context.signer())))
     }
 }
 
-impl Villain for LaneForker {
+impl Villain<Holdings> for LaneForker {
     fn name(&self) -> &'static str {
         "lane-forker"
     }
@@ -96,7 +96,7 @@ impl Villain for LaneForker {
             // Honest for now: both chains are this one.
             let batch = self.left.extend(context, bundles);
             self.right = Lane::at(&self.left);
-            return deeds.send(context.others, Class::Ordered, Message::Batch(batch));
+            return deeds.send(context.others(), Class::Ordered, Message::Batch(batch));
         }
         self.has_forked = true;
         deeds.mark("liar.lane_forked");

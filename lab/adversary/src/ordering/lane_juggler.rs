@@ -9,7 +9,7 @@ use quorate_machine::Class;
 use quorate_types::{Duration, Peer, RequestId};
 
 use super::lane::{Inbox, Lane};
-use super::{Context, Deeds, Villain};
+use super::{Context, Deeds, Holdings, Villain};
 use crate::Reception;
 
 const PERIOD: Duration = Duration::from_millis(20);
@@ -65,12 +65,12 @@ impl LaneJuggler {
             bundles = vec![Arc::clone(bundle), Arc::new(forged), Arc::clone(bundle)];
         }
         deeds.mark("liar.batch_invalid");
-        let batch = Batch::sign(context.group, place, bundles, context.signer);
-        deeds.send(context.others, Class::Ordered, Message::Batch(Arc::new(batch)));
+        let batch = Batch::sign(context.group(), place, bundles, context.signer());
+        deeds.send(context.others(), Class::Ordered, Message::Batch(Arc::new(batch)));
     }
 }
 
-impl Villain for LaneJuggler {
+impl Villain<Holdings> for LaneJuggler {
     fn name(&self) -> &'static str {
         "lane-juggler"
     }
@@ -99,11 +99,11 @@ impl Villain for LaneJuggler {
         let bundles = self.juggled(context, deeds);
         if !bundles.is_empty() {
             let batch = self.lane.extend(context, bundles);
-            deeds.send(context.others, Class::Ordered, Message::Batch(batch));
+            deeds.send(context.others(), Class::Ordered, Message::Batch(batch));
         } else if context.prng.chance(100)
             && let Some(batch) = self.lane.batches.back()
         {
-            deeds.send(context.others, Class::Ordered, Message::Batch(Arc::clone(batch)));
+            deeds.send(context.others(), Class::Ordered, Message::Batch(Arc::clone(batch)));
         }
     }
 }

@@ -13,7 +13,7 @@ use quorate_crypto::Certificate;
 use quorate_machine::Class;
 use quorate_types::{Digest, Duration, Peer, ReplicaId, Signature, Slot, View};
 
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 use crate::Reception;
 
 const PERIOD: Duration = Duration::from_millis(100);
@@ -60,7 +60,7 @@ impl Misplacer {
 
     /// The prepares of a quorum, with what they are for.
     fn prepared(&self, context: &Context<'_>) -> Option<(Slot, View, Digest, Certificate)> {
-        let quorum = context.group.resilience.quorum();
+        let quorum = context.group().resilience.quorum();
         let known = self.prepares.iter().rev();
         let mut whole = known.filter(|(_, votes)| votes.len() >= quorum);
         let ((slot, view, digest), votes) = whole.next()?;
@@ -89,7 +89,7 @@ impl Misplacer {
             from: context.me(),
             signature: Signature::new([0; 64]),
         };
-        let change = ViewChange::sign(context.group, unsigned, context.signer);
+        let change = ViewChange::sign(context.group(), unsigned, context.signer());
         Some(Message::ViewChange(Arc::new(change)))
     }
 
@@ -108,7 +108,7 @@ impl Misplacer {
     }
 }
 
-impl Villain for Misplacer {
+impl Villain<Holdings> for Misplacer {
     fn name(&self) -> &'static str {
         "misplacer"
     }
@@ -142,7 +142,7 @@ impl Villain for Misplacer {
         };
         if let Some(message) = made {
             deeds.mark("liar.misplaced");
-            deeds.send(context.others, Class::Control, message);
+            deeds.send(context.others(), Class::Control, message);
         }
     }
 }

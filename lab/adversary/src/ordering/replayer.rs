@@ -7,7 +7,7 @@ use quorate_bft::Message;
 use quorate_machine::Class;
 use quorate_types::{Duration, Peer};
 
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 use crate::Reception;
 
 /// Messages that it remembers of each kind of source.
@@ -34,7 +34,7 @@ fn remember(context: &mut Context<'_>, store: &mut Vec<Arc<Message>>, message: A
     }
 }
 
-impl Villain for Replayer {
+impl Villain<Holdings> for Replayer {
     fn name(&self) -> &'static str {
         "replayer"
     }
@@ -68,7 +68,7 @@ impl Villain for Replayer {
             }
             let message = Arc::clone(&store[context.prng.index(store.len())]);
             deeds.mark("liar.replayed");
-            deeds.share(context.others, Class::Control, message);
+            deeds.share(context.others(), Class::Control, message);
         }
     }
 }

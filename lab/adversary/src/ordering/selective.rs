@@ -3,7 +3,7 @@
 use quorate_history::Prng;
 use quorate_machine::Recipients;
 
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 
 /// Sends what goes to all only to a few.
 #[derive(Debug)]
@@ -21,14 +21,14 @@ impl Selective {
     }
 }
 
-impl Villain for Selective {
+impl Villain<Holdings> for Selective {
     fn name(&self) -> &'static str {
         "selective"
     }
 
     fn on_send(&mut self, context: &mut Context<'_>, sending: Sending, deeds: &mut Deeds) {
         let Recipients::Each(all) = &sending.to else { return deeds.pass(sending) };
-        let weak_quorum = context.group.resilience.weak_quorum();
+        let weak_quorum = context.group().resilience.weak_quorum();
         let count = if self.weak_quorum { weak_quorum } else { 1 };
         let first = if self.wanders { context.prng.index(64) } else { self.first };
         let few: Vec<_> =

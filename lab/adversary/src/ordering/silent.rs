@@ -4,7 +4,7 @@ use quorate_bft::Message;
 use quorate_history::Prng;
 use quorate_types::Peer;
 
-use super::{Context, Deeds, Sending, Villain, peers};
+use super::{Context, Deeds, Holdings, Sending, Villain, peers};
 
 /// What is left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,12 +60,12 @@ impl Silent {
         match self.0 {
             Silence::Whole => true,
             Silence::Phase(number) => phase(message) == Some(number),
-            Silence::Towards(count) => context.others.iter().take(count).any(|one| one == peer),
+            Silence::Towards(count) => context.others().iter().take(count).any(|one| one == peer),
         }
     }
 }
 
-impl Villain for Silent {
+impl Villain<Holdings> for Silent {
     fn name(&self) -> &'static str {
         "silent"
     }

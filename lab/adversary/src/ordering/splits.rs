@@ -22,14 +22,14 @@ impl Split {
 
     /// The others in two parts: those who hear the first story, and those who hear the second.
     pub(super) fn parts(self, context: &Context<'_>) -> (Vec<Peer>, Vec<Peer>) {
-        let resilience = context.group.resilience;
+        let resilience = context.group().resilience;
         let second = match self {
-            Self::Halves => context.others.len() / 2,
+            Self::Halves => context.others().len() / 2,
             Self::WeakQuorum => resilience.weak_quorum(),
             Self::AllButF => resilience.quorum() - 1,
             Self::One => 1,
         };
-        let (left, right) = context.others.split_at(context.others.len() - second);
+        let (left, right) = context.others().split_at(context.others().len() - second);
         (left.to_vec(), right.to_vec())
     }
 }

@@ -8,11 +8,11 @@ use quorate_crypto::ideal::IdealRegistry;
 use quorate_crypto::{Certificate, Domain, Signer, hash_of, verify};
 use quorate_history::Prng;
 use quorate_types::{
-    Digest, Epoch, GroupConfiguration, GroupId, GroupMember, Instant, NodeId, Now, Peer, ReadMode,
+    Digest, Epoch, GroupConfiguration, GroupId, GroupMember, Instant, NodeId, Now, ReadMode,
     ReplicaId, Resilience, Slot, SystemId, UnixTime, View,
 };
 
-use super::{CLIENT_VILLAINS, Context, Deeds, REPLICA_VILLAINS, Seat, villain};
+use super::{CLIENT_VILLAINS, Context, Deeds, Holdings, REPLICA_VILLAINS, Seat, villain};
 
 struct Group {
     registry: IdealRegistry,
@@ -71,20 +71,14 @@ fn what_a_forger_makes_of_a_good_certificate_is_refused() {
     for name in ["forger", "misplacer"] {
         let mut prng = Prng::from_seed(3);
         let mut liar = villain(name, &mut prng).unwrap();
-        let others = [].into();
+        let seat = Seat::Replica(ReplicaId::new(3));
+        let configuration = Arc::new(group.configuration.clone());
+        let mut holdings = Holdings::new(seat, configuration, Arc::clone(&group.signers[3]));
         let now = Now { instant: Instant::ZERO, wall: UnixTime::ZERO };
-        let mut context = Context {
-            seat: Seat::Replica(ReplicaId::new(3)),
-            group: &group.configuration,
-            signer: &*group.signers[3],
-            others: &others,
-            now,
-            prng: &mut prng,
-        };
-        let to: Arc<[Peer]> = [group.configuration.peer(ReplicaId::new(0))].into();
-        context.others = &to;
+        let mut context = Context { holdings: &mut holdings, now, prng: &mut prng };
+        let first = context.others()[0];
         let mut deeds = Deeds::default();
-        liar.on_receive(&mut context, to[0], &good, &mut deeds);
+        liar.on_receive(&mut context, first, &good, &mut deeds);
         (0..200).for_each(|_| liar.on_alarm(&mut context, &mut deeds));
         assert!(deeds.sendings.len() > 20, "{name} acts");
         for sending in deeds.sendings {

@@ -8,7 +8,7 @@ use quorate_history::Prng;
 use quorate_types::Slot;
 use quorate_wire::{decode, encode};
 
-use super::{Context, Deeds, Sending, Villain, peers};
+use super::{Context, Deeds, Holdings, Sending, Villain, peers};
 
 /// How a transfer is spoiled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,7 +98,7 @@ fn boast(prng: &mut Prng, honest: &Status) -> Status {
     status
 }
 
-impl Villain for TransferLiar {
+impl Villain<Holdings> for TransferLiar {
     fn name(&self) -> &'static str {
         "transfer-liar"
     }

@@ -11,7 +11,7 @@ use quorate_machine::Class;
 use quorate_types::{Peer, ReplicaId, Slot, View};
 
 use super::splits::Split;
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 use crate::Reception;
 
 /// View changes and prepared cuts that it remembers.
@@ -55,7 +55,7 @@ impl ViewChanger {
                 change.prepared.clear();
             }
             2 => {
-                let base = change.base.slot_and_digest(context.group).0;
+                let base = change.base.slot_and_digest(context.group()).0;
                 let mut oldest: BTreeMap<Slot, &Prepared> = BTreeMap::new();
                 for ((slot, view), prepared) in &self.prepared {
                     if *slot > base && *view < change.view {
@@ -68,7 +68,7 @@ impl ViewChanger {
                 change.prepared.pop();
             }
         }
-        ViewChange::sign(context.group, change, context.signer)
+        ViewChange::sign(context.group(), change, context.signer())
     }
 
     /// Starts of its own view: a different choice of view changes for each side.
@@ -79,7 +79,7 @@ impl ViewChanger {
         let mut changes: Vec<_> = of_view.map(|(_, change)| Arc::clone(change)).collect();
         let own = honest.changes.iter().find(|change| change.from == context.me());
         changes.extend(own.cloned());
-        let quorum = context.group.resilience.quorum();
+        let quorum = context.group().resilience.quorum();
         if changes.len() < quorum {
             return false;
         }
@@ -95,7 +95,7 @@ impl ViewChanger {
             deeds.mark("liar.view_started_stale");
         }
         second.sort_by_key(|change| change.from);
-        let second = NewView::sign(context.group, view, second, context.signer);
+        let second = NewView::sign(context.group(), view, second, context.signer());
         let (left, right) = self.split.parts(context);
         deeds.mark("liar.view_started_twice");
         let first = Arc::new(honest.clone());
@@ -105,7 +105,7 @@ impl ViewChanger {
     }
 }
 
-impl Villain for ViewChanger {
+impl Villain<Holdings> for ViewChanger {
     fn name(&self) -> &'static str {
         "view-changer"
     }

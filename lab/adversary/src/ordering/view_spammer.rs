@@ -8,7 +8,7 @@ use quorate_bft::message::{Base, NewLeader, ViewChange};
 use quorate_machine::Class;
 use quorate_types::{Duration, Peer, Signature, View};
 
-use super::{Context, Deeds, Villain};
+use super::{Context, Deeds, Holdings, Villain};
 use crate::Reception;
 
 const PERIOD: Duration = Duration::from_millis(50);
@@ -27,7 +27,7 @@ impl ViewSpammer {
     }
 }
 
-impl Villain for ViewSpammer {
+impl Villain<Holdings> for ViewSpammer {
     fn name(&self) -> &'static str {
         "view-spammer"
     }
@@ -52,10 +52,10 @@ impl Villain for ViewSpammer {
     fn on_alarm(&mut self, context: &mut Context<'_>, deeds: &mut Deeds) {
         let ahead = if context.prng.chance(600) { 1 } else { context.prng.below(AHEAD_MAX) };
         let view = self.highest.plus(ahead);
-        let seat = (context.me(), context.signer);
+        let seat = (context.me(), context.signer());
         deeds.mark("liar.wished");
-        let wish = NewLeader::sign(context.group, view, seat);
-        deeds.send(context.others, Class::Control, Message::NewLeader(wish));
+        let wish = NewLeader::sign(context.group(), view, seat);
+        deeds.send(context.others(), Class::Control, Message::NewLeader(wish));
         let unsigned = ViewChange {
             view,
             base: Base::Start,
@@ -63,7 +63,7 @@ impl Villain for ViewSpammer {
             from: context.me(),
             signature: Signature::new([0; 64]),
         };
-        let change = Arc::new(ViewChange::sign(context.group, unsigned, context.signer));
-        deeds.send(context.others, Class::Control, Message::ViewChange(change));
+        let change = Arc::new(ViewChange::sign(context.group(), unsigned, context.signer()));
+        deeds.send(context.others(), Class::Control, Message::ViewChange(change));
     }
 }

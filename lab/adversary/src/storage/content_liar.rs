@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quorate_dht::limits::CHUNK_BYTES;
 use quorate_dht::{Body, ContentReply, Message, Presence};
 
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 
 /// Bombs are large, so only a few of 1,000 answers are.
 const BOMBS_PER_MILLE: u64 = 60;
@@ -34,7 +34,7 @@ fn twisted(body: &Body, place: usize) -> Body {
     Body::new(bytes)
 }
 
-impl Villain for ContentLiar {
+impl Villain<Holdings> for ContentLiar {
     fn name(&self) -> &'static str {
         "content-liar"
     }

@@ -4,7 +4,7 @@ use quorate_dht::object::SignedStamp;
 use quorate_dht::{Body, Message, Value, Versioned};
 use quorate_types::Signature;
 
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 
 /// Makes versions up.
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl Fabricator {
     }
 }
 
-impl Villain for Fabricator {
+impl Villain<Holdings> for Fabricator {
     fn name(&self) -> &'static str {
         "fabricator"
     }

@@ -5,7 +5,7 @@ use quorate_history::Prng;
 use quorate_machine::Class;
 use quorate_types::Peer;
 
-use super::{Context, Deeds, Villain};
+use super::{Context, Deeds, Holdings, Villain};
 use crate::Reception;
 
 /// Says that it has stored, and has not.
@@ -20,7 +20,7 @@ impl Hollow {
     }
 }
 
-impl Villain for Hollow {
+impl Villain<Holdings> for Hollow {
     fn name(&self) -> &'static str {
         "hollow"
     }
@@ -28,7 +28,8 @@ impl Villain for Hollow {
     fn on_receive(
         &mut self,
         context: &mut Context<'_>,
-        (from, message): (Peer, &Message),
+        from: Peer,
+        message: &Message,
         deeds: &mut Deeds,
     ) -> Reception {
         let is_write = matches!(message, Message::WriteVersion(_) | Message::PutContent(_));

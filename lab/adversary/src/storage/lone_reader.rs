@@ -6,7 +6,7 @@ use quorate_dht::Message;
 use quorate_dht::object::Stamp;
 use quorate_types::Peer;
 
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 use crate::Reception;
 
 /// Keeps to itself what it read.
@@ -16,7 +16,7 @@ pub(super) struct LoneReader {
     seen: BTreeSet<Stamp>,
 }
 
-impl Villain for LoneReader {
+impl Villain<Holdings> for LoneReader {
     fn name(&self) -> &'static str {
         "lone-reader"
     }
@@ -24,7 +24,8 @@ impl Villain for LoneReader {
     fn on_receive(
         &mut self,
         _: &mut Context<'_>,
-        (_, message): (Peer, &Message),
+        _: Peer,
+        message: &Message,
         _: &mut Deeds,
     ) -> Reception {
         if let Message::Versioned(reply) = message

@@ -57,7 +57,7 @@ fn second_value(context: &Context<'_>, write: &WriteVersion) -> Option<WriteVers
     Some(WriteVersion { head: write.head, authority, version })
 }
 
-impl Villain for PartialWriter {
+impl Villain<Holdings> for PartialWriter {
     fn name(&self) -> &'static str {
         "partial-writer"
     }

@@ -4,7 +4,7 @@ use quorate_dht::ObjectKey;
 use quorate_history::Prng;
 use quorate_types::Duration;
 
-use super::{Context, Deeds, ROT, Villain};
+use super::{Context, Deeds, Holdings, ROT, Villain};
 
 const PERIOD: Duration = Duration::from_millis(400);
 /// Bytes of an object's encoding that are not its value: its kind, its end, its stamp.
@@ -60,7 +60,7 @@ fn rotten(
     }
 }
 
-impl Villain for Rot {
+impl Villain<Holdings> for Rot {
     fn name(&self) -> &'static str {
         ROT
     }

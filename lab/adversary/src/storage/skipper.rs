@@ -4,7 +4,7 @@ use quorate_dht::limits::SEQUENCE_SKIP_MAX;
 use quorate_dht::{Message, Version, WriteVersion};
 
 use super::partial_writer::{authority, owner};
-use super::{Context, Deeds, SKIPPER, Sending, Villain};
+use super::{Context, Deeds, Holdings, SKIPPER, Sending, Villain};
 
 /// Writes with numbers as high as servers take, and higher ones.
 pub(super) struct Skipper;
@@ -21,7 +21,7 @@ fn skipping(context: &mut Context<'_>, write: &WriteVersion) -> Option<WriteVers
     Some(WriteVersion { head: write.head, authority, version })
 }
 
-impl Villain for Skipper {
+impl Villain<Holdings> for Skipper {
     fn name(&self) -> &'static str {
         SKIPPER
     }

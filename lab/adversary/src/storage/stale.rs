@@ -6,7 +6,7 @@ use quorate_dht::{ContentReply, Message, ObjectKey, Presence, Version, Versioned
 use quorate_history::Prng;
 use quorate_types::Peer;
 
-use super::{Context, Deeds, Sending, Villain};
+use super::{Context, Deeds, Holdings, Sending, Villain};
 use crate::Reception;
 
 /// Versions of one object that it remembers.
@@ -49,7 +49,7 @@ impl Stale {
     }
 }
 
-impl Villain for Stale {
+impl Villain<Holdings> for Stale {
     fn name(&self) -> &'static str {
         "stale"
     }
@@ -57,7 +57,8 @@ impl Villain for Stale {
     fn on_receive(
         &mut self,
         _: &mut Context<'_>,
-        (_, message): (Peer, &Message),
+        _: Peer,
+        message: &Message,
         _: &mut Deeds,
     ) -> Reception {
         if let Message::WriteVersion(write) = message {

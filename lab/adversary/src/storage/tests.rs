@@ -231,7 +231,7 @@ fn a_lone_reader_writes_nothing_back_but_its_own() {
     let shown = Versioned { head: HEAD, signed: Some(read.signed), value: Some(read.value) };
     let from = Peer::Node(NodeId::new([1; 32]));
     let shown = Message::Versioned(shown);
-    let _: crate::Reception = villain.on_receive(&mut stage.context(), (from, &shown), &mut deeds);
+    let _: crate::Reception = villain.on_receive(&mut stage.context(), from, &shown, &mut deeds);
     villain.on_send(&mut stage.context(), to_all(back), &mut deeds);
     assert!(deeds.sendings.is_empty());
     villain.on_send(&mut stage.context(), to_all(own.clone()), &mut deeds);

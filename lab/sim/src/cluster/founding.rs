@@ -13,8 +13,7 @@ use quorate_membership::{
     VerifiedConfiguration,
 };
 use quorate_threshold::{
-    Bls12381, CombineFailure, Combined, Domain as Purpose, GroupKey, KeyShare, PartialSignature,
-    PublicKey, Rejected, Seed, Signature, ThresholdScheme,
+    Bls12381, Domain as Purpose, PublicKey, Rejected, Seed, Signature, ThresholdScheme,
 };
 use quorate_types::{Configuration, FailureDomain, NodeId, Resilience, SoftwareVersion, UnixTime};
 
@@ -176,30 +175,6 @@ struct Memo {
 }
 
 impl ThresholdScheme for Memo {
-    fn sign_partial(&self, share: &KeyShare, domain: Purpose, message: &[u8]) -> PartialSignature {
-        Bls12381.sign_partial(share, domain, message)
-    }
-
-    fn verify_partial(
-        &self,
-        group: &GroupKey,
-        domain: Purpose,
-        message: &[u8],
-        partial: &PartialSignature,
-    ) -> Result<(), Rejected> {
-        Bls12381.verify_partial(group, domain, message, partial)
-    }
-
-    fn combine(
-        &self,
-        group: &GroupKey,
-        domain: Purpose,
-        message: &[u8],
-        partials: &[PartialSignature],
-    ) -> Result<Combined, CombineFailure> {
-        Bls12381.combine(group, domain, message, partials)
-    }
-
     fn verify(
         &self,
         key: &PublicKey,

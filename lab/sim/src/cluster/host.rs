@@ -4,59 +4,36 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quorate_adversary::Adversary;
+use quorate_adversary::membership::ClientVice;
 use quorate_adversary::membership::ceremony::Contribution;
-use quorate_adversary::membership::{self, ClientVice, Liar, LiarSetup};
-use quorate_adversary::ordering::{self, Liar as OrderingLiar, LiarSetup as OrderingSetup, Seat};
-use quorate_adversary::storage::{self, Holdings, Liar as StorageLiar};
 use quorate_bft::Parameters;
-use quorate_crypto::{
-    ClientCertificate, ClientGrant, Domain, Signer, Verified, Verifier, hash_of, verify,
-};
-use quorate_dht::{
-    CallId, ClientIdentity, ClientRequest, Message as StorageMessage, MessageContext, Ring,
-    WriterId,
-};
+use quorate_crypto::{Signer, Verified, Verifier, verify};
+use quorate_dht::{CallId, ClientRequest, Message as StorageMessage, MessageContext};
 use quorate_duties::Duties;
 use quorate_history::Prng;
 use quorate_kv::KeyValueService;
 use quorate_machine::RecordNumber;
-use quorate_membership::{
-    ClientParameters, ConfigurationClient, LeaseRule, MembershipService, Message as Vouching,
-};
-use quorate_types::{ClientId, Configuration, Duration, NodeId, Peer, UnixTime};
+use quorate_membership::{MembershipService, Message as Vouching};
+use quorate_types::{ClientId, Duration, NodeId, Peer};
 
-use super::client::{ClientSeat, Identity};
 use super::founding::{Foundation, Keys, Role, Shape, genesis, server_ids};
-use super::server::{Journal, Place, ServerSeat};
-use super::villains::{ClientVillain, Roles, ServerVillain};
+use super::villains::{ClientVillain, ServerVillain};
 use super::within::Frame;
 use super::workload::Workload;
 use super::{Ask, ClusterMachine, Message, Received, Record, Request};
-use crate::clock::DRIFT_PER_MILLE_MAX;
 use crate::host::{AdmitCache, Host};
 use crate::node::{Node, Nodes};
 use crate::ordering::{GroupHost, GroupSetup, rewrite, wire_bytes};
-use crate::scenario::{FaultKind, Scenario};
-use crate::storage::disk::SharedDisk;
+use crate::scenario::Scenario;
 use crate::storage::scene::Scene;
-use crate::storage::seat::ServerSeat as StorageServer;
 use crate::storage::workload::Workload as ObjectWorkload;
 
-/// How long a lease lasts, in true time: short, so that many are renewed in a run.
-pub(super) const LEASE: Duration = Duration::from_secs(4);
-/// The bound on the drift of honest clocks, in parts per million.
-const DRIFT_PPM: u32 = 100_000;
-const _: () = assert!(DRIFT_PPM as u64 == 1_000 * DRIFT_PER_MILLE_MAX, "as far as clocks drift");
-/// Longest wait of a client before it asks again about configurations.
-const RETRY_MAX: Duration = Duration::from_secs(1);
+mod bad;
+mod seats;
 
-/// A client of a run.
-#[derive(Debug)]
-struct Client {
-    signer: Arc<dyn Signer>,
-    certificate: ClientCertificate,
-    vice: Option<ClientVice>,
-}
+use bad::{contributions, villains};
+pub(super) use seats::LEASE;
+use seats::{Client, client, scene};
 
 /// Keys, addresses and disks of one run.
 #[derive(Debug)]
@@ -76,37 +53,6 @@ pub struct ClusterHost {
     cache: AdmitCache<StorageMessage, Verified<StorageMessage>>,
     lives: Vec<u64>,
     prng: Prng,
-}
-
-/// What a bad member of the membership group gives at the founding, by its index: two bad ones may
-/// work together.
-fn contributions(bad: &[u16], prng: &mut Prng) -> BTreeMap<u16, Contribution> {
-    if let [first, second] = *bad
-        && prng.chance(500)
-    {
-        let cancelling = |accomplice| Contribution::Cancelling { accomplice };
-        return BTreeMap::from([(first, cancelling(second)), (second, cancelling(first))]);
-    }
-    let mut given = BTreeMap::new();
-    for index in bad {
-        match prng.below(3) {
-            0 => given.insert(*index, Contribution::Wrong),
-            1 => given.insert(*index, Contribution::Withheld),
-            _ => None,
-        };
-    }
-    given
-}
-
-/// Names of the Byzantine nodes of a scenario.
-fn villains(scenario: &Scenario) -> BTreeMap<Node, &'static str> {
-    let mut named = BTreeMap::new();
-    for fault in &scenario.faults {
-        if let FaultKind::Byzantine { node, adversary } = fault.kind {
-            named.insert(node, adversary);
-        }
-    }
-    named
 }
 
 impl ClusterHost {
@@ -226,155 +172,6 @@ impl ClusterHost {
     fn client_index(&self, node: Node) -> Option<usize> {
         node.index().checked_sub(self.servers.len())
     }
-
-    fn server(&self, node: Node, records: Vec<(RecordNumber, Record)>) -> ServerSeat {
-        let duties = Duties::of(&self.foundation.configuration, self.servers[node.index()]);
-        let duties = duties.expect("there are enough servers");
-        let (journal, found) = Journal::open(records);
-        let membership = duties.membership();
-        let key_value = duties.key_value();
-        let epoch_key = self.keys.signer(Role::Epoch, node.index());
-        let disk = &self.scene.servers[node.index()].2;
-        disk.open().recover(found.last, &found.storage);
-        let storage = duties.storage(self.keys.verifier(), self.first_number(node));
-        let loads = self.prng.fork(&format!("loads/{}", node.index()));
-        ServerSeat {
-            membership: membership
-                .map(|seat| Place::new(self.membership.replica(seat.me, found.membership))),
-            key_value: key_value
-                .map(|seat| Place::new(self.key_value.replica(seat.me, found.key_value))),
-            responder: Place::new(duties.responder(&epoch_key)),
-            storage: Place::new(StorageServer::new(storage, disk.clone(), loads)),
-            journal,
-        }
-    }
-
-    /// The first number of a life: as if it were random.
-    fn first_number(&self, node: Node) -> u64 {
-        let life = self.lives[node.index()];
-        self.prng.fork(&format!("life/{}/{life}", node.index())).next_u64()
-    }
-
-    fn client(&self, node: Node, index: usize) -> ClientSeat {
-        let Client { signer, certificate, vice } = &self.clients[index];
-        let life = self.lives[node.index()];
-        let draw = hash_of(Domain::Derivation, &(node.index() as u64, life));
-        // Every process begins with another server.
-        let mut contacts: Vec<Peer> = self.servers.iter().copied().map(Peer::Node).collect();
-        contacts.rotate_left(usize::from(draw.as_bytes()[0]) % self.servers.len());
-        let parameters = ClientParameters {
-            lease: LeaseRule::new(LEASE, DRIFT_PPM).expect("the bound is allowed"),
-            retry_max: RETRY_MAX,
-            ..ClientParameters::new(self.foundation.system_key, contacts, *draw.as_bytes())
-        };
-        let identity = Identity {
-            signer: Arc::clone(signer),
-            certificate: certificate.clone(),
-            nonce: life,
-            first_number: self.first_number(node),
-            skew: match vice {
-                Some(ClientVice::WrongClock(skew)) => Some(*skew),
-                Some(ClientVice::ExpiredCertificate | ClientVice::ForeignCertificate) | None => {
-                    None
-                }
-            },
-            mark: vice.map(|vice| vice.mark()),
-        };
-        let schemes = self.foundation.schemes.clone();
-        ClientSeat::new(identity, ConfigurationClient::new(parameters, None, schemes))
-    }
-
-    /// What a bad server gave at the founding; errors that did not cancel are merely wrong.
-    fn contribution(&self, server: NodeId) -> Option<Contribution> {
-        let given = self.contributions.get(&server).copied()?;
-        let is_alone = !self.foundation.had_cancelled;
-        let cancels = matches!(given, Contribution::Cancelling { .. });
-        Some(if cancels && is_alone { Contribution::Wrong } else { given })
-    }
-
-    /// Who is between a bad client's storage client and the world, if anybody.
-    fn storage_villain(&self, index: usize, name: &str) -> Option<StorageLiar> {
-        let prng = self.prng.fork(&format!("bad client/{index}"));
-        let villain = storage::villain(name, &mut prng.fork("shape"))?;
-        let Client { signer, certificate, .. } = &self.clients[index];
-        let (signer, certificate) = (Arc::clone(signer), certificate.clone());
-        let identity = ClientIdentity { certificate, signer, writer: WriterId::new([0xbd; 16]) };
-        let (ring, owners) = (self.scene.ring.clone(), self.scene.owners.clone());
-        let holdings = Holdings { ring, identity: Some(identity), owners, disk: None };
-        Some(StorageLiar::new(holdings, prng.fork("deeds"), villain))
-    }
-
-    fn server_villain(&self, node: Node, name: &str) -> Roles {
-        let prng = self.prng.fork(&format!("adversary/{}", node.index()));
-        let (shape, deeds) = (|| prng.fork("shape"), |group| prng.fork("deeds").fork(group));
-        let (me, signer) =
-            (self.servers[node.index()], self.keys.signer(Role::Epoch, node.index()));
-        let duties = Duties::of(&self.foundation.configuration, me);
-        let duties = duties.expect("there are enough servers");
-        let in_group = |seat: Option<quorate_duties::Seat>, prng| {
-            let quorate_duties::Seat { group, me } = seat?;
-            let villain = ordering::villain(name, &mut shape())?;
-            let (seat, signer) = (Seat::Replica(me), Arc::clone(&signer));
-            Some(OrderingLiar::new(OrderingSetup { seat, group, signer, prng }, villain))
-        };
-        let configuration = self.foundation.configuration.clone();
-        let responder = membership::villain(name, &mut shape()).map(|villain| {
-            let (signer, prng) = (Arc::clone(&signer), deeds("responder"));
-            Liar::new(LiarSetup { me, configuration, signer, prng }, villain)
-        });
-        let storage = storage::villain(name, &mut shape()).map(|villain| {
-            let disk = Box::new(self.scene.servers[node.index()].2.clone());
-            let ring = self.scene.ring.clone();
-            let holdings = Holdings { ring, identity: None, owners: Vec::new(), disk: Some(disk) };
-            StorageLiar::new(holdings, deeds("storage"), villain)
-        });
-        Roles {
-            storage,
-            membership: in_group(duties.membership(), deeds("membership")),
-            key_value: in_group(duties.key_value(), deeds("key-value")),
-            responder,
-            contribution: self.contribution(me),
-        }
-    }
-}
-
-/// Keys of objects.
-const OWNERS: usize = 3;
-
-fn scene(
-    configuration: &Configuration,
-    servers: &[NodeId],
-    (clients, keys): (&[Client], &Keys),
-) -> Scene {
-    let nodes = || (0..).map(Node::at);
-    let disks = servers.iter().map(|id| (*id, SharedDisk::default()));
-    let ids = clients.iter().map(|client| client.certificate.grant.client);
-    Scene {
-        ring: Ring::new(configuration).expect("there are enough servers"),
-        verifier: keys.verifier(),
-        servers: nodes().zip(disks).map(|(node, (id, disk))| (node, id, disk)).collect(),
-        clients: nodes().skip(servers.len()).zip(ids).collect(),
-        owners: (0..OWNERS).map(|index| keys.signer(Role::Owner, index)).collect(),
-    }
-}
-
-fn client(
-    keys: &Keys,
-    (index, system): (usize, quorate_types::SystemId),
-    vice: Option<ClientVice>,
-) -> Client {
-    let signer = keys.signer(Role::Client, index);
-    let is_expired = vice == Some(ClientVice::ExpiredCertificate);
-    let is_foreign = vice == Some(ClientVice::ForeignCertificate);
-    let grant = ClientGrant {
-        system,
-        client: signer.public_key().client(),
-        name: format!("client {index}"),
-        expires: UnixTime::from_micros(if is_expired { 1 } else { u64::MAX }),
-    };
-    let authority = if is_foreign { Role::Impostor } else { Role::Authority };
-    let certificate = ClientCertificate::issue(grant, &*keys.signer(authority, 0));
-    Client { signer, certificate, vice }
 }
 
 impl Host<ClusterMachine> for ClusterHost {

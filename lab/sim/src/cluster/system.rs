@@ -15,6 +15,7 @@ use super::{ClusterLens, ClusterMachine, plants};
 use crate::checker::{Checker, Liveness, Resources, Thresholds};
 use crate::node::{Node, Nodes};
 use crate::ordering::{GroupHost, REPLICA_VILLAINS};
+use crate::plant;
 use crate::scenario::{Fault, FaultKind, Group, Profile, Scenario};
 use crate::simulation::Simulation;
 use crate::storage::checkers::{self as storage_checkers, Expected};
@@ -166,15 +167,15 @@ impl System for Cluster {
         scenario
     }
 
-    fn build(&self, scenario: &Scenario, plant: Option<&Plant>) -> Box<dyn Run> {
-        plants::select(plant);
+    fn build(&self, scenario: &Scenario, planted: Option<&Plant>) -> Box<dyn Run> {
+        plant::select(planted);
         let host = ClusterHost::new(scenario);
         let checkers = checkers(scenario, &host);
         Box::new(Simulation::new(scenario.clone(), host, checkers))
     }
 
     fn plants(&self) -> &'static [Plant] {
-        plants::PLANTS
+        plant::in_this_build(plants::PLANTS)
     }
 
     fn marks(&self) -> &'static [&'static str] {

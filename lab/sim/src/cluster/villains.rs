@@ -189,7 +189,7 @@ impl Adversary<ClusterMachine> for ServerVillain {
             twist::<KeyValueMachine>(effects, of_key_value, |one| liar.twist(now, one));
         }
         if let Some(liar) = responder {
-            twist::<FreshnessResponder>(effects, of_responder, |one| liar.twist(one));
+            twist::<FreshnessResponder>(effects, of_responder, |one| liar.twist(now, one));
         }
         if let Some(liar) = storage {
             twist::<StorageServer>(effects, of_storage, |one| liar.twist(now, one));

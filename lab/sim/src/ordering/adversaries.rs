@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quorate_adversary::Adversary;
 pub use quorate_adversary::ordering::{CLIENT_VILLAINS, REPLICA_VILLAINS};
-use quorate_adversary::ordering::{Liar, LiarSetup, Seat, villain};
+use quorate_adversary::ordering::{Holdings, Liar, Seat, villain};
 use quorate_crypto::Signer;
 use quorate_history::Prng;
 use quorate_types::GroupConfiguration;
@@ -19,6 +19,5 @@ pub(super) fn adversary<S: Replicated>(
     prng: &Prng,
 ) -> Box<dyn Adversary<OrderingMachine<S>>> {
     let villain = villain(name, &mut prng.fork("shape")).expect("a scenario names a villain");
-    let prng = prng.fork("deeds");
-    Box::new(Liar::new(LiarSetup { seat, group, signer, prng }, villain))
+    Box::new(Liar::new(Holdings::new(seat, group, signer), prng.fork("deeds"), villain))
 }

@@ -25,6 +25,7 @@ use crate::crashes::Scene;
 use crate::host::Host;
 use crate::node::{Node, Nodes};
 use crate::parties::{Part, Parties};
+use crate::plant;
 use crate::scenario::{Fault, FaultKind, Group, Profile, Scenario, Way};
 use crate::simulation::Simulation;
 use crate::swarm::{Blueprint, draw};
@@ -278,8 +279,8 @@ impl System for Ordering {
         scenario
     }
 
-    fn build(&self, scenario: &Scenario, plant: Option<&Plant>) -> Box<dyn Run> {
-        plants::select(plant);
+    fn build(&self, scenario: &Scenario, planted: Option<&Plant>) -> Box<dyn Run> {
+        plant::select(planted);
         let shape = Shape::of(scenario.variant);
         let replicas = usize::from(3 * shape.f + 1);
         let clients = usize::from(scenario.node_count) - replicas;
@@ -293,7 +294,7 @@ impl System for Ordering {
     }
 
     fn plants(&self) -> &'static [Plant] {
-        plants::PLANTS
+        plant::in_this_build(plants::PLANTS)
     }
 
     fn marks(&self) -> &'static [&'static str] {

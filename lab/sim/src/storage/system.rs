@@ -9,6 +9,7 @@ use super::{CLIENT_VILLAINS, Plainly, SERVER_VILLAINS, StorageLens, StorageMachi
 use super::{checkers, plants};
 use crate::checker::{Checker, Liveness, Resources, Thresholds};
 use crate::node::{Node, Nodes};
+use crate::plant;
 use crate::scenario::{Fault, FaultKind, Group, Op, Profile, Scenario};
 use crate::simulation::Simulation;
 use crate::swarm::{Blueprint, draw};
@@ -155,8 +156,8 @@ impl System for Storage {
         scenario
     }
 
-    fn build(&self, scenario: &Scenario, plant: Option<&Plant>) -> Box<dyn Run> {
-        plants::select(plant);
+    fn build(&self, scenario: &Scenario, planted: Option<&Plant>) -> Box<dyn Run> {
+        plant::select(planted);
         let shape = Shape::of(scenario.variant);
         let clients = scenario.node_count - shape.servers;
         let host = StorageHost::new(shape, clients, scenario.seed);
@@ -165,7 +166,7 @@ impl System for Storage {
     }
 
     fn plants(&self) -> &'static [Plant] {
-        plants::PLANTS
+        plant::in_this_build(plants::PLANTS)
     }
 
     fn share_per_cent(&self) -> u64 {

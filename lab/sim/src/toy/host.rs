@@ -239,20 +239,12 @@ const BUGS: &[(&str, Bug)] = &[
     ("hoarding", Bug::Hoarding),
 ];
 
-const fn plant(name: &'static str, what: &'static str, checker: &'static str) -> Plant {
-    Plant { name, what, checker, seeds_max: 64, profile: Profile::Short, villain: None }
-}
-
 const PLANTS: &[Plant] = &[
-    plant("vote-before-persist", "sends votes and proposals in front of their records", "C4"),
-    plant("duplicate-votes", "counts votes instead of voters", "C1"),
-    plant("short-quorum", "decides with one vote less than a quorum", "C1"),
-    plant("execute-twice", "executes the last decided slot again after a restart", "C2"),
-    plant("no-deduplication", "orders a request that comes again once more", "C2"),
-    plant("silent", "never tells how far it is", "C9"),
-    Plant {
-        profile: Profile::Swarm,
-        villain: None,
-        ..plant("hoarding", "never takes a request off the list of those that wait", "C12")
-    },
+    Plant::own("vote-before-persist", "C4", "sends votes and proposals in front of their records"),
+    Plant::own("duplicate-votes", "C1", "counts votes instead of voters"),
+    Plant::own("short-quorum", "C1", "decides with one vote less than a quorum"),
+    Plant::own("execute-twice", "C2", "executes the last decided slot again after a restart"),
+    Plant::own("no-deduplication", "C2", "orders a request that comes again once more"),
+    Plant::own("silent", "C9", "never tells how far it is"),
+    Plant::own("hoarding", "C12", "never takes a request off the list of those that wait").slow(),
 ];
