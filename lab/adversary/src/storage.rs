@@ -21,6 +21,7 @@ mod content_liar;
 mod fabricator;
 mod hollow;
 mod lone_reader;
+mod mourner;
 mod partial_writer;
 mod rot;
 mod skipper;
@@ -81,6 +82,7 @@ const SERVERS: &[Entry<Holdings>] = &[
     ("hollow", |prng| Box::new(hollow::Hollow::new(prng))),
     ("content-liar", |_| Box::new(content_liar::ContentLiar::default())),
     (ROT, |prng| Box::new(rot::Rot::new(prng))),
+    ("mourner", |prng| Box::new(mourner::Mourner::new(prng))),
     ("legion", |prng| Box::new(Legion::new(SERVERS, LEGION_PERIOD, prng))),
 ];
 

@@ -32,7 +32,7 @@ exits! {
     NoQuorum = 9, "too few servers answer";
     Unauthorised = 10, "nobody with this key or certificate may do that";
     Forgotten = 11, "the data of this server is gone, or belongs to another one";
-    Damaged = 12, "stored bytes are damaged and could not be repaired";
+    Damaged = 12, "stored bytes are damaged or cannot be read, and could not be repaired";
     InUse = 13, "another process works there";
     Exists = 14, "it is there already, and nothing is replaced";
     TooLarge = 15, "larger than the limit";

@@ -1,13 +1,16 @@
 //! What keeps a server from starting or running, each with what to do.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
-use quorate_dht::TooFewServers;
+use quorate_client::explanation::Explanation;
+use quorate_dht::{ObjectKey, TooFewServers};
 use quorate_net::BindError;
 use quorate_runtime::{HostError, JournalError, NodeError};
 use quorate_store::error::StoreError;
 
 use crate::founding::FoundingError;
+use crate::host::storage::loss::LostObject;
 
 /// Why a server does not start, or has stopped.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +82,46 @@ pub enum ServerError {
         /// Why.
         source: NodeError,
     },
+    /// The server stopped since an object is damaged and cannot be mended.
+    #[error("{}", loss_text(object, file))]
+    Lost {
+        /// Which, and how bad it is.
+        object: Box<LostObject>,
+        /// The `node.toml` of the server.
+        file: PathBuf,
+    },
+    /// There is nothing to give up.
+    #[error("there is no copy of {key} here; look for its name in the log of the server")]
+    NoCopy {
+        /// The object.
+        key: ObjectKey,
+    },
+    /// What is whole is not given up.
+    #[error("the copy of {key} is whole; start the server: it serves it, and others mend theirs")]
+    WholeCopy {
+        /// The object.
+        key: ObjectKey,
+    },
+    /// The damaged copy cannot be put aside.
+    #[error("{0}")]
+    Aside(Explanation),
     /// The operating system gives no random numbers.
     #[error("the operating system gives no random numbers; a server cannot run without them")]
     Randomness,
+}
+
+fn loss_text(object: &LostObject, file: &Path) -> String {
+    let LostObject { key, damaged, others, .. } = object;
+    let again = match key {
+        ObjectKey::Chunk(_) | ObjectKey::Manifest(_) => {
+            "store its file again with `quorate blob put` if you have it, or "
+        }
+        ObjectKey::Register(_) => "",
+    };
+    format!(
+        "{key} is damaged here and at {damaged} of the {others} other servers of its group, all of \
+         which were asked, and cannot be mended; {again}give this copy up with `quorate node \
+         give-up --config {} {key}`, then start this server",
+        file.display()
+    )
 }

@@ -17,6 +17,9 @@ impl ServerError {
         if let Self::Founding { source } = self {
             return source.explain();
         }
+        if let Self::Aside(explanation) = self {
+            return explanation.clone();
+        }
         let ((kind, code), place) = self.sort();
         let message = if let Self::Listen { source, .. } = self {
             source.to_string()
@@ -39,6 +42,11 @@ impl ServerError {
             }
             Self::Listen { address, source } => (of_bind(source), address.to_string()),
             Self::Store { source } => of_store(source),
+            Self::Lost { object, .. } => {
+                ((Kind::Damaged, "object-lost"), object.place.display().to_string())
+            }
+            Self::NoCopy { key } => ((Kind::NotFound, "no-copy"), key.to_string()),
+            Self::WholeCopy { key } => ((Kind::Usage, "copy-whole"), key.to_string()),
             Self::Journal { machine, source }
             | Self::Node { source: NodeError::Disk { machine, source } } => {
                 let (sort, path) = of_journal(source);

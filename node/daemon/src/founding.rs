@@ -17,7 +17,7 @@ pub mod ceremony;
 mod error;
 mod file;
 mod node;
-mod place;
+pub(crate) mod place;
 
 pub use error::{AdmissionFault, FoundingError, GenesisFault, KeyFault, RequestFault};
 pub use file::{FoundingFile, GENESIS_BYTES_MAX, VerifiedFounding};

@@ -4,6 +4,7 @@ pub mod configuration;
 pub mod error;
 mod failure;
 pub mod founding;
+pub mod giving_up;
 pub mod host;
 pub mod metrics;
 pub mod names;

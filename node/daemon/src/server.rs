@@ -4,6 +4,7 @@
 //! the simulator. This module gives each machine its disk, its channel and its threads.
 
 use std::net::ToSocketAddrs;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use quorate_bft::{Parameters, Replica, Setup};
@@ -26,6 +27,7 @@ use crate::error::ServerError;
 use crate::founding::NodeIdentity;
 use crate::host::ordering::{self, OrderingHost};
 use crate::host::responder::ResponderHost;
+use crate::host::storage::loss::Brake;
 use crate::host::storage::{Answers, StorageHost, StorageJournal};
 use crate::names::Names;
 
@@ -39,6 +41,9 @@ pub struct RunningServer {
     /// Locked as long as this lives.
     data: DataDirectory,
     storage: Handle<quorate_dht::Server>,
+    brake: Brake,
+    /// The `node.toml`, for what an operator is told to do.
+    file: PathBuf,
 }
 
 impl RunningServer {
@@ -57,12 +62,17 @@ impl RunningServer {
     /// Runs the server.
     ///
     /// # Errors
-    /// [`ServerError::Node`] if a disk or a thread failed.
+    /// [`ServerError::Node`] if a disk or a thread failed, [`ServerError::Lost`] if an object is
+    /// damaged and cannot be mended.
     pub async fn run(self) -> Result<(), ServerError> {
-        let Self { node, data, .. } = self;
+        let Self { node, data, brake, file, .. } = self;
         let outcome = node.run().await;
         drop(data);
-        outcome.map_err(|source| ServerError::Node { source })
+        outcome.map_err(|source| ServerError::Node { source })?;
+        match brake.pulled() {
+            Some(object) => Err(ServerError::Lost { object: Box::new(object), file }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -115,16 +125,18 @@ pub async fn start(
     let epoch: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&identity.epoch_seed));
     let duties = Duties::of(identity.founding.configuration(), identity.id)
         .map_err(|source| ServerError::TooFewServers { source })?;
+    let brake = Brake::new(node.control());
     let mut machines = Machines { node, epoch, duties };
     machines.membership(&data, between)?;
     machines.key_value(&data, between)?;
     machines.responder()?;
-    let storage = machines.storage(&data, between.storage())?;
+    let storage = machines.storage((&data, &brake), between.storage())?;
     let mut node = machines.node;
     let names = Names::of(identity.founding.configuration().configuration());
     node.watch_links(Box::new(move |news| names.log(&news)));
     identity.mark_served().map_err(|source| ServerError::Founding { source })?;
-    Ok(RunningServer { node, data, storage })
+    let file = settings.file.clone();
+    Ok(RunningServer { node, data, storage, brake, file })
 }
 
 async fn open_links(
@@ -169,6 +181,16 @@ pub fn known_servers(configuration: &VerifiedConfiguration) -> Result<Vec<Server
 /// [`ServerError::Randomness`] if the operating system has none.
 pub fn random_u64() -> Result<u64, ServerError> {
     getrandom::u64().or(Err(ServerError::Randomness))
+}
+
+/// The objects of a node.
+///
+/// # Errors
+/// [`ServerError::Store`].
+pub(crate) fn open_objects(data: &DataDirectory) -> Result<ObjectStore, ServerError> {
+    let directory = data.part("storage", &quorate_store::object_store::PARTS);
+    let store = directory.and_then(|directory| ObjectStore::open(&directory));
+    store.map_err(|source| ServerError::Store { source })
 }
 
 /// A server while its machines are being hosted.
@@ -235,12 +257,10 @@ impl Machines {
 
     fn storage(
         &mut self,
-        data: &DataDirectory,
+        (data, brake): (&DataDirectory, &Brake),
         interceptor: Between<quorate_dht::Server>,
     ) -> Result<Handle<quorate_dht::Server>, ServerError> {
-        let directory = data.part("storage", &quorate_store::object_store::PARTS);
-        let store = directory.and_then(|directory| ObjectStore::open(&directory));
-        let store = Arc::new(store.map_err(|source| ServerError::Store { source })?);
+        let store = Arc::new(open_objects(data)?);
         let workers = self.node.start_workers("objects", OBJECT_THREADS);
         let workers = workers.map_err(|source| ServerError::Host { source })?;
         let answers: Answers = Arc::new(OnceLock::new());
@@ -249,7 +269,7 @@ impl Machines {
         let hosting = Hosting {
             name: "storage",
             channel: Channel::Single(STORAGE),
-            hosted: StorageHost { context, store, workers, answers: to },
+            hosted: StorageHost { context, store, workers, answers: to, brake: brake.clone() },
             machine: self.duties.storage(Arc::new(RealVerifier), random_u64()?),
             journal: Some(Box::new(StorageJournal::new(journal_store))),
             interceptor,

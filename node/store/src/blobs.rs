@@ -212,7 +212,7 @@ impl Blobs {
         }
     }
 
-    fn path_of(&self, name: &BlobName) -> PathBuf {
+    pub(crate) fn path_of(&self, name: &BlobName) -> PathBuf {
         let text = hex(name);
         self.root.join(&text[..2]).join(&text)
     }

@@ -112,9 +112,34 @@ impl StoreError {
         Self::Io { operation, path, source }
     }
 
+    /// Whether the stored bytes themselves are bad, so that other bytes in their place would mend
+    /// it. Every other failure is one of the world around them and may pass.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Corrupt { .. } => true,
+            Self::Io { source, .. } => is_bad_medium(source),
+            Self::DiskFull { .. }
+            | Self::Wiped { .. }
+            | Self::OtherIdentity { .. }
+            | Self::NotEmpty { .. }
+            | Self::InUse { .. }
+            | Self::TooLarge { .. }
+            | Self::Poisoned { .. } => false,
+        }
+    }
+
     pub(crate) fn corrupt(path: &Path, reason: impl Into<String>) -> Self {
         Self::Corrupt { path: path.to_path_buf(), reason: reason.into() }
     }
+}
+
+/// Whether the medium has lost what it held: a bad sector, or a check sum of the file system that
+/// does not hold.
+fn is_bad_medium(error: &io::Error) -> bool {
+    const BAD: [rustix::io::Errno; 3] =
+        [rustix::io::Errno::IO, rustix::io::Errno::BADMSG, rustix::io::Errno::ILSEQ];
+    BAD.iter().any(|bad| error.raw_os_error() == Some(bad.raw_os_error()))
 }
 
 /// Whether a call failed because the disk or the quota is exhausted.

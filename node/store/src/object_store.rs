@@ -4,7 +4,7 @@
 //! - STO-13: [`ObjectStore::store`] returns only after all its objects and changes are durable.
 
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::blobs::{BLOB_BYTES_MIN, BlobName, Blobs};
 use crate::error::StoreError;
@@ -112,6 +112,13 @@ impl ObjectStore {
             self.objects.persist()?;
         }
         self.blobs.delete_batch(names)
+    }
+
+    /// Where the bytes of this content lie: a file of their own, or the tree of small objects.
+    #[must_use]
+    pub fn place_of_content(&self, name: &BlobName) -> PathBuf {
+        let file = self.blobs.path_of(name);
+        if file.exists() { file } else { self.objects.path().to_path_buf() }
     }
 
     /// The small objects, for the spaces that have no content in files.

@@ -100,6 +100,12 @@ impl Objects {
         })
     }
 
+    /// Where the tree lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Makes these changes together. They can be read at once and are durable after the next
     /// [`Objects::persist`]: tell nobody about them before it.
     ///

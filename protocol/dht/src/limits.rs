@@ -35,6 +35,10 @@ pub const REPAIR_ROUNDS_MAX: u32 = 8;
 /// How long a repair waits for the peers that it asked.
 pub const REPAIR_RETRY: Duration = Duration::from_millis(500);
 
+/// How long a server whose group has nothing to mend its copy with waits before it asks once more,
+/// times its place in the group counted from 1: one after the other finds out that it is lost.
+pub const LOSS_CONFIRM: Duration = Duration::from_secs(1);
+
 /// Names that one page of a listing holds.
 pub const LISTED_NAMES_MAX: usize = 256;
 /// Pages that a server lists of its own store one after the other without a pause.

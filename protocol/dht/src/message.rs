@@ -275,7 +275,7 @@ quorate_wire::fields!(Versioned { head, signed, value });
 /// Why a server does not do what was asked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Refusal {
-    /// Too much is under way: ask again later.
+    /// Too much is under way, or the store cannot be read now: ask again later.
     Busy,
     /// Its copy is damaged and not mended yet.
     Damaged,

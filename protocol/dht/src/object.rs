@@ -7,6 +7,9 @@
 //! # Invariants
 //! - DHT-5: the same stamp means the same whole triple, hence the same value.
 
+mod name;
+mod whole;
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -17,6 +20,8 @@ use quorate_types::{Digest, Epoch, ObjectId, PublicKey, Signature, SystemId};
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
 use crate::limits::{CHUNK_BYTES, VALUE_BYTES_MAX};
+
+pub use name::NotAName;
 
 const CONTENT: Limit = Limit::new("content bytes", CHUNK_BYTES);
 const VALUE: Limit = Limit::new("value bytes", VALUE_BYTES_MAX);

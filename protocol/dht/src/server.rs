@@ -57,6 +57,9 @@ pub enum Found {
     Object(ObjectKey, alloc::vec::Vec<u8>),
     /// There is an object, and the store knows that it is damaged.
     Damaged(ObjectKey),
+    /// The store fails now, which says nothing about the object: it can be asked again. Without a
+    /// name, not even the names can be told.
+    Unreadable(Option<ObjectKey>),
 }
 
 /// What the node asks of its storage server.
@@ -119,8 +122,20 @@ pub enum ServerOutput {
     },
     /// Somebody is in this later epoch: its configuration has to be fetched.
     Behind(Epoch),
-    /// No peer could mend the damaged copy of this object, up to now.
+    /// No peer could mend the damaged copy of this object, up to now: too few of them answer, or
+    /// too few say the same.
     Unrepaired(ObjectKey),
+    /// The damaged copy of this object can never be mended from the group (DHT-16): the node must
+    /// stop, since going on would hide a loss. Somebody has to bring the object back, or to give
+    /// it up.
+    Lost {
+        /// The object.
+        key: ObjectKey,
+        /// Of the others, how many hold it damaged, at least `f + 1`.
+        damaged: usize,
+        /// How many other members the group has. All have answered.
+        others: usize,
+    },
     /// All objects were checked, because somebody asked for it.
     Scrubbed(ScrubReport),
 }

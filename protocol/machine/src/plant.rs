@@ -85,6 +85,8 @@ pub enum Plant {
     PhasesKept,
     /// The expiry of a certificate is not checked on a write of an object.
     ExpiredWriterAdmitted,
+    /// A storage server calls lost what silent peers could still mend.
+    SilenceIsLoss,
 }
 
 #[cfg(plant)]

@@ -252,3 +252,16 @@ fn a_disk_rots_for_a_while_and_then_stays_as_it_is() {
     villain.on_alarm(&mut stage.context(), &mut deeds);
     assert_eq!(deeds.marks.len(), done);
 }
+
+#[test]
+fn a_mourner_refuses_what_it_holds_as_damaged() {
+    let mut stage = stage();
+    let body = Some(Body::new(b"bytes".to_vec()));
+    let shown = Message::Content(ContentReply { head: HEAD, body });
+    let deeds = deeds_of(&mut stage, "mourner", &shown, false);
+    let refused = deeds.sendings.iter().filter(
+        |sending| matches!(&*sending.message, Message::Refused(reply) if reply.head == HEAD),
+    );
+    assert_eq!(refused.count(), deeds.marks.len());
+    assert!(deeds.sendings.len() == 200 && deeds.marks.len() > 50);
+}

@@ -84,4 +84,11 @@ pub(super) const PLANTS: &[Plant] = &[
         "a server sweeps when it starts, and never again",
     )
     .slow(),
+    Plant::hooked(
+        Bug::SilenceIsLoss,
+        "silence-is-loss",
+        "C14",
+        "a server calls lost what silent peers could still mend",
+    )
+    .slow(),
 ];

@@ -208,6 +208,7 @@ impl System for Storage {
             "liar.bomb",
             "liar.fabricated",
             "liar.hollow",
+            "liar.mourned",
             "liar.no_write_back",
             "liar.partial_write",
             "liar.rot_index",

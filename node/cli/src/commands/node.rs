@@ -7,6 +7,7 @@ use clap::Subcommand;
 use crate::answer::Answer;
 use crate::failure::Failure;
 
+mod give_up;
 mod new;
 mod run;
 
@@ -21,11 +22,15 @@ pub(crate) enum NodeCommand {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Remove a damaged copy that no server can mend, so that a server that stopped over it can go
+    /// on; its bytes are kept aside.
+    GiveUp(give_up::GiveUpArguments),
 }
 
 pub(crate) fn run(command: &NodeCommand) -> Result<Answer, Failure> {
     match command {
         NodeCommand::New(arguments) => new::run(arguments),
         NodeCommand::Run { config } => run::run(config),
+        NodeCommand::GiveUp(arguments) => give_up::run(arguments),
     }
 }

@@ -86,10 +86,13 @@ fn describe(cluster: &Cluster, states: &ScrubStates) -> Answer {
         if !state.is_over {
             text.push_str("  DID NOT FINISH");
         }
+        if report.unread > 0 {
+            text.push_str("  ITS STORE CANNOT BE READ");
+        }
         servers.push(json!({
             "id": member.id.to_hex(), "address": member.address, "finished": state.is_over,
             "objects": checked, "bytes": bytes, "corrupt": report.damaged,
-            "repaired": report.repaired, "unrepairable": unrepaired,
+            "repaired": report.repaired, "unrepairable": unrepaired, "unread": report.unread,
         }));
     }
     let sum = |of: fn(&ScrubReport) -> u64| -> u64 {
@@ -99,7 +102,7 @@ fn describe(cluster: &Cluster, states: &ScrubStates) -> Answer {
         "servers": servers, "finished": unfinished(cluster, states).is_empty(),
         "objects": sum(|report| report.checked), "bytes": sum(|report| report.bytes),
         "corrupt": sum(|report| report.damaged), "repaired": sum(|report| report.repaired),
-        "unrepairable": sum(ScrubReport::unrepaired),
+        "unrepairable": sum(ScrubReport::unrepaired), "unread": sum(|report| report.unread),
     });
     Answer { text, json }
 }
@@ -112,18 +115,40 @@ fn unfinished(cluster: &Cluster, states: &ScrubStates) -> Vec<String> {
     late.map(|member| member.address.clone()).collect()
 }
 
-/// What is bad about what was found: damage first, then servers that did not answer.
+/// The addresses of servers of whose report this is not zero.
+fn addresses(cluster: &Cluster, states: &ScrubStates, of: fn(&ScrubReport) -> u64) -> String {
+    let members = &cluster.configuration().configuration().members;
+    let is_meant = |id| states.get(id).is_some_and(|state| of(&state.report) > 0);
+    let meant = members.iter().filter(|member| is_meant(&member.id));
+    meant.map(|member| member.address.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// What is bad about what was found: damage first, then what could not be read, then servers that
+/// did not answer.
 fn judge(cluster: &Cluster, states: &ScrubStates) -> Option<Failure> {
-    let unrepaired: u64 = states.values().map(|state| state.report.unrepaired()).sum();
+    let sum = |of: fn(&ScrubReport) -> u64| -> u64 {
+        states.values().map(|state| of(&state.report)).sum()
+    };
+    let unrepaired = sum(ScrubReport::unrepaired);
     if unrepaired > 0 {
         return Some(Failure::from(Explanation {
             kind: Kind::Damaged,
             code: "damaged",
-            what: format!("{unrepaired} damaged objects could not be repaired"),
-            place: String::from("the servers marked above"),
+            what: format!("{unrepaired} damaged copies could not be repaired"),
+            place: addresses(cluster, states, ScrubReport::unrepaired),
             remedy: String::from(
-                "start the servers that are down and run it again; their logs name the objects",
+                "start the servers that are down and run it again; the logs of these servers name \
+                 the objects, and a server that stopped over one says what to do",
             ),
+        }));
+    }
+    if sum(|report| report.unread) > 0 {
+        return Some(Failure::from(Explanation {
+            kind: Kind::Damaged,
+            code: "unread",
+            what: String::from("not everything could be read: the store of a server fails"),
+            place: addresses(cluster, states, |report| report.unread),
+            remedy: String::from("check its disk and its log, then run it again"),
         }));
     }
     let late = unfinished(cluster, states);

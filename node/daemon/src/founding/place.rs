@@ -16,7 +16,7 @@ fn exists(path: &Path) -> Explanation {
 }
 
 /// Writes a file that everybody may read; it is durable on return.
-pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Explanation> {
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Explanation> {
     let failed = |error: std::io::Error| {
         let is_there = error.kind() == std::io::ErrorKind::AlreadyExists;
         if is_there { exists(path) } else { Explanation::of_io("create", path, &error) }
@@ -44,7 +44,7 @@ pub(super) fn write_new_secret(path: &Path, secret: &[u8]) -> Result<(), Explana
 }
 
 /// Makes a directory with all its parents; their names are durable on return.
-pub(super) fn create_directory(path: &Path) -> Result<(), Explanation> {
+pub(crate) fn create_directory(path: &Path) -> Result<(), Explanation> {
     let is_missing = |one: &&Path| !one.as_os_str().is_empty() && !one.exists();
     let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
     std::fs::create_dir_all(path)

@@ -4,7 +4,8 @@
 //! done; what it wants to load or list is read by worker threads, so that no disk holds up the
 //! machines.
 
-mod reading;
+pub mod loss;
+pub(crate) mod reading;
 
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ use quorate_runtime::{Handle, Hosted, Journal, JournalError, Workers};
 use quorate_store::blobs::BlobName;
 use quorate_store::object_store::ObjectStore;
 use quorate_store::objects::{Change, Space};
+
+use loss::{Brake, LostObject};
 
 const _: () = assert!(
     quorate_dht::limits::CONFIGURATION_BYTES_MAX < quorate_net::limits::FRAME_BYTES_MAX - 512
@@ -44,6 +47,8 @@ pub struct StorageHost {
     pub workers: Arc<Workers>,
     /// Where they are answered to.
     pub answers: Answers,
+    /// Ends the node.
+    pub brake: Brake,
 }
 
 impl Hosted for StorageHost {
@@ -104,7 +109,11 @@ impl Hosted for StorageHost {
             }
             ServerOutput::Behind(epoch) => tracing::info!(%epoch, "a later epoch was heard of"),
             ServerOutput::Unrepaired(key) => {
-                tracing::error!(?key, "no server could mend a damaged object");
+                tracing::error!(%key, "a damaged object is not mended yet: too few servers help");
+            }
+            ServerOutput::Lost { key, damaged, others } => {
+                let place = reading::place(&self.store, key);
+                self.brake.pull(LostObject { key, damaged, others, place });
             }
             ServerOutput::Scrubbed(report) => tracing::info!(?report, "scrubbed"),
         }
@@ -129,11 +138,12 @@ impl StorageHost {
             tell(&answers, ServerRequest::Loaded { ticket, found });
         });
         if self.workers.submit(job).is_err() {
-            // The machine bounds its loads below the bound of the workers, so this is a scrub at
-            // worst: it takes the object for damaged, and comes back to it.
-            if let Wanted::This(key) = wanted {
-                requests.push(ServerRequest::Loaded { ticket, found: Found::Damaged(key) });
-            }
+            // The machine bounds its loads below the bound of the workers, so this is rare.
+            let key = match wanted {
+                Wanted::This(key) => Some(key),
+                Wanted::After(_) => None,
+            };
+            requests.push(ServerRequest::Loaded { ticket, found: Found::Unreadable(key) });
         }
     }
 

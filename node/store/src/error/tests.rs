@@ -21,3 +21,16 @@ fn a_broken_disk_is_not_called_full() {
     let error = StoreError::io("write", Path::new("/data/x"), source, 4096);
     assert!(matches!(error, StoreError::Io { operation: "write", .. }), "{error}");
 }
+
+#[test]
+fn a_bad_sector_is_damage_and_a_lack_of_descriptors_is_not() {
+    let of = |errno: rustix::io::Errno| {
+        let source = io::Error::from_raw_os_error(errno.raw_os_error());
+        StoreError::io("read", Path::new("blob"), source, 0)
+    };
+    assert!(of(rustix::io::Errno::IO).is_damage());
+    assert!(of(rustix::io::Errno::BADMSG).is_damage());
+    assert!(!of(rustix::io::Errno::MFILE).is_damage());
+    assert!(!of(rustix::io::Errno::ACCESS).is_damage());
+    assert!(StoreError::corrupt(Path::new("blob"), "too long").is_damage());
+}

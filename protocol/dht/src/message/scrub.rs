@@ -71,9 +71,12 @@ pub struct ScrubReport {
     pub damaged: u64,
     /// Of these, mended ones, with those that were never completely written and are dropped.
     pub repaired: u64,
+    /// What could not be read at all, since the store failed: objects, and the rest of its names
+    /// as one.
+    pub unread: u64,
 }
 
-quorate_wire::fields!(ScrubReport { checked, bytes, damaged, repaired });
+quorate_wire::fields!(ScrubReport { checked, bytes, damaged, repaired, unread });
 
 impl ScrubReport {
     /// Damaged objects that nobody could mend.

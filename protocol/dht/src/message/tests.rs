@@ -105,7 +105,7 @@ fn messages_of_sweeps() -> Vec<Message> {
 
 /// What is said about a scrub.
 fn messages_of_scrubs() -> Vec<Message> {
-    let report = ScrubReport { checked: 4, bytes: 5, damaged: 2, repaired: 1 };
+    let report = ScrubReport { checked: 4, bytes: 5, damaged: 2, repaired: 1, unread: 3 };
     let state = ScrubState { is_over: true, thousandths: 1000, report };
     vec![Message::Scrub(scrub()), Message::Scrubbed(Scrubbed { head: HEAD, state })]
 }

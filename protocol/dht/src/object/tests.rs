@@ -1,6 +1,7 @@
 //! Names, stamps and what the owner signs.
 
-use alloc::vec;
+use alloc::string::ToString;
+use alloc::{format, vec};
 
 use quorate_crypto::Verifier;
 use quorate_crypto::ideal::IdealRegistry;
@@ -9,8 +10,8 @@ use quorate_types::{ObjectId, SystemId};
 use quorate_wire::{decode, encode};
 
 use super::{
-    Body, ContentKind, KEEP_FOR_EVER, ObjectKey, Record, StoredContent, StoredObject, Value,
-    Version, WriterId,
+    Body, ContentKind, KEEP_FOR_EVER, NotAName, ObjectKey, Record, StoredContent, StoredObject,
+    Value, Version, WriterId,
 };
 use crate::limits::VALUE_BYTES_MAX;
 
@@ -86,4 +87,19 @@ fn stored_objects_read_back_and_long_values_do_not() {
     let long = Value::Data(Body::new(vec![0; VALUE_BYTES_MAX + 1]));
     assert!(decode::<Value>(&encode(&long)).is_err());
     assert_eq!(decode::<Value>(&encode(&Value::Deleted)), Ok(Value::Deleted));
+}
+
+#[test]
+fn a_name_is_read_back_from_its_text() {
+    let id = ObjectId::new([0xab; 32]);
+    let names = [ObjectKey::Chunk(id), ObjectKey::Manifest(id), ObjectKey::Register(id)];
+    for (name, kind) in names.into_iter().zip(["chunk", "manifest", "register"]) {
+        let text = format!("{kind}:{}", "ab".repeat(32));
+        assert_eq!((name.to_string(), text.parse()), (text, Ok(name)));
+    }
+    for text in
+        ["", "chunk", "chunk:", "blob:00", "chunk:0", &format!("chunk: {}", "ab".repeat(32))]
+    {
+        assert_eq!(text.parse::<ObjectKey>(), Err(NotAName), "{text}");
+    }
 }

@@ -52,11 +52,14 @@ impl Server {
                     self.repair_with_version(now, asker, reply, effects);
                 }
             }
-            // Other answers to a repair say that this peer does not help: the alarm asks again.
-            Message::Stored(_)
-            | Message::Presence(_)
-            | Message::Scrubbed(_)
-            | Message::Refused(_) => {
+            Message::Refused(reply) => {
+                effects.mark("dht.server.refused");
+                if !self.repair_refused(now, (asker, reply.refusal), effects) {
+                    self.sweep_refused(now, asker, effects);
+                }
+            }
+            // Nobody asked a peer for this.
+            Message::Stored(_) | Message::Presence(_) | Message::Scrubbed(_) => {
                 effects.mark("dht.server.useless_reply");
                 self.sweep_refused(now, asker, effects);
             }

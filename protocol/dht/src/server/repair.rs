@@ -5,15 +5,26 @@
 //! write is at one of these that is correct, even if this server was needed to complete it,
 //! because a server with a damaged copy is one of the `f` that may fail. By the same argument a
 //! copy of which `2f + 1` others know nothing was never completely written, and is dropped.
+//!
+//! Peers that are silent may come back: the repair is given up for now, and begun again by the
+//! next request or scrub. What all others answer for, and `f + 1` of them hold damaged too, is
+//! lost: time does not bring it back, so the node is told to stop. All are asked once more before,
+//! each server after a wait of its own, so that of those who hold it damaged one stops and the
+//! others, to whom it does not answer any more, go on.
+//!
+//! # Invariants
+//! - DHT-16: a server calls an object lost only if every other member of its group has answered
+//!   that it cannot help, and `f + 1` of them that their copy is damaged; so neither silence nor
+//!   `f` liars make it stop.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use quorate_machine::Class;
-use quorate_types::{NodeId, Now, Peer};
+use quorate_machine::{Class, Plant, planted};
+use quorate_types::{NodeId, Now, Peer, ReplicaId};
 
 use crate::choice::{Choice, choose};
-use crate::limits::{REPAIR_RETRY, REPAIR_ROUNDS_MAX, SERVER_REPAIRS_MAX};
+use crate::limits::{LOSS_CONFIRM, REPAIR_RETRY, REPAIR_ROUNDS_MAX, SERVER_REPAIRS_MAX};
 use crate::message::{GetContent, Head, Message, OperationId, ReadVersion, Refusal, Versioned};
 use crate::object::{Body, KEEP_FOR_EVER, ObjectKey, Record, StoredContent, StoredObject, Version};
 
@@ -31,10 +42,36 @@ pub(super) struct Repair {
     asked: usize,
     rounds: u32,
     absent: BTreeSet<NodeId>,
+    damaged: BTreeSet<NodeId>,
     versions: BTreeMap<NodeId, Version>,
+    /// All have answered that they cannot help, and are asked once more.
+    is_confirming: bool,
 }
 
 impl Repair {
+    fn new(head: Head, others: Vec<NodeId>) -> Self {
+        Self {
+            head,
+            others,
+            asked: 0,
+            rounds: 0,
+            absent: BTreeSet::new(),
+            damaged: BTreeSet::new(),
+            versions: BTreeMap::new(),
+            is_confirming: false,
+        }
+    }
+
+    /// Members whose copy is damaged too, if all have answered and `enough` of them say so.
+    fn losses(&self, enough: usize) -> Option<usize> {
+        let is_whole = |node: &NodeId| self.versions.contains_key(node);
+        let damaged = self.damaged.iter().filter(|node| !is_whole(node)).count();
+        let knows = |node: &NodeId| {
+            is_whole(node) || self.damaged.contains(node) || self.absent.contains(node)
+        };
+        (damaged >= enough && self.others.iter().all(knows)).then_some(damaged)
+    }
+
     fn is_one_of_others(&self, peer: Peer) -> Option<NodeId> {
         match peer {
             Peer::Node(node) if self.others.contains(&node) => Some(node),
@@ -68,20 +105,13 @@ impl Server {
     ) {
         if self.repairs.len() >= SERVER_REPAIRS_MAX {
             effects.mark("dht.server.repairs_full");
-            self.give_up(now, waiting, effects);
+            self.give_up(now, waiting, Refusal::Damaged, effects);
             return;
         }
         let operation = OperationId::new(self.take_number());
         let group = self.ring.group(key.id());
         let others = group.members().iter().copied().filter(|node| *node != self.node).collect();
-        let repair = Repair {
-            head: Head { epoch: self.ring.epoch, operation },
-            others,
-            asked: 0,
-            rounds: 0,
-            absent: BTreeSet::new(),
-            versions: BTreeMap::new(),
-        };
+        let repair = Repair::new(Head { epoch: self.ring.epoch, operation }, others);
         self.repairs.insert(operation, key);
         let slot = self.slots.entry(key).or_default();
         slot.waiting = waiting;
@@ -132,15 +162,73 @@ impl Server {
     pub(super) fn repair_again(&mut self, now: Now, key: ObjectKey, effects: &mut ServerEffects) {
         let Some(repair) = self.repair_of(key) else { return };
         repair.rounds += 1;
-        let is_over = repair.rounds >= REPAIR_ROUNDS_MAX * rounds_of(key, repair.others.len());
-        if is_over {
-            effects.mark("dht.server.unrepaired");
-            effects.emit(ServerOutput::Unrepaired(key));
-            let waiting = self.close_repair(key, effects);
-            self.give_up(now, waiting, effects);
-        } else {
-            self.ask(now, key, effects);
+        let others = repair.others.len();
+        let is_over = repair.rounds >= REPAIR_ROUNDS_MAX * rounds_of(key, others);
+        if !is_over {
+            return self.ask(now, key, effects);
         }
+        effects.mark("dht.server.unrepaired");
+        effects.emit(match planted(Plant::SilenceIsLoss) {
+            true => ServerOutput::Lost { key, damaged: others, others },
+            false => ServerOutput::Unrepaired(key),
+        });
+        let waiting = self.close_repair(key, effects);
+        self.give_up(now, waiting, Refusal::Damaged, effects);
+    }
+
+    /// A member that was asked does not serve its copy; false if no repair asked it.
+    pub(super) fn repair_refused(
+        &mut self,
+        now: Now,
+        (asker, refusal): (Asker, Refusal),
+        effects: &mut ServerEffects,
+    ) -> bool {
+        let Some((key, node)) = self.repair_reply(asker) else { return false };
+        let Some(repair) = self.repair_of(key) else { return false };
+        // Who refuses for another reason may help later: the alarm asks again.
+        if refusal == Refusal::Damaged {
+            repair.absent.remove(&node);
+            let is_news = repair.damaged.insert(node);
+            self.ask_on(now, (key, is_news), effects);
+        }
+        true
+    }
+
+    /// One more member cannot help: ask the next, unless all have said so.
+    fn ask_on(&mut self, now: Now, (key, is_news): (ObjectKey, bool), effects: &mut ServerEffects) {
+        let enough = self.ring.resilience().weak_quorum();
+        let Some(repair) = self.repair_of(key) else { return };
+        match (repair.losses(enough), repair.is_confirming) {
+            (Some(damaged), true) => self.lost(now, (key, damaged), effects),
+            (Some(_), false) => self.begin_confirming(now, key, effects),
+            (None, _) if is_news && key.content_kind().is_some() => self.ask(now, key, effects),
+            (None, _) => {}
+        }
+    }
+
+    /// Asks all members once more, a while later: the first of the group waits the least.
+    fn begin_confirming(&mut self, now: Now, key: ObjectKey, effects: &mut ServerEffects) {
+        let operation = OperationId::new(self.take_number());
+        let place = self.ring.group(key.id()).place_of(self.node).map_or(0, ReplicaId::get);
+        let Some(repair) = self.repair_of(key) else { return };
+        let head = Head { operation, ..repair.head };
+        let old = core::mem::replace(repair, Repair::new(head, repair.others.clone()));
+        repair.is_confirming = true;
+        self.repairs.remove(&old.head.operation);
+        self.repairs.insert(operation, key);
+        let wait = LOSS_CONFIRM.times(u64::from(place) + 1);
+        effects.mark("dht.server.loss_suspected");
+        effects.arm(ServerTimer::Repair(key), now.instant.after(wait));
+    }
+
+    fn lost(&mut self, now: Now, (key, damaged): (ObjectKey, usize), effects: &mut ServerEffects) {
+        let others = self.repair_of(key).map_or(0, |repair| repair.others.len());
+        let enough = self.ring.resilience().weak_quorum();
+        assert!(damaged >= enough && damaged <= others, "DHT-16: {damaged} of {others} for a loss");
+        effects.mark("dht.server.lost");
+        effects.emit(ServerOutput::Lost { key, damaged, others });
+        let waiting = self.close_repair(key, effects);
+        self.give_up(now, waiting, Refusal::Damaged, effects);
     }
 
     /// The key and the peer of a reply that counts for a repair.
@@ -184,11 +272,12 @@ impl Server {
     ) {
         let quorum = self.ring.resilience().quorum();
         let Some(repair) = self.repair_of(key) else { return };
+        repair.damaged.remove(&node);
         let is_news = repair.absent.insert(node);
         if repair.absent.len() >= quorum {
             self.drop_copy(now, key, effects);
-        } else if is_news {
-            self.ask(now, key, effects);
+        } else {
+            self.ask_on(now, (key, is_news), effects);
         }
     }
 
@@ -208,6 +297,7 @@ impl Server {
                     repair.versions.insert(node, Version { signed, value });
                 }
                 (None, None) => {
+                    repair.damaged.remove(&node);
                     repair.absent.insert(node);
                 }
                 (Some(_), _) | (None, Some(_)) => effects.mark("dht.server.wrong_version"),
@@ -216,7 +306,7 @@ impl Server {
         let outcome = slot.repair.as_ref().and_then(|repair| repair.outcome(self));
         self.slots.insert(key, slot);
         match outcome {
-            None => {}
+            None => self.ask_on(now, (key, true), effects),
             Some(None) => self.drop_copy(now, key, effects),
             Some(Some(version)) => {
                 self.persist(key, StoredObject::Version(version.clone()), effects);
@@ -255,12 +345,19 @@ impl Server {
         slot.waiting
     }
 
-    fn give_up(&mut self, now: Now, waiting: Vec<Job>, effects: &mut ServerEffects) {
+    /// Sends away who waits for an object that cannot be served.
+    pub(super) fn give_up(
+        &mut self,
+        now: Now,
+        waiting: Vec<Job>,
+        refusal: Refusal,
+        effects: &mut ServerEffects,
+    ) {
         for job in waiting {
             match job {
                 Job::Answer(asker, work) => {
                     self.budget.give_back(asker.peer, work.waiting_bytes());
-                    self.refuse(asker, Refusal::Damaged, effects);
+                    self.refuse(asker, refusal, effects);
                 }
                 // The next sweep finds it again.
                 Job::Adopt(object) => {

@@ -149,6 +149,7 @@ impl Server {
         let (key, bytes) = match &found {
             Found::Object(key, bytes) if Some(*key) > walk.at => (*key, bytes.len() as u64),
             Found::Damaged(key) if Some(*key) > walk.at => (*key, 0),
+            Found::Unreadable(key) => return self.scrub_unread(now, *key, effects),
             // The end; a store that walks backwards would never come to it.
             Found::Absent | Found::Object(..) | Found::Damaged(_) => {
                 return self.scrub_over(now, effects);
@@ -165,6 +166,21 @@ impl Server {
             self.enqueue(now, key, Job::Scrub, effects);
         } else {
             self.scrub_after_pause(now, effects);
+        }
+    }
+
+    /// The store failed: at one object, which is passed over, or at its names, which ends the walk.
+    fn scrub_unread(&mut self, now: Now, key: Option<ObjectKey>, effects: &mut ServerEffects) {
+        let Some(walk) = &mut self.scrubs.walk else { return };
+        walk.report.unread += 1;
+        effects.mark("dht.scrub.unread");
+        match key.filter(|key| Some(*key) > walk.at) {
+            Some(key) => {
+                walk.at = Some(key);
+                walk.objects += 1;
+                self.scrub_after_pause(now, effects);
+            }
+            None => self.scrub_over(now, effects),
         }
     }
 

@@ -33,23 +33,16 @@ impl Server {
         let bytes = match found {
             Found::Absent => return Copy::Absent,
             Found::Object(found_key, bytes) if found_key == key => bytes,
-            Found::Object(..) | Found::Damaged(_) => return Copy::Damaged,
+            Found::Object(..) | Found::Damaged(_) | Found::Unreadable(_) => return Copy::Damaged,
         };
-        match decode::<StoredObject>(&bytes) {
-            Ok(StoredObject::Content(content)) if key.is_name_of(&content.body) => {
-                Copy::Content(content)
-            }
-            Ok(StoredObject::Version(version)) if self.is_whole(key, &version) => {
-                Copy::Version(version)
-            }
-            Ok(_) | Err(_) => Copy::Damaged,
+        let object = decode::<StoredObject>(&bytes).ok();
+        let is_whole =
+            |object: &StoredObject| object.is_whole(&key, self.ring.system, &*self.verifier);
+        match object.filter(is_whole) {
+            Some(StoredObject::Content(content)) => Copy::Content(content),
+            Some(StoredObject::Version(version)) => Copy::Version(version),
+            None => Copy::Damaged,
         }
-    }
-
-    fn is_whole(&self, key: ObjectKey, version: &Version) -> bool {
-        version.key() == key
-            && version.fits_its_stamp()
-            && self.verifier.is_valid(&version.signed.check(self.ring.system))
     }
 
     pub(super) fn serve_loaded(
@@ -59,6 +52,12 @@ impl Server {
         found: Found,
         effects: &mut ServerEffects,
     ) {
+        if matches!(found, Found::Unreadable(_)) {
+            effects.mark("dht.server.unreadable");
+            let waiting = self.slots.remove(&key).map(|slot| slot.waiting).unwrap_or_default();
+            // Nothing is known about the copy, so it is not called damaged either.
+            return self.give_up(now, waiting, Refusal::Busy, effects);
+        }
         let copy = self.inspect(key, found);
         self.serve(now, key, copy, effects);
     }

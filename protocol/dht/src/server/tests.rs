@@ -426,3 +426,42 @@ fn an_earlier_epoch_is_not_entered_again() {
     enter(&mut bench, 1);
     assert_eq!(bench.server.epoch(), Epoch::new(2));
 }
+
+/// The ticket of the next object that the scrub wants.
+fn scrub_ticket(effects: &[Effect<Server>]) -> Option<Ticket> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Emit(ServerOutput::LoadNext { ticket, .. }) => Some(*ticket),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_scrub_says_what_it_could_not_read() {
+    let mut bench = Bench::new(4);
+    let effects = bench.step(Input::Request(ServerRequest::Scrub));
+    let ticket = scrub_ticket(&effects).expect("the first object is loaded");
+    let key = ContentKind::Chunk.key_of(b"bytes");
+    let effects = bench.loaded(ticket, Found::Unreadable(Some(key)));
+    let ticket = scrub_ticket(&effects).expect("it goes on behind what it could not read");
+    let effects = bench.loaded(ticket, Found::Unreadable(None));
+    let report = effects.iter().find_map(|effect| match effect {
+        Effect::Emit(ServerOutput::Scrubbed(report)) => Some(*report),
+        _ => None,
+    });
+    let report = report.expect("a store that cannot be listed ends the scrub");
+    assert_eq!((report.checked, report.damaged, report.unread), (0, 0, 2));
+}
+
+#[test]
+fn what_cannot_be_read_now_is_neither_absent_nor_damaged() {
+    let mut bench = Bench::new(4);
+    let (put, write) = (bench.put(b"bytes"), bench.write(5));
+    let key = ContentKind::Chunk.key_of(b"other");
+    let get = Message::GetContent(GetContent { head: bench.head(), key });
+    for (number, message) in [put, write, get].into_iter().enumerate() {
+        let ticket = ticket(&bench.deliver(CLIENT, message));
+        let effects = bench.loaded(ticket, Found::Unreadable(Some(key)));
+        assert_eq!(outline(&effects), [format!("Busy {}", number + 1)]);
+    }
+    assert_eq!((bench.server.budget.jobs(), bench.server.repairs.len()), (0, 0));
+}

@@ -6,6 +6,7 @@ mod contents;
 mod epochs;
 mod files;
 mod hostile;
+mod losses;
 mod mixed;
 mod network;
 mod registers;

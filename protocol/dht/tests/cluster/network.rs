@@ -71,6 +71,8 @@ pub(crate) struct ServerHost {
     liar: Option<Liar>,
     pub(crate) scrubbed: Vec<ScrubReport>,
     pub(crate) unrepaired: Vec<ObjectKey>,
+    /// What made it stop.
+    pub(crate) lost: Vec<ObjectKey>,
 }
 
 pub(crate) struct ClientHost {
@@ -163,6 +165,7 @@ impl Network {
                 liar: None,
                 scrubbed: Vec::new(),
                 unrepaired: Vec::new(),
+                lost: Vec::new(),
             };
             network.servers.insert(node, host);
             network.start_server(node);
@@ -417,7 +420,7 @@ impl Network {
         }
     }
 
-    fn step_server(&mut self, node: NodeId, input: Input<Server>) {
+    pub(crate) fn step_server(&mut self, node: NodeId, input: Input<Server>) {
         let now = self.now();
         let host = self.servers.get_mut(&node).expect("a server of the network");
         let Some(machine) = &mut host.machine else { return };
@@ -471,6 +474,10 @@ impl Network {
             ServerOutput::LoadNext { ticket, after } => (ticket, Wanted::Next(after)),
             ServerOutput::Scrubbed(report) => return host.scrubbed.push(report),
             ServerOutput::Unrepaired(key) => return host.unrepaired.push(key),
+            ServerOutput::Lost { key, .. } => {
+                host.lost.push(key);
+                return self.crash_server(node);
+            }
             ServerOutput::Behind(_) => return,
         };
         self.schedule(at, Event::Loaded { node, run, ticket, wanted });

@@ -10,13 +10,13 @@ use quorate_types::{Duration, Instant, NodeId, Peer, UnixTime};
 use crate::contents::{content, put, store};
 use crate::network::Network;
 
-const OWNER: u8 = 100;
+pub(crate) const OWNER: u8 = 100;
 
-fn register(network: &Network) -> ObjectKey {
+pub(crate) fn register(network: &Network) -> ObjectKey {
     ObjectKey::Register(register_id(&network.signer(OWNER).public_key()))
 }
 
-fn copy(network: &Network, node: NodeId, key: ObjectKey) -> Option<Vec<u8>> {
+pub(crate) fn copy(network: &Network, node: NodeId, key: ObjectKey) -> Option<Vec<u8>> {
     network.servers[&node].store.get(&key.to_bytes()).cloned()
 }
 
@@ -27,7 +27,7 @@ fn scrub(network: &mut Network, node: NodeId) -> (u64, u64, u64) {
 }
 
 /// Stores content and a register everywhere.
-fn prepare(seed: u64) -> (Network, usize, [ObjectKey; 2]) {
+pub(crate) fn prepare(seed: u64) -> (Network, usize, [ObjectKey; 2]) {
     let mut network = Network::new(seed, 1, 0);
     let client = network.add_client(60);
     let chunk = store(&mut network, client, b"bytes");
@@ -129,6 +129,7 @@ fn damage_that_nobody_can_mend_is_reported_and_is_not_absence_dht_10() {
     let report = scrub(&mut network, node);
     assert_eq!(report, (2, 2, 0));
     assert!(keys.iter().all(|key| network.servers[&node].unrepaired.contains(key)));
+    assert!(network.servers[&node].lost.is_empty(), "DHT-16: silence is no loss");
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! A server whose only fault is its disk. C14: what a scrub after the heal finds damaged, it mends.
-//! C3: what has rotted is never served.
+//! A server whose only fault is its disk. C14: what a scrub after the heal finds damaged, it mends;
+//! and no server calls an object lost, for which its node would stop, as long as at most `f` of a
+//! group are faulty. C3: what has rotted is never served.
 
 use std::rc::Rc;
 
@@ -80,8 +81,13 @@ impl<M: Subject, S: Sight<M>> Checker<M> for Mending<S> {
     }
 
     fn on_output(&mut self, at: &At, output: &M::Output) -> Verdict {
-        let Some(ServerOutput::Scrubbed(report)) = self.sight.server_told(output) else {
-            return Ok(());
+        let report = match self.sight.server_told(output) {
+            Some(ServerOutput::Scrubbed(report)) => report,
+            Some(ServerOutput::Lost { key, .. }) => {
+                let what = format!("{:?} stops since {key} is lost, and it is not", at.node);
+                return Err(Broken::new("C14", what));
+            }
+            _ => return Ok(()),
         };
         let is_owed = self.expected.owes_progress && at.is_healed;
         if !self.expected.rotten.contains(at.node) || !is_owed {

@@ -1,5 +1,7 @@
 //! What the store of objects holds: under one name, behind a name, between two names.
 
+use std::path::PathBuf;
+
 use quorate_dht::limits::LISTED_NAMES_MAX;
 use quorate_dht::{Found, Held, ObjectKey};
 use quorate_store::error::StoreError;
@@ -14,14 +16,19 @@ pub(super) fn find(store: &ObjectStore, key: ObjectKey) -> Found {
     match read(store, key) {
         Ok(Some(bytes)) => Found::Object(key, bytes),
         Ok(None) => Found::Absent,
-        Err(error) => {
-            tracing::error!(?key, %error, "an object cannot be read");
+        Err(error) if error.is_damage() => {
+            tracing::error!(%key, %error, "an object is damaged");
             Found::Damaged(key)
+        }
+        Err(error) => {
+            tracing::error!(%key, %error, "an object cannot be read now");
+            Found::Unreadable(Some(key))
         }
     }
 }
 
-fn read(store: &ObjectStore, key: ObjectKey) -> Result<Option<Vec<u8>>, StoreError> {
+/// The bytes under a name, not checked against it.
+pub(crate) fn read(store: &ObjectStore, key: ObjectKey) -> Result<Option<Vec<u8>>, StoreError> {
     match key {
         ObjectKey::Chunk(_) => store.content(&blob_name(key)),
         ObjectKey::Manifest(_) => store.objects().get(Space::Meta, key.id().as_bytes()),
@@ -29,7 +36,8 @@ fn read(store: &ObjectStore, key: ObjectKey) -> Result<Option<Vec<u8>>, StoreErr
     }
 }
 
-/// The object with the lowest name above this one.
+/// The object with the lowest name above this one. A store that cannot be listed is not an empty
+/// one.
 pub(super) fn find_next(store: &ObjectStore, after: Option<ObjectKey>) -> Found {
     let first = after.unwrap_or(ObjectKey::Chunk(ObjectId::new([0; 32])));
     // The name itself may be there, and is not wanted.
@@ -40,7 +48,7 @@ pub(super) fn find_next(store: &ObjectStore, after: Option<ObjectKey>) -> Found 
         },
         Err(error) => {
             tracing::error!(%error, "the object store cannot be listed");
-            Found::Absent
+            Found::Unreadable(None)
         }
     }
 }
@@ -116,3 +124,14 @@ fn small_names(
     let keys = store.objects().scan_keys(space, begin.as_slice()..=end.as_slice(), limit)?;
     Ok(keys.iter().filter_map(|key| BlobName::try_from(key.as_slice()).ok()).collect())
 }
+
+/// Where the bytes of an object lie, for whoever has to look.
+pub(crate) fn place(store: &ObjectStore, key: ObjectKey) -> PathBuf {
+    match key {
+        ObjectKey::Chunk(_) => store.place_of_content(&blob_name(key)),
+        ObjectKey::Manifest(_) | ObjectKey::Register(_) => store.objects().path().to_path_buf(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
