@@ -15,17 +15,18 @@ use quorate_bft::{ClientOutput as OrderedOutput, ClientRequest as OrderedRequest
 use quorate_crypto::real::{RealSigner, RealVerifier};
 use quorate_crypto::{ClientCertificate, Signer};
 use quorate_dht::{
-    Answer, Body, CallId, ClientIdentity, ClientRequest as StorageRequest, ContentKind, ObjectKey,
-    Ring, Value, Version, WriterId,
+    Answer, Body, CallId, ClientIdentity, ClientRequest as StorageRequest, ContentKind, Head,
+    Introduce, ObjectKey, OperationId, Ring, Value, Version, WriterId,
 };
 use quorate_kv::{KvOperation, KvReply};
+use quorate_machine::Class;
 use quorate_membership::client::ClientParameters;
 use quorate_membership::{ConfigurationClient, Schemes, VerifiedConfiguration};
 use quorate_net::{ConnectorConfig, Known, Limits, PeerKey, Seed, SystemId, VersionRange};
 use quorate_runtime::{
     Channel, Handle, Hosting, LinkNews, Links, Node, NodeOptions, RequestError, Server,
 };
-use quorate_types::{GroupConfiguration, MemberRecord, NodeId, ObjectId, Peer};
+use quorate_types::{Epoch, GroupConfiguration, MemberRecord, NodeId, ObjectId, Peer};
 use tokio::sync::watch;
 
 use crate::cluster_file::ClusterFile;
@@ -154,7 +155,7 @@ pub async fn fetch_configuration(
 ) -> Result<VerifiedConfiguration, ClientError> {
     let contacts = contacts(file)?;
     let links = dial(file, credentials, &contacts)?;
-    let mut node = new_node(links)?;
+    let mut node = new_node(links, credentials)?;
     let peers = contacts.iter().map(|server| Peer::Node(server.id)).collect();
     let (known, mut fetched) = watch::channel(None);
     let (fresh, _) = watch::channel(false);
@@ -221,9 +222,16 @@ fn dial(
     Links::dial(config, servers).map_err(ClientError::Connect)
 }
 
-fn new_node(links: Links) -> Result<Node, ClientError> {
+/// A node that shows every server the client's certificate as the first thing, so that it is not
+/// taken for a stranger.
+fn new_node(links: Links, credentials: &Credentials) -> Result<Node, ClientError> {
     let options = NodeOptions::new(Arc::new(RealVerifier));
-    Node::new(links, &options).map_err(ClientError::Host)
+    let mut node = Node::new(links, &options).map_err(ClientError::Host)?;
+    let head = Head { epoch: Epoch::ZERO, operation: OperationId::new(0) };
+    let introduce = Introduce { head, certificate: credentials.certificate.clone() };
+    let greeting = quorate_dht::Message::Introduce(introduce);
+    node.greet_servers(Channel::Single(STORAGE), Class::Control, &greeting);
+    Ok(node)
 }
 
 fn host_configuration(
@@ -253,7 +261,7 @@ fn connect(
 ) -> Result<(Node, Cluster, watch::Receiver<bool>), ClientError> {
     let servers = servers(&configuration)?;
     let peers = servers.iter().map(|server| Peer::Node(server.id)).collect();
-    let mut node = new_node(dial(file, credentials, &servers)?)?;
+    let mut node = new_node(dial(file, credentials, &servers)?, credentials)?;
     let reached = watch_links(&mut node);
     let signer: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&credentials.seed));
     let certificate = &credentials.certificate;

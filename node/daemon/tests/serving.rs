@@ -2,9 +2,11 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use quorate_client::blob::CHUNKS_IN_FLIGHT;
-use quorate_client::cluster::{Cluster, Credentials, with_cluster};
+use quorate_client::cluster::{Cluster, Credentials, PROTOCOL_VERSIONS, with_cluster};
 use quorate_client::cluster_file::ClusterFile;
 use quorate_client::explanation::Kind;
 use quorate_crypto::real::RealSigner;
@@ -21,8 +23,12 @@ use quorate_dht::limits::CHUNK_BYTES;
 use quorate_dht::object::{KEEP_FOR_EVER, StoredContent, StoredObject, register_id};
 use quorate_dht::{Body, Value};
 use quorate_kv::{KvOperation, KvReply};
+use quorate_net::limits::STRANGER_CONNECTIONS_MAX;
+use quorate_net::{
+    Cause, ConnectorConfig, Events, Known, Limits, PeerKey, Seed, SystemId, Transport,
+};
 use quorate_store::object_store::ObjectStore;
-use quorate_types::UnixTime;
+use quorate_types::{MemberRecord, UnixTime};
 
 /// Free ports of loopback. All are held until all are found, so that none is given twice.
 fn free_ports(count: usize) -> Vec<SocketAddr> {
@@ -107,6 +113,14 @@ fn with_servers(name: &str, work: impl AsyncFnOnce(Cluster)) {
 }
 
 fn with_servers_in(directory: &Path, work: impl AsyncFnOnce(Cluster)) {
+    with_watched_servers(directory, async |cluster, _| work(cluster).await);
+}
+
+/// As [`with_servers_in`]; the work sees what the servers count, too.
+fn with_watched_servers(
+    directory: &Path,
+    work: impl AsyncFnOnce(Cluster, Vec<Arc<quorate_runtime::Metrics>>),
+) {
     let (nodes, file) = found(directory, 4);
     let credentials = credentials(&file);
     quorate_runtime::block_on(async {
@@ -115,7 +129,9 @@ fn with_servers_in(directory: &Path, work: impl AsyncFnOnce(Cluster)) {
             running.push(start(node).await);
         }
         let controls: Vec<_> = running.iter().map(|server| server.node().control()).collect();
+        let metrics: Vec<_> = running.iter().map(|server| server.node().metrics()).collect();
         let use_it = async {
+            let work = async |cluster| work(cluster, metrics).await;
             with_cluster(&file, &credentials, work).await.expect("the client connects");
             controls.iter().for_each(quorate_runtime::Control::stop);
         };
@@ -223,7 +239,7 @@ fn a_scrub_reports_what_every_server_holds() {
 #[test]
 fn an_object_has_the_last_value_that_its_owner_wrote() {
     with_servers("object", async |cluster| {
-        let owner = std::sync::Arc::new(RealSigner::from_seed(&[9; 32]));
+        let owner = Arc::new(RealSigner::from_seed(&[9; 32]));
         let id = register_id(&quorate_crypto::Signer::public_key(&*owner));
         assert_eq!(cluster.read_object(id).await.expect("an answer"), None);
         for text in ["first", "second"] {
@@ -232,6 +248,51 @@ fn an_object_has_the_last_value_that_its_owner_wrote() {
             let version = cluster.read_object(id).await.expect("an answer");
             assert_eq!(version.map(|version| version.value), Some(value));
         }
+    });
+}
+
+/// Somebody with a key and nothing else, at every server.
+fn stranger(number: u8, cluster: &Cluster) -> (Transport, Events) {
+    let servers = cluster.configuration().configuration();
+    let known = |server: &MemberRecord| Known {
+        key: PeerKey::new(*server.identity_key.as_bytes()),
+        address: server.address.parse().expect("an address of loopback"),
+    };
+    let config = ConnectorConfig {
+        seed: Seed::new([number; 32]),
+        system: SystemId::new(*servers.system.as_bytes()),
+        versions: PROTOCOL_VERSIONS,
+        peers: servers.members.iter().map(known).collect(),
+        session: 1,
+        jitter_seed: 1,
+        limits: Limits::default(),
+    };
+    let spawner = Arc::new(quorate_runtime::spawn);
+    Transport::dial(&config, spawner).expect("the configuration makes sense")
+}
+
+#[test]
+fn a_crowd_of_strangers_leaves_a_client_its_places_at_every_server() {
+    let strangers_max = (STRANGER_CONNECTIONS_MAX / 2) as u64;
+    with_watched_servers(&scratch("crowd"), async |cluster, servers| {
+        let links = || servers.iter().map(|server| server.snapshot().links).collect::<Vec<_>>();
+        // Those who were displaced dial again, and displace others: the crowd never rests.
+        let crowd: Vec<_> = (100..150).map(|number| stranger(number, &cluster)).collect();
+        while !links().iter().all(|link| link.cause(Cause::Displaced) > 0) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let put = KvOperation::Put { key: b"name".to_vec(), value: b"value".to_vec() };
+        assert_eq!(cluster.key_value(&put).await.expect("a reply"), KvReply::Done);
+        let bytes = vec![7; 3_000_000];
+        let stored = cluster.put_blob(&mut &bytes[..], &mut |_| {}).await.expect("it is stored");
+        let mut got = Vec::new();
+        cluster.get_blob(stored.id, &mut got, &mut |_, _| {}).await.expect("it is read");
+        assert_eq!(got, bytes);
+        for link in links() {
+            assert_eq!(link.proven_sessions, 1, "the client is known at every server");
+            assert!(link.stranger_sessions_peak <= strangers_max, "{link:?}");
+        }
+        drop(crowd);
     });
 }
 

@@ -118,14 +118,20 @@ pub struct Limits {
     pub client_queue: QueueLimits,
     /// Queued bytes of all client sessions together.
     pub clients_queue_bytes: usize,
+    /// Of these, queued bytes of all strangers together.
+    pub strangers_queue_bytes: usize,
     /// Received bytes of one connection that wait for the caller.
     pub pending_bytes: usize,
     /// Budget of a node.
     pub node_budget: Budget,
     /// Budget of a client session.
     pub client_budget: Budget,
+    /// Budget of all strangers together, beside that of each session.
+    pub strangers_budget: Budget,
     /// Connections of clients; a session has two.
     pub client_connections: usize,
+    /// Of these, connections of strangers.
+    pub stranger_connections: usize,
     /// Accepted connections that have not finished their hello.
     pub handshakes: usize,
     /// Deadlines.
@@ -162,6 +168,7 @@ impl Default for Limits {
                 bulk_bytes: max::CLIENT_QUEUE_BULK_BYTES_MAX,
             },
             clients_queue_bytes: max::CLIENTS_QUEUE_BYTES_MAX,
+            strangers_queue_bytes: max::STRANGERS_QUEUE_BYTES_MAX,
             pending_bytes: max::PENDING_BYTES_MAX,
             node_budget: Budget {
                 bytes_per_second: max::NODE_BYTES_PER_SECOND_MAX,
@@ -171,7 +178,12 @@ impl Default for Limits {
                 bytes_per_second: max::CLIENT_BYTES_PER_SECOND_MAX,
                 micros_per_second: max::CLIENT_MICROS_PER_SECOND_MAX,
             },
+            strangers_budget: Budget {
+                bytes_per_second: max::STRANGERS_BYTES_PER_SECOND_MAX,
+                micros_per_second: max::STRANGERS_MICROS_PER_SECOND_MAX,
+            },
             client_connections: max::CLIENT_CONNECTIONS_MAX,
+            stranger_connections: max::STRANGER_CONNECTIONS_MAX,
             handshakes: max::HANDSHAKES_MAX,
             deadlines: Deadlines::default(),
         }
@@ -190,6 +202,10 @@ impl Limits {
         }
         if self.handshakes == 0 {
             return Err(wrong("handshakes", &0, "at least 1"));
+        }
+        let strangers = self.stranger_connections;
+        if strangers < 2 || strangers > self.client_connections {
+            return Err(wrong("stranger_connections", &strangers, "2 to client_connections"));
         }
         Ok(())
     }

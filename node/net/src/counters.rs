@@ -26,6 +26,10 @@ pub struct NetCounters {
     pub(crate) pauses_pending: AtomicU64,
     pub(crate) connections: AtomicU64,
     pub(crate) client_connections: AtomicU64,
+    pub(crate) proven_sessions: AtomicU64,
+    pub(crate) unproven_for_lack_of_room: AtomicU64,
+    pub(crate) stranger_sessions_peak: AtomicU64,
+    pub(crate) strangers_queue_bytes_peak: AtomicU64,
     pub(crate) accept_failures: AtomicU64,
     pub(crate) events_dropped: AtomicU64,
     causes: [AtomicU64; Cause::ALL.len()],
@@ -98,6 +102,14 @@ pub struct NetSnapshot {
     pub connections: u64,
     /// Connections of clients that are up now.
     pub client_connections: u64,
+    /// Sessions of clients that were vouched for and are up now.
+    pub proven_sessions: u64,
+    /// Times a session was vouched for and had to stay a stranger: the others had all places.
+    pub unproven_for_lack_of_room: u64,
+    /// The most sessions of strangers that ever were there at once.
+    pub stranger_sessions_peak: u64,
+    /// The most bytes that the queues of all strangers ever held together.
+    pub strangers_queue_bytes_peak: u64,
     /// Times the operating system gave no connection to the listener.
     pub accept_failures: u64,
     /// Handshake reports that the caller was too slow to take.
@@ -142,6 +154,10 @@ impl NetCounters {
             pauses_pending: self.pauses_pending.load(Relaxed),
             connections: self.connections.load(Relaxed),
             client_connections: self.client_connections.load(Relaxed),
+            proven_sessions: self.proven_sessions.load(Relaxed),
+            unproven_for_lack_of_room: self.unproven_for_lack_of_room.load(Relaxed),
+            stranger_sessions_peak: self.stranger_sessions_peak.load(Relaxed),
+            strangers_queue_bytes_peak: self.strangers_queue_bytes_peak.load(Relaxed),
             accept_failures: self.accept_failures.load(Relaxed),
             events_dropped: self.events_dropped.load(Relaxed),
             causes: causes.map(|(cause, count)| (*cause, count.load(Relaxed))).collect(),

@@ -171,6 +171,9 @@ pub enum DownReason {
     /// A newer connection of the same peer took its place.
     #[error("replaced by a newer connection")]
     Replaced,
+    /// A client that nobody had vouched for made room for a newer one.
+    #[error("too many clients that showed no certificate; this was the oldest")]
+    Displaced,
     /// The peer is no longer known.
     #[error("the peer was removed")]
     Removed,
@@ -243,6 +246,7 @@ impl DownReason {
             Self::Stalled => Cause::Stalled,
             Self::Refused { .. } => Cause::RefusedByPeer,
             Self::Replaced => Cause::Replaced,
+            Self::Displaced => Cause::Displaced,
             Self::Removed => Cause::Removed,
             Self::Disconnected => Cause::Disconnected,
             Self::Shutdown => Cause::Shutdown,
@@ -254,6 +258,7 @@ impl DownReason {
         match self {
             Self::FrameTooLarge { .. } => Some(RefuseCode::FrameTooLarge),
             Self::FrameKind(_) => Some(RefuseCode::FrameKind),
+            Self::Displaced => Some(RefuseCode::ClientsFull),
             Self::PeerClosed
             | Self::Io(_)
             | Self::FrameDeadline
@@ -332,6 +337,8 @@ causes! {
     Stalled = "stalled",
     /// A newer connection took the place.
     Replaced = "replaced",
+    /// A stranger that made room for a newer one.
+    Displaced = "displaced",
     /// The peer is no longer known.
     Removed = "removed",
     /// The caller asked for it.

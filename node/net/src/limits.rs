@@ -41,6 +41,8 @@ pub const CLIENT_QUEUE_ORDERED_BYTES_MAX: usize = 5 * MIB;
 pub const CLIENT_QUEUE_BULK_BYTES_MAX: usize = 8 * MIB;
 /// Bytes queued for all client sessions together.
 pub const CLIENTS_QUEUE_BYTES_MAX: usize = 64 * MIB;
+/// Of these, bytes queued for all strangers together.
+pub const STRANGERS_QUEUE_BYTES_MAX: usize = 16 * MIB;
 
 /// Received bytes of one connection that the caller has not taken yet; from here on its socket
 /// is not read. One read and one frame may come on top.
@@ -58,6 +60,8 @@ pub const EVENTS_MAX: usize = 4096;
 
 /// Connections of clients to one listener (a session has two).
 pub const CLIENT_CONNECTIONS_MAX: usize = 256;
+/// Of these, connections of strangers: clients that nobody has vouched for.
+pub const STRANGER_CONNECTIONS_MAX: usize = 64;
 /// Sessions under one client key.
 pub const SESSIONS_PER_CLIENT_MAX: usize = 8;
 /// Connections that have not finished their hello; one more evicts the oldest.
@@ -103,6 +107,10 @@ pub const CLIENT_BYTES_PER_SECOND_MAX: u64 = 400_000_000;
 pub const NODE_MICROS_PER_SECOND_MAX: u64 = 500_000;
 /// Microseconds of processing per second for one client.
 pub const CLIENT_MICROS_PER_SECOND_MAX: u64 = 250_000;
+/// Bytes per second read from all strangers together.
+pub const STRANGERS_BYTES_PER_SECOND_MAX: u64 = 400_000_000;
+/// Microseconds of processing per second for all strangers together.
+pub const STRANGERS_MICROS_PER_SECOND_MAX: u64 = 250_000;
 
 const _: () = {
     assert!(QUEUE_CONTROL_BYTES_MAX >= FRAME_BYTES_MAX + FRAME_COST_BYTES);
@@ -110,7 +118,16 @@ const _: () = {
     assert!(QUEUE_BULK_BYTES_MAX >= FRAME_BYTES_MAX + FRAME_COST_BYTES);
     assert!(CLIENT_QUEUE_ORDERED_BYTES_MAX >= FRAME_BYTES_MAX + FRAME_COST_BYTES);
     assert!(CLIENT_QUEUE_BULK_BYTES_MAX >= FRAME_BYTES_MAX + FRAME_COST_BYTES);
-    assert!(CLIENTS_QUEUE_BYTES_MAX >= CLIENT_QUEUE_BULK_BYTES_MAX);
+    assert!(STRANGERS_QUEUE_BYTES_MAX >= CLIENT_QUEUE_BULK_BYTES_MAX);
+    assert!(
+        CLIENTS_QUEUE_BYTES_MAX - STRANGERS_QUEUE_BYTES_MAX >= CLIENT_QUEUE_BULK_BYTES_MAX,
+        "strangers leave room for a frame of the longest kind"
+    );
+    assert!(STRANGER_CONNECTIONS_MAX >= 2, "a session of a stranger has its two connections");
+    assert!(
+        CLIENT_CONNECTIONS_MAX - STRANGER_CONNECTIONS_MAX >= 2 * SESSIONS_PER_CLIENT_MAX,
+        "strangers leave room for all sessions of a client"
+    );
     assert!(FRAME_BYTES_MAX <= u32::MAX as usize);
     assert!(HELLO_BYTES_MAX > REFUSE_TEXT_BYTES_MAX);
     assert!(DEAD_MS > 2 * PING_IDLE_MS, "one lost ping kills nobody");

@@ -85,6 +85,10 @@ pub(crate) struct Peer {
     pub(crate) kind: PeerKind,
     /// A known node stays in the table while it is down; a client does not.
     pub(crate) known: bool,
+    /// Of a client: the caller has vouched for its key.
+    pub(crate) proven: bool,
+    /// Of a client: its place among all that came.
+    pub(crate) arrival: u64,
     /// Where to dial it and how to stop dialling, if it is dialled.
     pub(crate) dial: Option<(SocketAddr, [Arc<Stop>; 2])>,
     phase: Phase,
@@ -107,6 +111,8 @@ impl Peer {
         Self {
             kind,
             known: false,
+            proven: false,
+            arrival: 0,
             dial: None,
             phase: Phase::Down,
             outbound: Outbound::new(queue),
@@ -125,6 +131,11 @@ impl Peer {
 
     pub(crate) fn is_up(&self) -> bool {
         self.phase == Phase::Up
+    }
+
+    /// A client that nobody has vouched for.
+    pub(crate) const fn is_stranger(&self) -> bool {
+        matches!(self.kind, PeerKind::Client) && !self.proven
     }
 
     pub(crate) fn set_phase(&mut self, next: Phase) {

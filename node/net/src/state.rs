@@ -3,9 +3,10 @@
 //! # Invariants
 //! - NET-11: at most one connection per peer and link is registered; a newer one waits for the
 //!   older to end.
-//! - NET-12: the queues of all clients together never pass their limit.
 
 mod inbox;
+mod outbox;
+mod strangers;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -15,16 +16,15 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::config::Limits;
-use crate::counters::{NetCounters, count, raise};
+use crate::counters::NetCounters;
 use crate::error::{DownReason, HandshakeError};
-use crate::event::{Event, Sent};
-use crate::frame::Class;
+use crate::event::Event;
 use crate::hello::{Link, PeerKind};
 use crate::identity::PeerKey;
-use crate::limits::{EVENTS_MAX, FRAME_BYTES_MAX, SESSIONS_PER_CLIENT_MAX};
-use crate::outbound::{Flush, Outbound, cost, link_of};
+use crate::limits::{EVENTS_MAX, SESSIONS_PER_CLIENT_MAX};
 use crate::peer::{Peer, PeerId, Phase};
 use crate::stop::Stop;
+use strangers::Strangers;
 
 /// A registered connection.
 #[derive(Debug, Clone)]
@@ -74,6 +74,7 @@ pub(crate) struct State {
     turns: [VecDeque<PeerId>; 3],
     events: VecDeque<Event>,
     clients_queue_bytes: usize,
+    strangers: Strangers,
     client_connections: usize,
     next_number: u64,
     handshakes: BTreeMap<u64, Arc<Stop>>,
@@ -89,6 +90,7 @@ impl State {
             turns: [VecDeque::new(), VecDeque::new(), VecDeque::new()],
             events: VecDeque::new(),
             clients_queue_bytes: 0,
+            strangers: Strangers::new(&limits, Instant::now()),
             client_connections: 0,
             next_number: 0,
             handshakes: BTreeMap::new(),
@@ -136,8 +138,14 @@ impl State {
         if let Err(error) = self.refuse_candidate(candidate) {
             return Registered::Refused(error);
         }
-        let limits = self.limits;
-        let peer = self.peers.entry(id).or_insert_with(|| Peer::new(candidate.kind, &limits, now));
+        if candidate.kind == PeerKind::Client
+            && !self.peers.contains_key(&id)
+            && let Some(changes) = self.make_room()
+        {
+            return Registered::Wait(changes);
+        }
+        self.enter(candidate, now);
+        let peer = self.peers.get_mut(&id).expect("it was entered");
         let link = peer.link(candidate.link);
         link.stop(DownReason::Replaced);
         let draining = candidate.link == Link::Main && *peer.phase() != Phase::Down;
@@ -164,10 +172,8 @@ impl State {
         if self.sessions(candidate.id.0).count() >= SESSIONS_PER_CLIENT_MAX {
             return Err(HandshakeError::SessionsFull { max: SESSIONS_PER_CLIENT_MAX });
         }
-        let clients = self.peers.values().filter(|peer| peer.kind == PeerKind::Client).count();
-        let max = self.limits.client_connections;
-        if (clients + 1) * 2 > max || self.events.len() >= EVENTS_MAX {
-            return Err(HandshakeError::ClientsFull { max });
+        if self.events.len() >= EVENTS_MAX {
+            return Err(HandshakeError::ClientsFull { max: self.limits.client_connections });
         }
         Ok(())
     }
@@ -253,8 +259,10 @@ impl State {
                 }
             }
         }
-        if self.peers.get(&id).is_some_and(Peer::is_forgettable) {
-            self.peers.remove(&id);
+        if self.peers.get(&id).is_some_and(Peer::is_forgettable)
+            && let Some(gone) = self.peers.remove(&id)
+        {
+            self.left(&gone);
         }
     }
 
@@ -282,109 +290,16 @@ impl State {
         }
     }
 
-    /// Queues a frame for every session of a peer.
-    pub(crate) fn send(&mut self, key: PeerKey, class: Class, body: &Arc<Vec<u8>>) -> Sent {
-        let ids: Vec<PeerId> = match self.peers.contains_key(&(key, 0)) {
-            true => vec![(key, 0)],
-            false => self.sessions(key).map(|(id, _)| *id).collect(),
-        };
-        let mut sent = Sent::Down;
-        for id in ids {
-            let outcome = self.send_to(id, class, body);
-            match outcome {
-                Sent::Full => self.counters.dropped_full.add(class, 1),
-                Sent::TooLarge => count(&self.counters.dropped_too_large),
-                Sent::Queued | Sent::Down => {}
-            }
-            if sent != Sent::Queued && outcome != Sent::Down {
-                sent = outcome;
-            }
-        }
-        if sent == Sent::Down {
-            self.counters.dropped_down.add(class, 1);
-        }
-        sent
-    }
-
-    fn send_to(&mut self, id: PeerId, class: Class, body: &Arc<Vec<u8>>) -> Sent {
-        let Some(peer) = self.peers.get(&id).filter(|peer| peer.is_up()) else {
-            return Sent::Down;
-        };
-        let cost = cost(body.len());
-        if body.len() > FRAME_BYTES_MAX || cost > peer.outbound.limit(class) {
-            return Sent::TooLarge;
-        }
-        if peer.kind == PeerKind::Client
-            && self.clients_queue_bytes + cost > self.limits.clients_queue_bytes
-        {
-            return Sent::Full;
-        }
-        let writer = peer.link(link_of(class)).writer.clone();
-        let bytes = self.with_outbound(id, |outbound| {
-            outbound.push(class, body.clone()).map(|()| outbound.bytes(class))
-        });
-        let Some(Ok(bytes)) = bytes else { return Sent::Full };
-        self.counters.queue_bytes_peak.raise(class, bytes);
-        writer.notify_one();
-        Sent::Queued
-    }
-
-    /// Changes the queues of a peer and keeps the sums over peers right.
-    fn with_outbound<T>(
-        &mut self,
-        id: PeerId,
-        change: impl FnOnce(&mut Outbound) -> T,
-    ) -> Option<T> {
-        use std::sync::atomic::Ordering::Relaxed;
-        let peer = self.peers.get_mut(&id)?;
-        let before = peer.outbound.bytes_total();
-        let result = change(&mut peer.outbound);
-        let after = peer.outbound.bytes_total();
-        if after >= before {
-            self.counters.queue_bytes.fetch_add((after - before) as u64, Relaxed);
-        } else {
-            self.counters.queue_bytes.fetch_sub((before - after) as u64, Relaxed);
-        }
-        if peer.kind == PeerKind::Client {
-            self.clients_queue_bytes = self.clients_queue_bytes + after - before;
-            assert!(
-                self.clients_queue_bytes <= self.limits.clients_queue_bytes,
-                "NET-12: {} bytes queued for clients",
-                self.clients_queue_bytes
-            );
-            raise(&self.counters.clients_queue_bytes_peak, self.clients_queue_bytes);
-        }
-        Some(result)
-    }
-
-    /// The next write of a connection.
-    pub(crate) fn take_flush(
-        &mut self,
-        ticket: &Ticket,
-        buffer: Vec<u8>,
-    ) -> Result<Flush, Vec<u8>> {
-        let peer = self.peers.get_mut(&ticket.id);
-        let Some(peer) = peer.filter(|peer| peer.link(ticket.link).is(ticket.number)) else {
-            return Err(buffer);
-        };
-        peer.outbound.take(ticket.link, buffer)
-    }
-
-    /// The write taken last is done.
-    pub(crate) fn flush_written(&mut self, ticket: &Ticket, flush: &Flush) {
-        self.with_outbound(ticket.id, |outbound| outbound.written(ticket.link));
-        for class in Class::ALL {
-            self.counters.frames_out.add(class, flush.frames[class.index()]);
-        }
-        count(&self.counters.flushes_out);
-        if let Ok(waited) = usize::try_from(flush.control_waited) {
-            raise(&self.counters.control_flushes_waited_max, waited);
-        }
-    }
-
     /// Charges processing time to every session of a peer.
     pub(crate) fn charge(&mut self, key: PeerKey, micros: u64, now: Instant) {
-        self.sessions_mut(key).for_each(|(_, peer)| peer.cpu.take(micros, now));
+        let mut is_stranger = false;
+        self.sessions_mut(key).for_each(|(_, peer)| {
+            peer.cpu.take(micros, now);
+            is_stranger |= peer.is_stranger();
+        });
+        if is_stranger {
+            self.strangers.take_micros(micros, now);
+        }
     }
 
     /// Ends the connections of a peer.

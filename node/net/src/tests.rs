@@ -3,5 +3,6 @@
 mod flood;
 mod hostile;
 mod roles;
+mod strangers;
 mod support;
 mod versions;

@@ -147,6 +147,13 @@ impl Transport {
         self.shared.state().charge(peer, micros, Instant::now());
     }
 
+    /// The caller has seen that a client may use this system: its sessions are no strangers any
+    /// more, as far as there is room for them among those of other clients. A session that comes
+    /// later begins as a stranger, whatever its key.
+    pub fn prove(&self, client: PeerKey) {
+        self.shared.state().prove(client);
+    }
+
     /// Ends the connections of a peer, for example of a client that is not authorised. It may
     /// connect again.
     pub fn disconnect(&self, peer: PeerKey) {

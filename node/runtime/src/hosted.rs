@@ -11,7 +11,7 @@ use crate::journal::Journal;
 /// The glue between one type of machine and the world.
 ///
 /// A frame is decoded and goes through it in this order: `is_useful`, the check of the signatures
-/// against `context`, `may_hear`, `believe`, one step of the machine.
+/// against `context`, `may_hear`, `vouches_for`, `believe`, one step of the machine.
 pub trait Hosted: 'static {
     /// The machine.
     type Machine: Machine<Outbound: Encode> + 'static;
@@ -37,6 +37,12 @@ pub trait Hosted: 'static {
     /// dropped, as the network might have done.
     fn may_hear(&self, _now: Now) -> bool {
         true
+    }
+
+    /// Whether the message, whose signatures are good, shows that its sender is a client of the
+    /// system: its links are no strangers' any more.
+    fn vouches_for(&self, _from: Peer, _message: &Self::Message, _now: Now) -> bool {
+        false
     }
 
     /// The input of the machine for a message whose signatures are good.

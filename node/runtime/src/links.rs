@@ -143,6 +143,13 @@ impl Links {
         self.transport.disconnect(key);
     }
 
+    /// A client has shown that it may use the system.
+    pub(crate) fn prove(&self, peer: Peer) {
+        if let Peer::Client(client) = peer {
+            self.transport.prove(PeerKey::new(*client.as_bytes()));
+        }
+    }
+
     pub(crate) fn close(&self) {
         self.transport.close();
     }

@@ -207,6 +207,9 @@ impl<H: Hosted> Cell<H> {
             match outcome {
                 Ok(_) if !self.hosted.may_hear(world.clock.now()) => count(&self.metrics.useless),
                 Ok(message) => {
+                    if self.hosted.vouches_for(origin.from, &message, world.clock.now()) {
+                        world.links.prove(origin.from);
+                    }
                     let message = self.hosted.believe(message);
                     self.step(Input::Deliver { from: origin.from, message }, world);
                 }

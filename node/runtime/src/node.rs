@@ -17,14 +17,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use quorate_crypto::Verifier;
+use quorate_machine::Class;
 use quorate_net::{Event, Inbound};
 use quorate_types::{Instant, Peer};
+use quorate_wire::{Encode, Writer};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
 
 use crate::cache::CachingVerifier;
-use crate::channel::Routes;
+use crate::channel::{Channel, Routes};
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::error::{HostError, NodeError};
@@ -114,6 +116,8 @@ pub struct Node {
     workers: Vec<Arc<Workers>>,
     control: Control,
     watcher: Option<LinkWatcher>,
+    /// What every server hears first, with its class.
+    greeting: Option<(Class, Arc<Vec<u8>>)>,
     stopping: bool,
 }
 
@@ -148,6 +152,7 @@ impl Node {
             workers: Vec::new(),
             control: Control { orders: Arc::default(), wake },
             watcher: None,
+            greeting: None,
             stopping: false,
         })
     }
@@ -208,6 +213,14 @@ impl Node {
     /// Has somebody told about links.
     pub fn watch_links(&mut self, watcher: LinkWatcher) {
         self.watcher = Some(watcher);
+    }
+
+    /// Has every server greeted with this message, whenever a link to it comes up.
+    pub fn greet_servers(&mut self, channel: Channel, class: Class, message: &impl Encode) {
+        let mut writer = Writer::default();
+        writer.raw(&channel.prefix());
+        message.encode(&mut writer);
+        self.greeting = Some((class, Arc::new(writer.into_bytes())));
     }
 
     /// Steers the node while it runs.
@@ -317,6 +330,12 @@ impl Node {
     fn on_event(&mut self, event: Event) {
         if let Some(news) = self.links.news(&event) {
             tracing::debug!(?news, "links");
+            if let (LinkNews::Up(server @ Peer::Node(_)), Some((class, frame))) =
+                (&news, &self.greeting)
+            {
+                // A greeting that finds no room is missed by nobody but its sender.
+                let _sent = self.links.send(*server, *class, frame);
+            }
             if let Some(watcher) = &mut self.watcher {
                 watcher(news);
             }

@@ -55,9 +55,9 @@ pub use client::{
     Operation,
 };
 pub use message::{
-    CertifiedConfiguration, Compare, Compared, ContentReply, GetContent, Head, Held, ListNames,
-    Message, MessageContext, Names, OperationId, Presence, PutContent, ReadVersion, Refusal,
-    Refused, Scrub, ScrubReport, ScrubState, Scrubbed, StatContent, Stored, Versioned,
+    CertifiedConfiguration, Compare, Compared, ContentReply, GetContent, Head, Held, Introduce,
+    ListNames, Message, MessageContext, Names, OperationId, Presence, PutContent, ReadVersion,
+    Refusal, Refused, Scrub, ScrubReport, ScrubState, Scrubbed, StatContent, Stored, Versioned,
     WriteAuthority, WriteStatement, WriteVersion, WrongEpoch,
 };
 pub use object::{Body, ContentKind, ObjectKey, Record, Value, Version, WriterId};

@@ -24,10 +24,16 @@ pub const CONFIGURATION_BYTES_MAX: usize = (4 << 20) - (4 << 10);
 pub const SERVER_JOBS_MAX: usize = 1024;
 /// Of these, requests of one peer.
 pub const SERVER_JOBS_PER_PEER_MAX: usize = 128;
+/// Of these, requests of all strangers together: clients that showed no certificate.
+pub const SERVER_STRANGERS_JOBS_MAX: usize = 64;
 /// Bytes of all contents and values that wait at a server to be written.
 pub const SERVER_WAITING_BYTES_MAX: usize = 24 << 20;
 /// Of these, bytes of one peer.
 pub const SERVER_WAITING_BYTES_PER_PEER_MAX: usize = 12 << 20;
+/// Of these, bytes of all strangers together: writes that others signed.
+pub const SERVER_STRANGERS_WAITING_BYTES_MAX: usize = 4 << 20;
+/// Clients that a server knows to have a certificate; the one that showed it longest ago goes.
+pub const SERVER_KNOWN_CLIENTS_MAX: usize = 4096;
 /// Objects that a server repairs at the same time.
 pub const SERVER_REPAIRS_MAX: usize = 16;
 /// Rounds of questions after which a repair is given up.

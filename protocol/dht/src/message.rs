@@ -7,6 +7,7 @@
 
 mod check;
 mod compare;
+mod introduce;
 mod scrub;
 
 use quorate_crypto::{ClientCertificate, Domain, Signer, hash_of};
@@ -18,6 +19,7 @@ use crate::object::{Body, ObjectKey, SignedStamp, Stamp, Value, Version};
 
 pub use check::MessageContext;
 pub use compare::{Compare, Compared, Held, ListNames, Names};
+pub use introduce::Introduce;
 pub use scrub::{Scrub, ScrubReport, ScrubState, Scrubbed};
 
 const CONFIGURATION: Limit = Limit::new("certified configuration bytes", CONFIGURATION_BYTES_MAX);
@@ -83,6 +85,8 @@ pub enum Message {
     ListNames(ListNames),
     /// Request: check all that is held, or say how far that is.
     Scrub(Scrub),
+    /// The sender has a certificate; not answered.
+    Introduce(Introduce),
     /// Reply: what was to be kept, or something higher, is on the disk.
     Stored(Stored),
     /// Reply to [`Message::GetContent`].
@@ -112,6 +116,7 @@ quorate_wire::variants!(Message {
     6 => Compare,
     7 => ListNames,
     8 => Scrub,
+    9 => Introduce,
     65 => Stored,
     66 => Content,
     67 => Presence,
@@ -382,6 +387,7 @@ impl Message {
             Self::WrongEpoch(message) => message.configuration.as_bytes().len(),
             Self::Names(_)
             | Self::Scrub(_)
+            | Self::Introduce(_)
             | Self::Scrubbed(_)
             | Self::Compared(_)
             | Self::GetContent(_)
@@ -392,6 +398,31 @@ impl Message {
             | Self::Stored(_)
             | Self::Presence(_)
             | Self::Refused(_) => 0,
+        }
+    }
+
+    /// The certificate in it, for requests that carry one.
+    #[must_use]
+    pub const fn certificate(&self) -> Option<&ClientCertificate> {
+        match self {
+            Self::PutContent(message) => Some(&message.authority.certificate),
+            Self::WriteVersion(message) => Some(&message.authority.certificate),
+            Self::Scrub(message) => Some(&message.certificate),
+            Self::Introduce(message) => Some(&message.certificate),
+            Self::GetContent(_)
+            | Self::StatContent(_)
+            | Self::ReadVersion(_)
+            | Self::Compare(_)
+            | Self::ListNames(_)
+            | Self::Stored(_)
+            | Self::Content(_)
+            | Self::Presence(_)
+            | Self::Versioned(_)
+            | Self::Refused(_)
+            | Self::WrongEpoch(_)
+            | Self::Compared(_)
+            | Self::Names(_)
+            | Self::Scrubbed(_) => None,
         }
     }
 
@@ -415,6 +446,7 @@ impl Message {
             Self::Compared(message) => message.head,
             Self::Names(message) => message.head,
             Self::Scrub(message) => message.head,
+            Self::Introduce(message) => message.head,
             Self::Scrubbed(message) => message.head,
         }
     }

@@ -12,13 +12,15 @@
 //! ```
 //! # Invariants
 //! - DHT-10: a server never says that an object is absent while its own copy is damaged.
-//! - DHT-11: requests that wait, and their bytes, stay below the limits of a peer and of all.
+//! - DHT-11: requests that wait, and their bytes, stay below the limits of a peer, of all clients
+//!   that showed no certificate, and of all.
 //!
 //! # Deviations from the paper
 //! - Nothing is served from a cache: the object store has one, below the check of every read.
 
 mod admission;
 mod budget;
+mod clients;
 mod job;
 mod repair;
 mod scrub;
@@ -38,6 +40,7 @@ use crate::object::{ObjectKey, Record};
 use crate::ring::Ring;
 
 use budget::Budget;
+use clients::Clients;
 use job::{Asker, Slot};
 use scrub::Scrubs;
 use sweep::Sweep;
@@ -163,7 +166,9 @@ pub enum ServerTimer {
 pub struct Holdings {
     /// Requests that wait.
     pub requests: usize,
-    /// Bytes that wait with them.
+    /// Of these, requests of clients that showed no certificate.
+    pub strangers: usize,
+    /// Bytes that wait with all of them.
     pub waiting_bytes: usize,
     /// Objects that somebody waits for.
     pub objects: usize,
@@ -195,6 +200,7 @@ pub struct Server {
     verifier: Arc<dyn Verifier>,
     next_number: u64,
     budget: Budget,
+    clients: Clients,
     slots: BTreeMap<ObjectKey, Slot>,
     loads: BTreeMap<Ticket, Purpose>,
     repairs: BTreeMap<OperationId, ObjectKey>,
@@ -219,7 +225,8 @@ impl Server {
             certified,
             verifier,
             next_number: first_number,
-            budget: Budget::new(),
+            budget: Budget::default(),
+            clients: Clients::default(),
             slots: BTreeMap::new(),
             loads: BTreeMap::new(),
             repairs: BTreeMap::new(),
@@ -239,6 +246,7 @@ impl Server {
     pub fn holdings(&self) -> Holdings {
         Holdings {
             requests: self.budget.jobs(),
+            strangers: self.budget.strangers_jobs(),
             waiting_bytes: self.budget.bytes(),
             objects: self.slots.len(),
             loads: self.loads.len(),

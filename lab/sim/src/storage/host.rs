@@ -303,6 +303,7 @@ pub(crate) fn wire_bytes(message: &Message) -> u64 {
         | Message::ListNames(_)
         | Message::Scrubbed(_) => 60,
         Message::Scrub(_) => 300,
+        Message::Introduce(_) => 240,
         Message::Compared(reply) => 20 + 32 * reply.cells.len() as u64,
         Message::Names(reply) => 20 + 40 * reply.held.len() as u64,
     }

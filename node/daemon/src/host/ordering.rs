@@ -1,6 +1,6 @@
 //! A replica of an ordered service: its messages, and its log with the image of its state.
 
-use quorate_bft::message::Message;
+use quorate_bft::message::{BundleBody, Message};
 use quorate_bft::{Image, Output, Record, Replica, Setup};
 use quorate_crypto::Verified;
 use quorate_machine::{RecordNumber, Service};
@@ -11,8 +11,10 @@ use quorate_store::error::StoreError;
 use quorate_store::image::StateImage;
 use quorate_store::log::LogOptions;
 use quorate_store::medium::RealMedium;
-use quorate_types::{GroupConfiguration, Peer};
+use quorate_types::{GroupConfiguration, Now, Peer};
 use quorate_wire::{DecodeError, decode, encode};
+
+use super::storage::is_of;
 
 const _: () = assert!(
     quorate_membership::limits::REPLY_BYTES_MAX <= quorate_bft::limits::REPLY_BYTES_MAX
@@ -56,6 +58,13 @@ impl<S: Service + 'static> Hosted for OrderingHost<S> {
 
     fn believe(&self, message: Verified<Message>) -> Verified<Message> {
         message
+    }
+
+    /// Who opens a session shows its certificate.
+    fn vouches_for(&self, from: Peer, message: &Message, now: Now) -> bool {
+        let Message::Request(request) = message else { return false };
+        let BundleBody::Open { certificate, .. } = &request.bundle.body else { return false };
+        certificate.holds_at(now.wall) && is_of(certificate, from)
     }
 
     fn record_bytes(&self, record: &Record) -> usize {

@@ -9,7 +9,7 @@ pub(crate) mod reading;
 
 use std::sync::Arc;
 
-use quorate_crypto::Verified;
+use quorate_crypto::{ClientCertificate, Verified};
 use quorate_dht::object::StoredObject;
 use quorate_dht::{
     Found, Message, MessageContext, ObjectKey, Record, Server, ServerOutput, ServerRequest, Ticket,
@@ -19,6 +19,7 @@ use quorate_runtime::{Handle, Hosted, Journal, JournalError, Workers};
 use quorate_store::blobs::BlobName;
 use quorate_store::object_store::ObjectStore;
 use quorate_store::objects::{Change, Space};
+use quorate_types::{Now, Peer};
 
 use loss::{Brake, LostObject};
 
@@ -66,7 +67,8 @@ impl Hosted for StorageHost {
             | Message::Compare(_)
             | Message::ListNames(_)
             | Message::Scrub(_) => VERSION_MICROS,
-            Message::Stored(_)
+            Message::Introduce(_)
+            | Message::Stored(_)
             | Message::Content(_)
             | Message::Presence(_)
             | Message::Versioned(_)
@@ -84,6 +86,11 @@ impl Hosted for StorageHost {
 
     fn believe(&self, message: Verified<Message>) -> Verified<Message> {
         message
+    }
+
+    fn vouches_for(&self, from: Peer, message: &Message, now: Now) -> bool {
+        let certificate = message.certificate();
+        certificate.is_some_and(|shown| shown.holds_at(now.wall) && is_of(shown, from))
     }
 
     fn payload_bytes(&self, message: &Message) -> usize {
@@ -118,6 +125,11 @@ impl Hosted for StorageHost {
             ServerOutput::Scrubbed(report) => tracing::info!(?report, "scrubbed"),
         }
     }
+}
+
+/// Is the certificate of the key at the other end of the link?
+pub(super) fn is_of(certificate: &ClientCertificate, from: Peer) -> bool {
+    from == Peer::Client(certificate.grant.client)
 }
 
 /// Which object a load is about.

@@ -21,6 +21,12 @@ const fn gauge(name: &'static str, label: &'static str, help: &'static str) -> F
 }
 
 const CONNECTIONS: Family = gauge("connections", "of", "Connections that are up.");
+const SESSIONS: Family = gauge("client_sessions", "of", "Sessions of clients.");
+const UNPROVEN: Family = counter(
+    "sessions_unproven_total",
+    "cause",
+    "Sessions that showed a certificate and stay strangers.",
+);
 const ENDS: Family =
     counter("connections_ended_total", "cause", "Connections refused or ended, by cause.");
 const PAUSES: Family =
@@ -47,6 +53,10 @@ pub(super) fn write(page: &mut String, links: &NetSnapshot) {
     let by_class = |counts: [u64; 3]| Class::ALL.map(class).into_iter().zip(counts);
     let others = links.connections.saturating_sub(links.client_connections);
     family(page, &CONNECTIONS, [("clients", links.client_connections), ("servers", others)]);
+    let sessions =
+        [("proven", links.proven_sessions), ("strangers_peak", links.stranger_sessions_peak)];
+    family(page, &SESSIONS, sessions);
+    family(page, &UNPROVEN, [("no_room", links.unproven_for_lack_of_room)]);
     family(page, &ENDS, links.causes.iter().map(|(cause, count)| (cause.label(), *count)));
     let pauses = [("budget", links.pauses_budget), ("pending", links.pauses_pending)];
     family(page, &PAUSES, pauses);
@@ -54,8 +64,11 @@ pub(super) fn write(page: &mut String, links: &NetSnapshot) {
     family(page, &FRAMES_OUT, by_class(links.frames_out));
     family(page, &DROPPED, by_class(links.dropped_full));
     family(page, &QUEUES, by_class(links.queue_bytes_peak));
-    let memory =
-        [("clients", links.clients_queue_bytes_peak), ("pending", links.pending_bytes_peak)];
+    let memory = [
+        ("clients", links.clients_queue_bytes_peak),
+        ("strangers", links.strangers_queue_bytes_peak),
+        ("pending", links.pending_bytes_peak),
+    ];
     family(page, &MEMORY, memory);
 }
 
@@ -82,6 +95,8 @@ mod tests {
         for line in [
             "quorate_connections{of=\"clients\"} 0\n",
             "quorate_connections_ended_total{cause=\"frame_too_large\"} 0\n",
+            "quorate_connections_ended_total{cause=\"displaced\"} 0\n",
+            "quorate_client_sessions{of=\"proven\"} 0\n",
             "quorate_link_pauses_total{cause=\"budget\"} 0\n",
             "quorate_queue_bytes_peak{class=\"bulk\"} 0\n",
             "quorate_link_bytes_peak{of=\"pending\"} 0\n",

@@ -35,7 +35,8 @@ impl State {
         if peer.link(ticket.link).pending >= limit {
             return Admission::Pending;
         }
-        let pause = peer.cpu.pause(now).max(peer.link_mut(ticket.link).bytes.pause(now));
+        let own = peer.cpu.pause(now).max(peer.link_mut(ticket.link).bytes.pause(now));
+        let pause = if peer.is_stranger() { own.max(self.strangers.pause(now)) } else { own };
         if pause.is_zero() { Admission::Open } else { Admission::Pause(pause) }
     }
 
@@ -53,7 +54,11 @@ impl State {
             frames.iter().for_each(|_| count(&self.counters.dropped_inbound));
             return;
         };
-        peer.link_mut(ticket.link).bytes.take(charged as u64, Instant::now());
+        let now = Instant::now();
+        peer.link_mut(ticket.link).bytes.take(charged as u64, now);
+        if peer.is_stranger() {
+            self.strangers.take_bytes(charged, now);
+        }
         for (class, body) in frames {
             self.counters.frames_in.add(class, 1);
             let link = peer.link_mut(ticket.link);

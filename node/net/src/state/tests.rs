@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Candidate, Registered, State, Ticket};
+use super::{Admission, Candidate, Registered, State, Ticket};
 use crate::config::Limits;
 use crate::counters::NetCounters;
 use crate::error::{DownReason, HandshakeError};
@@ -135,4 +135,21 @@ fn a_client_that_is_gone_leaves_nothing_behind() {
     assert!(state.peers.is_empty());
     let now = state.counters.snapshot();
     assert_eq!((now.connections, now.client_connections, now.queue_bytes), (0, 0, 0));
+}
+
+#[test]
+fn a_flood_of_one_stranger_pauses_all_strangers_and_not_who_was_vouched_for() {
+    let start = Instant::now();
+    let mut state = state(Limits::default());
+    let flooder = seat(&mut state, (key(1), 1), Link::Main);
+    let other = seat(&mut state, (key(2), 1), Link::Main);
+    let friend = seat(&mut state, (key(3), 1), Link::Main);
+    state.prove(key(3));
+    state.charge(key(1), u64::MAX, start);
+    for stranger in [&flooder, &other] {
+        assert!(matches!(state.admission(stranger, start), Admission::Pause(_)));
+    }
+    assert!(matches!(state.admission(&friend, start), Admission::Open));
+    state.prove(key(2));
+    assert!(matches!(state.admission(&other, start), Admission::Open), "no stranger any more");
 }

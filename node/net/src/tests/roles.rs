@@ -7,7 +7,7 @@ use super::support::{
     client_config, config, connect, expected, known, pair, seed, seeds_by_key, watched,
 };
 use crate::{
-    BindError, Cause, Class, DownReason, Event, HandshakeError, Known, PeerKind, RefuseCode, Sent,
+    BindError, Class, DownReason, Event, HandshakeError, Known, PeerKind, RefuseCode, Sent,
     Transport, peer_key_of_seed,
 };
 
@@ -124,22 +124,6 @@ async fn two_processes_with_one_client_key_both_get_what_is_sent_to_the_key() {
     assert!(!node.is_up(key));
     assert_eq!(node.send(key, Class::Bulk, &body("too late")), Sent::Down);
     await_counters(&node, |now| now.client_connections == 0 && now.connections == 0).await;
-}
-
-#[tokio::test]
-async fn clients_beyond_the_limit_are_refused_by_name() {
-    let mut config = config(&seed(1), &[]);
-    config.limits.client_connections = 2;
-    let (node, _node_events) = bind(config).await;
-    let (_first, mut first_events) = connect(&client_config(&seed(3), &[known(&node)]));
-    await_up(&mut first_events, node.key()).await;
-    let (_second, mut events) = connect(&client_config(&seed(4), &[known(&node)]));
-    let (_, error) = await_failure(&mut events).await;
-    assert!(
-        matches!(error, HandshakeError::Refused { code: RefuseCode::ClientsFull, .. }),
-        "{error}"
-    );
-    await_counters(&node, |now| now.cause(Cause::ClientsFull) > 0).await;
 }
 
 #[tokio::test]

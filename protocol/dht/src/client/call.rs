@@ -167,6 +167,7 @@ impl Client {
             | Message::Compared(_)
             | Message::Names(_)
             | Message::Scrub(_)
+            | Message::Introduce(_)
             | Message::Scrubbed(_) => Next::Wait,
         }
     }

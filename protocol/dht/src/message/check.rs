@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use quorate_crypto::{Domain, Rejected, SignatureCheck, Verifiable, hash_of};
+use quorate_crypto::{ClientCertificate, Domain, Rejected, SignatureCheck, Verifiable, hash_of};
 use quorate_types::{PublicKey, SystemId};
 
 use super::{Message, PutContent, Versioned, WriteAuthority, WriteStatement, WriteVersion};
@@ -36,10 +36,13 @@ impl Verifiable for Message {
             Self::WriteVersion(write) => check_write(write, context, checks),
             Self::Versioned(reply) => check_versioned(reply, context, checks),
             Self::Scrub(scrub) => {
-                if scrub.certificate.grant.system != context.system {
-                    return Err(Rejected::WrongGroup);
-                }
+                check_system(&scrub.certificate, context)?;
                 checks.extend(scrub.checks(context));
+                Ok(())
+            }
+            Self::Introduce(introduce) => {
+                check_system(&introduce.certificate, context)?;
+                checks.push(introduce.certificate.check(context.authority_key));
                 Ok(())
             }
             Self::GetContent(get) => check_names_content(&get.key),
@@ -61,6 +64,13 @@ impl Verifiable for Message {
             | Self::WrongEpoch(_) => Ok(()),
         }
     }
+}
+
+fn check_system(certificate: &ClientCertificate, context: &MessageContext) -> Result<(), Rejected> {
+    if certificate.grant.system != context.system {
+        return Err(Rejected::WrongGroup);
+    }
+    Ok(())
 }
 
 fn check_names_content(key: &ObjectKey) -> Result<(), Rejected> {
@@ -121,9 +131,7 @@ fn check_authority(
     context: &MessageContext,
     checks: &mut Vec<SignatureCheck>,
 ) -> Result<(), Rejected> {
-    if authority.certificate.grant.system != context.system {
-        return Err(Rejected::WrongGroup);
-    }
+    check_system(&authority.certificate, context)?;
     checks.push(authority.certificate.check(context.authority_key));
     checks.push(SignatureCheck {
         key: statement.client.public_key(),

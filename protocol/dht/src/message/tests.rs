@@ -12,9 +12,9 @@ use quorate_types::{Digest, Epoch, ObjectId, Signature, SystemId, UnixTime};
 use quorate_wire::{decode, encode, vector};
 
 use super::{
-    CertifiedConfiguration, Compare, Compared, ContentReply, GetContent, Head, Held, ListNames,
-    Message, MessageContext, Names, OperationId, Presence, PutContent, ReadVersion, Refusal,
-    Refused, Scrub, ScrubReport, ScrubState, Scrubbed, StatContent, Stored, Versioned,
+    CertifiedConfiguration, Compare, Compared, ContentReply, GetContent, Head, Held, Introduce,
+    ListNames, Message, MessageContext, Names, OperationId, Presence, PutContent, ReadVersion,
+    Refusal, Refused, Scrub, ScrubReport, ScrubState, Scrubbed, StatContent, Stored, Versioned,
     WriteAuthority, WriteStatement, WriteVersion, WrongEpoch,
 };
 use crate::fixture::{SYSTEM, registry, signer};
@@ -115,6 +115,19 @@ fn scrub() -> Scrub {
     Scrub::sign((SYSTEM, HEAD), 6, &certificate, &signer(2))
 }
 
+fn introduce() -> Introduce {
+    Introduce { head: HEAD, certificate: put().authority.certificate }
+}
+
+#[test]
+fn an_introduction_stands_on_the_authoritys_word_in_this_system() {
+    let (mut self_made, mut other_system) = (introduce(), introduce());
+    self_made.certificate.grant.name.push('x');
+    assert_eq!(check(Message::Introduce(self_made)), Err(Rejected::BadSignature));
+    other_system.certificate.grant.system = SystemId::new([2; 32]);
+    assert_eq!(check(Message::Introduce(other_system)), Err(Rejected::WrongGroup));
+}
+
 #[test]
 fn a_scrub_is_rejected_unless_client_run_and_epoch_fit() {
     let (mut other_run, mut other_epoch, mut self_made) = (scrub(), scrub(), scrub());
@@ -130,7 +143,8 @@ fn a_scrub_is_rejected_unless_client_run_and_epoch_fit() {
 }
 
 fn all_messages() -> Vec<Message> {
-    [messages(), messages_of_sweeps(), messages_of_scrubs()].concat()
+    let introduction = vec![Message::Introduce(introduce())];
+    [messages(), messages_of_sweeps(), messages_of_scrubs(), introduction].concat()
 }
 
 #[test]

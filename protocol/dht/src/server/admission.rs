@@ -21,6 +21,9 @@ impl Server {
         effects: &mut ServerEffects,
     ) {
         let asker = Asker { peer: from, head: message.head() };
+        if let Some(certificate) = message.certificate() {
+            self.clients.note(now, from, certificate);
+        }
         match message.into_inner() {
             Message::PutContent(put) => {
                 let work = Work::Put { body: put.body, expires: put.authority.expires };
@@ -37,9 +40,10 @@ impl Server {
                 let work = Work::Read { wants_value: read.wants_value };
                 self.admit(now, asker, (read.key, work), effects);
             }
+            Message::Introduce(_) => effects.mark("dht.server.introduced"),
             Message::Scrub(scrub) => self.on_scrub(now, (asker, &scrub), effects),
             Message::Compare(compare) => self.on_compare(now, (asker, &compare), effects),
-            Message::ListNames(list) => self.on_list_names((asker, &list), effects),
+            Message::ListNames(list) => self.on_list_names(now, (asker, &list), effects),
             Message::Compared(reply) => self.compared(now, (asker, Some(reply)), effects),
             Message::Names(reply) => self.names(now, (asker, Some(reply)), effects),
             Message::Content(reply) => {
@@ -97,13 +101,28 @@ impl Server {
             self.refuse(asker, Refusal::NotResponsible, effects);
             return;
         }
-        if !self.budget.take(asker.peer, work.waiting_bytes()) {
-            effects.mark("dht.server.busy");
-            self.refuse(asker, Refusal::Busy, effects);
+        if !self.take_on(now, asker, work.waiting_bytes(), effects) {
             return;
         }
 
         self.enqueue(now, key, Job::Answer(asker, work), effects);
+    }
+
+    /// Counts a request that will wait; refuses it if too much waits already.
+    pub(super) fn take_on(
+        &mut self,
+        now: Now,
+        asker: Asker,
+        bytes: usize,
+        effects: &mut ServerEffects,
+    ) -> bool {
+        let is_stranger = self.clients.is_stranger(now, asker.peer);
+        let is_taken = self.budget.take(asker.peer, is_stranger, bytes);
+        if !is_taken {
+            effects.mark(if is_stranger { "dht.server.stranger_busy" } else { "dht.server.busy" });
+            self.refuse(asker, Refusal::Busy, effects);
+        }
+        is_taken
     }
 
     /// Lets a job wait for its object; begins to load the object if nobody waits for it yet.

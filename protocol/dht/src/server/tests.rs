@@ -17,12 +17,13 @@ use quorate_types::{ClientId, Epoch, Instant, NodeId, Now, Peer, UnixTime};
 use super::{Found, Server, ServerOutput, ServerRequest, Ticket};
 use crate::fixture::{EPOCH, SYSTEM, node, registry, ring, signer};
 use crate::limits::{
-    CHUNK_BYTES, SERVER_JOBS_PER_PEER_MAX, SERVER_REPAIRS_MAX, SERVER_WAITING_BYTES_MAX,
+    CHUNK_BYTES, SERVER_JOBS_PER_PEER_MAX, SERVER_REPAIRS_MAX, SERVER_STRANGERS_JOBS_MAX,
+    SERVER_STRANGERS_WAITING_BYTES_MAX, SERVER_WAITING_BYTES_MAX,
     SERVER_WAITING_BYTES_PER_PEER_MAX,
 };
 use crate::message::{
-    CertifiedConfiguration, GetContent, Head, Message, MessageContext, OperationId, PutContent,
-    ReadVersion, Versioned, WriteStatement, WriteVersion,
+    CertifiedConfiguration, GetContent, Head, Introduce, Message, MessageContext, OperationId,
+    PutContent, ReadVersion, Versioned, WriteStatement, WriteVersion,
 };
 use crate::object::{
     Body, ContentKind, KEEP_FOR_EVER, ObjectKey, Record, StoredObject, Value, Version, WriterId,
@@ -59,9 +60,12 @@ impl Bench {
         Self { server, effects: Effects::new(), operation: 0, wall: UnixTime::ZERO }
     }
 
+    const fn now(&self) -> Now {
+        Now { instant: Instant::ZERO, wall: self.wall }
+    }
+
     pub(crate) fn step(&mut self, input: Input<Server>) -> Vec<Effect<Server>> {
-        let now = Now { instant: Instant::ZERO, wall: self.wall };
-        self.server.step(now, input, &mut self.effects);
+        self.server.step(self.now(), input, &mut self.effects);
         self.effects.drain().collect()
     }
 
@@ -251,24 +255,105 @@ fn a_server_outside_the_group_refuses() {
     assert!(refused > 10);
 }
 
+/// A client with the certificate of `sign`.
+fn friend() -> Peer {
+    Peer::Client(signer(50).public_key().client())
+}
+
+impl Bench {
+    fn get(&mut self, number: usize) -> Message {
+        let (head, key) = (self.head(), ContentKind::Chunk.key_of(&number.to_be_bytes()));
+        Message::GetContent(GetContent { head, key })
+    }
+
+    fn introduce(&mut self) -> Message {
+        let head = self.head();
+        let certificate = sign(head, version(1).key(), None).certificate;
+        Message::Introduce(Introduce { head, certificate })
+    }
+
+    /// How many of these reads are refused as too many.
+    fn busy_gets(&mut self, from: Peer, count: usize) -> usize {
+        let is_busy = |bench: &mut Self, number| {
+            let get = bench.get(number);
+            outline(&bench.deliver(from, get)).iter().any(|word| word.starts_with("Busy"))
+        };
+        (0..count).filter(|number| is_busy(self, *number)).count()
+    }
+}
+
+#[test]
+fn a_crowd_of_strangers_shares_one_budget_and_clients_are_served_beside_it_dht_11() {
+    let mut bench = Bench::new(4);
+    let crowd = (0..40).map(|number| Peer::Client(ClientId::new([number; 32])));
+    let refused: usize = crowd.map(|stranger| bench.busy_gets(stranger, 10)).sum();
+    assert_eq!(refused, 400 - SERVER_STRANGERS_JOBS_MAX, "DHT-11");
+    assert_eq!(bench.server.holdings().strangers, SERVER_STRANGERS_JOBS_MAX);
+
+    assert_eq!(bench.busy_gets(friend(), 1), 1, "nobody knows who that is");
+    let introduce = bench.introduce();
+    bench.deliver(friend(), introduce);
+    assert_eq!(bench.busy_gets(friend(), SERVER_JOBS_PER_PEER_MAX), 0);
+    bench.wall = UnixTime::from_micros(100);
+    let other = Peer::Client(ClientId::new([50; 32]));
+    assert_eq!(bench.busy_gets(other, 1), 1, "the crowd's budget is still full");
+}
+
+#[test]
+fn what_a_client_asked_as_a_stranger_is_the_crowds_no_more_once_it_is_known() {
+    let mut bench = Bench::new(4);
+    let introduce = bench.introduce();
+    assert_eq!(bench.busy_gets(friend(), SERVER_STRANGERS_JOBS_MAX), 0);
+    bench.deliver(friend(), introduce);
+    assert_eq!(bench.busy_gets(friend(), 1), 0);
+    assert_eq!(bench.server.holdings().strangers, 0);
+    assert_eq!(bench.busy_gets(CLIENT, SERVER_STRANGERS_JOBS_MAX + 1), 1);
+}
+
+#[test]
+fn a_certificate_makes_nobody_else_known_and_none_after_its_end() {
+    let mut bench = Bench::new(4);
+    let introduce = bench.introduce();
+    bench.deliver(CLIENT, introduce);
+    assert_eq!(bench.server.clients.len(), 0, "that is not the key of the link");
+    bench.wall = UnixTime::from_micros(100);
+    let introduce = bench.introduce();
+    bench.deliver(friend(), introduce);
+    assert_eq!(bench.server.clients.len(), 0, "it has run out");
+    bench.wall = UnixTime::ZERO;
+    let put = bench.put(b"bytes");
+    bench.deliver(friend(), put);
+    assert_eq!(bench.server.clients.len(), 1, "a write shows the certificate too");
+    assert!(!bench.server.clients.is_stranger(bench.now(), friend()));
+    bench.wall = UnixTime::from_micros(100);
+    assert!(bench.server.clients.is_stranger(bench.now(), friend()), "it has run out since");
+}
+
+#[test]
+fn the_bytes_that_strangers_have_waiting_stay_below_their_limit_dht_11() {
+    let mut bench = Bench::new(4);
+    let mut busy = 0;
+    for number in 0..=SERVER_STRANGERS_WAITING_BYTES_MAX / CHUNK_BYTES {
+        let mut bytes = vec![0; CHUNK_BYTES];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        let put = bench.put(&bytes);
+        busy += outline(&bench.deliver(CLIENT, put)).len();
+    }
+    assert_eq!(busy, 1, "DHT-11: it passes on what somebody else has signed");
+}
+
 #[test]
 fn requests_and_bytes_of_a_peer_stay_below_their_limits_dht_11() {
     let mut bench = Bench::new(4);
-    let mut busy = 0;
-    for number in 0..SERVER_JOBS_PER_PEER_MAX + 9 {
-        let head = bench.head();
-        let key = ContentKind::Chunk.key_of(&number.to_be_bytes());
-        let effects = bench.deliver(CLIENT, Message::GetContent(GetContent { head, key }));
-        busy += outline(&effects).iter().filter(|word| word.starts_with("Busy")).count();
-    }
+    let server = Peer::Node(node(2));
+    let busy = bench.busy_gets(server, SERVER_JOBS_PER_PEER_MAX + 9);
     assert_eq!((busy, bench.server.budget.jobs()), (9, SERVER_JOBS_PER_PEER_MAX), "DHT-11");
-    let other = Peer::Client(ClientId::new([6; 32]));
     let mut busy = 0;
     for number in 0..=SERVER_WAITING_BYTES_PER_PEER_MAX / CHUNK_BYTES {
         let mut bytes = vec![0; CHUNK_BYTES];
         bytes[..8].copy_from_slice(&number.to_be_bytes());
         let put = bench.put(&bytes);
-        busy += outline(&bench.deliver(other, put)).len();
+        busy += outline(&bench.deliver(friend(), put)).len();
     }
     assert_eq!(busy, 1, "DHT-11: the bytes of another peer have a limit of their own");
 }

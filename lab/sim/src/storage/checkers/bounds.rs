@@ -2,8 +2,8 @@
 
 use quorate_dht::Holdings;
 use quorate_dht::limits::{
-    CLIENT_CALLS_MAX, SERVER_JOBS_MAX, SERVER_REPAIRS_MAX, SERVER_WAITING_BYTES_MAX,
-    SWEEP_FETCHES_MAX,
+    CLIENT_CALLS_MAX, SERVER_JOBS_MAX, SERVER_REPAIRS_MAX, SERVER_STRANGERS_JOBS_MAX,
+    SERVER_WAITING_BYTES_MAX, SWEEP_FETCHES_MAX,
 };
 
 use crate::checker::{At, Broken, Checker, Gauges, Verdict};
@@ -33,6 +33,7 @@ fn bounded(at: &At, what: &str, count: usize, max: usize) -> Verdict {
 
 fn server(at: &At, held: &Holdings) -> Verdict {
     bounded(at, "requests that wait", held.requests, SERVER_JOBS_MAX)?;
+    bounded(at, "requests of strangers that wait", held.strangers, SERVER_STRANGERS_JOBS_MAX)?;
     bounded(at, "bytes that wait", held.waiting_bytes, SERVER_WAITING_BYTES_MAX)?;
     bounded(at, "repairs", held.repairs, SERVER_REPAIRS_MAX)?;
     // Somebody waits for each object and each load: a request, a repair, the scrub or the sweep,

@@ -67,6 +67,7 @@ impl Server {
 
     pub(in super::super) fn on_list_names(
         &mut self,
+        now: Now,
         (asker, list): (Asker, &ListNames),
         effects: &mut ServerEffects,
     ) {
@@ -83,9 +84,7 @@ impl Server {
             self.refuse(asker, Refusal::NotResponsible, effects);
             return;
         }
-        if !self.budget.take(asker.peer, 0) {
-            effects.mark("dht.server.busy");
-            self.refuse(asker, Refusal::Busy, effects);
+        if !self.take_on(now, asker, 0, effects) {
             return;
         }
 
