@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::error::BRING_BACK;
+
 /// Why the log could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,8 +31,8 @@ pub enum LogError {
     },
     /// Acknowledged records were damaged or are missing: this is not the trace of a crash.
     #[error(
-        "the log is corrupt: {file} at byte {offset}: {reason}; this replica must not vote from \
-         this state: keep the directory for inspection and rejoin under a new identity"
+        "the log is damaged: {file} at byte {offset}: {reason}, and a replica that may have \
+         forgotten a vote must not vote; {BRING_BACK}"
     )]
     Corrupt {
         /// The damaged file.
@@ -47,10 +49,7 @@ pub enum LogError {
         file: String,
     },
     /// A log was expected and there is none.
-    #[error(
-        "there is no log in {directory} although this node has served before; restore the disk or \
-         rejoin under a new identity"
-    )]
+    #[error("there is no log in {directory} although this node has served before; {BRING_BACK}")]
     Missing {
         /// The directory that should hold it.
         directory: String,
