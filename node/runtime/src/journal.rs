@@ -50,7 +50,7 @@ pub enum JournalError {
     /// A record that the disk gave back whole is none of ours.
     #[error(
         "record {number} of the log cannot be read: {source}; it was written by another version: \
-         run that version, or rejoin under a new identity"
+         run that one"
     )]
     Unreadable {
         /// Its number.

@@ -29,7 +29,11 @@ impl DatabaseFile {
         let fail = |error: redb::Error| convert(path, error, 0);
         let exists =
             path.try_exists().map_err(|error| StoreError::io("look for", path, error, 0))?;
-        if !exists {
+        if exists {
+            // What the last process could not sync may stand in the page cache alone.
+            files::reread_from_disk(path)
+                .map_err(|error| StoreError::io("sync", path, error, 0))?;
+        } else {
             create(path, prepare)?;
         }
         let mut builder = Database::builder();

@@ -6,6 +6,12 @@ use std::path::{Path, PathBuf};
 #[cfg(test)]
 mod tests;
 
+/// What is left to do for a node whose promises are damaged or gone: others cannot tell it what it
+/// promised, and so no state that they send makes it safe to vote again.
+pub(crate) const BRING_BACK: &str = "bring back the very disk on which it last ran, never an older \
+     copy; if that cannot be, leave this server down: it is one of the f that may fail, until a \
+     new server with keys of its own takes its place";
+
 /// Why stored state could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -32,10 +38,7 @@ pub enum StoreError {
         needed_bytes: u64,
     },
     /// What is stored is damaged.
-    #[error(
-        "{path} is damaged: {reason}; keep it for inspection, and let this node rejoin under a new \
-         identity unless its state can be fetched from its peers"
-    )]
+    #[error("{path} is damaged: {reason}; {BRING_BACK}")]
     Corrupt {
         /// The damaged file or directory.
         path: PathBuf,
@@ -45,8 +48,7 @@ pub enum StoreError {
     /// The node key has served before and the data directory has lost what the node promised.
     #[error(
         "{path} does not hold the data of this node although its key has served before: the disk \
-         was wiped, replaced or is not mounted; mount the right disk, or remove the node key so \
-         that the node joins under a new identity; a node that forgot its votes must not vote again"
+         was wiped, replaced or is not mounted; {BRING_BACK}"
     )]
     Wiped {
         /// The data directory.

@@ -30,6 +30,50 @@ pub(crate) fn sync_file_system(_directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes what is read of this file from now on what the disk holds, if it is there.
+///
+/// When a sync fails, the system may call the bytes that it could not write clean and go on showing
+/// them, so a process that starts again would take for durable what never reached the disk. Here
+/// all that is still dirty is written, and then everything cached is dropped.
+pub(crate) fn reread_from_disk(path: &Path) -> io::Result<()> {
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(file) => {
+            file.sync_data()?;
+            drop_cache(&file)
+        }
+    }
+}
+
+/// As [`reread_from_disk`], for all files below a directory, if it is there.
+pub(crate) fn reread_all_from_disk(directory: &Path) -> io::Result<()> {
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        listed => listed?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            reread_all_from_disk(&entry.path())?;
+        } else {
+            reread_from_disk(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn drop_cache(file: &File) -> io::Result<()> {
+    Ok(rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed)?)
+}
+
+/// Elsewhere the system has no such call.
+#[cfg(not(target_os = "linux"))]
+fn drop_cache(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
 /// Creates `directory` and all its missing parents; the names are durable on return, also that of
 /// a directory that was there: the process that created it may have ended before its sync.
 pub(crate) fn create_directory(directory: &Path) -> io::Result<()> {
@@ -71,3 +115,6 @@ pub(crate) fn temporary_of(path: &Path) -> PathBuf {
     name.push(TEMPORARY_SUFFIX);
     PathBuf::from(name)
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -3,7 +3,8 @@
 //! # Invariants
 //! - STO-10: after [`Objects::persist`] returns, all changes that were written before it survive a
 //!   crash; the changes of one [`Objects::write`] are there together or not at all.
-//! - STO-11: after a failed write or sync nothing more is written or acknowledged.
+//! - STO-11: after a failed write or sync nothing more is written or acknowledged, and the next
+//!   process reads what the disk holds, not what the page cache shows of it.
 //!
 //! A live handle of a keyspace keeps the lock of the database. So none leaves this type, and
 //! dropping it closes the database.
@@ -82,6 +83,10 @@ impl Objects {
         let parent = files::parent_of(path);
         files::create_directory(&parent)
             .map_err(|error| StoreError::io("create", &parent, error, 0))?;
+        // STO-10: a batch that the last process could not sync may stand in the page cache alone,
+        // and nobody writes the journal again.
+        files::reread_all_from_disk(path)
+            .map_err(|error| StoreError::io("sync", path, error, 0))?;
         let fail = |error| convert(path, error, 0);
         let database = Database::builder(path)
             .cache_size(CACHE_BYTES)

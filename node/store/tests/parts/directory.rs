@@ -29,7 +29,7 @@ fn a_wiped_directory_is_refused_and_the_remedy_is_named() {
     for _ in 0..2 {
         let error = DataDirectory::open(&path, &ME, Expectation::Existing).expect_err("STO-6");
         assert!(matches!(error, StoreError::Wiped { .. }));
-        assert!(error.to_string().contains("new identity"), "{error}");
+        assert!(error.to_string().contains("never an older copy"), "{error}");
     }
 
     std::fs::remove_dir_all(&path).expect("lost");
