@@ -20,18 +20,21 @@ use crate::answer::Answer;
 use crate::failure::Failure;
 use crate::pid_file::PidFile;
 
-mod children;
+pub(crate) mod children;
 pub(crate) mod cluster;
+mod durable;
 pub(crate) mod found;
 pub(crate) mod layout;
 mod ports;
 mod screen;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod turn;
 mod watch;
 
 use cluster::Cluster;
 use layout::Layout;
+use turn::Turn;
 
 /// The directory where nothing else is asked for.
 const DIRECTORY_DEFAULT: &str = "quorate-dev";
@@ -58,8 +61,9 @@ pub(crate) fn run(arguments: &DevArguments, json: bool) -> Result<Answer, Failur
     let layout = Layout::new(&arguments.dir)?;
     let held = PidFile::hold(&layout.lock())?;
     let wanted = found::Wanted { nodes: arguments.nodes, f: arguments.f, f_ms: arguments.f_ms };
+    let turn = Turn::take();
     let cluster = Cluster::open_or_found(layout, &wanted)?;
-    watch::run(&cluster, json)?;
+    watch::run(&cluster, turn, json)?;
     drop(held);
     Ok(Answer::none())
 }

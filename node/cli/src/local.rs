@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use quorate_client::explanation::Kind;
 use quorate_daemon::founding::ceremony::new_client;
 
+use crate::dev::children;
 use crate::dev::cluster::{Cluster, DevNode};
 use crate::dev::found::{Wanted, local_client};
 use crate::dev::layout::Layout;
+use crate::dev::turn::Turn;
 use crate::failure::Failure;
 
 /// Longest time in which a server must answer after its start.
@@ -40,6 +43,7 @@ impl LocalCluster {
     }
 
     fn start_wanted(directory: &Path, wanted: &Wanted) -> Result<Self, Failure> {
+        let turn = Turn::take();
         let cluster = Cluster::open_or_found(Layout::new(directory)?, wanted)?;
         let program = std::env::current_exe()
             .map_err(|error| Failure::io("find", Path::new("quorate"), &error))?;
@@ -49,6 +53,7 @@ impl LocalCluster {
             let program = local.program.clone();
             local.run(index, &program)?;
         }
+        drop(turn);
         Ok(local)
     }
 
@@ -100,12 +105,7 @@ impl LocalCluster {
         command.args(["node", "run", "--config"]).arg(&node.file);
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         let child = command.spawn().map_err(|error| Failure::io("start", program, &error))?;
-        self.children[index] = Some(child);
-        let end = Instant::now() + START_TIMEOUT;
-        while std::net::TcpStream::connect(node.metrics).is_err() && Instant::now() < end {
-            std::thread::sleep(LOOK_INTERVAL);
-        }
-        Ok(())
+        until_it_listens(self.children[index].insert(child), &node)
     }
 
     /// Ends a server's process without a word, as `kill -9` does.
@@ -116,6 +116,28 @@ impl LocalCluster {
             drop(child.wait());
         }
     }
+}
+
+/// Waits until a server listens, which tells nobody: it is tried, until it works or the process has
+/// ended.
+fn until_it_listens(child: &mut Child, node: &DevNode) -> Result<(), Failure> {
+    let end = Instant::now() + START_TIMEOUT;
+    while !node.listens() {
+        let ended = child.try_wait().map_err(|error| Failure::io("watch", &node.log, &error))?;
+        let what = match ended {
+            Some(status) => format!("server {} ended: {}", node.number, children::why(status)),
+            None if Instant::now() >= end => {
+                format!("server {} does not listen after {START_TIMEOUT:?}", node.number)
+            }
+            None => {
+                std::thread::sleep(LOOK_INTERVAL);
+                continue;
+            }
+        };
+        let sort = (Kind::NotServing, "server-not-started");
+        return Err(Failure::about(&node.log, sort, what, "its log says why, in the last line"));
+    }
+    Ok(())
 }
 
 impl Drop for LocalCluster {

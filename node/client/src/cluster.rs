@@ -75,7 +75,7 @@ impl Default for Tuning {
 }
 
 /// Which servers are connected now.
-type Reached = Arc<Mutex<BTreeSet<NodeId>>>;
+type Reached = watch::Receiver<BTreeSet<NodeId>>;
 
 /// A connection to a cluster.
 #[derive(Debug, Clone)]
@@ -172,7 +172,7 @@ pub async fn fetch_configuration(
         drop(waited);
         configuration.ok_or_else(|| ClientError::NoConfiguration {
             seconds: CONNECT_TIMEOUT.as_secs(),
-            reached: reached.lock().unwrap_or_else(PoisonError::into_inner).len(),
+            reached: reached.borrow().len(),
             contacts: count,
         })
     };
@@ -341,19 +341,15 @@ fn host_ordered(
 }
 
 fn watch_links(node: &mut Node) -> Reached {
-    let reached = Reached::default();
-    let seen = Arc::clone(&reached);
-    node.watch_links(Box::new(move |news| {
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        match news {
-            LinkNews::Up(Peer::Node(node)) => {
-                seen.insert(node);
-            }
-            LinkNews::Down { peer: Peer::Node(node), .. } => {
-                seen.remove(&node);
-            }
-            LinkNews::Up(Peer::Client(_)) | LinkNews::Down { .. } | LinkNews::Failed { .. } => {}
-        }
+    let (seen, reached) = watch::channel(BTreeSet::new());
+    node.watch_links(Box::new(move |news| match news {
+        LinkNews::Up(Peer::Node(node)) => seen.send_modify(|seen| {
+            seen.insert(node);
+        }),
+        LinkNews::Down { peer: Peer::Node(node), .. } => seen.send_modify(|seen| {
+            seen.remove(&node);
+        }),
+        LinkNews::Up(Peer::Client(_)) | LinkNews::Down { .. } | LinkNews::Failed { .. } => {}
     }));
     reached
 }
@@ -368,7 +364,17 @@ impl Cluster {
     /// The servers that are connected now.
     #[must_use]
     pub fn reached(&self) -> BTreeSet<NodeId> {
-        self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.reached.borrow().clone()
+    }
+
+    /// The servers that are connected as soon as all are, or after this time.
+    pub async fn reach_all(&self, time_max: Duration) -> BTreeSet<NodeId> {
+        let all = self.configuration().configuration().members.len();
+        let mut reached = self.reached.clone();
+        let waiting = reached.wait_for(|reached| reached.len() >= all);
+        // Whoever is not reached by then counts as down.
+        drop(tokio::time::timeout(time_max, waiting).await);
+        self.reached()
     }
 
     /// Stores content under its hash.
@@ -501,11 +507,14 @@ impl Begun {
     }
 }
 
+/// Wait for a machine with too many requests: it takes what waits in a tick, and tells nobody.
+const FULL_PAUSE: Duration = Duration::from_millis(1);
+
 /// Gives a refused request back after a moment, unless there is no use in trying again.
 async fn pause<R>(refused: RequestError<R>) -> Result<R, ClientError> {
     match refused {
         RequestError::Full(request) => {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::sleep(FULL_PAUSE).await;
             Ok(request)
         }
         RequestError::Stopped(_) => Err(ClientError::Stopped),

@@ -10,7 +10,7 @@ use quorate_types::NodeId;
 use crate::cluster::Cluster;
 use crate::error::ClientError;
 
-/// Time between two questions.
+/// Time between two questions: a server says how far it is when it is asked, and only then.
 const ASK_INTERVAL: Duration = Duration::from_millis(250);
 /// A server that says nothing for so long is not waited for any more.
 pub const SCRUB_SILENCE: Duration = Duration::from_secs(15);

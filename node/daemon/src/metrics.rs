@@ -22,7 +22,7 @@ mod links;
 pub const REQUEST_BYTES_MAX: usize = 4096;
 /// Longest time that a request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// Wait after a connection could not be accepted.
+/// Wait after a connection could not be accepted: nothing tells that a descriptor is free again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves the page in the background, with peers under these names.

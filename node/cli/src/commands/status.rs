@@ -26,7 +26,7 @@ pub(crate) struct StatusArguments {
 
 pub(crate) fn run(arguments: &StatusArguments) -> Result<Answer, Failure> {
     session(&arguments.cluster, async |cluster| {
-        let reached = reach(&cluster).await;
+        let reached = cluster.reach_all(REACH_TIME).await;
         let served = groups(cluster.configuration(), &reached);
         let answer = describe(&cluster, &reached, &served);
         match served.iter().find(|group| group.margin() < 0) {
@@ -34,19 +34,6 @@ pub(crate) fn run(arguments: &StatusArguments) -> Result<Answer, Failure> {
             Some(group) => Err(Failure::not_serving(&group.name, answer.text)),
         }
     })
-}
-
-/// The servers that are connected after a moment.
-async fn reach(cluster: &Cluster) -> BTreeSet<NodeId> {
-    let all = cluster.configuration().configuration().members.len();
-    let waiting = async {
-        while cluster.reached().len() < all {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    // Whoever is not reached by then counts as down.
-    drop(tokio::time::timeout(REACH_TIME, waiting).await);
-    cluster.reached()
 }
 
 fn describe(cluster: &Cluster, reached: &BTreeSet<NodeId>, served: &[ServedGroup]) -> Answer {

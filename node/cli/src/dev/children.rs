@@ -71,6 +71,12 @@ impl Children {
         self.places.iter_mut().map(Place::look).collect()
     }
 
+    /// Whether every server that runs listens.
+    pub(crate) fn have_begun(&mut self) -> bool {
+        let is_down = |condition: Condition| matches!(condition, Condition::Down { .. });
+        self.places.iter_mut().all(|place| place.node.listens() || is_down(place.look()))
+    }
+
     /// Sends a signal to every server that runs, however it was started.
     pub(crate) fn signal(&mut self, name: &str) {
         let running = self.look().into_iter().filter_map(|condition| match condition {
@@ -135,7 +141,7 @@ impl Place {
 }
 
 /// What an exit status says about the end.
-fn why(status: ExitStatus) -> String {
+pub(crate) fn why(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(0), _) => String::from(STOPPED),
         (Some(code), _) => match Exit::meaning_of(code) {

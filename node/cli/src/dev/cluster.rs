@@ -1,6 +1,6 @@
 //! A cluster that lies in a directory: its servers, as their own files describe them.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 
 use quorate_client::cluster_file::ClusterFile;
@@ -8,7 +8,7 @@ use quorate_client::explanation::Kind;
 use quorate_daemon::configuration::NodeConfiguration;
 use quorate_daemon::founding::FoundingFile;
 
-use super::found::{Wanted, found};
+use super::found::{Wanted, finish, found};
 use super::layout::Layout;
 use crate::failure::Failure;
 
@@ -22,6 +22,13 @@ pub(crate) struct DevNode {
     pub(crate) file: PathBuf,
     pub(crate) pid: PathBuf,
     pub(crate) log: PathBuf,
+}
+
+impl DevNode {
+    /// Whether the server listens: it answers about its health once it serves.
+    pub(crate) fn listens(&self) -> bool {
+        TcpStream::connect(self.metrics).is_ok()
+    }
 }
 
 /// All servers of the cluster.
@@ -39,7 +46,10 @@ impl Cluster {
     /// The cluster of the directory, which is founded if there is none.
     pub(crate) fn open_or_found(layout: Layout, wanted: &Wanted) -> Result<Self, Failure> {
         let is_resumed = layout.cluster_file().exists();
-        if !is_resumed {
+        if !is_resumed && layout.made().exists() {
+            // Whoever made it was interrupted while it was moved to its place.
+            finish(&layout)?;
+        } else if !is_resumed {
             found(&layout, wanted)?;
         }
         let cluster = Self::open(layout, is_resumed)?;

@@ -15,7 +15,7 @@ use quorate_daemon::founding::ceremony::{
 use quorate_types::{Resilience, ResilienceError, UnixTime};
 
 use super::layout::Layout;
-use super::ports;
+use super::{durable, ports};
 use crate::failure::Failure;
 
 pub(crate) const NODES_DEFAULT: u16 = 7;
@@ -24,6 +24,8 @@ pub(crate) const F_DEFAULT: u16 = 1;
 const NODES_MAX: u16 = 256;
 /// How long the certificate of the local client holds.
 const CLIENT_YEARS: u64 = 100;
+/// The directories of a cluster.
+const PARTS: [&str; 4] = ["authority", "founding", "nodes", "client"];
 const YEAR_SECONDS: u64 = 365 * 24 * 60 * 60;
 
 /// What the call asked for.
@@ -142,26 +144,38 @@ pub(crate) fn local_client(authority_key: PathBuf, cluster_file: PathBuf) -> Cli
     }
 }
 
-/// Moves everything to its place; the cluster file comes last.
+/// Makes all of it durable under the name of something unfinished, and then moves it to its place.
 fn publish(layout: &Layout, cluster: &ClusterFile) -> Result<(), Failure> {
     let (work, root) = (layout.unfinished(), layout.root());
-    for part in ["authority", "founding", "nodes", "client"] {
-        let to = root.join(part);
-        fs::rename(work.join(part), &to).map_err(|error| Failure::io("move to", &to, &error))?;
-    }
     let client = ClientFiles {
         key: root.join("client/client.key"),
         certificate: root.join("client/client.certificate"),
     };
     let cluster = ClusterFile { client: Some(client), ..cluster.clone() };
-    let (made, file) = (work.join("cluster.toml"), layout.cluster_file());
-    let write = || -> std::io::Result<()> {
-        fs::write(&made, cluster.to_text(root))?;
-        fs::File::open(&made)?.sync_all()?;
-        fs::rename(&made, &file)?;
-        // The kit of the client names the same files from its own place: one is enough.
-        fs::remove_file(root.join("client/cluster.toml"))?;
-        fs::remove_dir(&work)
-    };
-    write().map_err(|error| Failure::io("write", &file, &error))
+    let parts = PARTS.iter().try_for_each(|part| durable::sync_tree(&work.join(part)));
+    // The kit of the client names the same files from its own place: one is enough.
+    let written = parts
+        .and_then(|()| fs::remove_file(work.join("client/cluster.toml")))
+        .and_then(|()| durable::replace(&layout.made(), cluster.to_text(root).as_bytes()))
+        .and_then(|()| durable::sync_directory(root));
+    written.map_err(|error| Failure::io("write", &layout.made(), &error))?;
+    finish(layout)
+}
+
+/// Moves a cluster that is whole to its place; the cluster file comes last. Whoever is interrupted
+/// can go on.
+pub(crate) fn finish(layout: &Layout) -> Result<(), Failure> {
+    let (work, root) = (layout.unfinished(), layout.root());
+    for part in PARTS {
+        let (from, to) = (work.join(part), root.join(part));
+        if from.exists() {
+            fs::rename(from, &to).map_err(|error| Failure::io("move to", &to, &error))?;
+        }
+    }
+    let file = layout.cluster_file();
+    let moved = durable::sync_directory(root)
+        .and_then(|()| fs::rename(layout.made(), &file))
+        .and_then(|()| durable::sync_directory(root));
+    moved.map_err(|error| Failure::io("move to", &file, &error))?;
+    fs::remove_dir(&work).map_err(|error| Failure::io("remove", &work, &error))
 }

@@ -38,6 +38,11 @@ impl Layout {
         self.root.join("unfinished")
     }
 
+    /// The cluster file of a new cluster that is whole, but not yet in its place.
+    pub(crate) fn made(&self) -> PathBuf {
+        self.unfinished().join("cluster.toml")
+    }
+
     pub(crate) fn genesis(&self) -> PathBuf {
         self.root.join("founding/genesis")
     }

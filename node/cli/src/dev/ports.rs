@@ -1,40 +1,40 @@
 //! Free ports on loopback, chosen once and then written down.
+//!
+//! They lie below those that systems give to outgoing connections (from 32768 on Linux, from 49152
+//! elsewhere), so that no connection takes the port of a server that is down. Between the choice
+//! and the moment at which its server listens, a port is nobody's: clusters that begin on one
+//! machine [take turns](super::turn).
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::Path;
 
+use quorate_daemon::server::random_u64;
+
 use crate::failure::Failure;
 
+/// The lowest port that is chosen.
+const FIRST: u16 = 20_000;
+/// How many ports there are to choose from.
+const COUNT: u16 = 12_000;
+
 /// Distinct ports that nobody uses now, for TCP and for datagrams.
-///
-/// All are held until all are found, so none is given twice. Another program may take one before
-/// its server does: then that server says so when it starts.
 pub(crate) fn free(count: usize) -> Result<Vec<u16>, Failure> {
-    let mut held = Vec::new();
-    let mut rejected = Vec::new();
-    while held.len() < count {
-        let listener = listen()?;
-        let port = port_of(&listener)?;
-        match UdpSocket::bind((Ipv4Addr::LOCALHOST, port)) {
-            Ok(socket) => held.push((port, listener, socket)),
-            // Kept, so that the system does not offer it again.
-            Err(_) => rejected.push(listener),
-        }
+    let start = random_u64()? % u64::from(COUNT);
+    let ports = (0..u64::from(COUNT)).map(|step| {
+        let place = (start + step) % u64::from(COUNT);
+        FIRST + u16::try_from(place).expect("below the count")
+    });
+    let free: Vec<u16> = ports.filter(|port| is_free(*port)).take(count).collect();
+    if free.len() < count {
+        let error = std::io::ErrorKind::AddrInUse.into();
+        return Err(Failure::io("find free ports at", Path::new("127.0.0.1"), &error));
     }
-    Ok(held.into_iter().map(|(port, ..)| port).collect())
+    Ok(free)
 }
 
-fn listen() -> Result<TcpListener, Failure> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)
-}
-
-fn port_of(listener: &TcpListener) -> Result<u16, Failure> {
-    Ok(listener.local_addr().map_err(failed)?.port())
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
-fn failed(error: std::io::Error) -> Failure {
-    Failure::io("find a free port at", Path::new("127.0.0.1"), &error)
+fn is_free(port: u16) -> bool {
+    let address = (Ipv4Addr::LOCALHOST, port);
+    TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok()
 }
 
 #[cfg(test)]
@@ -43,14 +43,17 @@ mod tests {
     use std::collections::BTreeSet;
     use std::net::{Ipv4Addr, TcpListener};
 
-    use super::free;
+    use super::{COUNT, FIRST, free};
 
     #[test]
     fn free_ports_are_distinct_and_can_be_listened_on() {
         let ports = free(20).unwrap();
         assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), 20);
+        assert!(ports.iter().all(|port| (FIRST..FIRST + COUNT).contains(port)));
         let listening: Vec<_> =
             ports.iter().map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port))).collect();
         assert!(listening.iter().all(Result::is_ok), "{listening:?}");
+        let others = free(20).unwrap();
+        assert!(others.iter().all(|port| !ports.contains(port)), "these are in use");
     }
 }

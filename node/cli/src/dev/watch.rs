@@ -9,17 +9,22 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use super::children::Children;
 use super::cluster::Cluster;
 use super::screen::Screen;
+use super::turn::Turn;
 use crate::failure::Failure;
 
 /// How often the servers are looked at.
 const LOOK: Duration = Duration::from_millis(200);
+/// How often they are looked at while they begin.
+const LOOK_BEGINNING: Duration = Duration::from_millis(50);
+/// How long other clusters wait for them to listen.
+const BEGIN_MAX: Duration = Duration::from_secs(20);
 /// How often they are looked at while they stop.
 const LOOK_STOPPING: Duration = Duration::from_millis(20);
 /// How long they have to stop before they are killed, which costs nothing but time later.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
 /// Runs all servers until a signal, then stops them.
-pub(crate) fn run(cluster: &Cluster, json: bool) -> Result<(), Failure> {
+pub(crate) fn run(cluster: &Cluster, turn: Turn, json: bool) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::io("start", Path::new("event loop"), &error);
     let program = std::env::current_exe().map_err(failed)?;
     let runtime =
@@ -31,7 +36,11 @@ pub(crate) fn run(cluster: &Cluster, json: bool) -> Result<(), Failure> {
         screen.open();
         let outcome = children.start();
         if outcome.is_ok() {
-            watch(&mut children, &mut screen, &mut stop).await;
+            let began = begin(&mut children, &mut screen, &mut stop).await;
+            drop(turn);
+            if began {
+                watch(&mut children, &mut screen, &mut stop).await;
+            }
         }
         stop_all(&mut children, &mut stop).await;
         screen.show(&children.look());
@@ -62,6 +71,22 @@ impl Stop {
             _ = self.hangup.recv() => {}
         }
     }
+}
+
+/// Waits until every server listens or has ended, or until it took too long; false if a signal
+/// came. That a port is listened on tells nobody, so it is tried.
+async fn begin(children: &mut Children, screen: &mut Screen<'_>, stop: &mut Stop) -> bool {
+    let end = Instant::now() + BEGIN_MAX;
+    while Instant::now() < end {
+        screen.show(&children.look());
+        if children.have_begun() {
+            return true;
+        }
+        if timeout(LOOK_BEGINNING, stop.wait()).await.is_ok() {
+            return false;
+        }
+    }
+    true
 }
 
 async fn watch(children: &mut Children, screen: &mut Screen<'_>, stop: &mut Stop) {

@@ -125,3 +125,26 @@ fn a_server_that_was_killed_is_shown_comes_back_by_hand_and_stops_with_the_rest(
     again.wait(1, "up");
     assert_eq!(again.stop("TERM"), 0);
 }
+
+#[test]
+fn two_clusters_that_begin_at_the_same_moment_both_serve() {
+    let scratches = [Scratch::new(), Scratch::new()];
+    let mut devs = [Dev::start(&scratches[0]), Dev::start(&scratches[1])];
+    for dev in &mut devs {
+        for node in 1..=4 {
+            dev.wait(node, "up");
+        }
+    }
+    let mut addresses = std::collections::BTreeSet::new();
+    for scratch in &scratches {
+        let status = ["status", "--json", "--cluster", "cluster/cluster.toml"];
+        let status: Value = serde_json::from_str(&scratch.succeed(&status)).expect("JSON");
+        assert_eq!(status["serves"], true, "{status}");
+        let servers = status["servers"].as_array().expect("servers");
+        addresses.extend(servers.iter().map(|server| server["address"].to_string()));
+    }
+    assert_eq!(addresses.len(), 8, "no port is given twice");
+    for dev in &mut devs {
+        assert_eq!(dev.stop("TERM"), 0);
+    }
+}

@@ -86,6 +86,24 @@ fn what_a_failed_call_left_behind_does_not_stop_the_next() {
 }
 
 #[test]
+fn whoever_is_interrupted_while_the_cluster_is_moved_to_its_place_can_go_on() {
+    let parts = ["authority", "founding", "nodes", "client"];
+    for moved in 0..=parts.len() {
+        let scratch = Scratch::new();
+        let first = open(&scratch, FOUR).unwrap();
+        let unfinished = first.layout.unfinished();
+        fs::create_dir(&unfinished).unwrap();
+        for part in parts.iter().skip(moved).chain(&["cluster.toml"]) {
+            fs::rename(first.layout.root().join(part), unfinished.join(part)).unwrap();
+        }
+        let again = open(&scratch, NOTHING).unwrap();
+        assert_eq!(again.nodes, first.nodes, "{moved} parts had been moved");
+        assert!(!unfinished.exists());
+        ClusterFile::read(&again.layout.cluster_file()).unwrap().client_identity().unwrap();
+    }
+}
+
+#[test]
 fn too_few_servers_or_a_wrong_f_found_nothing() {
     let scratch = Scratch::new();
     let asked = [
