@@ -1,4 +1,5 @@
-//! One cluster at a time begins on a machine: from the choice of its ports until its servers listen.
+//! One cluster at a time begins on a machine: from the choice of its ports until its servers
+//! listen.
 //!
 //! Otherwise two that begin at the same moment could choose the same ports. The turn is a lock on a
 //! file among the temporary ones, which ends with the process. Where the file cannot be used, the
