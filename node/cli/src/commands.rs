@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
         Command::Init(arguments) => init::run(&arguments),
         Command::Client(command) => client::run(&command),
         Command::Config(command) => config::run(&command),
-        Command::Status(arguments) => status::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments, json),
         Command::Blob(command) => blob::run(&command, json),
         Command::Object(command) => object::run(&command, json),
         Command::Scrub(arguments) => scrub::run(&arguments, json),

@@ -36,6 +36,7 @@ exits! {
     InUse = 13, "another process works there";
     Exists = 14, "it is there already, and nothing is replaced";
     TooLarge = 15, "larger than the limit";
+    Interrupted = 130, "interrupted by a signal before it was done, as shells say it";
 }
 
 impl Exit {
@@ -55,7 +56,7 @@ impl Exit {
 pub(crate) fn help() -> String {
     let mut text = String::from("Exit codes:\n");
     for (exit, meaning) in TABLE {
-        writeln!(text, "  {:>2}  {meaning}", exit.code()).expect("a string takes everything");
+        writeln!(text, "  {:>3}  {meaning}", exit.code()).expect("a string takes everything");
     }
     text
 }
@@ -84,6 +85,7 @@ impl From<Kind> for Exit {
             Kind::NoQuorum => Self::NoQuorum,
             Kind::NotServing => Self::NotServing,
             Kind::TooLarge => Self::TooLarge,
+            Kind::Interrupted => Self::Interrupted,
         }
     }
 }
@@ -96,9 +98,9 @@ mod tests {
     #[test]
     fn each_code_stands_once_and_in_order() {
         let codes: Vec<u8> = TABLE.iter().map(|(exit, _)| exit.code()).collect();
-        assert_eq!(codes, (0..16).collect::<Vec<_>>());
+        assert_eq!(codes, (0..16).chain([130]).collect::<Vec<_>>());
         assert_eq!(Exit::meaning_of(6), Some("another process listens there"));
         assert_eq!(Exit::meaning_of(200), None);
-        assert!(help().contains("\n  10  nobody"));
+        assert!(help().contains("\n   10  nobody"));
     }
 }

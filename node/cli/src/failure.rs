@@ -43,14 +43,14 @@ impl Failure {
         Self::from(Explanation::of_io(operation, path, error))
     }
 
-    /// A group does not serve; `text` is the whole status.
-    pub(crate) fn not_serving(group: &str, text: String) -> Self {
+    /// A signal asked to stop before it was done.
+    pub(crate) fn interrupted() -> Self {
         Self::from(Explanation {
-            kind: Kind::NotServing,
-            code: "not-serving",
-            what: text,
-            place: String::from(group),
-            remedy: String::from("start the servers that are down"),
+            kind: Kind::Interrupted,
+            code: "interrupted",
+            what: String::from("a signal asked to stop before it was done"),
+            place: String::from("command line"),
+            remedy: String::from("run it again: nothing half done is left"),
         })
     }
 

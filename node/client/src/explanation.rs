@@ -42,6 +42,8 @@ pub enum Kind {
     NotServing,
     /// Something is larger than the limit.
     TooLarge,
+    /// A signal asked to stop before it was done.
+    Interrupted,
 }
 
 /// A failure in four parts; the text is `what: place: remedy`.
@@ -76,7 +78,8 @@ impl Explanation {
     #[must_use]
     pub fn of_io(operation: &'static str, path: &Path, source: &std::io::Error) -> Self {
         let (kind, code, remedy) = sort_of(source.kind());
-        Self::about(path, (kind, code), format!("cannot {operation} the file: {source}"), remedy)
+        let thing = if path.is_dir() { "the directory" } else { "the file" };
+        Self::about(path, (kind, code), format!("cannot {operation} {thing}: {source}"), remedy)
     }
 
     /// What the store reported about a secret.

@@ -94,15 +94,27 @@ fn of_store(error: &StoreError) -> ((Kind, &'static str), String) {
 
 fn of_journal(error: &JournalError) -> ((Kind, &'static str), Option<String>) {
     match error {
-        JournalError::Log(LogError::DiskFull { .. }) => ((Kind::DiskFull, "disk-full"), None),
-        JournalError::Log(LogError::Corrupt { .. }) => ((Kind::Damaged, "log-damaged"), None),
-        JournalError::Log(LogError::Missing { .. }) => ((Kind::Forgotten, "data-wiped"), None),
-        JournalError::Log(_) => ((Kind::Internal, "log-failed"), None),
+        JournalError::Log(error) => {
+            let (sort, file) = of_log(error);
+            (sort, file.cloned())
+        }
         JournalError::Store(error) => {
             let (sort, path) = of_store(error);
             (sort, Some(path))
         }
         JournalError::Unreadable { .. } => ((Kind::Damaged, "log-of-another-version"), None),
         _ => ((Kind::Internal, "journal-failed"), None),
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "what has no exit code of its own is 1")]
+fn of_log(error: &LogError) -> ((Kind, &'static str), Option<&String>) {
+    match error {
+        LogError::DiskFull { file, .. } => ((Kind::DiskFull, "disk-full"), Some(file)),
+        LogError::Corrupt { file, .. } => ((Kind::Damaged, "log-damaged"), Some(file)),
+        LogError::Missing { directory } => ((Kind::Forgotten, "data-wiped"), Some(directory)),
+        LogError::Foreign { file } => ((Kind::Forgotten, "data-of-another-node"), Some(file)),
+        LogError::Io { file, .. } => ((Kind::Internal, "log-failed"), Some(file)),
+        _ => ((Kind::Internal, "log-failed"), None),
     }
 }

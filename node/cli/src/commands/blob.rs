@@ -9,7 +9,7 @@ use quorate_client::blob::BlobSummary;
 use quorate_types::ObjectId;
 use serde_json::json;
 
-use super::session::{ClusterArguments, session};
+use super::session::{ClusterArguments, interruptible, session};
 use super::streams::{deliver, failed, source};
 use crate::answer::Answer;
 use crate::failure::Failure;
@@ -99,7 +99,7 @@ fn fetch(
     json: bool,
 ) -> Result<BlobSummary, Failure> {
     let bar = bar(Some(0), json);
-    let summary = session(&arguments.cluster, async |cluster| {
+    let summary = interruptible(&arguments.cluster, async |cluster| {
         let mut progress = |done, length| {
             bar.set_length(length);
             bar.set_position(done);

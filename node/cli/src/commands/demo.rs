@@ -11,6 +11,7 @@ use quorate_client::explanation::Kind;
 use serde_json::json;
 
 use super::session::{ClusterArguments, session};
+use super::streams::{failed, source};
 use crate::answer::{Answer, complain};
 use crate::failure::Failure;
 use crate::local::{LocalCluster, Scratch};
@@ -31,6 +32,8 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<Answer, Failure> {
         itself.map_err(|error| Failure::io("find", Path::new("quorate"), &error))
     };
     let file = arguments.file.clone().map_or_else(program, Ok)?;
+    // What cannot be stored is said before anything is started.
+    drop(source(&file)?);
     let scratch = Scratch::new("demo")?;
     tell("starting four servers, each a process of its own; one may be bad (f = 1)");
     let mut cluster = LocalCluster::start(scratch.path(), SERVERS)?;
@@ -88,9 +91,11 @@ fn lie(
 }
 
 fn put(at: &ClusterArguments, file: &Path) -> Result<BlobSummary, Failure> {
-    let opened = std::fs::File::open(file);
-    let mut source = opened.map_err(|error| Failure::io("open", file, &error))?;
-    session(at, async |cluster| Ok(cluster.put_blob(&mut source, &mut |_| {}).await?))
+    let (mut source, _) = source(file)?;
+    session(at, async |cluster| {
+        let put = cluster.put_blob(&mut *source, &mut |_| {}).await;
+        put.map_err(|error| failed(file, error))
+    })
 }
 
 /// Reads the file, and compares its hash with that of what was stored.

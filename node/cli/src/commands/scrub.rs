@@ -68,7 +68,7 @@ fn show(bar: &ProgressBar, states: &ScrubStates, members: usize) {
 fn describe(cluster: &Cluster, states: &ScrubStates) -> Answer {
     let members = &cluster.configuration().configuration().members;
     let mut text = format!(
-        "{:<10} {:<22} {:>9} {:>14} {:>8} {:>9} {:>12}",
+        "{:<16} {:<22} {:>9} {:>14} {:>8} {:>9} {:>12}",
         "server", "address", "objects", "bytes", "corrupt", "repaired", "unrepairable"
     );
     let mut servers = Vec::new();
@@ -76,10 +76,10 @@ fn describe(cluster: &Cluster, states: &ScrubStates) -> Answer {
         let state = states.get(&member.id).copied().unwrap_or_default();
         let report = state.report;
         let (checked, bytes, unrepaired) = (report.checked, report.bytes, report.unrepaired());
-        let server = format!("{:?}", member.id);
+        let server = member.name();
         write!(
             text,
-            "\n{server:<10} {:<22} {checked:>9} {bytes:>14} {:>8} {:>9} {unrepaired:>12}",
+            "\n{server:<16} {:<22} {checked:>9} {bytes:>14} {:>8} {:>9} {unrepaired:>12}",
             member.address, report.damaged, report.repaired
         )
         .expect("a string takes everything");
@@ -90,7 +90,8 @@ fn describe(cluster: &Cluster, states: &ScrubStates) -> Answer {
             text.push_str("  ITS STORE CANNOT BE READ");
         }
         servers.push(json!({
-            "id": member.id.to_hex(), "address": member.address, "finished": state.is_over,
+            "identity_key": member.identity_key.to_hex(), "id": member.id.to_hex(),
+            "address": member.address, "finished": state.is_over,
             "objects": checked, "bytes": bytes, "corrupt": report.damaged,
             "repaired": report.repaired, "unrepairable": unrepaired, "unread": report.unread,
         }));
@@ -156,7 +157,7 @@ fn judge(cluster: &Cluster, states: &ScrubStates) -> Option<Failure> {
         Failure::from(Explanation {
             kind: Kind::NoQuorum,
             code: "silent",
-            what: format!("{} servers did not finish the scrub", late.len()),
+            what: format!("{} of the servers did not finish the scrub", late.len()),
             place: late.join(", "),
             remedy: format!(
                 "start them and run it again; a server is given up after {} silent seconds",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use quorate_client::cluster::{Cluster, Credentials, with_cluster};
 use quorate_client::cluster_file::ClusterFile;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Failure;
 
@@ -21,10 +22,45 @@ pub(crate) fn session<T>(
     arguments: &ClusterArguments,
     work: impl AsyncFnOnce(Cluster) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    session_until(arguments, std::future::pending(), work)
+}
+
+/// As [`session`], for work that leaves something to be tidied up: a signal that asks to stop ends
+/// it as a failure. Whatever reads standard input must not stand here, since no signal ends that.
+pub(crate) fn interruptible<T>(
+    arguments: &ClusterArguments,
+    work: impl AsyncFnOnce(Cluster) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    session_until(arguments, interruption(), work)
+}
+
+fn session_until<T>(
+    arguments: &ClusterArguments,
+    stop: impl Future<Output = ()>,
+    work: impl AsyncFnOnce(Cluster) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let file = ClusterFile::read(&arguments.cluster)?;
     let identity = file.client_identity()?;
     let credentials = Credentials { seed: *identity.seed, certificate: identity.certificate };
-    let connected = quorate_client::block_on(with_cluster(&file, &credentials, work));
-    connected
-        .map_err(|error| Failure::io("open an event loop for", &arguments.cluster, &error))??
+    let ended = quorate_client::block_on(async {
+        tokio::select! {
+            connected = with_cluster(&file, &credentials, work) => Ok(connected),
+            () = stop => Err(Failure::interrupted()),
+        }
+    });
+    ended
+        .map_err(|error| Failure::io("open an event loop for", &arguments.cluster, &error))???
+}
+
+/// Comes back when a signal asks to stop; never if signals cannot be caught.
+async fn interruption() {
+    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        (Err(_), _) | (_, Err(_)) => std::future::pending().await,
+    }
 }

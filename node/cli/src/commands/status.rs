@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use quorate_client::cluster::Cluster;
+use quorate_client::explanation::{Explanation, Kind};
 use quorate_client::groups::{ServedGroup, groups};
 use quorate_types::NodeId;
 use serde_json::json;
@@ -24,15 +25,35 @@ pub(crate) struct StatusArguments {
     cluster: ClusterArguments,
 }
 
-pub(crate) fn run(arguments: &StatusArguments) -> Result<Answer, Failure> {
-    session(&arguments.cluster, async |cluster| {
+pub(crate) fn run(arguments: &StatusArguments, json: bool) -> Result<Answer, Failure> {
+    let (answer, failure) = session(&arguments.cluster, async |cluster| {
         let reached = cluster.reach_all(REACH_TIME).await;
         let served = groups(cluster.configuration(), &reached);
-        let answer = describe(&cluster, &reached, &served);
-        match served.iter().find(|group| group.margin() < 0) {
-            None => Ok(answer),
-            Some(group) => Err(Failure::not_serving(&group.name, answer.text)),
+        let silent = served.iter().filter(|group| group.margin() < 0);
+        let names: Vec<&str> = silent.map(|group| group.name.as_str()).collect();
+        let failure = (!names.is_empty()).then(|| not_serving(&names));
+        Ok((describe(&cluster, &reached, &served), failure))
+    })?;
+    match failure {
+        None => Ok(answer),
+        Some(failure) => {
+            // What is up is worth as much as that it is not enough.
+            answer.print(json);
+            Err(failure)
         }
+    }
+}
+
+fn not_serving(names: &[&str]) -> Failure {
+    Failure::from(Explanation {
+        kind: Kind::NotServing,
+        code: "not-serving",
+        what: match names.len() {
+            1 => String::from("a group does not serve: too few of its servers were reached"),
+            count => format!("{count} groups do not serve: too few of their servers were reached"),
+        },
+        place: names.join(", "),
+        remedy: String::from("start the servers that are down"),
     })
 }
 

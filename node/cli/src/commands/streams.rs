@@ -81,6 +81,13 @@ fn partial(path: &Path) -> PathBuf {
 
 /// A failure of the cluster, or of this file.
 pub(crate) fn failed(path: &Path, error: ClientError) -> Failure {
+    if let ClientError::Local { source, .. } = &error
+        && source.kind() == io::ErrorKind::BrokenPipe
+    {
+        let what = "whoever read the output has closed it";
+        let remedy = "nothing is wrong if that was meant";
+        return Failure::about(&named(path), (Kind::Internal, "output-closed"), what, remedy);
+    }
     if let ClientError::Local { action, source } = &error {
         return Failure::io(action, &named(path), source);
     }

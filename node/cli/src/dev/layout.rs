@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use quorate_client::explanation::Kind;
 use quorate_daemon::founding::ceremony::AUTHORITY_KEY;
 
 use crate::failure::Failure;
@@ -15,7 +16,12 @@ pub(crate) struct Layout {
 impl Layout {
     /// The cluster in this directory, which is made if it is not there.
     pub(crate) fn new(directory: &Path) -> Result<Self, Failure> {
-        let failed = |error: std::io::Error| Failure::io("use the directory", directory, &error);
+        if directory.metadata().is_ok_and(|about| !about.is_dir()) {
+            let sort = (Kind::Exists, "not-a-directory");
+            let what = "this is no directory";
+            return Err(Failure::about(directory, sort, what, "give another place with --dir"));
+        }
+        let failed = |error: std::io::Error| Failure::io("make or use", directory, &error);
         std::fs::create_dir_all(directory).map_err(failed)?;
         // The servers get absolute paths: they may be looked for from anywhere.
         Ok(Self { root: directory.canonicalize().map_err(failed)? })

@@ -163,3 +163,24 @@ fn help_and_completions_know_the_commands() {
     }
     assert!(scratch.succeed(&["completions", "bash"]).contains("_quorate"));
 }
+
+#[test]
+fn a_call_that_cannot_be_meant_says_what_it_lacks_and_how_to_get_it() {
+    let scratch = Scratch::new();
+    std::fs::write(scratch.join("file"), "no directory").expect("a file");
+    let cases: [(&[&str], i32, &str); 4] = [
+        (&["blob", "put", "file"], 2, "`quorate dev` makes a cluster"),
+        (&["dev", "--dir", "file"], 14, "this is no directory: file: give another place"),
+        (&["demo", "."], 2, "this is a directory: .: name a file"),
+        (&["demo", "nothing"], 8, "nothing: correct the path"),
+    ];
+    for (arguments, code, text) in cases {
+        let (found, complaint) = scratch.fail(arguments);
+        assert_eq!(found, code, "{complaint}");
+        assert!(complaint.contains(text), "{complaint}");
+    }
+    let (_, complaint) = scratch.fail(&["blob", "get", "--json"]);
+    let failure: Value = serde_json::from_str(&complaint).expect("JSON");
+    let what = failure["error"]["what"].as_str().expect("what is wrong");
+    assert!(what.contains("--cluster <FILE>, --output <FILE>, <ID>"), "{what}");
+}

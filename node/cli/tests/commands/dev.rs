@@ -110,6 +110,14 @@ fn a_server_that_was_killed_is_shown_comes_back_by_hand_and_stops_with_the_rest(
 
     kill("KILL", pids[1]);
     dev.wait(2, "down");
+    kill("KILL", pids[3]);
+    dev.wait(4, "down");
+    let status = ["status", "--json", "--cluster", "cluster/cluster.toml"];
+    let output = scratch.program().args(status).output().expect("the program can be called");
+    assert_eq!(output.status.code(), Some(3), "two of four are down");
+    let [answer, failure] = [output.stdout, output.stderr]
+        .map(|text| serde_json::from_slice::<Value>(&text).expect("JSON, also on failure"));
+    assert_eq!((&answer["serves"], &failure["error"]["exit"]), (&false.into(), &3.into()));
     let mut by_hand = scratch
         .program()
         .args(["node", "run", "--config", "cluster/nodes/2/node.toml"])

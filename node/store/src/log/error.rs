@@ -31,7 +31,7 @@ pub enum LogError {
     },
     /// Acknowledged records were damaged or are missing: this is not the trace of a crash.
     #[error(
-        "the log is damaged: {file} at byte {offset}: {reason}, and a replica that may have \
+        "the log {file} is damaged at byte {offset}: {reason}, and a replica that may have \
          forgotten a vote must not vote; {BRING_BACK}"
     )]
     Corrupt {
