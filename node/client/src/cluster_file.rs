@@ -20,7 +20,7 @@ use quorate_crypto::{ClientCertificate, Signer, Verifier, real};
 use quorate_store::keys;
 use quorate_threshold as threshold;
 use quorate_types::limits::ADDRESS_BYTES_MAX;
-use quorate_types::{PublicKey, SystemId};
+use quorate_types::{IdentityKey, PublicKey, SystemId};
 use zeroize::Zeroizing;
 
 use crate::carried::{self, CLIENT_CERTIFICATE};
@@ -39,8 +39,8 @@ const COPY: &str = "copy the line from the cluster.toml that `quorate init` or `
 /// A server to ask first.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServerContact {
-    /// The key that its links prove.
-    pub identity_key: PublicKey,
+    /// The key that stays, which certifies the keys that its links prove.
+    pub identity_key: IdentityKey,
     /// Host and port.
     pub address: String,
 }
@@ -225,7 +225,7 @@ pub fn parse_system_key(digits: &str) -> Result<threshold::PublicKey, String> {
 }
 
 fn server(table: &Table<'_>) -> Result<ServerContact, ConfigurationError> {
-    let identity_key = table.text("identity_key", COPY)?.parse(COPY, PublicKey::from_hex)?;
+    let identity_key = table.text("identity_key", COPY)?.parse(COPY, IdentityKey::from_hex)?;
     let remedy = "write \"host:port\"";
     let address = table.text("address", remedy)?.parse(remedy, parse_address)?;
     Ok(ServerContact { identity_key, address })

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use quorate_runtime::LinkNews;
-use quorate_types::configuration::name_of_key;
-use quorate_types::{Configuration, NodeId, Peer, PublicKey};
+use quorate_types::{Configuration, IdentityKey, NodeId, Peer};
 
 /// The names of the servers of a configuration; whoever is not in it is called by its key.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,10 +31,10 @@ impl Names {
         match peer {
             Peer::Node(id) => self.0.get(&id).map_or_else(
                 // A server that no configuration names has its key for an id.
-                || name_of_key(&PublicKey::new(*id.as_bytes())),
+                || IdentityKey::new(*id.as_bytes()).name(),
                 |known| known.name.clone(),
             ),
-            Peer::Client(id) => name_of_key(&PublicKey::new(*id.as_bytes())),
+            Peer::Client(id) => id.public_key().name(),
         }
     }
 

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use quorate_crypto::Signer;
 use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
 use quorate_types::{
-    Configuration, Epoch, FailureDomain, MemberRecord, MemberStatus, NodeId, Resilience, Signature,
-    SoftwareVersion, SystemId, UnixTime,
+    Configuration, Epoch, FailureDomain, IdentityKey, IdentitySignature, MemberRecord,
+    MemberStatus, NodeId, Resilience, Signature, SoftwareVersion, SystemId, UnixTime,
 };
 
 use crate::ring::Ring;
@@ -34,9 +34,9 @@ pub(crate) const fn node(number: u8) -> NodeId {
 pub(crate) fn ring(epoch: Epoch, servers: u8) -> Ring {
     let member = |number: u8| MemberRecord {
         id: node(number),
-        identity_key: signer(number).public_key(),
+        identity_key: IdentityKey::plain(signer(number).public_key()),
         epoch_key: signer(number).public_key(),
-        epoch_key_certificate: Signature::new([0; 64]),
+        epoch_key_certificate: IdentitySignature::Plain(Signature::new([0; 64])),
         address: String::new(),
         probe_port: 1,
         failure_domain: FailureDomain(String::new()),

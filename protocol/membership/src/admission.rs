@@ -6,9 +6,11 @@
 use alloc::string::String;
 use core::fmt;
 
-use quorate_crypto::{Domain, SignatureCheck, Signer, Verifier, hash};
+use quorate_crypto::{Domain, IdentitySigner, Verifier, hash, identity_check};
 use quorate_types::limits::{ADDRESS_BYTES_MAX, FAILURE_DOMAIN_BYTES_MAX};
-use quorate_types::{Digest, FailureDomain, PublicKey, Signature, SoftwareVersion};
+use quorate_types::{
+    Digest, FailureDomain, IdentityKey, IdentitySignature, PublicKey, Signature, SoftwareVersion,
+};
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
 use crate::codec::{FORMAT, read_format, read_text};
@@ -79,27 +81,31 @@ impl ServerDescription {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodeAdmission {
     /// The key that stays.
-    pub identity_key: PublicKey,
+    pub identity_key: IdentityKey,
     /// Where it is and what it runs.
     pub server: ServerDescription,
     /// The key that it signs with in epoch 0, if it founds a system.
     pub epoch_key: PublicKey,
     /// The identity key's signature on the epoch key.
-    pub epoch_key_certificate: Signature,
+    pub epoch_key_certificate: IdentitySignature,
     /// The identity key's signature on all of the above.
-    pub possession: Signature,
+    pub possession: IdentitySignature,
 }
 
 impl NodeAdmission {
     /// What a server with these keys prints.
     #[must_use]
-    pub fn new(server: ServerDescription, identity: &dyn Signer, epoch_key: PublicKey) -> Self {
-        let identity_key = identity.public_key();
+    pub fn new(
+        server: ServerDescription,
+        identity: &(impl IdentitySigner + ?Sized),
+        epoch_key: PublicKey,
+    ) -> Self {
+        let identity_key = identity.identity_key();
         let statement = EpochKeyStatement::founding(identity_key, epoch_key);
         let epoch_key_certificate = statement.sign(identity);
-        let possession = Signature::new([0; Signature::BYTES]);
+        let possession = IdentitySignature::Plain(Signature::new([0; Signature::BYTES]));
         let unsigned = Self { identity_key, server, epoch_key, epoch_key_certificate, possession };
-        let possession = identity.sign(&unsigned.digest());
+        let possession = identity.sign_as_identity(&unsigned.digest());
         Self { possession, ..unsigned }
     }
 
@@ -113,8 +119,8 @@ impl NodeAdmission {
         if !verifier.is_valid(&statement.check(self.epoch_key_certificate)) {
             return Err(AdmissionError::EpochKey);
         }
-        let (key, digest, signature) = (self.identity_key, self.digest(), self.possession);
-        if !verifier.is_valid(&SignatureCheck { key, digest, signature }) {
+        let possession = identity_check(self.identity_key, self.digest(), self.possession);
+        if !verifier.is_valid(&possession) {
             return Err(AdmissionError::Possession);
         }
         Ok(())

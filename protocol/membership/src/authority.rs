@@ -5,7 +5,7 @@
 //! replayed neither in another system, nor after a later one, nor years later.
 
 use quorate_crypto::{Domain, SignatureCheck, Signer, hash_of};
-use quorate_types::{Epoch, PublicKey, Signature, SystemId};
+use quorate_types::{Epoch, IdentityKey, PublicKey, Signature, SystemId};
 
 use crate::admission::ServerDescription;
 
@@ -26,7 +26,7 @@ pub struct AddGrant {
     /// The system.
     pub system: SystemId,
     /// The server.
-    pub identity_key: PublicKey,
+    pub identity_key: IdentityKey,
     /// When it counts.
     pub validity: Validity,
     /// Where the server is and what it runs.
@@ -48,7 +48,7 @@ pub struct RemoveGrant {
     /// The system.
     pub system: SystemId,
     /// The server.
-    pub identity_key: PublicKey,
+    pub identity_key: IdentityKey,
     /// When it counts.
     pub validity: Validity,
     /// Whether it counts even if more servers leave one neighbourhood of the ring than may

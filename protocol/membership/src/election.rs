@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use quorate_crypto::{Domain, Hasher, hash};
 use quorate_types::{
-    Digest, GroupConfiguration, GroupId, GroupMember, NodeId, PublicKey, ReadMode, Resilience,
+    Digest, GroupConfiguration, GroupId, GroupMember, IdentityKey, NodeId, ReadMode, Resilience,
     Slot, SystemId,
 };
 
@@ -18,7 +18,7 @@ use crate::configuration::VerifiedConfiguration;
 
 /// The id of a server that is admitted in the epoch of this randomness.
 #[must_use]
-pub fn node_id(system: SystemId, identity_key: PublicKey, randomness: Digest) -> NodeId {
+pub fn node_id(system: SystemId, identity_key: IdentityKey, randomness: Digest) -> NodeId {
     let mut hasher = Hasher::new(Domain::Node);
     hasher.update(system.as_bytes()).update(identity_key.as_bytes()).update(randomness.as_bytes());
     NodeId::new(*hasher.finish().as_bytes())

@@ -4,8 +4,10 @@
 //! forward secure without a change of any message. At most one statement of a server counts in an
 //! epoch: the one in the certified configuration.
 
-use quorate_crypto::{Domain, SignatureCheck, Signer, hash_of};
-use quorate_types::{Digest, Epoch, MemberRecord, PublicKey, Signature, SystemId};
+use quorate_crypto::{Domain, IdentitySigner, SignatureCheck, hash_of, identity_check};
+use quorate_types::{
+    Digest, Epoch, IdentityKey, IdentitySignature, MemberRecord, PublicKey, SystemId,
+};
 
 /// What the identity key says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,7 +15,7 @@ pub struct EpochKeyStatement {
     /// The system; none in epoch 0, whose keys are part of what the system's id is the hash of.
     pub system: Option<SystemId>,
     /// The identity that speaks.
-    pub identity_key: PublicKey,
+    pub identity_key: IdentityKey,
     /// The epoch.
     pub epoch: Epoch,
     /// The key that signs in the epoch.
@@ -25,7 +27,7 @@ quorate_wire::fields!(EpochKeyStatement { system, identity_key, epoch, epoch_key
 impl EpochKeyStatement {
     /// The statement about the first key of a server that founds a system.
     #[must_use]
-    pub const fn founding(identity_key: PublicKey, epoch_key: PublicKey) -> Self {
+    pub const fn founding(identity_key: IdentityKey, epoch_key: PublicKey) -> Self {
         Self { system: None, identity_key, epoch: Epoch::ZERO, epoch_key }
     }
 
@@ -46,14 +48,14 @@ impl EpochKeyStatement {
 
     /// Signs the statement with the identity key.
     #[must_use]
-    pub fn sign(&self, identity: &dyn Signer) -> Signature {
-        identity.sign(&self.digest())
+    pub fn sign(&self, identity: &(impl IdentitySigner + ?Sized)) -> IdentitySignature {
+        identity.sign_as_identity(&self.digest())
     }
 
     /// The check of a signature on the statement.
     #[must_use]
-    pub fn check(&self, signature: Signature) -> SignatureCheck {
-        SignatureCheck { key: self.identity_key, digest: self.digest(), signature }
+    pub fn check(&self, signature: IdentitySignature) -> SignatureCheck {
+        identity_check(self.identity_key, self.digest(), signature)
     }
 }
 

@@ -17,8 +17,8 @@ use core::fmt;
 
 use quorate_crypto::{Domain, Verifier, hash_of};
 use quorate_types::{
-    Configuration, Digest, Epoch, MemberRecord, MemberStatus, PublicKey, Resilience, SystemId,
-    UnixTime,
+    Configuration, Digest, Epoch, IdentityKey, MemberRecord, MemberStatus, PublicKey, Resilience,
+    SystemId, UnixTime,
 };
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
@@ -67,17 +67,17 @@ pub enum GenesisError {
     /// The servers are not in ascending order of identity key, or one is there twice.
     Order {
         /// The first that is out of order.
-        identity_key: PublicKey,
+        identity_key: IdentityKey,
     },
     /// Two servers have one address, or one key of the epoch.
     Shared {
         /// The second of them.
-        identity_key: PublicKey,
+        identity_key: IdentityKey,
     },
     /// A server's own words are not accepted.
     Admission {
         /// The server.
-        identity_key: PublicKey,
+        identity_key: IdentityKey,
         /// Why.
         reason: AdmissionError,
     },

@@ -4,8 +4,9 @@ use quorate_types::Duration;
 use quorate_types::limits::MEMBERS_MAX;
 
 /// Members in a page of a configuration; every page but the last has exactly as many.
-pub const PAGE_MEMBERS_MAX: usize = 96;
-/// Longest reply of the service, in bytes: a full page of the longest records.
+pub const PAGE_MEMBERS_MAX: usize = 32;
+/// Longest reply of the service, in bytes: a full page of the longest records, also when their
+/// certificates are as long as any to come.
 pub const REPLY_BYTES_MAX: usize = 60 * 1024;
 /// Pending changes in one reply of the service.
 pub const PENDING_PAGE_MAX: usize = 64;

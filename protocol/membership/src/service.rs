@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 
 use quorate_crypto::Verifier;
 use quorate_machine::{Call, Service, ServiceState};
-use quorate_types::PublicKey;
+use quorate_types::IdentityKey;
 
 use crate::configuration::VerifiedConfiguration;
 use crate::limits::PENDING_PAGE_MAX;
@@ -85,7 +85,7 @@ impl MembershipService {
     }
 }
 
-fn pending_page(state: &dyn ServiceState, from: PublicKey) -> PendingPage {
+fn pending_page(state: &dyn ServiceState, from: IdentityKey) -> PendingPage {
     let changes = Reader::new(state).pending(from, PENDING_PAGE_MAX);
     PendingPage { from, changes }
 }

@@ -5,12 +5,12 @@ use std::string::ToString;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use quorate_crypto::Signer;
 use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
+use quorate_crypto::{IdentitySigner, Signer};
 use quorate_machine::ServiceState;
 use quorate_threshold::{Bls12381, GroupKey, Seed};
 use quorate_types::{
-    Configuration, Digest, Epoch, FailureDomain, Instant, NodeId, Now, PublicKey, Resilience,
+    Configuration, Digest, Epoch, FailureDomain, IdentityKey, Instant, NodeId, Now, Resilience,
     SoftwareVersion, UnixTime,
 };
 
@@ -93,8 +93,8 @@ impl World {
     }
 
     /// The number of the server with this identity key.
-    fn number_of(&self, key: PublicKey) -> usize {
-        let found = (0..self.server_count).find(|server| identity(*server).public_key() == key);
+    fn number_of(&self, key: IdentityKey) -> usize {
+        let found = (0..self.server_count).find(|server| identity(*server).identity_key() == key);
         found.unwrap()
     }
 

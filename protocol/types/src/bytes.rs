@@ -59,6 +59,11 @@ fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
+/// The first eight bytes in hexadecimal: enough to tell things apart, proof of nothing.
+fn name_of(bytes: &[u8; 32]) -> String {
+    bytes.iter().take(8).map(|byte| alloc::format!("{byte:02x}")).collect()
+}
+
 macro_rules! byte_string {
     ($(#[$doc:meta])* $name:ident, $bytes:literal) => {
         $(#[$doc])*
@@ -115,8 +120,13 @@ byte_string!(
     Digest, 32
 );
 byte_string!(
-    /// An Ed25519 public key: of an identity, of an epoch, or of a client.
+    /// An Ed25519 public key: of an epoch, of a client, or of the authority.
     PublicKey, 32
+);
+byte_string!(
+    /// What a server is recognised by for its whole life. No key to check just any signature with:
+    /// what it signs is an [`IdentitySignature`](crate::IdentitySignature).
+    IdentityKey, 32
 );
 byte_string!(
     /// An Ed25519 signature, or the ideal one of the simulator in the same size.
@@ -148,6 +158,27 @@ impl Digest {
     pub const ZERO: Self = Self([0; 32]);
 }
 
+impl IdentityKey {
+    /// The identity whose key is this Ed25519 key.
+    #[must_use]
+    pub const fn plain(key: PublicKey) -> Self {
+        Self(key.0)
+    }
+
+    /// The Ed25519 key of a plain identity.
+    #[must_use]
+    pub const fn as_plain(&self) -> PublicKey {
+        PublicKey(self.0)
+    }
+
+    /// What people call the server: the first 16 hexadecimal digits. It has this name from the
+    /// moment at which its keys are made; its id is its place on the ring of one system.
+    #[must_use]
+    pub fn name(&self) -> String {
+        name_of(&self.0)
+    }
+}
+
 impl ClientId {
     /// The key that the client signs with.
     #[must_use]
@@ -157,6 +188,12 @@ impl ClientId {
 }
 
 impl PublicKey {
+    /// What people call the holder of the key: its first 16 hexadecimal digits.
+    #[must_use]
+    pub fn name(&self) -> String {
+        name_of(&self.0)
+    }
+
     /// The client that signs with this key.
     #[must_use]
     pub const fn client(&self) -> ClientId {

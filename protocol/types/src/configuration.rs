@@ -7,8 +7,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::{
-    Digest, Epoch, GroupId, NodeId, Peer, PublicKey, ReplicaId, Resilience, Slot, SystemId,
-    UnixTime,
+    Digest, Epoch, GroupId, IdentityKey, IdentitySignature, NodeId, Peer, PublicKey, ReplicaId,
+    Resilience, Slot, SystemId, UnixTime,
 };
 
 /// A label of what fails together: a rack, a site, an owner. Up to 63 bytes of UTF-8.
@@ -40,12 +40,12 @@ pub enum MemberStatus {
 pub struct MemberRecord {
     /// Its place on the ring.
     pub id: NodeId,
-    /// The key that certifies its keys of each epoch, and authenticates its links.
-    pub identity_key: PublicKey,
-    /// The key that it signs with in this epoch.
+    /// The key that stays: it certifies the key of each epoch, and signs nothing else.
+    pub identity_key: IdentityKey,
+    /// The key that it signs with and authenticates its links with in this epoch.
     pub epoch_key: PublicKey,
     /// The identity key's signature on the epoch key.
-    pub epoch_key_certificate: crate::Signature,
+    pub epoch_key_certificate: IdentitySignature,
     /// Host and port of its listener.
     pub address: String,
     /// Port of its datagram probes on the same host.
@@ -59,20 +59,11 @@ pub struct MemberRecord {
 }
 
 impl MemberRecord {
-    /// What people call the server: [`name_of_key`] of its identity key.
+    /// What people call the server: [`IdentityKey::name`].
     #[must_use]
     pub fn name(&self) -> String {
-        name_of_key(&self.identity_key)
+        self.identity_key.name()
     }
-}
-
-/// What people call the holder of a key: its first 16 hexadecimal digits. A server has this name
-/// from the moment at which its keys are made; its id is its place on the ring of one system.
-#[must_use]
-pub fn name_of_key(key: &PublicKey) -> String {
-    let mut name = key.to_hex();
-    name.truncate(16);
-    name
 }
 
 /// All servers of an epoch, in ascending order of id.

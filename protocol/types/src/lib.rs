@@ -13,19 +13,22 @@ extern crate std;
 pub mod bytes;
 pub mod configuration;
 pub mod counters;
+pub mod identity;
 pub mod limits;
 pub mod peer;
 pub mod resilience;
 pub mod time;
 
 pub use bytes::{
-    ClientId, Digest, GroupId, HexError, NodeId, ObjectId, PublicKey, Signature, SystemId,
+    ClientId, Digest, GroupId, HexError, IdentityKey, NodeId, ObjectId, PublicKey, Signature,
+    SystemId,
 };
 pub use configuration::{
     Configuration, FailureDomain, GroupConfiguration, GroupMember, MemberRecord, MemberStatus,
     ReadMode, SoftwareVersion,
 };
 pub use counters::{Epoch, LaneSeq, RequestId, Slot, View};
+pub use identity::IdentitySignature;
 pub use peer::Peer;
 pub use resilience::{ReplicaId, ReplicaSet, Resilience, ResilienceError};
 pub use time::{Duration, Instant, Now, UnixTime};

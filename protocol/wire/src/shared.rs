@@ -9,13 +9,13 @@ use quorate_types::limits::{
     ADDRESS_BYTES_MAX, FAILURE_DOMAIN_BYTES_MAX, MEMBERS_MAX, REPLICAS_MAX,
 };
 use quorate_types::{
-    ClientId, Configuration, Digest, Duration, Epoch, FailureDomain, GroupId, LaneSeq,
-    MemberRecord, MemberStatus, NodeId, ObjectId, PublicKey, ReplicaId, ReplicaSet, RequestId,
-    Resilience, Signature, Slot, SoftwareVersion, SystemId, UnixTime, View,
+    ClientId, Configuration, Digest, Duration, Epoch, FailureDomain, GroupId, IdentityKey,
+    IdentitySignature, LaneSeq, MemberRecord, MemberStatus, NodeId, ObjectId, PublicKey, ReplicaId,
+    ReplicaSet, RequestId, Resilience, Signature, Slot, SoftwareVersion, SystemId, UnixTime, View,
 };
 
 use crate::codec::{Decode, DecodeError, Encode, Limit, Reader, Writer};
-use crate::fields;
+use crate::{fields, variants};
 
 macro_rules! number {
     ($($name:ty),*) => { $(
@@ -63,7 +63,19 @@ macro_rules! byte_string {
         }
     )* };
 }
-byte_string!(Digest, PublicKey, Signature, NodeId, ClientId, GroupId, SystemId, ObjectId);
+byte_string!(
+    Digest,
+    PublicKey,
+    Signature,
+    IdentityKey,
+    NodeId,
+    ClientId,
+    GroupId,
+    SystemId,
+    ObjectId
+);
+
+variants!(IdentitySignature { 1 => Plain });
 
 impl Encode for bool {
     fn encode(&self, writer: &mut Writer) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use quorate_adversary::membership::ceremony::{Ceremony, Contribution};
 use quorate_crypto::ideal::IdealRegistry;
 use quorate_crypto::real::{RealSigner, RealVerifier};
-use quorate_crypto::{Domain, Signer, Verifier, hash_of};
+use quorate_crypto::{Domain, IdentitySigner, Signer, Verifier, hash_of};
 use quorate_membership::{
     CertifiedConfiguration, CheckedGenesis, Genesis, NodeAdmission, Schemes, ServerDescription,
     VerifiedConfiguration,
@@ -121,7 +121,7 @@ pub(super) fn genesis(shape: Shape, keys: &Keys) -> CheckedGenesis {
 /// The ids of the servers, in the order of the nodes.
 pub(super) fn server_ids(configuration: &Configuration, shape: Shape, keys: &Keys) -> Vec<NodeId> {
     let id = |server: u16| {
-        let key = keys.signer(Role::Identity, usize::from(server)).public_key();
+        let key = keys.signer(Role::Identity, usize::from(server)).identity_key();
         let member = configuration.members.iter().find(|member| member.identity_key == key);
         member.expect("every server is a member").id
     };

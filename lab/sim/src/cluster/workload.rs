@@ -9,7 +9,7 @@ use quorate_membership::{
     AddCertificate, AddGrant, MembershipOperation, MembershipService, RemoveCertificate,
     RemoveGrant, ServerDescription, Validity,
 };
-use quorate_types::{Epoch, FailureDomain, NodeId, PublicKey, SoftwareVersion, SystemId};
+use quorate_types::{Epoch, FailureDomain, IdentityKey, NodeId, SoftwareVersion, SystemId};
 
 use super::Ask;
 use crate::ordering::Replicated;
@@ -40,8 +40,8 @@ fn number_in(bytes: &[u8]) -> u64 {
 }
 
 /// The server that a certificate of this number is about.
-fn candidate(number: u64) -> PublicKey {
-    PublicKey::new(*hash_of(Domain::Node, &(number % CANDIDATES)).as_bytes())
+fn candidate(number: u64) -> IdentityKey {
+    IdentityKey::new(*hash_of(Domain::Node, &(number % CANDIDATES)).as_bytes())
 }
 
 const fn validity(number: u64) -> Validity {
@@ -99,7 +99,7 @@ impl Workload {
     fn question(number: u64) -> MembershipOperation {
         match number / 5 % 3 {
             0 => MembershipOperation::GetMember(NodeId::new(numbered(number))),
-            1 => MembershipOperation::GetPending(PublicKey::new(numbered(number))),
+            1 => MembershipOperation::GetPending(IdentityKey::new(numbered(number))),
             _ => MembershipOperation::GetConfiguration(NodeId::new(numbered(number))),
         }
     }

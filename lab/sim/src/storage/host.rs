@@ -16,8 +16,9 @@ use quorate_dht::{
 use quorate_history::Prng;
 use quorate_machine::RecordNumber;
 use quorate_types::{
-    Configuration, Duration, Epoch, FailureDomain, MemberRecord, MemberStatus, NodeId, Peer,
-    PublicKey, Resilience, Signature, SoftwareVersion, SystemId, UnixTime,
+    Configuration, Duration, Epoch, FailureDomain, IdentityKey, IdentitySignature, MemberRecord,
+    MemberStatus, NodeId, Peer, PublicKey, Resilience, Signature, SoftwareVersion, SystemId,
+    UnixTime,
 };
 
 use super::adversaries::adversary;
@@ -72,9 +73,9 @@ fn place_of(index: u16, servers: u16) -> NodeId {
 fn member(id: NodeId, key: PublicKey) -> MemberRecord {
     MemberRecord {
         id,
-        identity_key: key,
+        identity_key: IdentityKey::plain(key),
         epoch_key: key,
-        epoch_key_certificate: Signature::new([0; 64]),
+        epoch_key_certificate: IdentitySignature::Plain(Signature::new([0; 64])),
         address: String::from("localhost:1"),
         probe_port: 1,
         failure_domain: FailureDomain(String::new()),

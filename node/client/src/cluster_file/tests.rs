@@ -2,7 +2,7 @@
 use std::path::{Path, PathBuf};
 
 use quorate_threshold as threshold;
-use quorate_types::{PublicKey, SystemId};
+use quorate_types::{IdentityKey, PublicKey, SystemId};
 
 use super::{ClientFiles, ClusterFile, ServerContact, parse_address, parse_system_key};
 use crate::carried::from_hex;
@@ -14,7 +14,7 @@ const SYSTEM_KEY: &str = "97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a
 
 fn cluster() -> ClusterFile {
     let server = |number: u8| ServerContact {
-        identity_key: PublicKey::new([number; 32]),
+        identity_key: IdentityKey::new([number; 32]),
         address: format!("server-{number}.example:4700"),
     };
     let bytes = from_hex(SYSTEM_KEY).unwrap();

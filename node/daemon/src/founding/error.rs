@@ -9,7 +9,7 @@ use quorate_client::explanation::{Explanation, Kind};
 use quorate_client::settings::ConfigurationError;
 use quorate_membership::{AdmissionError, Rejected};
 use quorate_threshold as threshold;
-use quorate_types::PublicKey;
+use quorate_types::{IdentityKey, PublicKey};
 
 /// Why a founding, or a file of it, is not accepted.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ pub enum GenesisFault {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum KeyFault {
     /// The identity key is of no server in the genesis.
-    NotMember(PublicKey),
+    NotMember(IdentityKey),
     /// The epoch key is not the one that the genesis names.
     OtherEpochKey,
     /// The server is in the membership group and has no share.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use quorate_client::explanation::Explanation;
-use quorate_crypto::{Signer, real::RealSigner};
+use quorate_crypto::{IdentitySigner, Signer, real::RealSigner};
 use quorate_store::directory::Expectation;
 use quorate_store::keys;
 use quorate_threshold::KeyShare;
@@ -50,7 +50,7 @@ impl NodeIdentity {
             FoundingFile::read_verified(&configuration.genesis, &configuration.system_key)?;
         let identity_seed = read_seed(&configuration.identity_key)?;
         let epoch_seed = read_seed(&configuration.epoch_key)?;
-        let identity_key = RealSigner::from_seed(&identity_seed).public_key();
+        let identity_key = RealSigner::from_seed(&identity_seed).identity_key();
         let members = &founding.configuration().configuration().members;
         let Some(member) = members.iter().find(|member| member.identity_key == identity_key) else {
             let fault = KeyFault::NotMember(identity_key);

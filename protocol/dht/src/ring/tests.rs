@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 use std::collections::BTreeSet;
 
 use quorate_types::{
-    Configuration, Epoch, FailureDomain, MemberRecord, MemberStatus, NodeId, ObjectId, PublicKey,
-    Resilience, Signature, SoftwareVersion, SystemId, UnixTime,
+    Configuration, Epoch, FailureDomain, IdentityKey, IdentitySignature, MemberRecord,
+    MemberStatus, NodeId, ObjectId, PublicKey, Resilience, Signature, SoftwareVersion, SystemId,
+    UnixTime,
 };
 
 use super::{Ring, TooFewServers};
@@ -15,9 +16,9 @@ fn member(first_byte: u8, status: MemberStatus) -> MemberRecord {
     let key = PublicKey::new([first_byte; 32]);
     MemberRecord {
         id: NodeId::new([first_byte; 32]),
-        identity_key: key,
+        identity_key: IdentityKey::plain(key),
         epoch_key: key,
-        epoch_key_certificate: Signature::new([0; 64]),
+        epoch_key_certificate: IdentitySignature::Plain(Signature::new([0; 64])),
         address: String::from("localhost:1"),
         probe_port: 1,
         failure_domain: FailureDomain(String::new()),

@@ -1,5 +1,5 @@
 //! A server's own words hold only as it said them.
-use quorate_crypto::Signer;
+use quorate_crypto::IdentitySigner;
 use quorate_types::FailureDomain;
 use quorate_wire::{decode, encode};
 
@@ -23,7 +23,7 @@ fn whatever_is_changed_on_the_way_is_found() {
     moved.server.address = "elsewhere.example:4700".into();
     assert_eq!(verdict(moved), Err(AdmissionError::Possession));
     let mut stolen = good.clone();
-    stolen.identity_key = identity(2).public_key();
+    stolen.identity_key = identity(2).identity_key();
     assert_eq!(verdict(stolen), Err(AdmissionError::EpochKey));
     let mut other = good.clone();
     other.epoch_key = admission(2).epoch_key;

@@ -1,5 +1,5 @@
 //! A statement counts for one system, one server, one epoch and one key.
-use quorate_crypto::{Signer, Verifier};
+use quorate_crypto::{IdentitySigner, Signer, Verifier};
 use quorate_types::{Epoch, SystemId};
 
 use super::EpochKeyStatement;
@@ -10,7 +10,8 @@ fn a_statement_counts_for_one_system_one_server_one_epoch_and_one_key() {
     let world = World::new(4, 1);
     let (system, epoch) = (world.genesis.system(), Epoch::new(3));
     let mut member = world.first.configuration().members[0].clone();
-    let signer = (0..4).map(identity).find(|one| one.public_key() == member.identity_key).unwrap();
+    let signer =
+        (0..4).map(identity).find(|one| one.identity_key() == member.identity_key).unwrap();
     let statement = EpochKeyStatement::of_member(system, epoch, &member);
     let signature = statement.sign(&signer);
     let is_valid = |statement: EpochKeyStatement| registry().is_valid(&statement.check(signature));

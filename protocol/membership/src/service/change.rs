@@ -6,7 +6,7 @@
 
 use quorate_crypto::{SignatureCheck, Verifier};
 use quorate_machine::Call;
-use quorate_types::{Epoch, PublicKey, Slot, SystemId};
+use quorate_types::{Epoch, IdentityKey, PublicKey, Slot, SystemId};
 
 use super::reply::Refusal;
 use super::table::{KeyRecord, Reader, Table};
@@ -45,7 +45,7 @@ impl Statement {
         }
     }
 
-    pub(super) const fn identity_key(&self) -> PublicKey {
+    pub(super) const fn identity_key(&self) -> IdentityKey {
         match self {
             Self::Add(certificate) => certificate.grant.identity_key,
             Self::Remove(certificate) => certificate.grant.identity_key,

@@ -1,6 +1,6 @@
 //! What may be asked of the membership service.
 
-use quorate_types::{NodeId, PublicKey};
+use quorate_types::{IdentityKey, NodeId};
 
 use crate::authority::{AddCertificate, RemoveCertificate};
 
@@ -14,7 +14,7 @@ pub enum MembershipOperation {
     /// The page of the certified configuration that begins at this id.
     GetConfiguration(NodeId),
     /// Recorded changes of servers with identity keys from this one on.
-    GetPending(PublicKey),
+    GetPending(IdentityKey),
     /// The record of a server.
     GetMember(NodeId),
 }

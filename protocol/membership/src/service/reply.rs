@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use quorate_types::{Epoch, MemberRecord, PublicKey};
+use quorate_types::{Epoch, IdentityKey, MemberRecord};
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
 use super::change::PendingChange;
@@ -41,7 +41,7 @@ pub enum Refusal {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PendingPage {
     /// Where the page begins.
-    pub from: PublicKey,
+    pub from: IdentityKey,
     /// Up to [`PENDING_PAGE_MAX`] changes in ascending order of identity key; fewer: the last page.
     pub changes: Vec<PendingChange>,
 }

@@ -12,7 +12,7 @@
 use alloc::vec::Vec;
 
 use quorate_machine::ServiceState;
-use quorate_types::{Epoch, MemberRecord, NodeId, PublicKey};
+use quorate_types::{Epoch, IdentityKey, MemberRecord, NodeId};
 use quorate_wire::{Decode, Encode, decode, encode};
 
 use super::change::PendingChange;
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         self.0.get(COUNT).map_or(0, |bytes| read(&bytes))
     }
 
-    pub(super) fn key_record(&self, key: PublicKey) -> Option<KeyRecord> {
+    pub(super) fn key_record(&self, key: IdentityKey) -> Option<KeyRecord> {
         self.0.get(&place(KEY, key.as_bytes())).map(|bytes| read(&bytes))
     }
 
@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
         ConfigurationPage { certified: self.certified(), from, members }
     }
 
-    pub(super) fn pending(&self, from: PublicKey, count_max: usize) -> Vec<PendingChange> {
+    pub(super) fn pending(&self, from: IdentityKey, count_max: usize) -> Vec<PendingChange> {
         self.values(&place(PENDING, from.as_bytes()), count_max)
     }
 
@@ -124,7 +124,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    pub(super) fn put_key_record(&mut self, key: PublicKey, record: KeyRecord, is_known: bool) {
+    pub(super) fn put_key_record(&mut self, key: IdentityKey, record: KeyRecord, is_known: bool) {
         if !is_known {
             let count = self.reader().known_keys() + 1;
             self.0.put(COUNT, encode(&count));
@@ -132,7 +132,7 @@ impl<'a> Table<'a> {
         self.put(KEY, key.as_bytes(), &record);
     }
 
-    pub(super) fn put_pending(&mut self, key: PublicKey, change: &PendingChange) {
+    pub(super) fn put_pending(&mut self, key: IdentityKey, change: &PendingChange) {
         self.put(PENDING, key.as_bytes(), change);
     }
 

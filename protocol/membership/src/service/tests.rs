@@ -5,9 +5,9 @@ use std::vec::Vec;
 
 use expect_test::expect_file;
 use proptest::prelude::*;
-use quorate_crypto::Signer;
+use quorate_crypto::IdentitySigner;
 use quorate_machine::{Call, Caller, Service, ServiceState};
-use quorate_types::{ClientId, Digest, Epoch, NodeId, PublicKey, Slot, SystemId, UnixTime};
+use quorate_types::{ClientId, Digest, Epoch, IdentityKey, NodeId, Slot, SystemId, UnixTime};
 use quorate_wire::{decode, encode, vector};
 
 use super::{MembershipOperation, MembershipReply, MembershipService, Refusal, Statement};
@@ -49,17 +49,17 @@ impl Replica {
     }
 
     fn add(&self, server: usize, validity: Validity) -> AddGrant {
-        let identity_key = identity(server).public_key();
+        let identity_key = identity(server).identity_key();
         AddGrant { system: self.system(), identity_key, validity, server: description(server) }
     }
 
     fn remove(&self, server: usize, validity: Validity) -> RemoveGrant {
-        let identity_key = identity(server).public_key();
+        let identity_key = identity(server).identity_key();
         RemoveGrant { system: self.system(), identity_key, validity, may_exceed_cap: false }
     }
 
     fn pending(&mut self) -> Vec<Statement> {
-        let all = MembershipOperation::GetPending(PublicKey::new([0; 32]));
+        let all = MembershipOperation::GetPending(IdentityKey::new([0; 32]));
         let MembershipReply::Pending(page) = self.execute(&all, 0) else { panic!("no page") };
         page.changes.into_iter().map(|change| change.statement).collect()
     }
@@ -280,7 +280,7 @@ fn operations_and_replies_have_their_golden_bytes_and_come_back_from_them() {
     let mut replica = replica();
     let add = replica.add(20, validity(1, 0, 9));
     let remove = replica.remove(20, validity(2, 0, 9));
-    let (node, key) = (NodeId::new([3; 32]), PublicKey::new([0; 32]));
+    let (node, key) = (NodeId::new([3; 32]), IdentityKey::new([0; 32]));
     replica.execute(&added(add.clone()), 0);
     let pending = replica.execute(&MembershipOperation::GetPending(key), 0);
     let refusals = [

@@ -15,7 +15,7 @@ use quorate_crypto::{Signer, real::RealSigner, real::RealVerifier};
 use quorate_membership::{CheckedGenesis, Founding, Genesis, GenesisError, NodeAdmission};
 use quorate_threshold as threshold;
 use quorate_threshold::{Bls12381, Seed};
-use quorate_types::{Digest, PublicKey, Resilience, SystemId, UnixTime};
+use quorate_types::{Digest, IdentityKey, PublicKey, Resilience, SystemId, UnixTime};
 
 use super::super::error::{AdmissionFault, FoundingError, RequestFault};
 use super::super::file::FoundingFile;
@@ -43,7 +43,7 @@ pub struct SystemRequest {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ShareFile {
     /// The server.
-    pub identity_key: PublicKey,
+    pub identity_key: IdentityKey,
     /// Where others reach the server.
     pub address: String,
     /// The secret file, to be carried to that server alone.
