@@ -206,7 +206,7 @@ pub fn read_seed(path: &Path) -> Result<Zeroizing<[u8; SEED_BYTES]>, Explanation
 ///
 /// # Errors
 /// [`ConfigurationError::WrongValue`].
-pub fn system_key(text: &Text, remedy: &str) -> Result<threshold::PublicKey, ConfigurationError> {
+pub fn system_key(text: &Text<'_>, remedy: &str) -> Result<threshold::PublicKey, ConfigurationError> {
     text.parse(remedy, parse_system_key)
 }
 

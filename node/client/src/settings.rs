@@ -183,14 +183,16 @@ pub struct Table<'a> {
 
 /// A text in a settings file, with what errors about it need.
 #[derive(Clone, Debug)]
-pub struct Text {
+pub struct Text<'a> {
     /// What it says.
     pub text: String,
-    place: Place,
+    source: Source<'a>,
+    /// The line is counted only for an error: a file may list a thousand servers.
+    start: usize,
     key: String,
 }
 
-impl Text {
+impl Text<'_> {
     /// What a parser makes of it; `remedy` says what to write instead.
     ///
     /// # Errors
@@ -207,7 +209,7 @@ impl Text {
     #[must_use]
     pub fn wrong(&self, reason: impl Into<String>, remedy: &str) -> ConfigurationError {
         ConfigurationError::WrongValue {
-            place: self.place.clone(),
+            place: self.source.place(self.start..self.start),
             key: self.key.clone(),
             reason: reason.into(),
             remedy: String::from(remedy),
@@ -267,22 +269,22 @@ impl<'a> Table<'a> {
         &self,
         key: &str,
         remedy: &str,
-    ) -> Result<Option<Text>, ConfigurationError> {
+    ) -> Result<Option<Text<'a>>, ConfigurationError> {
         let Some(value) = self.table.get(key) else {
             return Ok(None);
         };
         let Some(text) = value.get_ref().as_str() else {
             return Err(self.wrong_type((key, value.span()), value.get_ref(), remedy));
         };
-        let place = self.source.place(value.span());
-        Ok(Some(Text { text: String::from(text), place, key: self.full(key) }))
+        let (source, start) = (self.source, value.span().start);
+        Ok(Some(Text { text: String::from(text), source, start, key: self.full(key) }))
     }
 
     /// A text that must be there.
     ///
     /// # Errors
     /// [`ConfigurationError::MissingKey`], [`ConfigurationError::WrongValue`].
-    pub fn text(&self, key: &str, remedy: &str) -> Result<Text, ConfigurationError> {
+    pub fn text(&self, key: &str, remedy: &str) -> Result<Text<'a>, ConfigurationError> {
         self.optional_text(key, remedy)?.ok_or_else(|| self.missing(key, remedy))
     }
 
@@ -307,7 +309,7 @@ impl<'a> Table<'a> {
         text.map(|text| self.to_path(&text, remedy)).transpose()
     }
 
-    fn to_path(&self, text: &Text, remedy: &str) -> Result<PathBuf, ConfigurationError> {
+    fn to_path(&self, text: &Text<'_>, remedy: &str) -> Result<PathBuf, ConfigurationError> {
         if text.text.is_empty() {
             return Err(text.wrong("it is empty", remedy));
         }
