@@ -8,10 +8,11 @@
 use std::time::Duration;
 
 use quorate_crypto::{ClientCertificate, Signer};
-use quorate_types::{GroupId, SystemId};
+use quorate_types::{GroupId, MemberRecord, SystemId};
 
 mod flooder;
 mod half_open;
+mod impostor;
 mod oversizer;
 mod slowloris;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod tests;
 
 pub use flooder::{FloodKind, Flooder};
 pub use half_open::HalfOpen;
+pub use impostor::{Impostor, Pretence};
 pub use oversizer::Oversizer;
 pub use slowloris::Slowloris;
 
@@ -52,7 +54,9 @@ pub struct Guise<'a> {
     pub system: SystemId,
     /// The group of the ordered service.
     pub group: GroupId,
-    /// Its own key.
+    /// A server of the system, as anybody can read it in the configuration.
+    pub server: &'a MemberRecord,
+    /// Its own key, which its links prove.
     pub signer: &'a dyn Signer,
     /// The authority's word for it.
     pub certificate: &'a ClientCertificate,
@@ -92,6 +96,8 @@ fn hello(guise: &Guise<'_>, session: u64) -> Vec<u8> {
     body.extend(guise.system.as_bytes());
     body.extend([1, 0]);
     body.extend(session.to_le_bytes());
+    // A client shows no certificate.
+    body.extend([0; 2]);
     honest_frame(KIND_HELLO, &body)
 }
 

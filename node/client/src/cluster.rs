@@ -22,19 +22,21 @@ use quorate_kv::{KvOperation, KvReply};
 use quorate_machine::Class;
 use quorate_membership::client::ClientParameters;
 use quorate_membership::{ConfigurationClient, Schemes, VerifiedConfiguration};
-use quorate_net::{ConnectorConfig, Known, Limits, PeerKey, Seed, SystemId, VersionRange};
+use quorate_net::{ConnectorConfig, Known, Limits, Recognise, Seed, SystemId, VersionRange};
 use quorate_runtime::{
     Channel, Handle, Hosting, LinkNews, Links, Node, NodeOptions, RequestError, Server,
 };
 use quorate_types::{Epoch, GroupConfiguration, MemberRecord, NodeId, ObjectId, Peer};
 use tokio::sync::watch;
 
+use crate::capacity;
 use crate::cluster_file::ClusterFile;
 use crate::error::ClientError;
 use crate::groups::{CONFIGURATION, ORDERING, STORAGE, key_value_group};
 use crate::hosts::{
     ConfigurationHost, LeaseEnd, OrderedHost, StorageHost, StorageOutcome, Waiting,
 };
+use crate::links::{Recogniser, peer_of};
 use crate::scrub::ScrubStates;
 
 /// Versions of the protocol between peers that this build speaks.
@@ -148,13 +150,15 @@ fn random_u64() -> Result<u64, ClientError> {
 /// Gets the current configuration with nothing but the pinned key and some addresses.
 ///
 /// # Errors
-/// [`ClientError::NoConfiguration`] if nobody gives one in time.
+/// [`ClientError::NoConfiguration`] if nobody gives one in time, [`ClientError::Excess`] if the
+/// system is too much for this release.
 pub async fn fetch_configuration(
     file: &ClusterFile,
     credentials: &Credentials,
 ) -> Result<VerifiedConfiguration, ClientError> {
     let contacts = contacts(file)?;
-    let links = dial(file, credentials, &contacts)?;
+    let recognise = Recogniser::newcomer(file.system);
+    let links = dial(file, credentials, recognise, &contacts)?;
     let mut node = new_node(links, credentials)?;
     let peers = contacts.iter().map(|server| Peer::Node(server.id)).collect();
     let (known, mut fetched) = watch::channel(None);
@@ -178,23 +182,25 @@ pub async fn fetch_configuration(
     };
     let (ran, configuration) = tokio::join!(Box::pin(node.run()), get);
     ran.map_err(ClientError::Node)?;
-    configuration
+    let configuration = configuration?;
+    capacity::check(configuration.configuration()).map_err(ClientError::Excess)?;
+    Ok(configuration)
 }
 
 /// The servers of the cluster file, under provisional names: their real ones follow from the
 /// configuration.
 fn contacts(file: &ClusterFile) -> Result<Vec<Server>, ClientError> {
     let contact = |server: &crate::cluster_file::ServerContact| {
-        let key = *server.identity_key.as_bytes();
-        let known = Known { key: PeerKey::new(key), address: resolve(&server.address)? };
-        Ok(Server { id: NodeId::new(key), known })
+        let key = &server.identity_key;
+        let known = Known { key: peer_of(key), address: resolve(&server.address)? };
+        Ok(Server { id: NodeId::new(*key.as_bytes()), known })
     };
     file.servers.iter().map(contact).collect()
 }
 
 fn servers(configuration: &VerifiedConfiguration) -> Result<Vec<Server>, ClientError> {
     let server = |member: &MemberRecord| {
-        let key = PeerKey::new(*member.identity_key.as_bytes());
+        let key = peer_of(&member.identity_key);
         Ok(Server { id: member.id, known: Known { key, address: resolve(&member.address)? } })
     };
     configuration.configuration().members.iter().map(server).collect()
@@ -208,10 +214,12 @@ fn resolve(address: &str) -> Result<std::net::SocketAddr, ClientError> {
 fn dial(
     file: &ClusterFile,
     credentials: &Credentials,
+    recognise: Arc<dyn Recognise>,
     servers: &[Server],
 ) -> Result<Links, ClientError> {
     let config = ConnectorConfig {
         seed: Seed::new(credentials.seed),
+        recognise,
         system: SystemId::new(*file.system.as_bytes()),
         versions: PROTOCOL_VERSIONS,
         peers: Vec::new(),
@@ -261,7 +269,9 @@ fn connect(
 ) -> Result<(Node, Cluster, watch::Receiver<bool>), ClientError> {
     let servers = servers(&configuration)?;
     let peers = servers.iter().map(|server| Peer::Node(server.id)).collect();
-    let mut node = new_node(dial(file, credentials, &servers)?, credentials)?;
+    let recognise = Recogniser::member(&configuration);
+    let links = dial(file, credentials, recognise, &servers)?;
+    let mut node = new_node(links, credentials)?;
     let reached = watch_links(&mut node);
     let signer: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&credentials.seed));
     let certificate = &credentials.certificate;

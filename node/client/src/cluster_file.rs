@@ -17,6 +17,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use quorate_crypto::{ClientCertificate, Signer, Verifier, real};
+use quorate_net::limits::PEERS_MAX;
 use quorate_store::keys;
 use quorate_threshold as threshold;
 use quorate_types::limits::ADDRESS_BYTES_MAX;
@@ -106,6 +107,7 @@ impl ClusterFile {
             servers: servers.iter().map(server).collect::<Result<_, _>>()?,
             client: client(&table)?,
         };
+        check_count(&servers)?;
         check_distinct(&servers)?;
         Ok(cluster)
     }
@@ -206,7 +208,10 @@ pub fn read_seed(path: &Path) -> Result<Zeroizing<[u8; SEED_BYTES]>, Explanation
 ///
 /// # Errors
 /// [`ConfigurationError::WrongValue`].
-pub fn system_key(text: &Text<'_>, remedy: &str) -> Result<threshold::PublicKey, ConfigurationError> {
+pub fn system_key(
+    text: &Text<'_>,
+    remedy: &str,
+) -> Result<threshold::PublicKey, ConfigurationError> {
     text.parse(remedy, parse_system_key)
 }
 
@@ -261,6 +266,12 @@ fn client(table: &Table<'_>) -> Result<Option<ClientFiles>, ConfigurationError> 
         (Some(_), None) => Err(table.missing("client_certificate", remedy)),
         (None, Some(_)) => Err(table.missing("client_key", remedy)),
     }
+}
+
+fn check_count(servers: &[Table<'_>]) -> Result<(), ConfigurationError> {
+    let Some(excess) = servers.get(PEERS_MAX) else { return Ok(()) };
+    let what = format!("it is one server more than the {PEERS_MAX} that can be listed");
+    Err(excess.text("address", COPY)?.wrong(what, "list some servers of the system, not all"))
 }
 
 fn check_distinct(servers: &[Table<'_>]) -> Result<(), ConfigurationError> {

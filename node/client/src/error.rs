@@ -6,6 +6,7 @@ use quorate_dht::{Failure, TooFewServers};
 use quorate_net::BindError;
 use quorate_runtime::{HostError, NodeError};
 
+use crate::capacity::Excess;
 use crate::explanation::{Explanation, Kind};
 
 /// Why an operation failed.
@@ -87,6 +88,9 @@ pub enum ClientError {
     /// The client was shut down while the operation was under way.
     #[error("the client was shut down while the operation was under way")]
     Stopped,
+    /// The system is too much for this release.
+    #[error("{0}")]
+    Excess(Excess),
     /// The system is smaller than one group.
     #[error("{0}; a system needs at least 3f+1 active servers")]
     TooFewServers(TooFewServers),
@@ -99,6 +103,9 @@ impl ClientError {
     /// What to tell the person in front of the program.
     #[must_use]
     pub fn explain(&self) -> Explanation {
+        if let Self::Excess(excess) = self {
+            return excess.explain(String::from("cluster"));
+        }
         let (kind, code, remedy) = match self {
             Self::NoConfiguration { .. } => {
                 (Kind::NoQuorum, "no-configuration", "start the cluster, or correct --cluster")
@@ -137,6 +144,7 @@ impl ClientError {
             | Self::Host(_)
             | Self::Node(_)
             | Self::Stopped
+            | Self::Excess(_)
             | Self::TooFewServers(_)
             | Self::Randomness => (Kind::Internal, "client", "try again"),
         };

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod blob;
+pub mod capacity;
 pub mod carried;
 pub mod cluster;
 pub mod cluster_file;
@@ -9,6 +10,7 @@ pub mod error;
 pub mod explanation;
 pub mod groups;
 mod hosts;
+pub mod links;
 pub mod objects;
 pub mod scrub;
 pub mod settings;

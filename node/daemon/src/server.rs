@@ -10,13 +10,14 @@ use std::sync::{Arc, OnceLock};
 use quorate_bft::{Parameters, Replica, Setup};
 use quorate_client::cluster::PROTOCOL_VERSIONS;
 use quorate_client::groups::{CONFIGURATION, ORDERING, STORAGE};
+use quorate_client::links::{Recogniser, credential, peer_of};
 use quorate_crypto::Signer;
 use quorate_crypto::real::{RealSigner, RealVerifier};
 use quorate_duties::{Duties, Seat};
 use quorate_kv::KeyValueService;
 use quorate_machine::Service;
 use quorate_membership::{MembershipService, VerifiedConfiguration};
-use quorate_net::{Config, Known, Limits, PeerKey, Seed, SystemId};
+use quorate_net::{Config, Known, Limits, SystemId};
 use quorate_runtime::{Channel, Handle, Hosting, Interceptor, Links, Node, NodeOptions, Server};
 use quorate_store::directory::DataDirectory;
 use quorate_store::object_store::ObjectStore;
@@ -147,7 +148,9 @@ async fn open_links(
     let servers = known_servers(configuration)?;
     let system = configuration.configuration().system;
     let config = Config {
-        seed: Seed::new(*identity.identity_seed),
+        own: peer_of(&identity.record().identity_key),
+        credential: credential(configuration, identity.record(), &identity.epoch_seed),
+        recognise: Recogniser::member(configuration),
         system: SystemId::new(*system.as_bytes()),
         versions: PROTOCOL_VERSIONS,
         listen: settings.listen,
@@ -169,7 +172,7 @@ pub fn known_servers(configuration: &VerifiedConfiguration) -> Result<Vec<Server
         let found = member.address.to_socket_addrs().ok().and_then(|mut found| found.next());
         let unresolved = || ServerError::Address { address: member.address.clone() };
         let address = found.ok_or_else(unresolved)?;
-        let key = PeerKey::new(*member.identity_key.as_bytes());
+        let key = peer_of(&member.identity_key);
         Ok(Server { id: member.id, known: Known { key, address } })
     };
     members.iter().map(resolve).collect()

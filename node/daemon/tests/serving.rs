@@ -9,6 +9,7 @@ use quorate_client::blob::CHUNKS_IN_FLIGHT;
 use quorate_client::cluster::{Cluster, Credentials, PROTOCOL_VERSIONS, with_cluster};
 use quorate_client::cluster_file::ClusterFile;
 use quorate_client::explanation::Kind;
+use quorate_client::links::{Recogniser, credential, peer_of};
 use quorate_crypto::real::RealSigner;
 use quorate_daemon::configuration::NodeConfiguration;
 use quorate_daemon::error::ServerError;
@@ -25,10 +26,11 @@ use quorate_dht::{Body, Value};
 use quorate_kv::{KvOperation, KvReply};
 use quorate_net::limits::STRANGER_CONNECTIONS_MAX;
 use quorate_net::{
-    Cause, ConnectorConfig, Events, Known, Limits, PeerKey, Seed, SystemId, Transport,
+    Cause, Config, ConnectorConfig, Events, Known, Limits, PeerKey, Seed, SystemId, Transport,
 };
 use quorate_store::object_store::ObjectStore;
 use quorate_types::{MemberRecord, UnixTime};
+use zeroize::Zeroizing;
 
 /// Free ports of loopback. All are held until all are found, so that none is given twice.
 fn free_ports(count: usize) -> Vec<SocketAddr> {
@@ -255,11 +257,12 @@ fn an_object_has_the_last_value_that_its_owner_wrote() {
 fn stranger(number: u8, cluster: &Cluster) -> (Transport, Events) {
     let servers = cluster.configuration().configuration();
     let known = |server: &MemberRecord| Known {
-        key: PeerKey::new(*server.identity_key.as_bytes()),
+        key: peer_of(&server.identity_key),
         address: server.address.parse().expect("an address of loopback"),
     };
     let config = ConnectorConfig {
         seed: Seed::new([number; 32]),
+        recognise: Recogniser::member(cluster.configuration()),
         system: SystemId::new(*servers.system.as_bytes()),
         versions: PROTOCOL_VERSIONS,
         peers: servers.members.iter().map(known).collect(),
@@ -269,6 +272,45 @@ fn stranger(number: u8, cluster: &Cluster) -> (Transport, Events) {
     };
     let spawner = Arc::new(quorate_runtime::spawn);
     Transport::dial(&config, spawner).expect("the configuration makes sense")
+}
+
+/// Somebody who dials every server and says that it is the first one, with that one's certificate
+/// and a key of its own.
+async fn impostor(cluster: &Cluster) -> (Transport, Events) {
+    let configuration = cluster.configuration();
+    let members = &configuration.configuration().members;
+    let known = |server: &MemberRecord| Known {
+        key: peer_of(&server.identity_key),
+        address: server.address.parse().expect("an address of loopback"),
+    };
+    let config = Config {
+        // The lowest of all, so that it is the one who dials.
+        own: PeerKey::new([0; 32]),
+        credential: credential(configuration, &members[0], &Zeroizing::new([77; 32])),
+        recognise: Recogniser::member(configuration),
+        system: SystemId::new(*configuration.configuration().system.as_bytes()),
+        versions: PROTOCOL_VERSIONS,
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        peers: members.iter().map(known).collect(),
+        jitter_seed: 1,
+        limits: Limits::default(),
+    };
+    let spawner = Arc::new(quorate_runtime::spawn);
+    Transport::bind(&config, spawner).await.expect("loopback has a free port")
+}
+
+#[test]
+fn who_shows_the_certificate_of_a_server_without_its_key_is_refused_by_every_server() {
+    with_watched_servers(&scratch("impostor"), async |cluster, servers| {
+        let links = || servers.iter().map(|server| server.snapshot().links).collect::<Vec<_>>();
+        let (impostor, _events) = impostor(&cluster).await;
+        while !links().iter().all(|link| link.cause(Cause::ProofOtherKey) > 0) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(impostor.counters().snapshot().connections, 0, "nobody let it in");
+        let put = KvOperation::Put { key: b"name".to_vec(), value: b"value".to_vec() };
+        assert_eq!(cluster.key_value(&put).await.expect("a reply"), KvReply::Done);
+    });
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::credential::{Credential, Recognise};
 use crate::error::BindError;
 use crate::hello::VersionRange;
 use crate::identity::{PeerKey, Seed, SystemId};
@@ -29,8 +30,12 @@ pub struct Known {
 /// Configuration of a node's transport.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The node's Ed25519 seed.
-    pub seed: Seed,
+    /// Who this node is.
+    pub own: PeerKey,
+    /// What it proves that with.
+    pub credential: Credential,
+    /// Says who other nodes are.
+    pub recognise: Arc<dyn Recognise>,
     /// The system; peers of another are refused.
     pub system: SystemId,
     /// Protocol versions spoken.
@@ -50,6 +55,8 @@ pub struct Config {
 pub struct ConnectorConfig {
     /// The client's Ed25519 seed.
     pub seed: Seed,
+    /// Says who nodes are.
+    pub recognise: Arc<dyn Recognise>,
     /// The system; nodes of another are refused.
     pub system: SystemId,
     /// Protocol versions spoken.
@@ -209,6 +216,15 @@ impl Limits {
         }
         Ok(())
     }
+}
+
+/// Refuses a proof that no peer would read.
+pub(crate) fn check_credential(credential: &Credential) -> Result<(), BindError> {
+    let bytes = credential.proof.len();
+    if bytes > max::PROOF_BYTES_MAX {
+        return Err(wrong("proof", &bytes, "at most PROOF_BYTES_MAX bytes"));
+    }
+    Ok(())
 }
 
 /// Refuses what is the same for nodes and clients.

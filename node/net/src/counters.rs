@@ -32,7 +32,17 @@ pub struct NetCounters {
     pub(crate) strangers_queue_bytes_peak: AtomicU64,
     pub(crate) accept_failures: AtomicU64,
     pub(crate) events_dropped: AtomicU64,
-    causes: [AtomicU64; Cause::ALL.len()],
+    causes: PerCause,
+}
+
+/// One atomic per cause.
+#[derive(Debug)]
+struct PerCause([AtomicU64; Cause::ALL.len()]);
+
+impl Default for PerCause {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
 }
 
 /// One atomic per class.
@@ -128,13 +138,13 @@ impl NetSnapshot {
 
 impl NetCounters {
     pub(crate) fn cause(&self, cause: Cause) {
-        count(&self.causes[cause as usize]);
+        count(&self.causes.0[cause as usize]);
     }
 
     /// The values now; not one instant, but each value is one that was.
     #[must_use]
     pub fn snapshot(&self) -> NetSnapshot {
-        let causes = Cause::ALL.iter().zip(&self.causes);
+        let causes = Cause::ALL.iter().zip(&self.causes.0);
         NetSnapshot {
             frames_in: self.frames_in.get(),
             bytes_in: self.bytes_in.load(Relaxed),

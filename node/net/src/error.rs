@@ -4,8 +4,9 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::credential::Unrecognised;
 use crate::hello::{RefuseCode, VersionRange};
-use crate::identity::{PeerKey, SystemId};
+use crate::identity::{LinkKey, PeerKey, SystemId};
 
 /// The transport could not be created.
 #[derive(Debug, Error)]
@@ -45,14 +46,25 @@ pub enum HandshakeError {
     /// The TLS handshake failed.
     #[error("TLS handshake failed: {0}")]
     Tls(#[source] io::Error),
-    /// Another key than the one dialled answered.
+    /// Another node than the one dialled answered.
     #[error("dialled {expected:?} but {got:?} answered; check the address of this peer")]
-    WrongKey {
-        /// The key that was dialled.
+    WrongPeer {
+        /// The node that was dialled.
         expected: PeerKey,
-        /// The key that answered.
+        /// The node that answered.
         got: PeerKey,
     },
+    /// The key that TLS proved is not shown to be a node's.
+    #[error("the key {key:?} is not taken for a server's: {why}")]
+    Unrecognised {
+        /// The key.
+        key: LinkKey,
+        /// Why not.
+        why: Unrecognised,
+    },
+    /// What is believed of peers was renewed during the handshake.
+    #[error("what is believed of peers was renewed meanwhile")]
+    Renewed,
     /// The connection broke during the hello.
     #[error("connection lost during the hello: {0}")]
     Lost(#[source] io::Error),
@@ -177,6 +189,9 @@ pub enum DownReason {
     /// The peer is no longer known.
     #[error("the peer was removed")]
     Removed,
+    /// The key that the peer proved when it connected is no longer taken for its own.
+    #[error("the key of the peer is no longer taken: {0}")]
+    Unrecognised(Unrecognised),
     /// The caller asked for it.
     #[error("disconnected by us")]
     Disconnected,
@@ -193,7 +208,9 @@ impl HandshakeError {
             Self::Connect(_) => Cause::Connect,
             Self::Deadline { .. } => Cause::HandshakeDeadline,
             Self::Tls(_) => Cause::Tls,
-            Self::WrongKey { .. } => Cause::WrongKey,
+            Self::WrongPeer { .. } => Cause::WrongPeer,
+            Self::Unrecognised { why, .. } => why.cause(),
+            Self::Renewed => Cause::Renewed,
             Self::Lost(_) => Cause::Lost,
             Self::NotHello(_) => Cause::NotHello,
             Self::Version { .. } => Cause::Version,
@@ -220,14 +237,29 @@ impl HandshakeError {
             Self::ClientsFull { .. } => Some(RefuseCode::ClientsFull),
             Self::SessionsFull { .. } => Some(RefuseCode::SessionsFull),
             Self::NoMain => Some(RefuseCode::NoMain),
+            Self::WrongPeer { .. } => Some(RefuseCode::WrongPeer),
+            Self::Unrecognised { .. } => Some(RefuseCode::Unrecognised),
             Self::Connect(_)
             | Self::Deadline { .. }
             | Self::Tls(_)
-            | Self::WrongKey { .. }
+            | Self::Renewed
             | Self::Lost(_)
             | Self::Evicted
             | Self::Refused { .. }
             | Self::Closed => None,
+        }
+    }
+}
+
+impl Unrecognised {
+    const fn cause(self) -> Cause {
+        match self {
+            Self::Malformed => Cause::ProofMalformed,
+            Self::OtherKey => Cause::ProofOtherKey,
+            Self::OtherSystem => Cause::ProofOtherSystem,
+            Self::OtherEpoch => Cause::ProofOtherEpoch,
+            Self::SecondKey => Cause::ProofSecondKey,
+            Self::Forged => Cause::ProofForged,
         }
     }
 }
@@ -248,6 +280,7 @@ impl DownReason {
             Self::Replaced => Cause::Replaced,
             Self::Displaced => Cause::Displaced,
             Self::Removed => Cause::Removed,
+            Self::Unrecognised(why) => why.cause(),
             Self::Disconnected => Cause::Disconnected,
             Self::Shutdown => Cause::Shutdown,
         }
@@ -259,6 +292,7 @@ impl DownReason {
             Self::FrameTooLarge { .. } => Some(RefuseCode::FrameTooLarge),
             Self::FrameKind(_) => Some(RefuseCode::FrameKind),
             Self::Displaced => Some(RefuseCode::ClientsFull),
+            Self::Unrecognised(_) => Some(RefuseCode::Unrecognised),
             Self::PeerClosed
             | Self::Io(_)
             | Self::FrameDeadline
@@ -299,8 +333,22 @@ causes! {
     HandshakeDeadline = "handshake_deadline",
     /// The TLS handshake failed.
     Tls = "tls",
-    /// Another key than the one dialled answered.
-    WrongKey = "wrong_key",
+    /// Another node than the one dialled answered.
+    WrongPeer = "wrong_peer",
+    /// What a node showed is no proof of its key.
+    ProofMalformed = "proof_malformed",
+    /// A node showed a proof of another key.
+    ProofOtherKey = "proof_other_key",
+    /// A node showed a proof for another system.
+    ProofOtherSystem = "proof_other_system",
+    /// A node showed a proof for another epoch.
+    ProofOtherEpoch = "proof_other_epoch",
+    /// A node showed a proof of a second key.
+    ProofSecondKey = "proof_second_key",
+    /// A node showed a proof that is not signed by whom it names.
+    ProofForged = "proof_forged",
+    /// What is believed of peers was renewed during the handshake.
+    Renewed = "renewed",
     /// The network broke the connection.
     Lost = "lost",
     /// The first frame was no hello.

@@ -33,7 +33,8 @@ pub enum Event {
     Frames(Vec<Inbound>),
     /// A connection did not come up. Dropped (and counted) if the caller is slow.
     HandshakeFailed {
-        /// The peer: the one dialled, or the one that proved its key to our listener.
+        /// The node that was dialled; of who dialled us, the key that it proved: a client's own, or
+        /// one that may be a node's.
         peer: Option<PeerKey>,
         /// The address dialled or dialling.
         address: SocketAddr,
@@ -47,7 +48,7 @@ pub enum Event {
 /// A received frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inbound {
-    /// Who sent it, proved by TLS.
+    /// Who sent it: a client is the key that TLS proved, a node was recognised by it.
     pub peer: PeerKey,
     /// Node or client.
     pub kind: PeerKind,

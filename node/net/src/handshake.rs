@@ -8,27 +8,29 @@
 //! ```
 //!
 //! # Invariants
-//! - NET-15: nothing is registered before TLS has proved the key and the hello was right.
+//! - NET-1: a dialled connection is up only if the peer proved a key in TLS that it showed to be of
+//!   the node that was dialled.
+//! - NET-15: nothing is registered before TLS has proved the key, a node has shown that the key is
+//!   its own, and the rest of the hello was right.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use rustls::{CertificateError, Error as TlsError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use crate::config::Known;
+use crate::credential::{Recognised, Shown, Standing};
 use crate::error::{HandshakeError, HandshakeStep};
 use crate::frame::{FrameError, FrameKind, header, parse_header};
 use crate::hello::{
     Hello, Link, ParsedHello, PeerKind, RefuseCode, encode_refuse, parse_hello, parse_refuse,
 };
-use crate::identity::PeerKey;
+use crate::identity::{LinkKey, PeerKey};
 use crate::limits::{
     FAREWELL_BYTES_MAX, FAREWELL_DEADLINE_MS, FRAME_HEADER_BYTES, HELLO_BYTES_MAX,
     READ_AHEAD_BYTES, READ_BUFFER_BYTES,
@@ -36,7 +38,7 @@ use crate::limits::{
 use crate::shared::{Registration, Shared, within};
 use crate::state::Candidate;
 use crate::stop::Stop;
-use crate::tls::{KeyMismatch, key_of_spki};
+use crate::tls::key_of_spki;
 
 /// TLS asks for a few kilobytes at a time; below it, the socket is read in larger pieces.
 pub(crate) type Stream = TlsStream<BufReader<TcpStream>>;
@@ -59,16 +61,12 @@ pub(crate) async fn dial(
     target: Known,
     link: Link,
 ) -> Result<Established, HandshakeError> {
-    let deadlines = shared.deadlines();
+    let (deadlines, standing) = (shared.deadlines(), shared.standing());
     let tcp = within(deadlines.connect, HandshakeStep::Connect, connect(target.address)).await?;
-    let tls = connect_tls(shared, target.key, tcp);
+    let tls = connect_tls(&standing, tcp);
     let mut stream = within(deadlines.handshake, HandshakeStep::Tls, tls).await?;
-    let hello = within(
-        deadlines.hello,
-        HandshakeStep::Hello,
-        greet_as_dialler(shared, target.key, link, &mut stream),
-    );
-    match hello.await {
+    let greeting = greet_as_dialler(shared, &standing, (target.key, link), &mut stream);
+    match within(deadlines.hello, HandshakeStep::Hello, greeting).await {
         Ok(registration) => Ok(Established { registration, stream }),
         Err(error) => {
             refuse(&mut stream, &error).await;
@@ -83,20 +81,13 @@ async fn connect(address: SocketAddr) -> Result<TcpStream, HandshakeError> {
     Ok(tcp)
 }
 
-async fn connect_tls(
-    shared: &Shared,
-    expected: PeerKey,
-    tcp: TcpStream,
-) -> Result<Box<Stream>, HandshakeError> {
-    let connector = TlsConnector::from(shared.identity.client_config(expected));
+async fn connect_tls(standing: &Standing, tcp: TcpStream) -> Result<Box<Stream>, HandshakeError> {
+    let connector = TlsConnector::from(standing.tls.client_config());
     let address = tcp.peer_addr().map_err(HandshakeError::Connect)?;
     let name = ServerName::IpAddress(address.ip().into());
     let tcp = BufReader::with_capacity(READ_AHEAD_BYTES, tcp);
-    let stream = connector.connect(name, tcp).await.map_err(tls_error)?;
-    let stream = Box::new(Stream::from(stream));
-    let proved = proved_key(&stream);
-    assert_eq!(proved, Some(expected), "NET-1: TLS let another key through");
-    Ok(stream)
+    let stream = connector.connect(name, tcp).await.map_err(HandshakeError::Tls)?;
+    Ok(Box::new(Stream::from(stream)))
 }
 
 /// Takes an accepted TCP connection through TLS and hello.
@@ -105,78 +96,91 @@ pub(crate) async fn accept(
     tcp: TcpStream,
     stop: Arc<Stop>,
 ) -> Result<Established, Failed> {
-    let deadlines = shared.deadlines();
-    let tls = within(deadlines.handshake, HandshakeStep::Tls, accept_tls(shared, tcp));
+    let (deadlines, standing) = (shared.deadlines(), shared.standing());
+    let tls = within(deadlines.handshake, HandshakeStep::Tls, accept_tls(&standing, tcp));
     let mut stream = tls.await.map_err(|error| Failed { peer: None, error })?;
-    let Some(peer) = proved_key(&stream) else {
-        let error = HandshakeError::NotHello("no raw public key");
-        return Err(Failed { peer: None, error });
-    };
-    let greeting = greet_as_listener(shared, peer, stop, &mut stream);
+    let peer = proved_key(&stream).ok().map(|key| key.client());
+    let greeting = greet_as_listener(shared, &standing, stop, &mut stream);
     match within(deadlines.hello, HandshakeStep::Hello, greeting).await {
         Ok(registration) => Ok(Established { registration, stream }),
         Err(error) => {
             refuse(&mut stream, &error).await;
-            Err(Failed { peer: Some(peer), error })
+            Err(Failed { peer, error })
         }
     }
 }
 
-async fn accept_tls(shared: &Shared, tcp: TcpStream) -> Result<Box<Stream>, HandshakeError> {
+async fn accept_tls(standing: &Standing, tcp: TcpStream) -> Result<Box<Stream>, HandshakeError> {
     tcp.set_nodelay(true).map_err(HandshakeError::Tls)?;
-    let acceptor = TlsAcceptor::from(shared.identity.server_config());
+    let acceptor = TlsAcceptor::from(standing.tls.server_config());
     let tcp = BufReader::with_capacity(READ_AHEAD_BYTES, tcp);
-    let stream = acceptor.accept(tcp).await.map_err(tls_error)?;
+    let stream = acceptor.accept(tcp).await.map_err(HandshakeError::Tls)?;
     Ok(Box::new(Stream::from(stream)))
 }
 
-fn proved_key(stream: &Stream) -> Option<PeerKey> {
-    let certificates = stream.get_ref().1.peer_certificates()?;
-    key_of_spki(certificates.first()?.as_ref())
-}
-
-/// Finds our own error inside what TLS reports.
-fn tls_error(error: io::Error) -> HandshakeError {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
-    if let Some(TlsError::InvalidCertificate(CertificateError::Other(other))) = inner
-        && let Some(KeyMismatch { expected, got }) = other.0.downcast_ref()
-    {
-        return HandshakeError::WrongKey { expected: *expected, got: *got };
-    }
-    HandshakeError::Tls(error)
+/// The key that TLS proved.
+fn proved_key(stream: &Stream) -> Result<LinkKey, HandshakeError> {
+    let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let key = certificates.first().and_then(|spki| key_of_spki(spki.as_ref()));
+    key.ok_or(HandshakeError::NotHello("no raw public key"))
 }
 
 async fn greet_as_dialler(
     shared: &Arc<Shared>,
-    peer: PeerKey,
-    link: Link,
+    standing: &Standing,
+    (dialled, link): (PeerKey, Link),
     stream: &mut Stream,
 ) -> Result<Registration, HandshakeError> {
-    write_frame(stream, FrameKind::Hello, &shared.hello(link).encode()).await?;
+    let key = proved_key(stream)?;
+    write_frame(stream, FrameKind::Hello, &shared.hello(link, standing).encode()).await?;
     let (hello, version) = read_hello(shared, stream).await?;
     if hello.role != PeerKind::Node || hello.link != link {
-        return Err(HandshakeError::Role(peer));
+        return Err(HandshakeError::Role(key.client()));
     }
-    let stop = Arc::new(Stop::default());
-    let candidate = Candidate { id: (peer, 0), kind: PeerKind::Node, link, version, stop };
-    shared.register(candidate).await
+    let (peer, recognised) = recognise(standing, key, hello.proof)?;
+    if peer != dialled {
+        return Err(HandshakeError::WrongPeer { expected: dialled, got: peer });
+    }
+    let (id, kind, stop) = ((peer, 0), PeerKind::Node, Arc::new(Stop::default()));
+    let registering = shared.register(Candidate { id, kind, link, version, stop, recognised });
+    let registration = registering.await?;
+    assert_eq!(registration.ticket.id.0, dialled, "NET-1: another node than the one dialled");
+    Ok(registration)
 }
 
 async fn greet_as_listener(
     shared: &Arc<Shared>,
-    peer: PeerKey,
+    standing: &Standing,
     stop: Arc<Stop>,
     stream: &mut Stream,
 ) -> Result<Registration, HandshakeError> {
+    let key = proved_key(stream)?;
     let (hello, version) = read_hello(shared, stream).await?;
-    if hello.role == PeerKind::Node && peer >= shared.identity.key {
+    let (peer, recognised) = match hello.role {
+        PeerKind::Client => (key.client(), None),
+        PeerKind::Node => recognise(standing, key, hello.proof)?,
+    };
+    if hello.role == PeerKind::Node && peer >= shared.own {
         return Err(HandshakeError::Role(peer));
     }
     let (id, kind, link) = ((peer, hello.session), hello.role, hello.link);
-    let registration = shared.register(Candidate { id, kind, link, version, stop }).await?;
-    assert_eq!(registration.ticket.id.0, peer, "NET-15: registered under a key not proved");
-    write_frame(stream, FrameKind::Hello, &shared.hello(link).encode()).await?;
+    let registration =
+        shared.register(Candidate { id, kind, link, version, stop, recognised }).await?;
+    assert_eq!(registration.ticket.id.0, peer, "NET-15: registered as somebody else");
+    write_frame(stream, FrameKind::Hello, &shared.hello(link, standing).encode()).await?;
     Ok(registration)
+}
+
+/// Who holds the key that TLS proved, by what it shows, and that for when it is judged again.
+fn recognise(
+    standing: &Standing,
+    key: LinkKey,
+    proof: Vec<u8>,
+) -> Result<(PeerKey, Option<Recognised>), HandshakeError> {
+    let shown = Shown { key, proof };
+    let peer =
+        standing.recognise(&shown).map_err(|why| HandshakeError::Unrecognised { key, why })?;
+    Ok((peer, Some(Recognised { shown: Arc::new(shown), renewal: standing.number })))
 }
 
 /// Reads the first frame of the peer and checks what is the same for both sides.

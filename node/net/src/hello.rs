@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! hello   magic [8] | version_min u16 | version_max u16 | system id [32] | role u8 | link u8 |
-//!         session u64
+//!         session u64 | proof: count u16, bytes
 //! refuse  code u8 | text (UTF-8, for people)
 //! ```
 //! Integers are little-endian. Magic and version range stay where they are in every version, so
-//! that an unknown version is refused by name and not as garbage.
+//! that an unknown version is refused by name and not as garbage. A node shows in its proof whose
+//! the key is that TLS proved; a client is its key and shows nothing.
 //!
 //! # Invariants
 //! - NET-4: both sides choose the same version: the highest that is in both ranges.
@@ -14,11 +15,13 @@
 use std::fmt;
 
 use crate::identity::SystemId;
-use crate::limits::REFUSE_TEXT_BYTES_MAX;
+use crate::limits::{HELLO_BYTES_MAX, PROOF_BYTES_MAX, REFUSE_TEXT_BYTES_MAX};
 
 const MAGIC: [u8; 8] = *b"quorate\0";
 const PREFIX_BYTES: usize = 12;
-const HELLO_BYTES: usize = PREFIX_BYTES + 32 + 1 + 1 + 8;
+const HELLO_BYTES: usize = PREFIX_BYTES + 32 + 1 + 1 + 8 + 2;
+
+const _: () = assert!(HELLO_BYTES + PROOF_BYTES_MAX <= HELLO_BYTES_MAX);
 
 /// The protocol versions that a process speaks, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,17 +65,18 @@ pub enum Link {
     Bulk,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hello {
     pub(crate) versions: VersionRange,
     pub(crate) system: SystemId,
     pub(crate) role: PeerKind,
     pub(crate) link: Link,
     pub(crate) session: u64,
+    pub(crate) proof: Vec<u8>,
 }
 
 /// What the first bytes of a peer are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ParsedHello {
     /// A hello of a version that we speak.
     Hello(Hello, u16),
@@ -84,7 +88,7 @@ pub(crate) enum ParsedHello {
 
 impl Hello {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HELLO_BYTES);
+        let mut bytes = Vec::with_capacity(HELLO_BYTES + self.proof.len());
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&self.versions.min.to_le_bytes());
         bytes.extend_from_slice(&self.versions.max.to_le_bytes());
@@ -92,6 +96,9 @@ impl Hello {
         bytes.push(u8::from(self.role == PeerKind::Client));
         bytes.push(u8::from(self.link == Link::Bulk));
         bytes.extend_from_slice(&self.session.to_le_bytes());
+        let proof = u16::try_from(self.proof.len()).expect("PROOF_BYTES_MAX was checked");
+        bytes.extend_from_slice(&proof.to_le_bytes());
+        bytes.extend_from_slice(&self.proof);
         bytes
     }
 }
@@ -123,8 +130,17 @@ fn parse_rest(rest: &[u8], versions: VersionRange) -> Result<Hello, &'static str
     let Some(([role, link], rest)) = rest.split_first_chunk::<2>() else {
         return Err("too short for a role");
     };
-    let session = rest.try_into().map(u64::from_le_bytes);
-    let session = session.or(Err("wrong length of the session"))?;
+    let Some((session, rest)) = rest.split_first_chunk::<8>() else {
+        return Err("too short for a session");
+    };
+    let session = u64::from_le_bytes(*session);
+    let Some((count, proof)) = rest.split_first_chunk::<2>() else {
+        return Err("too short for a proof");
+    };
+    let count = usize::from(u16::from_le_bytes(*count));
+    if count != proof.len() || count > PROOF_BYTES_MAX {
+        return Err("wrong length of the proof");
+    }
     let role = match role {
         0 => PeerKind::Node,
         1 => PeerKind::Client,
@@ -138,7 +154,11 @@ fn parse_rest(rest: &[u8], versions: VersionRange) -> Result<Hello, &'static str
     if (role == PeerKind::Node) != (session == 0) {
         return Err("a client has a session other than 0, a node has none");
     }
-    Ok(Hello { versions, system: SystemId::new(*system), role, link, session })
+    if role == PeerKind::Client && count > 0 {
+        return Err("a client is its key and shows no proof");
+    }
+    let (system, proof) = (SystemId::new(*system), proof.to_vec());
+    Ok(Hello { versions, system, role, link, session, proof })
 }
 
 /// Why a connection was refused, as told to the other side.
@@ -164,6 +184,10 @@ pub enum RefuseCode {
     FrameKind,
     /// The first frame was not a hello.
     NotHello,
+    /// What was shown does not make the key that TLS proved a node's.
+    Unrecognised,
+    /// Another node was dialled than the one that answered.
+    WrongPeer,
     /// A code that this version does not know.
     Other(u8),
 }
@@ -181,6 +205,8 @@ impl RefuseCode {
             Self::FrameTooLarge => 8,
             Self::FrameKind => 9,
             Self::NotHello => 10,
+            Self::Unrecognised => 11,
+            Self::WrongPeer => 12,
             Self::Other(code) => code,
         }
     }
@@ -197,6 +223,8 @@ impl RefuseCode {
             8 => Self::FrameTooLarge,
             9 => Self::FrameKind,
             10 => Self::NotHello,
+            11 => Self::Unrecognised,
+            12 => Self::WrongPeer,
             other => Self::Other(other),
         }
     }

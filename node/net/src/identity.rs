@@ -1,23 +1,24 @@
-//! Who is who: peer keys, the system's id, and the secret seed of this process.
+//! Who is who: peers, the keys of links, the system's id, and the secret seed of this process.
 //!
-//! A peer is its 32-byte Ed25519 public key and nothing else: no name, no address, no X.509.
+//! A peer is 32 bytes that stay and nothing else: no name, no address, no X.509. A client is the
+//! key that its links prove; which node holds a key, [`Recognise`](crate::Recognise) says.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A peer: its Ed25519 public key.
+/// A peer: for a node the key that stays, for a client its Ed25519 public key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerKey([u8; 32]);
 
 impl PeerKey {
-    /// The peer with this public key; whether it is a point on the curve shows in the handshake.
+    /// The peer that is known by these bytes.
     #[must_use]
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The 32 bytes of the public key.
+    /// The 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -32,6 +33,36 @@ impl fmt::Display for PeerKey {
 }
 
 impl fmt::Debug for PeerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(f, &self.0)
+    }
+}
+
+/// The Ed25519 public key that TLS proved on a connection.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkKey([u8; 32]);
+
+impl LinkKey {
+    /// The key with these bytes; whether it is a point on the curve shows in the handshake.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes of the public key.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The client that is this key.
+    #[must_use]
+    pub const fn client(&self) -> PeerKey {
+        PeerKey(self.0)
+    }
+}
+
+impl fmt::Debug for LinkKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_hex(f, &self.0)
     }

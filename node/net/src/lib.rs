@@ -1,9 +1,10 @@
 //! Framing, sessions, peers, back-pressure: moves opaque frames between authenticated peers.
 //!
-//! A peer is its Ed25519 key ([`PeerKey`]). Nodes and clients speak TLS 1.3 with raw public keys
-//! (RFC 7250) over TCP, two connections per pair: *main* for the classes [`Class::Control`] and
-//! [`Class::Ordered`], *bulk* for [`Class::Bulk`]. Nodes and clients have a
-//! [`Transport`] each, which gives its [`Events`] to one receiver.
+//! A peer is 32 bytes that stay ([`PeerKey`]). Nodes and clients speak TLS 1.3 with raw public
+//! keys (RFC 7250) over TCP, two connections per pair: *main* for the classes
+//! [`Class::Control`] and [`Class::Ordered`], *bulk* for [`Class::Bulk`]. A client is the key that
+//! TLS proves; a node shows in its hello whose that key is, and the caller's [`Recognise`] judges
+//! it. Nodes and clients have a [`Transport`] each, which gives its [`Events`] to one receiver.
 //!
 //! ```text
 //! send(peer, class, bytes)                              Events::recv()
@@ -20,7 +21,7 @@
 //!   control frames.
 //! - Memory is bounded by [`limits`], whatever peers do. A peer that misbehaves costs itself its
 //!   connection; the reasons are counted by name ([`Cause`]).
-//! - The lower key dials, so that a pair of nodes has one connection of each link. Clients
+//! - The lower peer dials, so that a pair of nodes has one connection of each link. Clients
 //!   always dial.
 //!
 //! The transport starts no task by itself: it is given a [`Spawner`]. It needs a tokio runtime
@@ -56,6 +57,7 @@ mod budget;
 mod config;
 mod connection;
 mod counters;
+mod credential;
 mod error;
 mod event;
 mod frame;
@@ -79,10 +81,11 @@ pub use config::{
     Budget, Config, ConnectorConfig, Deadlines, Known, Limits, QueueLimits, Spawner, Task,
 };
 pub use counters::{NetCounters, NetSnapshot};
+pub use credential::{Credential, Recognise, Unrecognised};
 pub use error::{BindError, Cause, DownReason, HandshakeError, HandshakeStep};
 pub use event::{Event, Inbound, Sent};
 pub use frame::Class;
 pub use hello::{Link, PeerKind, RefuseCode, VersionRange};
-pub use identity::{PeerKey, Seed, SystemId};
-pub use tls::peer_key_of_seed;
+pub use identity::{LinkKey, PeerKey, Seed, SystemId};
+pub use tls::link_key_of_seed;
 pub use transport::{Events, Transport};

@@ -23,7 +23,9 @@ pub const READ_BUFFER_BYTES: usize = 16 * KIB;
 /// Bytes read from a socket before other peers get their turn.
 pub const READ_BYTES_MAX: usize = 64 * KIB;
 /// Largest body of a frame before the hello has been accepted.
-pub const HELLO_BYTES_MAX: usize = 256;
+pub const HELLO_BYTES_MAX: usize = 2 * KIB;
+/// Longest proof of a node in its hello, in bytes.
+pub const PROOF_BYTES_MAX: usize = 1536;
 /// Longest text of a refusal in bytes.
 pub const REFUSE_TEXT_BYTES_MAX: usize = 200;
 

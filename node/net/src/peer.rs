@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::budget::Bucket;
 use crate::config::Limits;
+use crate::credential::Shown;
 use crate::error::DownReason;
 use crate::frame::Class;
 use crate::hello::{Link, PeerKind};
@@ -44,11 +45,20 @@ impl Phase {
     }
 }
 
+/// A connection that has its place.
+#[derive(Debug)]
+pub(crate) struct Seated {
+    pub(crate) number: u64,
+    /// Ends it.
+    pub(crate) stop: Arc<Stop>,
+    /// What a node was recognised by.
+    pub(crate) shown: Option<Arc<Shown>>,
+}
+
 /// One of the two connections of a peer.
 #[derive(Debug)]
 pub(crate) struct LinkState {
-    /// The connection's number and how to end it.
-    pub(crate) connection: Option<(u64, Arc<Stop>)>,
+    pub(crate) connection: Option<Seated>,
     /// Received bytes that the caller has not taken.
     pub(crate) pending: usize,
     pub(crate) bytes: Bucket,
@@ -69,13 +79,13 @@ impl LinkState {
 
     /// Whether this connection is still the one in place.
     pub(crate) fn is(&self, number: u64) -> bool {
-        self.connection.as_ref().is_some_and(|(current, _)| *current == number)
+        self.connection.as_ref().is_some_and(|seated| seated.number == number)
     }
 
     /// Asks the connection to end, if there is one.
     pub(crate) fn stop(&self, reason: DownReason) {
-        if let Some((_, stop)) = &self.connection {
-            stop.stop(reason);
+        if let Some(seated) = &self.connection {
+            seated.stop.stop(reason);
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::config::{Deadlines, Limits, Spawner};
 use crate::counters::NetCounters;
+use crate::credential::{Credential, Recognise, Standing, Unrecognised};
 use crate::error::{DownReason, HandshakeError, HandshakeStep};
 use crate::event::Event;
 use crate::hello::{Hello, Link, PeerKind, VersionRange};
@@ -18,7 +19,8 @@ use crate::stop::Stop;
 use crate::tls::Identity;
 
 pub(crate) struct Shared {
-    pub(crate) identity: Identity,
+    /// Who this process is.
+    pub(crate) own: PeerKey,
     pub(crate) system: SystemId,
     pub(crate) versions: VersionRange,
     pub(crate) role: PeerKind,
@@ -31,18 +33,21 @@ pub(crate) struct Shared {
     /// Wakes the caller.
     pub(crate) events: Notify,
     pub(crate) listener_stop: Stop,
+    standing: Mutex<Arc<Standing>>,
     state: Mutex<State>,
 }
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("key", &self.identity.key).finish_non_exhaustive()
+        f.debug_struct("Shared").field("own", &self.own).finish_non_exhaustive()
     }
 }
 
 /// Who this process is and what it may use; what a [`Shared`] is made of.
 pub(crate) struct Parts {
-    pub(crate) identity: Identity,
+    pub(crate) own: PeerKey,
+    pub(crate) credential: Credential,
+    pub(crate) recognise: Arc<dyn Recognise>,
     pub(crate) system: SystemId,
     pub(crate) versions: VersionRange,
     pub(crate) role: PeerKind,
@@ -55,8 +60,9 @@ pub(crate) struct Parts {
 impl Shared {
     pub(crate) fn new(parts: Parts) -> Self {
         let counters = Arc::new(NetCounters::default());
+        let standing = standing(0, parts.credential, parts.recognise);
         Self {
-            identity: parts.identity,
+            own: parts.own,
             system: parts.system,
             versions: parts.versions,
             role: parts.role,
@@ -68,6 +74,31 @@ impl Shared {
             spawner: parts.spawner,
             events: Notify::new(),
             listener_stop: Stop::default(),
+            standing: Mutex::new(Arc::new(standing)),
+        }
+    }
+
+    /// What is shown and believed now; one handshake uses one standing to its end.
+    pub(crate) fn standing(&self) -> Arc<Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Shows and believes something else from now on; connections of nodes whose keys are no
+    /// longer taken end (NET-20).
+    pub(crate) fn renew(&self, credential: Credential, recognise: Arc<dyn Recognise>) {
+        let (renewed, connections) = {
+            let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.state();
+            state.renewals += 1;
+            *standing = Arc::new(self::standing(state.renewals, credential, recognise));
+            (standing.clone(), state.recognised())
+        };
+        for (peer, shown, stop) in connections {
+            match renewed.recognise(&shown) {
+                Ok(recognised) if recognised == peer => {}
+                Ok(_) => stop.stop(DownReason::Unrecognised(Unrecognised::OtherKey)),
+                Err(why) => stop.stop(DownReason::Unrecognised(why)),
+            }
         }
     }
 
@@ -81,13 +112,14 @@ impl Shared {
         &self.limits.deadlines
     }
 
-    pub(crate) fn hello(&self, link: Link) -> Hello {
+    pub(crate) fn hello(&self, link: Link, standing: &Standing) -> Hello {
         Hello {
             versions: self.versions,
             system: self.system,
             role: self.role,
             link,
             session: self.session,
+            proof: standing.proof.clone(),
         }
     }
 
@@ -175,6 +207,11 @@ impl Drop for Registration {
         self.shared.state().deregister(&self.ticket, reason);
         self.shared.events.notify_one();
     }
+}
+
+fn standing(number: u64, credential: Credential, recognise: Arc<dyn Recognise>) -> Standing {
+    let Credential { seed, proof } = credential;
+    Standing { number, tls: Identity::from_seed(&seed), proof, recognise }
 }
 
 /// A step of a handshake with its deadline.

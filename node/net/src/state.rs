@@ -3,6 +3,8 @@
 //! # Invariants
 //! - NET-11: at most one connection per peer and link is registered; a newer one waits for the
 //!   older to end.
+//! - NET-20: a node's connection is up only as long as the key that it proved is taken for its own:
+//!   when that is renewed, the connections that are up are judged again.
 
 mod inbox;
 mod outbox;
@@ -17,12 +19,13 @@ use tokio::time::Instant;
 
 use crate::config::Limits;
 use crate::counters::NetCounters;
+use crate::credential::{Recognised, Shown};
 use crate::error::{DownReason, HandshakeError};
 use crate::event::Event;
 use crate::hello::{Link, PeerKind};
 use crate::identity::PeerKey;
 use crate::limits::{EVENTS_MAX, SESSIONS_PER_CLIENT_MAX};
-use crate::peer::{Peer, PeerId, Phase};
+use crate::peer::{Peer, PeerId, Phase, Seated};
 use crate::stop::Stop;
 use strangers::Strangers;
 
@@ -44,6 +47,8 @@ pub(crate) struct Candidate {
     pub(crate) link: Link,
     pub(crate) version: u16,
     pub(crate) stop: Arc<Stop>,
+    /// None for a client.
+    pub(crate) recognised: Option<Recognised>,
 }
 
 /// What became of a candidate.
@@ -78,6 +83,8 @@ pub(crate) struct State {
     client_connections: usize,
     next_number: u64,
     handshakes: BTreeMap<u64, Arc<Stop>>,
+    /// How often what is believed of peers was renewed.
+    pub(crate) renewals: u64,
     pub(crate) closed: bool,
     limits: Limits,
     counters: Arc<NetCounters>,
@@ -94,6 +101,7 @@ impl State {
             client_connections: 0,
             next_number: 0,
             handshakes: BTreeMap::new(),
+            renewals: 0,
             closed: false,
             limits,
             counters,
@@ -156,6 +164,10 @@ impl State {
     }
 
     fn refuse_candidate(&self, candidate: &Candidate) -> Result<(), HandshakeError> {
+        if candidate.recognised.as_ref().is_some_and(|it| it.renewal != self.renewals) {
+            // NET-20: who was recognised by a former rule has to be recognised again.
+            return Err(HandshakeError::Renewed);
+        }
         let peer = self.peers.get(&candidate.id);
         if candidate.kind == PeerKind::Node && !peer.is_some_and(|peer| peer.known) {
             return Err(HandshakeError::UnknownNode(candidate.id.0));
@@ -187,7 +199,8 @@ impl State {
         };
         let link = peer.link_mut(candidate.link);
         assert!(link.connection.is_none(), "NET-11: two connections of {:?}", id.0);
-        link.connection = Some((number, candidate.stop.clone()));
+        let shown = candidate.recognised.as_ref().map(|it| it.shown.clone());
+        link.connection = Some(Seated { number, stop: candidate.stop.clone(), shown });
         let (writer, reader) = (link.writer.clone(), link.reader.clone());
         if candidate.link == Link::Main {
             peer.set_phase(Phase::Up);
@@ -276,6 +289,16 @@ impl State {
             stops.iter().for_each(|stop| stop.stop(reason.clone()));
         }
         self.settle(id);
+    }
+
+    /// The connections of nodes, with what they were recognised by.
+    pub(crate) fn recognised(&self) -> Vec<(PeerKey, Arc<Shown>, Arc<Stop>)> {
+        let links = self.peers.iter().flat_map(|(id, peer)| [(id, &peer.main), (id, &peer.bulk)]);
+        let seated = links.filter_map(|(id, link)| Some((id.0, link.connection.as_ref()?)));
+        let node = |(key, seated): (PeerKey, &Seated)| {
+            Some((key, seated.shown.clone()?, seated.stop.clone()))
+        };
+        seated.filter_map(node).collect()
     }
 
     /// Everything ends.

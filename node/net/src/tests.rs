@@ -2,6 +2,7 @@
 
 mod flood;
 mod hostile;
+mod proofs;
 mod roles;
 mod strangers;
 mod support;

@@ -3,8 +3,7 @@
 //! RFC 7250 (raw public keys), RFC 8410 (Ed25519 in SPKI). No X.509, no tickets, no resumption:
 //! a full handshake costs about 0.7 ms of both sides together.
 //!
-//! # Invariants
-//! - NET-1: a dialled connection is up only if the peer proved to hold the key that was dialled.
+//! Any Ed25519 key may finish TLS, on both sides: whose key it is shows in the hello.
 
 use std::sync::Arc;
 
@@ -19,13 +18,12 @@ use rustls::server::AlwaysResolvesServerRawPublicKeys;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, OtherError,
-    ServerConfig, SignatureScheme, version,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig,
+    SignatureScheme, version,
 };
-use thiserror::Error as ThisError;
 use zeroize::Zeroizing;
 
-use crate::identity::{PeerKey, Seed};
+use crate::identity::{LinkKey, Seed};
 
 /// DER before the 32 bytes of an Ed25519 public key (RFC 8410, section 4).
 const SPKI_PREFIX: [u8; 12] =
@@ -38,9 +36,8 @@ const PKCS8_PREFIX: [u8; 16] = [
 /// The TLS side of this process: its key and the settings derived from it.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
-    pub(crate) key: PeerKey,
-    certified: Arc<CertifiedKey>,
-    provider: Arc<CryptoProvider>,
+    pub(crate) key: LinkKey,
+    client: Arc<ClientConfig>,
     server: Arc<ServerConfig>,
 }
 
@@ -56,32 +53,37 @@ impl Identity {
         let certificate = CertificateDer::from(spki.as_ref().to_vec());
         let certified = Arc::new(CertifiedKey::new(vec![certificate], signing));
         let provider = Arc::new(provider());
+        let client = client_config(&provider, &certified);
         let server = server_config(&provider, &certified);
-        Self { key, certified, provider, server }
+        Self { key, client, server }
     }
 
-    /// Settings of a listener: any Ed25519 key may finish TLS, the hello decides who stays.
+    /// Settings of a listener.
     pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
         self.server.clone()
     }
 
-    /// Settings of one dial: only the holder of `expected` can answer (NET-1).
-    pub(crate) fn client_config(&self, expected: PeerKey) -> Arc<ClientConfig> {
-        let mut config = ClientConfig::builder_with_provider(self.provider.clone())
-            .with_protocol_versions(&[&version::TLS13])
-            .expect("the provider has TLS 1.3 suites")
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Verifier::new(
-                &self.provider,
-                Some(expected),
-            )))
-            .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(
-                self.certified.clone(),
-            )));
-        config.resumption = Resumption::disabled();
-        config.enable_sni = false;
-        Arc::new(config)
+    /// Settings of a dial.
+    pub(crate) fn client_config(&self) -> Arc<ClientConfig> {
+        self.client.clone()
     }
+}
+
+fn client_config(
+    provider: &Arc<CryptoProvider>,
+    certified: &Arc<CertifiedKey>,
+) -> Arc<ClientConfig> {
+    let mut config = ClientConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&[&version::TLS13])
+        .expect("the provider has TLS 1.3 suites")
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Verifier::new(provider)))
+        .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(
+            certified.clone(),
+        )));
+    config.resumption = Resumption::disabled();
+    config.enable_sni = false;
+    Arc::new(config)
 }
 
 fn server_config(
@@ -91,7 +93,7 @@ fn server_config(
     let mut config = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&version::TLS13])
         .expect("the provider has TLS 1.3 suites")
-        .with_client_cert_verifier(Arc::new(Verifier::new(provider, None)))
+        .with_client_cert_verifier(Arc::new(Verifier::new(provider)))
         .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(certified.clone())));
     config.send_tls13_tickets = 0;
     Arc::new(config)
@@ -99,14 +101,14 @@ fn server_config(
 
 /// The public key that belongs to `seed`.
 #[must_use]
-pub fn peer_key_of_seed(seed: &Seed) -> PeerKey {
+pub fn link_key_of_seed(seed: &Seed) -> LinkKey {
     Identity::from_seed(seed).key
 }
 
 /// The key in an Ed25519 SPKI, or nothing if these bytes are something else.
-pub(crate) fn key_of_spki(spki: &[u8]) -> Option<PeerKey> {
+pub(crate) fn key_of_spki(spki: &[u8]) -> Option<LinkKey> {
     let key = spki.strip_prefix(&SPKI_PREFIX)?;
-    Some(PeerKey::new(key.try_into().ok()?))
+    Some(LinkKey::new(key.try_into().ok()?))
 }
 
 /// The ring provider with AES-128-GCM first: the fastest suite on hardware with AES.
@@ -121,36 +123,21 @@ fn provider() -> CryptoProvider {
     }
 }
 
-/// The peer holds another key than the one that was dialled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ThisError)]
-#[error("dialled {expected:?} but {got:?} answered")]
-pub(crate) struct KeyMismatch {
-    pub(crate) expected: PeerKey,
-    pub(crate) got: PeerKey,
-}
-
-/// Accepts Ed25519 raw keys: exactly `expected`, or any if there is none.
+/// Accepts any Ed25519 raw key whose secret half signs the handshake.
 #[derive(Debug)]
 struct Verifier {
     provider: Arc<CryptoProvider>,
-    expected: Option<PeerKey>,
 }
 
 impl Verifier {
-    fn new(provider: &Arc<CryptoProvider>, expected: Option<PeerKey>) -> Self {
-        Self { provider: provider.clone(), expected }
+    fn new(provider: &Arc<CryptoProvider>) -> Self {
+        Self { provider: provider.clone() }
     }
 
-    fn check_key(&self, spki: &CertificateDer<'_>) -> Result<(), Error> {
-        let Some(got) = key_of_spki(spki) else {
-            return Err(CertificateError::BadEncoding.into());
-        };
-        match self.expected {
-            Some(expected) if expected != got => {
-                let mismatch = Arc::new(KeyMismatch { expected, got });
-                Err(CertificateError::Other(OtherError(mismatch)).into())
-            }
-            Some(_) | None => Ok(()),
+    fn check_key(spki: &CertificateDer<'_>) -> Result<(), Error> {
+        match key_of_spki(spki) {
+            Some(_) => Ok(()),
+            None => Err(CertificateError::BadEncoding.into()),
         }
     }
 
@@ -214,7 +201,7 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.check_key(end_entity).map(|()| ServerCertVerified::assertion())
+        Self::check_key(end_entity).map(|()| ServerCertVerified::assertion())
     }
 
     signature_checks!();
@@ -231,7 +218,7 @@ impl ClientCertVerifier for Verifier {
         _intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.check_key(end_entity).map(|()| ClientCertVerified::assertion())
+        Self::check_key(end_entity).map(|()| ClientCertVerified::assertion())
     }
 
     signature_checks!();

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::config::{Config, ConnectorConfig, Known, Spawner, check, wrong};
+use crate::config::{Config, ConnectorConfig, Known, Spawner, check, check_credential, wrong};
 use crate::counters::NetCounters;
+use crate::credential::{Credential, Recognise};
 use crate::error::{BindError, DownReason};
 use crate::event::{Event, Sent};
 use crate::frame::Class;
@@ -19,7 +20,7 @@ use crate::peer::Peer;
 use crate::shared::{Parts, Shared};
 use crate::stop::Stop;
 use crate::tasks;
-use crate::tls::Identity;
+use crate::tls::link_key_of_seed;
 
 /// The connections of this process: of a node to the other nodes and to clients, or of a client to
 /// nodes. Dropping it closes all of them.
@@ -47,11 +48,14 @@ impl Transport {
     /// configuration makes no sense.
     pub async fn bind(config: &Config, spawner: Spawner) -> Result<(Self, Events), BindError> {
         check(config.versions, &config.peers, &config.limits)?;
+        check_credential(&config.credential)?;
         let failed = |source| BindError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let shared = Arc::new(Shared::new(Parts {
-            identity: Identity::from_seed(&config.seed),
+            own: config.own,
+            credential: config.credential.clone(),
+            recognise: config.recognise.clone(),
             system: config.system,
             versions: config.versions,
             role: PeerKind::Node,
@@ -75,7 +79,9 @@ impl Transport {
             return Err(wrong("session", &0, "a random number other than 0"));
         }
         let shared = Arc::new(Shared::new(Parts {
-            identity: Identity::from_seed(&config.seed),
+            own: link_key_of_seed(&config.seed).client(),
+            credential: Credential { seed: config.seed.clone(), proof: Vec::new() },
+            recognise: config.recognise.clone(),
             system: config.system,
             versions: config.versions,
             role: PeerKind::Client,
@@ -103,10 +109,25 @@ impl Transport {
         self.address
     }
 
-    /// The own key.
+    /// Who this process is.
     #[must_use]
     pub fn key(&self) -> PeerKey {
-        self.shared.identity.key
+        self.shared.own
+    }
+
+    /// Proves the node with another key from now on, and judges others anew: connections of nodes
+    /// whose keys are no longer taken end, all others go on. Cheap: nothing is dialled again.
+    ///
+    /// # Errors
+    /// [`BindError::Config`] if the proof is too long; nothing changes then.
+    pub fn renew(
+        &self,
+        credential: Credential,
+        recognise: Arc<dyn Recognise>,
+    ) -> Result<(), BindError> {
+        check_credential(&credential)?;
+        self.shared.renew(credential, recognise);
+        Ok(())
     }
 
     /// Replaces the set of known nodes: new ones are dialled or accepted from now on, missing
@@ -218,7 +239,7 @@ impl Events {
 }
 
 fn set_known(shared: &Arc<Shared>, peers: &[Known]) {
-    let own = shared.identity.key;
+    let own = shared.own;
     let wanted = peers.iter().filter(|peer| peer.key != own);
     let wanted: BTreeMap<PeerKey, Known> = wanted.map(|peer| (peer.key, *peer)).collect();
     let mut state = shared.state();

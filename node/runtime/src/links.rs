@@ -17,7 +17,7 @@ use crate::spawn::spawner;
 pub struct Server {
     /// Its name.
     pub id: NodeId,
-    /// Its key on links and its address.
+    /// Who it is on links, and its address.
     pub known: Known,
 }
 
@@ -101,7 +101,7 @@ impl Links {
         self.transport.local_address()
     }
 
-    /// The own key.
+    /// Who this node or client is.
     #[must_use]
     pub fn key(&self) -> PeerKey {
         self.transport.key()

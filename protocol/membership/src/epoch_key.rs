@@ -5,9 +5,14 @@
 //! epoch: the one in the certified configuration.
 
 use quorate_crypto::{Domain, IdentitySigner, SignatureCheck, hash_of, identity_check};
+use quorate_types::limits::IDENTITY_SIGNATURE_BYTES_MAX;
 use quorate_types::{
     Digest, Epoch, IdentityKey, IdentitySignature, MemberRecord, PublicKey, SystemId,
 };
+
+use quorate_wire::{Decode, DecodeError, Encode, Reader, Writer};
+
+use crate::codec::{FORMAT, read_format};
 
 /// What the identity key says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,6 +61,59 @@ impl EpochKeyStatement {
     #[must_use]
     pub fn check(&self, signature: IdentitySignature) -> SignatureCheck {
         identity_check(self.identity_key, self.digest(), signature)
+    }
+}
+
+/// The statement with the identity key's signature: what a server shows on its links.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EpochKeyCertificate {
+    /// What is said.
+    pub statement: EpochKeyStatement,
+    /// The identity key's signature.
+    pub signature: IdentitySignature,
+}
+
+impl EpochKeyCertificate {
+    /// Longest encoding in bytes, with the longest signature to come.
+    pub const BYTES_MAX: usize = 1
+        + (1 + SystemId::BYTES)
+        + IdentityKey::BYTES
+        + 8
+        + PublicKey::BYTES
+        + IDENTITY_SIGNATURE_BYTES_MAX;
+
+    /// Signs a statement with the identity key.
+    #[must_use]
+    pub fn issue(statement: EpochKeyStatement, identity: &(impl IdentitySigner + ?Sized)) -> Self {
+        Self { statement, signature: statement.sign(identity) }
+    }
+
+    /// The certificate in a member's record.
+    #[must_use]
+    pub fn of_member(system: SystemId, epoch: Epoch, member: &MemberRecord) -> Self {
+        let statement = EpochKeyStatement::of_member(system, epoch, member);
+        Self { statement, signature: member.epoch_key_certificate }
+    }
+
+    /// The check of the identity key's signature.
+    #[must_use]
+    pub fn check(&self) -> SignatureCheck {
+        self.statement.check(self.signature)
+    }
+}
+
+impl Encode for EpochKeyCertificate {
+    fn encode(&self, writer: &mut Writer) {
+        writer.tag(FORMAT);
+        self.statement.encode(writer);
+        self.signature.encode(writer);
+    }
+}
+
+impl Decode for EpochKeyCertificate {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        read_format(reader, "EpochKeyCertificate")?;
+        Ok(Self { statement: Decode::decode(reader)?, signature: Decode::decode(reader)? })
     }
 }
 

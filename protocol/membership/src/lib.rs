@@ -25,6 +25,8 @@
 //! - MEM-9: a header is a function of its configuration and lineage alone.
 //! - MEM-10: ids and the membership group follow from the randomness of the epoch alone, in an
 //!   order that no server can choose.
+//! - MEM-11: on a link, a key is a server's only if its identity key certified it for the current
+//!   epoch, as the configuration names it, or for the next (`recognition`).
 //!
 //! # Deviations from the paper
 //! - Freshness takes `2f + 1` vouches, not `f + 1`: with `f + 1` a correct member that missed the
@@ -56,6 +58,7 @@ pub mod limits;
 pub mod member_proof;
 pub mod message;
 pub mod page;
+pub mod recognition;
 pub mod rejected;
 pub mod responder;
 pub mod schemes;
@@ -69,12 +72,14 @@ pub use client::{
     ClientOutput, ClientParameters, ClientRequest, ClientTimer, ConfigurationClient, Loss,
 };
 pub use configuration::{CertifiedConfiguration, VerifiedConfiguration};
+pub use epoch_key::{EpochKeyCertificate, EpochKeyStatement};
 pub use freshness::{Challenge, FreshnessProof, Lease, LeaseRule, Nonce, Vouch};
 pub use genesis::{CheckedGenesis, Founding, Genesis, GenesisError};
 pub use header::{CertifiedHeader, ConfigurationHeader, Lineage, VerifiedHeader};
 pub use member_proof::MemberProof;
 pub use message::Message;
 pub use page::ConfigurationPage;
+pub use recognition::{Recognition, Unrecognised};
 pub use rejected::Rejected;
 pub use responder::{
     FreshnessResponder, Member, ResponderOutput, ResponderRecord, ResponderRequest,

@@ -10,8 +10,8 @@ pub const PAGE_MEMBERS_MAX: usize = 32;
 pub const REPLY_BYTES_MAX: usize = 60 * 1024;
 /// Pending changes in one reply of the service.
 pub const PENDING_PAGE_MAX: usize = 64;
-/// Most servers in a genesis.
-pub const ADMISSIONS_MAX: usize = 4096;
+/// Most servers in a genesis: as many as a server or client can have links to.
+pub const ADMISSIONS_MAX: usize = 1024;
 /// Most identity keys for which the service keeps a record, departed servers included.
 pub const KNOWN_KEYS_MAX: u64 = 2 * MEMBERS_MAX as u64;
 /// Most servers that a client asks for configurations.

@@ -14,7 +14,7 @@ use super::{
 /// What the header of a frame claims.
 const CLAIMS: [u32; 4] = [FRAME_BYTES_MAX + 1, 1 << 30, 1 << 31, u32::MAX];
 /// What the header of the greeting claims: longer than any greeting.
-const GREETING_CLAIM: u32 = 257;
+const GREETING_CLAIM: u32 = 2 * 1024 + 1;
 /// Bytes that replace the end of a message: whatever number or length stands there is the largest
 /// that it can be, `2^32 - 1` for a count and `2^64 - 1` for a number.
 const ONES: [u8; 16] = [0xff; 16];

@@ -2,11 +2,15 @@
 
 use quorate_bft::Message;
 use quorate_crypto::ideal::IdealRegistry;
-use quorate_crypto::{ClientCertificate, ClientGrant, Signer};
-use quorate_types::{GroupId, SystemId, UnixTime};
+use quorate_crypto::{ClientCertificate, ClientGrant, IdentitySigner, Signer};
+use quorate_membership::{EpochKeyStatement, Recognition, Unrecognised};
+use quorate_types::{
+    FailureDomain, GroupId, MemberRecord, MemberStatus, NodeId, SoftwareVersion, SystemId, UnixTime,
+};
 
 use super::{
-    Act, FRAME_BYTES_MAX, FloodKind, Flooder, Guise, HalfOpen, Nuisance, Oversizer, Slowloris,
+    Act, FRAME_BYTES_MAX, FloodKind, Flooder, Guise, HalfOpen, Impostor, Nuisance, Oversizer,
+    Pretence, Slowloris,
 };
 
 fn with_guise<T>(work: impl FnOnce(&Guise<'_>) -> T) -> T {
@@ -17,7 +21,24 @@ fn with_guise<T>(work: impl FnOnce(&Guise<'_>) -> T) -> T {
     let grant = ClientGrant { system, client: signer.public_key().client(), name, expires };
     let certificate = ClientCertificate::issue(grant, &authority);
     let group = GroupId::new([4; 32]);
-    work(&Guise { system, group, signer: &signer, certificate: &certificate })
+    let server = server(&registry.signer(&[5; 32]), &registry.signer(&[6; 32]));
+    work(&Guise { system, group, server: &server, signer: &signer, certificate: &certificate })
+}
+
+/// A server that has certified its key of epoch 0.
+fn server(identity: &dyn Signer, epoch: &dyn Signer) -> MemberRecord {
+    let (identity_key, epoch_key) = (identity.identity_key(), epoch.public_key());
+    MemberRecord {
+        id: NodeId::new([7; 32]),
+        identity_key,
+        epoch_key,
+        epoch_key_certificate: EpochKeyStatement::founding(identity_key, epoch_key).sign(identity),
+        address: String::from("server.example:4700"),
+        probe_port: 4701,
+        failure_domain: FailureDomain(String::from("rack")),
+        version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
+        status: MemberStatus::Active,
+    }
 }
 
 /// The bodies of the frames in these bytes.
@@ -71,5 +92,28 @@ fn who_is_slow_writes_byte_by_byte_and_who_is_half_open_nothing() {
             assert!(acts.iter().any(|act| matches!(act, Act::Trickle(..))), "{acts:?}");
         }
         assert_eq!(HalfOpen(3).acts(guise, 2), [Act::Hold]);
+    });
+}
+
+#[test]
+fn every_pretence_of_an_impostor_is_seen_through_for_a_reason_of_its_own() {
+    // An epoch that is far away is believed by who has no configuration; servers have one.
+    let registry = IdealRegistry::new([1; 32]);
+    let expected = [
+        Err(Unrecognised::OtherKey),
+        Err(Unrecognised::Forged),
+        Ok(registry.signer(&[1; 32]).identity_key()),
+        Err(Unrecognised::OtherSystem),
+        Err(Unrecognised::Malformed),
+    ];
+    with_guise(|guise| {
+        let newcomer = Recognition::Newcomer(guise.system);
+        for (connection, expected) in expected.into_iter().enumerate() {
+            let acts = Impostor.acts(guise, connection);
+            let [Act::Tls, Act::Write(greeting), Act::Hold] = &acts[..] else { panic!("{acts:?}") };
+            let shown = &bodies(greeting)[0][8 + 4 + 32 + 2 + 8 + 2..];
+            let verdict = newcomer.recognise(guise.signer.public_key(), shown, &registry);
+            assert_eq!(verdict, expected, "{:?}", Pretence::ALL[connection]);
+        }
     });
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use quorate_adversary::wire::{
-    FloodKind, Flooder, Guise, HalfOpen, Nuisance, Oversizer, Slowloris,
+    FloodKind, Flooder, Guise, HalfOpen, Impostor, Nuisance, Oversizer, Slowloris,
 };
 use quorate_client::cluster::fetch_configuration;
 use quorate_client::groups::key_value_group;
@@ -129,6 +129,15 @@ const FLOODED: u64 = 5_000;
 const READ: &[&str] = &["quorate_frames_received_total{class=\"ordered\"}"];
 const UNDECODABLE: &[&str] = &["quorate_complaints_total{", "reason=\"undecodable\""];
 
+/// Why an impostor is refused: a cause for each of its pretences.
+const PROOFS: [&str; 5] = [
+    "\"proof_other_key\"",
+    "\"proof_forged\"",
+    "\"proof_other_epoch\"",
+    "\"proof_other_system\"",
+    "\"proof_malformed\"",
+];
+
 fn ended(cause: &'static str) -> [&'static str; 2] {
     ["quorate_connections_ended_total{", cause]
 }
@@ -152,12 +161,15 @@ fn a_server_under_attack_on_the_wire_keeps_its_bounds_and_serves_the_others() {
     let siege = Siege { friends, cluster, shared, seed: nuisance.seed, server };
     let signer = RealSigner::from_seed(&nuisance.seed);
     let (system, certificate) = (file.system, &nuisance.certificate);
-    let guise = Guise { system, group, signer: &signer, certificate };
+    let members = &configuration.configuration().members;
+    let other = members.iter().find(|it| siege.cluster.at(&it.address) != Some(VICTIM));
+    let other = other.expect("there are four");
+    let guise = Guise { system, group, server: other, signer: &signer, certificate };
 
     // In the body of a frame it takes the longest until it ends, so it goes on beside all others.
     let sloth = credentials(&cluster_client).expect("a certificate");
     let slow_signer = RealSigner::from_seed(&sloth.seed);
-    let slow_guise = Guise { system, group, signer: &slow_signer, certificate: &sloth.certificate };
+    let slow_guise = Guise { signer: &slow_signer, certificate: &sloth.certificate, ..guise };
     let slow = Attack::start(&Slowloris::Body, &slow_guise, &sloth.seed, server);
     siege.attack(
         &HalfOpen(3 * HANDSHAKES_MAX),
@@ -166,6 +178,9 @@ fn a_server_under_attack_on_the_wire_keeps_its_bounds_and_serves_the_others() {
     );
     siege.attack(&Slowloris::Handshake, &guise, &[(&ended("\"handshake_deadline\""), 20)]);
     siege.attack(&Slowloris::Header, &guise, &[(&ended("\"handshake_deadline\""), 20)]);
+    let seen_through = PROOFS.map(|cause| ["quorate_connections_ended_total{", cause]);
+    let seen_through = seen_through.each_ref().map(|lines| (&lines[..], 1));
+    siege.attack(&Impostor, &guise, &seen_through);
     let oversize = [(&ended("\"frame_too_large\"")[..], 4), (UNDECODABLE, 100)];
     siege.attack(&Oversizer, &guise, &oversize);
     let forged = [(BAD_SIGNATURE, 200), (BUDGET, 1)];

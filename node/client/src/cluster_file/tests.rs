@@ -51,6 +51,27 @@ fn a_cluster_file_comes_back_with_paths_relative_to_it() {
 }
 
 #[test]
+fn more_servers_than_links_are_made_for_are_refused_at_the_first_too_many() {
+    let contact = |number: usize| {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        let address = format!("server-{number}.example:4700");
+        ServerContact { identity_key: IdentityKey::new(bytes), address }
+    };
+    let listing = |count: usize| {
+        let servers = (0..count).map(contact).collect();
+        ClusterFile { servers, ..cluster() }.to_text(Path::new("/etc/quorate"))
+    };
+    assert_eq!(parse(&listing(1024)).map(|file| file.servers.len()), Ok(1024));
+    let told = message(&listing(1025));
+    assert_eq!(
+        told,
+        "wrong value of `servers.address`: it is one server more than the 1024 that can be listed: \
+         /etc/quorate/cluster.toml:4106: list some servers of the system, not all"
+    );
+}
+
+#[test]
 fn each_mistake_names_the_key_the_line_and_the_remedy() {
     let copy = "copy the line from the cluster.toml that `quorate init` or `quorate dev` wrote";
     let golden = [

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use quorate_bft::limits::GROUP_F_MAX;
+use quorate_client::capacity::Excess;
 use quorate_client::carried::to_hex;
 use quorate_client::explanation::{Explanation, Kind};
 use quorate_client::settings::ConfigurationError;
@@ -69,6 +70,8 @@ pub enum GenesisFault {
     Forged(Rejected),
     /// The public side of the sharing is not the one that was signed.
     Commitment,
+    /// The system is too much for this release.
+    Excess(Excess),
 }
 
 /// What can be wrong with a key.
@@ -173,6 +176,7 @@ impl GenesisFault {
                 format!("the key of the system did not sign this genesis: {reason}"),
                 "do not use it, and find out who gave it to you",
             ),
+            Self::Excess(excess) => return excess.explain(path.display().to_string()),
             Self::Commitment => (
                 Kind::Configuration,
                 "genesis-forged",

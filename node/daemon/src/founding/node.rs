@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use quorate_client::capacity;
 use quorate_client::explanation::Explanation;
 use quorate_crypto::{IdentitySigner, Signer, real::RealSigner};
 use quorate_store::directory::Expectation;
@@ -11,7 +12,7 @@ use quorate_threshold::KeyShare;
 use quorate_types::{MemberRecord, NodeId};
 use zeroize::Zeroizing;
 
-use super::error::{FoundingError, KeyFault};
+use super::error::{FoundingError, GenesisFault, KeyFault};
 use super::file::{FoundingFile, VerifiedFounding};
 use super::{SEED_BYTES, place, read_seed};
 use crate::configuration::NodeConfiguration;
@@ -26,9 +27,9 @@ pub struct NodeIdentity {
     pub founding: VerifiedFounding,
     /// The id of this server.
     pub id: NodeId,
-    /// The secret seed of the key that stays.
-    pub identity_seed: Zeroizing<[u8; SEED_BYTES]>,
-    /// The secret seed of the key that it signs with.
+    /// The secret seed of the key that it signs with, and proves on links. The secret of the
+    /// identity is read for comparison only and not kept: it signs what a server makes before it
+    /// runs, and the keys of later epochs.
     pub epoch_seed: Zeroizing<[u8; SEED_BYTES]>,
     /// Its share of the system's key, if it is in the membership group.
     pub share: Option<KeyShare>,
@@ -48,9 +49,13 @@ impl NodeIdentity {
     pub fn load(configuration: &NodeConfiguration) -> Result<Self, FoundingError> {
         let founding =
             FoundingFile::read_verified(&configuration.genesis, &configuration.system_key)?;
-        let identity_seed = read_seed(&configuration.identity_key)?;
+        capacity::check(founding.configuration().configuration()).map_err(|excess| {
+            let (path, fault) = (configuration.genesis.clone(), GenesisFault::Excess(excess));
+            FoundingError::Genesis { path, fault }
+        })?;
         let epoch_seed = read_seed(&configuration.epoch_key)?;
-        let identity_key = RealSigner::from_seed(&identity_seed).identity_key();
+        let identity = RealSigner::from_seed(&*read_seed(&configuration.identity_key)?);
+        let identity_key = identity.identity_key();
         let members = &founding.configuration().configuration().members;
         let Some(member) = members.iter().find(|member| member.identity_key == identity_key) else {
             let fault = KeyFault::NotMember(identity_key);
@@ -62,7 +67,7 @@ impl NodeIdentity {
         let id = member.id;
         let share = load_share(configuration, &founding, id)?;
         let served = served_mark(&configuration.identity_key);
-        Ok(Self { founding, id, identity_seed, epoch_seed, share, served })
+        Ok(Self { founding, id, epoch_seed, share, served })
     }
 
     /// The record of this server.

@@ -16,6 +16,7 @@ use super::{FoundingError, FoundingFile, NodeIdentity};
 use crate::configuration::{NodeConfiguration, SHARE, system_key_line};
 
 mod ceremony;
+mod excess;
 mod files;
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);

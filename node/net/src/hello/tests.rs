@@ -5,7 +5,7 @@ use super::{
     parse_refuse,
 };
 use crate::identity::SystemId;
-use crate::limits::REFUSE_TEXT_BYTES_MAX;
+use crate::limits::{PROOF_BYTES_MAX, REFUSE_TEXT_BYTES_MAX};
 
 const OURS: VersionRange = VersionRange { min: 2, max: 4 };
 
@@ -16,13 +16,43 @@ fn hello() -> Hello {
         role: PeerKind::Client,
         link: Link::Bulk,
         session: 77,
+        proof: Vec::new(),
     }
+}
+
+fn hello_of_node() -> Hello {
+    Hello { role: PeerKind::Node, session: 0, proof: vec![5; 40], ..hello() }
 }
 
 #[test]
 fn a_hello_comes_back_as_it_was_with_the_highest_common_version() {
     // NET-4.
-    assert_eq!(parse_hello(&hello().encode(), OURS), ParsedHello::Hello(hello(), 3));
+    for hello in [hello(), hello_of_node()] {
+        assert_eq!(parse_hello(&hello.encode(), OURS), ParsedHello::Hello(hello, 3));
+    }
+    assert_eq!(longest().len(), super::HELLO_BYTES + PROOF_BYTES_MAX);
+    assert!(matches!(parse_hello(&longest(), OURS), ParsedHello::Hello(..)));
+}
+
+#[test]
+fn a_hello_has_these_bytes_in_every_release_of_its_version() {
+    let bytes = Hello { proof: vec![5, 6, 7], ..hello_of_node() }.encode();
+    let expected = [&b"quorate\0"[..], &[1, 0, 3, 0], &[9; 32], &[0, 1], &[0; 8], &[3, 0, 5, 6, 7]];
+    assert_eq!(bytes, expected.concat());
+}
+
+fn longest() -> Vec<u8> {
+    Hello { proof: vec![5; PROOF_BYTES_MAX], ..hello_of_node() }.encode()
+}
+
+#[test]
+fn a_proof_over_its_limit_or_of_a_client_is_malformed() {
+    let over = Hello { proof: vec![5; PROOF_BYTES_MAX + 1], ..hello_of_node() };
+    let of_client = Hello { proof: vec![5], ..hello() };
+    for hello in [over, of_client] {
+        let parsed = parse_hello(&hello.encode(), OURS);
+        assert!(matches!(parsed, ParsedHello::Malformed(_)), "{parsed:?}");
+    }
 }
 
 #[test]
@@ -42,10 +72,11 @@ fn the_highest_common_version_is_the_same_from_both_sides() {
 
 #[test]
 fn every_prefix_of_a_hello_is_malformed() {
-    let bytes = hello().encode();
-    for length in 0..bytes.len() {
-        let parsed = parse_hello(&bytes[..length], OURS);
-        assert!(matches!(parsed, ParsedHello::Malformed(_)), "prefix of {length}: {parsed:?}");
+    for bytes in [hello().encode(), hello_of_node().encode()] {
+        for length in 0..bytes.len() {
+            let parsed = parse_hello(&bytes[..length], OURS);
+            assert!(matches!(parsed, ParsedHello::Malformed(_)), "prefix of {length}: {parsed:?}");
+        }
     }
 }
 
@@ -59,7 +90,7 @@ fn a_hello_of_the_future_is_foreign_and_not_malformed() {
 
 #[test]
 fn no_changed_byte_makes_the_hello_parser_panic() {
-    let bytes = hello().encode();
+    let bytes = hello_of_node().encode();
     for position in 0..bytes.len() {
         for value in 0..=u8::MAX {
             let mut changed = bytes.clone();

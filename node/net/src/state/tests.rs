@@ -25,7 +25,8 @@ fn key(number: u8) -> PeerKey {
 }
 
 fn candidate(id: PeerId, link: Link) -> Candidate {
-    Candidate { id, kind: PeerKind::Client, link, version: 1, stop: Arc::new(Stop::default()) }
+    let (kind, stop) = (PeerKind::Client, Arc::new(Stop::default()));
+    Candidate { id, kind, link, version: 1, stop, recognised: None }
 }
 
 fn seat(state: &mut State, id: PeerId, link: Link) -> Ticket {

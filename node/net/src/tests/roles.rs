@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::support::{
     address_of, await_counters, await_down, await_failure, await_frames, await_up, bind,
-    client_config, config, connect, expected, known, pair, seed, seeds_by_key, watched,
+    client_config, client_of, config, connect, expected, known, node_of, pair, seed, seeds_by_key,
+    watched,
 };
 use crate::{
     BindError, Class, DownReason, Event, HandshakeError, Known, PeerKind, RefuseCode, Sent,
-    Transport, peer_key_of_seed,
+    Transport,
 };
 
 fn body(text: &str) -> Arc<Vec<u8>> {
@@ -48,20 +49,20 @@ async fn frames_of_one_class_keep_their_order_also_across_flushes() {
 }
 
 #[tokio::test]
-async fn a_dial_that_reaches_another_key_is_refused_by_name() {
+async fn a_dial_that_reaches_another_node_is_refused_by_name_on_both_sides() {
     // NET-1.
     let (node, mut node_events) = bind(config(&seed(1), &[])).await;
-    let stranger = peer_key_of_seed(&seed(2));
+    let stranger = node_of(&seed(2));
     let target = Known { key: stranger, address: address_of(&node) };
     let (_client, mut events) = connect(&client_config(&seed(9), &[target]));
     let (peer, error) = await_failure(&mut events).await;
     assert_eq!(peer, Some(stranger));
     assert!(matches!(
         error,
-        HandshakeError::WrongKey { expected, got } if expected == stranger && got == node.key()
+        HandshakeError::WrongPeer { expected, got } if expected == stranger && got == node.key()
     ));
-    let (_, error) = await_failure(&mut node_events).await;
-    assert!(matches!(error, HandshakeError::Tls(_)), "the node hears of it from TLS: {error}");
+    let down = await_down(&mut node_events, client_of(&seed(9))).await;
+    assert!(matches!(down, DownReason::Refused { code: RefuseCode::WrongPeer, .. }), "{down}");
 }
 
 #[tokio::test]
@@ -70,8 +71,8 @@ async fn a_node_that_is_not_known_is_refused_by_name_on_both_sides() {
     let (high, mut high_events) = bind(config(&seeds[1], &[])).await;
     let (low, mut low_events) = bind(config(&seeds[0], &[known(&high)])).await;
     let (peer, error) = await_failure(&mut high_events).await;
-    assert_eq!(peer, Some(low.key()));
-    assert!(matches!(error, HandshakeError::UnknownNode(key) if key == low.key()));
+    assert_eq!(peer, Some(client_of(&seeds[0])), "the key that it proved");
+    assert!(matches!(error, HandshakeError::UnknownNode(node) if node == low.key()));
     let (_, error) = await_failure(&mut low_events).await;
     assert!(
         matches!(error, HandshakeError::Refused { code: RefuseCode::UnknownNode, .. }),
@@ -93,6 +94,9 @@ async fn a_client_is_a_client_and_a_known_node_cannot_pass_for_one() {
     node.send(client.key(), Class::Ordered, &body("reply"));
     assert_eq!(await_frames(&mut events, 1).await[0].bytes, b"reply");
 
+    // A node whose identity is a plain key could prove that key too.
+    let own_key = Known { key: client_of(&seed(2)), ..expected(&seed(2)) };
+    node.set_known(&[own_key]).unwrap();
     let (_false_client, mut events) = connect(&client_config(&seed(2), &[known(&node)]));
     let (_, error) = await_failure(&mut events).await;
     assert!(matches!(error, HandshakeError::Refused { code: RefuseCode::Role, .. }), "{error}");
@@ -172,7 +176,7 @@ async fn the_higher_key_restarting_or_the_lower_makes_no_difference() {
         await_up(&mut low_events, high.key()).await;
         await_up(&mut high_events, low.key()).await;
         drop(low);
-        await_down(&mut high_events, peer_key_of_seed(&seeds[0])).await;
+        await_down(&mut high_events, node_of(&seeds[0])).await;
     }
 }
 
@@ -233,7 +237,7 @@ async fn a_frame_too_large_for_its_queue_is_named_and_an_unknown_peer_is_down() 
     let [(low, _low_events), (high, _high_events)] = pair().await;
     let huge = Arc::new(vec![0; crate::limits::FRAME_BYTES_MAX + 1]);
     assert_eq!(low.send(high.key(), Class::Bulk, &huge), Sent::TooLarge);
-    let stranger = peer_key_of_seed(&seed(77));
+    let stranger = node_of(&seed(77));
     assert_eq!(low.send(stranger, Class::Control, &body("who?")), Sent::Down);
     let now = low.counters().snapshot();
     assert_eq!((now.dropped_too_large, now.dropped_down), (1, [1, 0, 0]));

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use super::support::{
-    Enemy, await_counters, await_down, await_frames, await_up, bind, client_config, config,
-    connect, known, seed,
+    Enemy, await_counters, await_down, await_frames, await_up, bind, client_config, client_of,
+    config, connect, known, seed,
 };
 use crate::frame::Class;
 use crate::hello::{Link, RefuseCode};
-use crate::{
-    BindError, Cause, Config, DownReason, Events, Limits, Sent, Transport, peer_key_of_seed,
-};
+use crate::{BindError, Cause, Config, DownReason, Events, Limits, Sent, Transport};
 
 /// Places for six sessions, two of them for strangers.
 fn few_places() -> Config {
@@ -106,7 +104,7 @@ async fn strangers_that_take_no_bytes_fill_their_share_of_the_queues_alone() {
     let mut refused = 0;
     for _ in 0..20 {
         for seed in &seeds {
-            let sent = node.send(peer_key_of_seed(seed), Class::Bulk, &megabyte);
+            let sent = node.send(client_of(seed), Class::Bulk, &megabyte);
             refused += u64::from(sent == Sent::Full);
         }
     }

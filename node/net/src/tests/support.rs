@@ -11,12 +11,13 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::credential::{Credential, Recognise, Unrecognised};
 use crate::frame::{Class, FrameKind, header, parse_header};
 use crate::handshake::Stream;
 use crate::hello::{Hello, Link, PeerKind, RefuseCode, VersionRange, parse_refuse};
-use crate::identity::{PeerKey, Seed, SystemId};
+use crate::identity::{LinkKey, PeerKey, Seed, SystemId};
 use crate::limits::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES};
-use crate::tls::{Identity, peer_key_of_seed};
+use crate::tls::{Identity, link_key_of_seed};
 use crate::{
     Config, ConnectorConfig, Deadlines, Event, Events, Inbound, Known, Limits, NetSnapshot,
     Spawner, Transport,
@@ -35,10 +36,61 @@ pub(crate) fn seed(number: u8) -> Seed {
     Seed::new([number; 32])
 }
 
-/// Seeds 1.. ordered by key, so that tests know who dials.
+/// The node that begins with this seed: its key of period 0 backwards, so that nobody takes the
+/// one for the other.
+pub(crate) fn node_of(seed: &Seed) -> PeerKey {
+    let mut bytes = *link_key_of_seed(seed).as_bytes();
+    bytes.reverse();
+    PeerKey::new(bytes)
+}
+
+/// The client with this seed.
+pub(crate) fn client_of(seed: &Seed) -> PeerKey {
+    link_key_of_seed(seed).client()
+}
+
+/// What shows that a key is a node's in a period; the last byte stands for a signature.
+pub(crate) fn proof(node: PeerKey, key: LinkKey, period: u8) -> Vec<u8> {
+    [&node.as_bytes()[..], key.as_bytes(), &[period, SIGNED]].concat()
+}
+
+const SIGNED: u8 = 7;
+
+/// Believes proofs of one period.
+#[derive(Debug)]
+pub(crate) struct Believer(pub(crate) u8);
+
+impl Recognise for Believer {
+    fn recognise(&self, key: LinkKey, proof: &[u8]) -> Result<PeerKey, Unrecognised> {
+        let Some((node, rest)) = proof.split_first_chunk::<32>() else {
+            return Err(Unrecognised::Malformed);
+        };
+        let Some((shown, [period, signature])) = rest.split_first_chunk::<32>() else {
+            return Err(Unrecognised::Malformed);
+        };
+        if shown != key.as_bytes() {
+            return Err(Unrecognised::OtherKey);
+        }
+        if *period != self.0 {
+            return Err(Unrecognised::OtherEpoch);
+        }
+        match *signature == SIGNED {
+            true => Ok(PeerKey::new(*node)),
+            false => Err(Unrecognised::Forged),
+        }
+    }
+}
+
+/// A node's key of a period with what shows it.
+pub(crate) fn credential(node: PeerKey, seed: &Seed, period: u8) -> Credential {
+    let proof = proof(node, link_key_of_seed(seed), period);
+    Credential { seed: seed.clone(), proof }
+}
+
+/// Seeds 1.. ordered by node, so that tests know who dials.
 pub(crate) fn seeds_by_key(count: u8) -> Vec<Seed> {
     let mut seeds: Vec<Seed> = (1..=count).map(seed).collect();
-    seeds.sort_by_key(peer_key_of_seed);
+    seeds.sort_by_key(node_of);
     seeds
 }
 
@@ -59,7 +111,9 @@ pub(crate) fn quick() -> Limits {
 
 pub(crate) fn config(seed: &Seed, peers: &[Known]) -> Config {
     Config {
-        seed: seed.clone(),
+        own: node_of(seed),
+        credential: credential(node_of(seed), seed, 0),
+        recognise: Arc::new(Believer(0)),
         system: SYSTEM,
         versions: VERSIONS,
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -72,6 +126,7 @@ pub(crate) fn config(seed: &Seed, peers: &[Known]) -> Config {
 pub(crate) fn client_config(seed: &Seed, peers: &[Known]) -> ConnectorConfig {
     ConnectorConfig {
         seed: seed.clone(),
+        recognise: Arc::new(Believer(0)),
         system: SYSTEM,
         versions: VERSIONS,
         peers: peers.to_vec(),
@@ -97,10 +152,10 @@ pub(crate) fn known(transport: &Transport) -> Known {
     Known { key: transport.key(), address: address_of(transport) }
 }
 
-/// A node that is expected and does not dial: only its key matters.
+/// A node that is expected and does not dial: only who it is matters.
 pub(crate) fn expected(seed: &Seed) -> Known {
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
-    Known { key: peer_key_of_seed(seed), address }
+    Known { key: node_of(seed), address }
 }
 
 /// Two nodes that are connected; the first dials.
@@ -190,7 +245,7 @@ pub(crate) async fn await_counters(
 
 pub(crate) fn hello(role: PeerKind, link: Link) -> Hello {
     let session = u64::from(role == PeerKind::Client);
-    Hello { versions: VERSIONS, system: SYSTEM, role, link, session }
+    Hello { versions: VERSIONS, system: SYSTEM, role, link, session, proof: Vec::new() }
 }
 
 pub(crate) fn frame(kind: FrameKind, body: &[u8]) -> Vec<u8> {
@@ -214,9 +269,9 @@ impl Enemy {
         let tcp = TcpStream::connect(to.address).await.unwrap();
         tcp.set_nodelay(true).unwrap();
         let name = rustls::pki_types::ServerName::IpAddress(to.address.ip().into());
-        let connector = TlsConnector::from(identity.client_config(to.key));
+        let connector = TlsConnector::from(identity.client_config());
         let stream = watched(connector.connect(name, BufReader::new(tcp))).await.unwrap();
-        Self { key: identity.key, stream: Box::new(Stream::from(stream)) }
+        Self { key: identity.key.client(), stream: Box::new(Stream::from(stream)) }
     }
 
     /// Finishes TLS and the hello as a client.

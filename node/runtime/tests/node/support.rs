@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use quorate_crypto::ideal::IdealRegistry;
 use quorate_net::{
-    Class, Config, ConnectorConfig, Event, Events, Known, Limits, PeerKey, Seed, SystemId,
-    Transport, VersionRange, peer_key_of_seed,
+    Class, Config, ConnectorConfig, Credential, Event, Events, Known, Limits, LinkKey, PeerKey,
+    Recognise, Seed, SystemId, Transport, Unrecognised, VersionRange, link_key_of_seed,
 };
 use quorate_runtime::{
     Channel, Control, Handle, Hosting, Interceptor, Journal, Links, Metrics, Node, NodeError,
@@ -51,6 +51,27 @@ fn seed(number: u8) -> Seed {
     Seed::new([number; 32])
 }
 
+/// The peer that a node is: another key than that of its links.
+fn peer_of(number: u8) -> PeerKey {
+    let mut bytes = *link_key_of_seed(&seed(number)).as_bytes();
+    bytes.reverse();
+    PeerKey::new(bytes)
+}
+
+/// Tells nodes by their numbers and keys.
+#[derive(Debug)]
+struct Numbered;
+
+impl Recognise for Numbered {
+    fn recognise(&self, key: LinkKey, proof: &[u8]) -> Result<PeerKey, Unrecognised> {
+        let [number] = proof else { return Err(Unrecognised::Malformed) };
+        match key == link_key_of_seed(&seed(*number)) {
+            true => Ok(peer_of(*number)),
+            false => Err(Unrecognised::OtherKey),
+        }
+    }
+}
+
 /// The name of a node.
 pub(crate) const fn id(number: u8) -> NodeId {
     NodeId::new([number; 32])
@@ -59,7 +80,9 @@ pub(crate) const fn id(number: u8) -> NodeId {
 /// Links of a node that knows nobody yet.
 pub(crate) async fn listen(number: u8) -> Links {
     let config = Config {
-        seed: seed(number),
+        own: peer_of(number),
+        credential: Credential { seed: seed(number), proof: vec![number] },
+        recognise: Arc::new(Numbered),
         system: SYSTEM,
         versions: VERSIONS,
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -246,6 +269,7 @@ pub(crate) async fn until(
 fn client_config(number: u8, peers: Vec<Known>) -> ConnectorConfig {
     ConnectorConfig {
         seed: seed(number),
+        recognise: Arc::new(Numbered),
         system: SYSTEM,
         versions: VERSIONS,
         peers,
@@ -274,7 +298,7 @@ impl Stranger {
         let config = client_config(number, vec![server.known]);
         let (connector, events) =
             Transport::dial(&config, spawner()).expect("a good configuration");
-        let key = peer_key_of_seed(&seed(number));
+        let key = link_key_of_seed(&seed(number)).client();
         let peer = Peer::Client(quorate_types::ClientId::new(*key.as_bytes()));
         let mut stranger = Self { connector, events, server: server.known.key, peer };
         beside(nodes, async {

@@ -7,6 +7,7 @@ use quorate_types::{Digest, Epoch, NodeId, Resilience};
 use quorate_wire::{decode, encode, vector};
 
 use super::{Genesis, GenesisError};
+use crate::EpochKeyCertificate;
 use crate::admission::AdmissionError;
 use crate::election::{elect, membership_replicas, node_id};
 use crate::header::commitment_digest;
@@ -28,12 +29,16 @@ fn a_genesis_comes_back_from_its_bytes_with_the_same_system() {
 fn what_a_founding_makes_has_its_golden_bytes() {
     let world = World::new(4, 1);
     let first = &world.first;
-    let member = first.configuration().members[0].id;
+    let record = &first.configuration().members[0];
+    let member = record.id;
+    let system = world.genesis.system();
+    let certificate = EpochKeyCertificate::of_member(system, first.epoch(), record);
     let vectors = [
         vector("genesis", &genesis(4, 1)),
         vector("system", &world.genesis.system()),
         vector("certified_configuration", &world.founding.configuration),
         vector("member_proof", &first.prove(member).unwrap()),
+        vector("epoch_key_certificate", &certificate),
     ];
     expect_file!["golden/founding.txt"].assert_eq(&vectors.concat());
 }

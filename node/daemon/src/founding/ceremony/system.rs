@@ -116,8 +116,10 @@ fn gather(
 fn refused(error: GenesisError) -> FoundingError {
     let fault = match error {
         GenesisError::TooFewServers { needed, got } => RequestFault::TooFewServers { needed, got },
-        GenesisError::TooManyServers { .. }
-        | GenesisError::Order { .. }
+        GenesisError::TooManyServers { .. } => {
+            RequestFault::Value { what: error.to_string(), remedy: "give fewer admissions" }
+        }
+        GenesisError::Order { .. }
         | GenesisError::Shared { .. }
         | GenesisError::Admission { .. } => RequestFault::Value {
             what: error.to_string(),

@@ -1,0 +1,217 @@
+//! A link's key is a server's only by its own certificate, for this system, and in its time.
+use std::vec::Vec;
+
+use proptest::prelude::*;
+use quorate_crypto::{IdentitySigner, Signer};
+use quorate_types::{Epoch, IdentityKey, PublicKey, SystemId};
+use quorate_wire::{decode, encode};
+
+use super::{Recognition, Unrecognised};
+use crate::configuration::VerifiedConfiguration;
+use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
+use crate::testing::{World, epoch_signer, identity, registry};
+
+/// The number of the server whose links are looked at.
+const SERVER: usize = 2;
+
+struct Door {
+    world: World,
+    first: VerifiedConfiguration,
+    second: VerifiedConfiguration,
+    third: VerifiedConfiguration,
+}
+
+impl Door {
+    fn new() -> Self {
+        let world = World::new(4, 1);
+        let first = world.first.clone();
+        let second = world.following(&first);
+        let third = world.following(&second);
+        Self { world, first, second, third }
+    }
+
+    fn system(&self) -> SystemId {
+        self.world.genesis.system()
+    }
+
+    /// What the server shows for its key of an epoch.
+    fn certificate(&self, epoch: u64) -> EpochKeyCertificate {
+        certify(self.system(), epoch, key(epoch))
+    }
+}
+
+fn key(epoch: u64) -> PublicKey {
+    epoch_signer(SERVER, Epoch::new(epoch)).public_key()
+}
+
+fn server() -> IdentityKey {
+    identity(SERVER).identity_key()
+}
+
+fn certify(system: SystemId, epoch: u64, epoch_key: PublicKey) -> EpochKeyCertificate {
+    let system = (epoch > 0).then_some(system);
+    let epoch = Epoch::new(epoch);
+    let statement = EpochKeyStatement { system, identity_key: server(), epoch, epoch_key };
+    EpochKeyCertificate::issue(statement, &identity(SERVER))
+}
+
+type Verdict = Result<IdentityKey, Unrecognised>;
+
+fn judge(rule: &Recognition, proved: PublicKey, shown: &EpochKeyCertificate) -> Verdict {
+    rule.recognise(proved, &encode(shown), &registry())
+}
+
+fn member(configuration: &VerifiedConfiguration) -> Recognition {
+    Recognition::Member(configuration.clone())
+}
+
+#[test]
+fn a_server_is_recognised_by_its_own_certificate_for_the_key_that_its_link_proved() {
+    let door = Door::new();
+    for (epoch, configuration) in [(0, &door.first), (1, &door.second), (2, &door.third)] {
+        let certificate = door.certificate(epoch);
+        assert_eq!(judge(&member(configuration), key(epoch), &certificate), Ok(server()));
+        let record = configuration.configuration().members.iter();
+        let record = record.clone().find(|member| member.identity_key == server()).unwrap();
+        let of_record = EpochKeyCertificate::of_member(door.system(), Epoch::new(epoch), record);
+        assert_eq!(of_record, certificate, "what the configuration names is what is shown");
+    }
+}
+
+#[test]
+fn mem_11_only_the_current_epoch_and_the_next_are_believed_by_who_has_a_configuration() {
+    let door = Door::new();
+    let verdict =
+        |configuration, epoch| judge(&member(configuration), key(epoch), &door.certificate(epoch));
+    assert_eq!(verdict(&door.first, 1), Ok(server()), "who is ahead is let in");
+    assert_eq!(verdict(&door.first, 2), Err(Unrecognised::OtherEpoch), "MEM-11");
+    assert_eq!(verdict(&door.second, 2), Ok(server()));
+    assert_eq!(verdict(&door.third, 3), Ok(server()));
+}
+
+#[test]
+fn mem_11_the_thief_of_an_old_epoch_key_is_nobody_in_later_epochs() {
+    let door = Door::new();
+    for (stolen, configuration) in [(0, &door.second), (0, &door.third), (1, &door.third)] {
+        let shown = door.certificate(stolen);
+        let verdict = judge(&member(configuration), key(stolen), &shown);
+        assert_eq!(verdict, Err(Unrecognised::OtherEpoch), "MEM-11: key of epoch {stolen}");
+    }
+    // To say that it is for a later epoch takes the identity key.
+    let mut relabelled = door.certificate(1);
+    relabelled.statement.epoch = Epoch::new(3);
+    let verdict = judge(&member(&door.third), key(1), &relabelled);
+    assert_eq!(verdict, Err(Unrecognised::Forged), "MEM-11");
+}
+
+#[test]
+fn mem_11_a_second_key_of_the_current_epoch_is_refused_though_the_identity_signed_it() {
+    // A liar that certifies two keys is one server with one of them.
+    let door = Door::new();
+    let second = epoch_signer(77, Epoch::new(1)).public_key();
+    let shown = certify(door.system(), 1, second);
+    let verdict = judge(&member(&door.second), second, &shown);
+    assert_eq!(verdict, Err(Unrecognised::SecondKey), "MEM-11");
+}
+
+#[test]
+fn who_has_no_configuration_yet_believes_the_identity_whatever_the_epoch() {
+    let door = Door::new();
+    let newcomer = Recognition::Newcomer(door.system());
+    for epoch in [0, 1, 9] {
+        assert_eq!(judge(&newcomer, key(epoch), &door.certificate(epoch)), Ok(server()));
+    }
+}
+
+#[test]
+fn a_certificate_of_another_is_refused_by_name() {
+    let door = Door::new();
+    let newcomer = Recognition::Newcomer(door.system());
+    for rule in [newcomer, member(&door.first)] {
+        // Shown by who does not hold the key: stolen, replayed or passed on.
+        let thief = epoch_signer(9, Epoch::ZERO).public_key();
+        let verdict = judge(&rule, thief, &door.certificate(0));
+        assert_eq!(verdict, Err(Unrecognised::OtherKey));
+        // The thief's own key under the name of the server.
+        let mut own = door.certificate(0);
+        own.statement.epoch_key = thief;
+        assert_eq!(judge(&rule, thief, &own), Err(Unrecognised::Forged));
+        // Its own identity, but the key of the server is not certified by that.
+        let other = EpochKeyStatement {
+            identity_key: identity(9).identity_key(),
+            ..door.certificate(0).statement
+        };
+        let shown = EpochKeyCertificate { statement: other, ..door.certificate(0) };
+        assert_eq!(judge(&rule, key(0), &shown), Err(Unrecognised::Forged));
+    }
+}
+
+#[test]
+fn a_certificate_for_another_system_is_refused_by_name() {
+    let door = Door::new();
+    let foreign = certify(SystemId::new([1; 32]), 1, key(1));
+    let newcomer = Recognition::Newcomer(door.system());
+    for rule in [newcomer, member(&door.second)] {
+        assert_eq!(judge(&rule, key(1), &foreign), Err(Unrecognised::OtherSystem));
+    }
+}
+
+#[test]
+fn only_a_statement_about_epoch_0_names_no_system() {
+    let door = Door::new();
+    let newcomer = Recognition::Newcomer(door.system());
+    let mut nameless = door.certificate(1);
+    nameless.statement.system = None;
+    let mut named = door.certificate(0);
+    named.statement.system = Some(door.system());
+    for (epoch, statement) in [(1, nameless.statement), (0, named.statement)] {
+        let signed = EpochKeyCertificate::issue(statement, &identity(SERVER));
+        let verdict = judge(&newcomer, key(epoch), &signed);
+        assert_eq!(verdict, Err(Unrecognised::Malformed), "even well signed");
+    }
+}
+
+#[test]
+fn every_prefix_and_every_flipped_bit_of_a_certificate_is_refused() {
+    let door = Door::new();
+    for (epoch, configuration) in [(0, &door.first), (1, &door.second)] {
+        let bytes = encode(&door.certificate(epoch));
+        assert_eq!(decode(&bytes), Ok(door.certificate(epoch)));
+        for rule in [member(configuration), Recognition::Newcomer(door.system())] {
+            let verdict = |shown: &[u8]| rule.recognise(key(epoch), shown, &registry());
+            for length in 0..bytes.len() {
+                assert_eq!(verdict(&bytes[..length]), Err(Unrecognised::Malformed));
+            }
+            for bit in 0..bytes.len() * 8 {
+                let mut flipped = bytes.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                assert!(verdict(&flipped).is_err(), "bit {bit} of a certificate of epoch {epoch}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_certificate_is_one_byte_of_format_a_statement_and_a_tagged_signature() {
+    let door = Door::new();
+    let bytes = encode(&door.certificate(1));
+    assert_eq!(bytes.len(), 1 + (1 + 32 + 32 + 8 + 32) + (1 + 64));
+    assert_eq!((bytes[0], bytes[1], bytes[106]), (1, 1, 1));
+    assert_eq!(bytes[2..34], *door.system().as_bytes());
+    assert_eq!(bytes[34..66], *server().as_bytes());
+    assert_eq!(bytes[66..74], [0, 0, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(bytes[74..106], *key(1).as_bytes());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #[test]
+    fn no_byte_sequence_is_taken_for_a_certificate_or_makes_the_rule_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..200)
+    ) {
+        let newcomer = Recognition::Newcomer(SystemId::new([1; 32]));
+        let shown: Vec<u8> = [&[1, 0][..], &bytes].concat();
+        prop_assert!(newcomer.recognise(key(0), &bytes, &registry()).is_err());
+        prop_assert!(newcomer.recognise(key(0), &shown, &registry()).is_err());
+    }
+}
