@@ -54,6 +54,22 @@ impl Failure {
         })
     }
 
+    /// The same with another place, if its place is this one.
+    pub(crate) fn in_place_of(mut self, place: &str, path: &Path) -> Self {
+        if self.0.place == place {
+            self.0.place = path.display().to_string();
+        }
+        self
+    }
+
+    /// For a question whether a cluster serves: one of which nobody answers does not.
+    pub(crate) fn into_not_serving(mut self) -> Self {
+        if self.0.kind == Kind::NoQuorum {
+            self.0.kind = Kind::NotServing;
+        }
+        self
+    }
+
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         Exit::from(self.0.kind)

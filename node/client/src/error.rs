@@ -108,7 +108,8 @@ impl ClientError {
         }
         let (kind, code, remedy) = match self {
             Self::NoConfiguration { .. } => {
-                (Kind::NoQuorum, "no-configuration", "start the cluster, or correct --cluster")
+                let remedy = "start its servers, or name the cluster file that is theirs";
+                (Kind::NoQuorum, "no-configuration", remedy)
             }
             Self::Address { .. } => (Kind::Configuration, "address", "correct the address"),
             Self::Storage(Failure::Absent) => {
@@ -148,10 +149,13 @@ impl ClientError {
             | Self::TooFewServers(_)
             | Self::Randomness => (Kind::Internal, "client", "try again"),
         };
-        let mut what = self.to_string();
+        // What helps has a place of its own.
+        let text = self.to_string();
+        let mut what = text.split_once("; ").map_or(text.as_str(), |(what, _)| what).to_owned();
         if let Self::Storage(Failure::NoQuorum { needed, answered, .. }) = self {
             // Servers have other names among people than on the ring; `quorate status` tells them.
-            what = format!("{} servers answered in time, {needed} are needed", answered.len());
+            let answered = answered.len();
+            what = format!("answers of {needed} servers are needed, {answered} came in time");
         }
         let place = String::from("cluster");
         Explanation { kind, code, what, place, remedy: String::from(remedy) }

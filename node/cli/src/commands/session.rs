@@ -17,6 +17,9 @@ pub(crate) struct ClusterArguments {
     pub(crate) cluster: PathBuf,
 }
 
+/// Where failures of a cluster as a whole happen, for the client.
+const CLUSTER: &str = "cluster";
+
 /// Connects, does the work, and disconnects.
 pub(crate) fn session<T>(
     arguments: &ClusterArguments,
@@ -42,14 +45,16 @@ fn session_until<T>(
     let file = ClusterFile::read(&arguments.cluster)?;
     let identity = file.client_identity()?;
     let credentials = Credentials { seed: *identity.seed, certificate: identity.certificate };
+    let path = &arguments.cluster;
     let ended = quorate_client::block_on(async {
         tokio::select! {
-            connected = with_cluster(&file, &credentials, work) => Ok(connected),
+            connected = with_cluster(&file, &credentials, work) => connected?,
             () = stop => Err(Failure::interrupted()),
         }
     });
-    ended
-        .map_err(|error| Failure::io("open an event loop for", &arguments.cluster, &error))???
+    let ended = ended.map_err(|error| Failure::io("open an event loop for", path, &error))?;
+    // The client knows no name for the cluster; people call it by its file.
+    ended.map_err(|failure: Failure| failure.in_place_of(CLUSTER, path))
 }
 
 /// Comes back when a signal asks to stop; never if signals cannot be caught.

@@ -33,7 +33,8 @@ pub(crate) fn run(arguments: &StatusArguments, json: bool) -> Result<Answer, Fai
         let names: Vec<&str> = silent.map(|group| group.name.as_str()).collect();
         let failure = (!names.is_empty()).then(|| not_serving(&names));
         Ok((describe(&cluster, &reached, &served), failure))
-    })?;
+    })
+    .map_err(Failure::into_not_serving)?;
     match failure {
         None => Ok(answer),
         Some(failure) => {
