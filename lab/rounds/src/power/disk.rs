@@ -20,6 +20,7 @@ const CANARY: &[u8] = b"is it there?";
 pub struct Disk {
     root: PathBuf,
     is_mounted: bool,
+    is_place_shared: bool,
     cuts: u32,
 }
 
@@ -52,7 +53,8 @@ impl Disk {
     /// # Errors
     /// What a program complained about.
     pub fn new(root: &Path) -> Result<Self, String> {
-        let mut disk = Self { root: root.to_path_buf(), is_mounted: false, cuts: 0 };
+        let mut disk =
+            Self { root: root.to_path_buf(), is_mounted: false, is_place_shared: false, cuts: 0 };
         let failed = |error: std::io::Error| format!("{}: {error}", root.display());
         let image = std::fs::File::create(disk.image()).map_err(failed)?;
         image.set_len(DISK_BYTES).map_err(failed)?;
@@ -61,8 +63,18 @@ impl Disk {
         run("cc", &["-O1", "-o", text(&root.join("shutdown")), text(&source)])?;
         run("mkfs.ext4", &["-q", text(&disk.image())])?;
         std::fs::create_dir_all(disk.path()).map_err(failed)?;
+        disk.share_place()?;
         disk.mount()?;
         Ok(disk)
+    }
+
+    /// Has an unmount here count everywhere. Every `ip netns exec` beside this begins with a copy
+    /// of all mounts; a copy that stayed would keep the file system alive, shut down as it is, and
+    /// the next mount would find that one instead of replaying the journal.
+    fn share_place(&mut self) -> Result<(), String> {
+        run("mount", &["--bind", text(&self.root), text(&self.root)])?;
+        self.is_place_shared = true;
+        run("mount", &["--make-shared", text(&self.root)])
     }
 
     /// The file that holds the disk.
@@ -155,6 +167,9 @@ impl Drop for Disk {
         if self.is_mounted && self.unmount().is_err() {
             // Somebody still has a file open: detached now, and gone when that one ends.
             drop(run("umount", &["-l", text(&self.path())]));
+        }
+        if self.is_place_shared {
+            drop(run("umount", &["-l", text(&self.root)]));
         }
     }
 }
