@@ -229,3 +229,6 @@ impl Slots {
         (digest == self.committed.digest()).then_some(cuts)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -259,3 +259,6 @@ impl<S: Service> Replica<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

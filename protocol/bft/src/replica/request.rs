@@ -144,3 +144,6 @@ impl<S: Service> Replica<S> {
         service.restore(state);
     }
 }
+
+#[cfg(test)]
+mod tests;

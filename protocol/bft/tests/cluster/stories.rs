@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate_bft::message::{Message, Phase, SessionId, Slots};
+use quorate_bft::message::{Checkpoint, CheckpointStatement, Message, Phase, SessionId, Slots};
 use quorate_bft::{Output, Parameters};
 use quorate_types::{Digest, Duration, Epoch, Slot, View};
 
@@ -29,6 +29,13 @@ fn assert_nobody_contradicts_itself(cluster: &Cluster) {
                 ((3, header.lane.get(), 0, header.seq.get()), batch.digest())
             }
             Message::PrePrepare(proposal) => {
+                if let Some(inline) = &proposal.cut.inline {
+                    let (lane, seq) = (inline.header.lane, inline.header.seq);
+                    let known = said
+                        .entry((3, lane.get(), 0, seq.get()))
+                        .or_insert_with(|| inline.digest());
+                    assert_eq!(*known, inline.digest(), "two batches at {seq:?} of {lane}");
+                }
                 let signed = &proposal.proposal;
                 ((4, 0, signed.view.get(), signed.slot.get()), signed.digest)
             }
@@ -317,27 +324,56 @@ fn any_order_of_arrival_within_a_slot_decides_it_r01() {
     }
 }
 
+/// How long replica 1 has patience with the leaders of the next views, when none of them can start
+/// its view: the times between the moments in which it enters them, in milliseconds.
+fn patience_with_leaders_that_do_nothing(cluster: &mut Cluster, views: usize) -> Vec<u64> {
+    cluster.filter = Some(Box::new(|_, _, message| !matches!(message, Message::NewView(_))));
+    let (mut view, mut entered) = (cluster.replica(1).view().0, Vec::new());
+    while entered.len() <= views {
+        cluster.pass(Duration::from_millis(10));
+        let now = cluster.replica(1).view().0;
+        if now != view {
+            entered.push(cluster.now);
+            view = now;
+        }
+    }
+    cluster.filter = None;
+    entered.windows(2).map(|pair| pair[1].since(pair[0]).as_micros() / 1_000).collect()
+}
+
 #[test]
 fn a_patience_that_grew_in_bad_times_shrinks_in_good_ones_p04() {
-    let mut cluster =
-        Cluster::with(1, Parameters { checkpoint_interval: 2, ..Parameters::default() });
+    let parameters = Parameters {
+        checkpoint_interval: 2,
+        progress_timeout_min: Duration::from_millis(500),
+        progress_timeout_max: Duration::from_millis(4_000),
+        ..Parameters::default()
+    };
+    let mut cluster = Cluster::with(1, parameters);
     cluster.invoke("a");
-    cluster.isolate(2);
-    cluster.isolate(3);
-    cluster.call("b");
+    let leader = cluster.replica(1).view().0.get() % 4;
+    cluster.isolate(u16::try_from(leader).expect("below 4"));
+    let ticket = cluster.call("b");
     cluster.settle();
-    cluster.pass(SECOND.times(60));
+    let grown = patience_with_leaders_that_do_nothing(&mut cluster, 6);
+    let is_about = |waits: &[u64], expected: &[u64]| {
+        let near = |(wait, expected): (&u64, &u64)| (*expected..expected + 60).contains(wait);
+        waits.len() == expected.len() && waits.iter().zip(expected).all(near)
+    };
+    assert!(is_about(&grown, &[500, 1_000, 2_000, 4_000, 4_000, 4_000]), "{grown:?}");
+
     cluster.heal();
-    cluster.pass(SECOND.times(120));
-    for number in 0..40 {
+    cluster.pass(SECOND.times(60));
+    assert!(cluster.reply(ticket).is_some(), "it is ordered after all");
+    for number in 0..20 {
         cluster.invoke(&number.to_string());
     }
-    let (view, _) = cluster.replica(0).view();
-    cluster.crash(u16::try_from(view.get() % 4).expect("below 4"));
-    let ticket = cluster.call("end");
+    let leader = cluster.replica(1).view().0.get() % 4;
+    cluster.isolate(u16::try_from(leader).expect("below 4"));
+    cluster.call("end");
     cluster.settle();
-    cluster.pass(SECOND.times(4));
-    assert!(cluster.reply(ticket).is_some(), "the next leader is wished for soon");
+    let shrunk = patience_with_leaders_that_do_nothing(&mut cluster, 2);
+    assert!(is_about(&shrunk, &[500, 1_000]), "{shrunk:?}: from the shortest again");
 }
 
 #[test]
@@ -412,6 +448,70 @@ fn votes_for_slots_far_ahead_take_no_memory_p09() {
     }
     let kept = cluster.replica(0).live_items() - before;
     assert!(kept <= usize::try_from(quorate_bft::limits::SLOTS_AHEAD_MAX).expect("small"));
+}
+
+#[test]
+fn the_agreed_randomness_is_the_same_everywhere_and_another_for_each_request_p11() {
+    let mut cluster = Cluster::new(1);
+    // Both are in one bundle, and so in one slot.
+    let tickets = ["?", "?"].map(|operation| cluster.call(operation));
+    cluster.settle();
+    cluster.pass(SECOND);
+    // A client takes a reply only if a weak quorum gives the same one.
+    let [first, second] = tickets.map(|ticket| cluster.reply(ticket).expect("an answer"));
+    assert_ne!(first, second);
+    assert_ne!(cluster.invoke("?"), Some(second), "another slot");
+}
+
+#[test]
+fn nobody_commits_a_slot_before_its_parent_r02() {
+    // BFT-5, with two slots in flight: replica 3 hears no vote on the first of them.
+    let parameters = Parameters { slots_in_flight: 2, ..Parameters::default() };
+    let mut cluster = Cluster::with(1, parameters);
+    cluster.invoke("a");
+    let first = cluster.replica(0).executed_slot().next();
+    let to_three = cluster.peer(3);
+    cluster.filter = Some(Box::new(move |_, to, message| match message {
+        Message::Prepare(vote) => to != to_three || vote.slot != first,
+        Message::Commit(_) => to != to_three,
+        _ => true,
+    }));
+    cluster.sent.clear();
+    let tickets = ["b", "c"].map(|operation| {
+        let ticket = cluster.call(operation);
+        cluster.settle();
+        ticket
+    });
+    assert!(tickets.iter().all(|ticket| cluster.reply(*ticket).is_some()), "three decide");
+    let votes_of_three = |phase: fn(&Message) -> Option<Slot>| -> Vec<Slot> {
+        cluster.sent_by(3).filter_map(|(_, _, message)| phase(message)).collect()
+    };
+    let prepared = votes_of_three(|message| match message {
+        Message::Prepare(vote) => Some(vote.slot),
+        _ => None,
+    });
+    assert!(prepared.contains(&first.next()), "it accepted the second: {prepared:?}");
+    let committed = votes_of_three(|message| match message {
+        Message::Commit(vote) => Some(vote.slot),
+        _ => None,
+    });
+    assert_eq!(committed, [], "and commits neither");
+}
+
+#[test]
+fn a_statement_about_a_state_between_checkpoints_is_ignored() {
+    let mut cluster =
+        Cluster::with(1, Parameters { checkpoint_interval: 4, ..Parameters::default() });
+    let before = cluster.replica(0).live_items();
+    for slot in [1, 2, 3, 5, 1_001] {
+        let (cut, time, root) = (Digest::ZERO, quorate_types::UnixTime::ZERO, Digest::ZERO);
+        let statement = CheckpointStatement { slot: Slot::new(slot), cut, time, root };
+        let signer = (quorate_types::ReplicaId::new(3), &*cluster.signers[3]);
+        let checkpoint = Checkpoint::sign(&cluster.group, statement, signer);
+        assert!(cluster.deliver(cluster.peer(3), 0, Message::Checkpoint(checkpoint)));
+    }
+    assert_eq!(cluster.mark("bft.checkpoint_ignored"), 5);
+    assert_eq!(cluster.replica(0).live_items(), before);
 }
 
 #[test]

@@ -20,7 +20,8 @@ use quorate_types::{
     ReadMode, ReplicaId, Resilience, Slot, SystemId, UnixTime, View,
 };
 
-/// Appends the beginning of each operation to a register and answers with all of it.
+/// Appends the beginning of each operation to a register and answers with all of it; one that
+/// begins with `#` leaves no trace, and one that begins with `?` asks for the agreed randomness.
 #[derive(Debug)]
 pub(crate) struct Journal;
 
@@ -28,6 +29,9 @@ impl Service for Journal {
     fn execute(&mut self, call: &Call<'_>, state: &mut dyn ServiceState) -> Vec<u8> {
         if call.operation.starts_with(b"#") {
             return b"ok".to_vec();
+        }
+        if call.operation.starts_with(b"?") {
+            return format!("{:?}", call.randomness).into_bytes();
         }
         let mut journal = state.get(b"journal").unwrap_or_default();
         journal.extend_from_slice(call.operation.get(..64).unwrap_or(call.operation));
@@ -67,6 +71,32 @@ impl Disk {
         }
         self.last += 1;
         self.records.push((RecordNumber::new(self.last), record));
+    }
+
+    /// Settled points 2: does the log hold what a vote of this replica, or a proposal with a batch of
+    /// its lane, rests on? What is below the last checkpoint may be gone, and is not said anew.
+    fn backs(&self, replica: ReplicaId, message: &Message) -> bool {
+        let mut records = self.records.iter().map(|(_, record)| record);
+        match message {
+            Message::Prepare(vote) if vote.from == replica => records.any(|record| {
+                matches!(record, Record::Accepted { view, cut, .. }
+                    if *view == vote.view && cut.digest() == vote.digest)
+            }),
+            Message::Commit(vote) if vote.from == replica => records.any(|record| {
+                matches!(record, Record::Prepared { certificate, .. }
+                    if certificate.view == vote.view && certificate.digest == vote.digest)
+            }),
+            Message::PrePrepare(proposal) => proposal.inline.as_ref().is_none_or(|batch| {
+                let is_own = batch.header.header.lane == replica;
+                !is_own
+                    || records.any(|record| match record {
+                        Record::Batch(held) => held == batch,
+                        Record::Accepted { inline, .. } => inline.as_ref() == Some(batch),
+                        _ => false,
+                    })
+            }),
+            _ => true,
+        }
     }
 
     fn load(&self) -> Option<(Image, Map)> {
@@ -388,6 +418,7 @@ impl Cluster {
             Effect::Emit(output) => self.outputs.push((replica, output)),
             Effect::Mark(mark) => *self.marks.entry(mark).or_default() += 1,
             Effect::Send { to, message, .. } => {
+                assert!(host.disk.backs(replica, &message), "persist before send: {message:?}");
                 self.send(Peer::Node(node_id(replica.get())), &to, &message);
             }
         }
