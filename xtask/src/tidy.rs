@@ -10,6 +10,7 @@ mod golden;
 mod headers;
 mod invariants;
 mod layers;
+mod limits;
 mod manifest;
 mod markdown;
 mod rust_text;
@@ -25,7 +26,7 @@ use tree::Tree;
 
 type Check = fn(&Tree) -> Vec<Finding>;
 
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 11] = [
     layers::check,
     allow_list::check,
     zones::check,
@@ -34,6 +35,7 @@ const CHECKS: [Check; 10] = [
     banned_words::check,
     invariants::check,
     tables::check,
+    limits::check,
     markdown::check,
     golden::check,
 ];

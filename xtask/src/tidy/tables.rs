@@ -63,14 +63,18 @@ fn nothing_marked(page: &str, kind: &str) -> Finding {
 
 fn missing_rows(entries: &[Entry], page: &str, tree: &Tree) -> Vec<Finding> {
     let text = tree.text(page).unwrap_or_default();
-    let rows: Vec<&str> = text.lines().filter(|line| line.trim_start().starts_with('|')).collect();
+    // The first cell: a name in the text of another row is no row.
+    let first_cell = |line: &'_ str| -> Option<String> {
+        Some(line.trim().strip_prefix('|')?.split('|').next()?.trim().to_owned())
+    };
+    let rows: Vec<String> = text.lines().filter_map(first_cell).collect();
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     let mut findings = Vec::new();
     for Entry { name, kind, path, line, row } in entries {
         let needed = seen.entry(name).or_default();
         *needed += 1;
         let quoted = format!("`{name}`");
-        let row_count = rows.iter().filter(|row| row.contains(&quoted)).count();
+        let row_count = rows.iter().filter(|cell| **cell == quoted).count();
         if row_count < *needed {
             let message = format!("the {kind} `{name}` has no row of its own in {page}");
             let finding = Finding::new(path, RULE, message).at(*line);

@@ -45,6 +45,13 @@ fn a_timer_and_a_limit_without_a_row_are_found() {
 }
 
 #[test]
+fn a_name_in_the_text_of_another_row_is_no_row() {
+    let rows = ROWS.replace("| `Commit` |\n| `Status` |", "| `Status` | as `Commit` says |");
+    let found = findings(SOURCE, LIMIT, &rows, "| `BYTES_MAX` |\n");
+    assert!(found.len() == 1 && found[0].contains("the message `Commit`"), "{found:?}");
+}
+
+#[test]
 fn a_name_that_is_used_twice_needs_two_rows() {
     let twice = format!("{SOURCE}// tidy: messages\npub enum Other {{ Status }}\n");
     assert_eq!(findings(&twice, LIMIT, ROWS, "| `BYTES_MAX` |\n").len(), 1);
