@@ -5,6 +5,7 @@
 use alloc::vec::Vec;
 
 use quorate_crypto::{Rejected, SignatureCheck};
+use quorate_state::limits::KEY_BYTES_MAX;
 use quorate_types::limits::REPLICAS_MAX;
 use quorate_types::{Digest, GroupConfiguration, LaneSeq, Slot, View};
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
@@ -15,7 +16,7 @@ use crate::limits::{FETCH_BATCHES_MAX, FETCH_SLOTS_MAX};
 const BATCHES: Limit = Limit::new("fetched batches", FETCH_BATCHES_MAX);
 const SLOTS: Limit = Limit::new("fetched slots", FETCH_SLOTS_MAX);
 const LANES: Limit = Limit::new("lanes", REPLICAS_MAX);
-const CURSOR: Limit = Limit::new("state cursor bytes", 4096);
+const CURSOR: Limit = Limit::new("state cursor bytes", KEY_BYTES_MAX);
 
 /// How far a replica is.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -73,8 +73,8 @@ impl Disk {
         self.records.push((RecordNumber::new(self.last), record));
     }
 
-    /// Settled points 2: does the log hold what a vote of this replica, or a proposal with a batch of
-    /// its lane, rests on? What is below the last checkpoint may be gone, and is not said anew.
+    /// Settled points 2: does the log hold what a vote of this replica rests on, or a proposal with
+    /// a batch of its lane? What is below the last checkpoint may be gone, and is not said anew.
     fn backs(&self, replica: ReplicaId, message: &Message) -> bool {
         let mut records = self.records.iter().map(|(_, record)| record);
         match message {
