@@ -78,6 +78,7 @@ impl Default for Tuning {
 
 /// Which servers are connected now.
 type Reached = watch::Receiver<BTreeSet<NodeId>>;
+type LastFailure = watch::Receiver<Option<String>>;
 
 /// A connection to a cluster.
 #[derive(Debug, Clone)]
@@ -166,7 +167,7 @@ pub async fn fetch_configuration(
     let lease = Arc::default();
     let hosted = ConfigurationHost { known, fresh, lease, storage: None };
     host_configuration(&mut node, hosted, (file, peers), None)?;
-    let reached = watch_links(&mut node);
+    let (reached, failure) = watch_links(&mut node);
     let control = node.control();
     let count = contacts.len();
     let get = async {
@@ -178,6 +179,7 @@ pub async fn fetch_configuration(
             seconds: CONNECT_TIMEOUT.as_secs(),
             reached: reached.borrow().len(),
             contacts: count,
+            failure: failure.borrow().clone(),
         })
     };
     let (ran, configuration) = tokio::join!(Box::pin(node.run()), get);
@@ -272,7 +274,7 @@ fn connect(
     let recognise = Recogniser::member(&configuration);
     let links = dial(file, credentials, recognise, &servers)?;
     let mut node = new_node(links, credentials)?;
-    let reached = watch_links(&mut node);
+    let (reached, _) = watch_links(&mut node);
     let signer: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&credentials.seed));
     let certificate = &credentials.certificate;
     let scrubbed: Arc<Mutex<ScrubStates>> = Arc::default();
@@ -350,8 +352,10 @@ fn host_ordered(
     Ok((node.host(hosting).map_err(ClientError::Host)?, waiting))
 }
 
-fn watch_links(node: &mut Node) -> Reached {
+/// Hears which servers are connected, and what the last one that was not said.
+fn watch_links(node: &mut Node) -> (Reached, LastFailure) {
     let (seen, reached) = watch::channel(BTreeSet::new());
+    let (failed, last) = watch::channel(None);
     node.watch_links(Box::new(move |news| match news {
         LinkNews::Up(Peer::Node(node)) => seen.send_modify(|seen| {
             seen.insert(node);
@@ -359,9 +363,14 @@ fn watch_links(node: &mut Node) -> Reached {
         LinkNews::Down { peer: Peer::Node(node), .. } => seen.send_modify(|seen| {
             seen.remove(&node);
         }),
-        LinkNews::Up(Peer::Client(_)) | LinkNews::Down { .. } | LinkNews::Failed { .. } => {}
+        LinkNews::Failed { address, why, .. } => {
+            // What helps against it is said by whoever reports it.
+            let why = why.split("; ").next().unwrap_or_default();
+            failed.send_replace(Some(format!("{address}: {why}")));
+        }
+        LinkNews::Up(Peer::Client(_)) | LinkNews::Down { .. } => {}
     }));
-    reached
+    (reached, last)
 }
 
 impl Cluster {

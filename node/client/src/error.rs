@@ -16,8 +16,9 @@ pub enum ClientError {
     /// No server gave a configuration that verifies.
     #[error(
         "no server gave a configuration that verifies under the key of the cluster file within \
-         {seconds} s ({reached} of {contacts} servers were reached); check that the cluster runs \
-         and that the cluster file is its own"
+         {seconds} s ({reached} of {contacts} servers were reached{}); check that the cluster runs \
+         and that the cluster file is its own",
+        failure.as_ref().map_or_else(String::new, |why| format!(", the last failure is {why}"))
     )]
     NoConfiguration {
         /// How long was waited.
@@ -26,6 +27,8 @@ pub enum ClientError {
         reached: usize,
         /// Servers in the cluster file.
         contacts: usize,
+        /// What the last server that could not be reached said, or why it said nothing.
+        failure: Option<String>,
     },
     /// The address of a server cannot be resolved.
     #[error("the address {address} of a server cannot be resolved; check names and resolver")]
@@ -107,6 +110,10 @@ impl ClientError {
             return excess.explain(String::from("cluster"));
         }
         let (kind, code, remedy) = match self {
+            Self::NoConfiguration { reached, contacts, .. } if reached == contacts => {
+                let remedy = "name the cluster file that is theirs, or pin the key of their system";
+                (Kind::Configuration, "other-system", remedy)
+            }
             Self::NoConfiguration { .. } => {
                 let remedy = "start its servers, or name the cluster file that is theirs";
                 (Kind::NoQuorum, "no-configuration", remedy)
@@ -161,3 +168,6 @@ impl ClientError {
         Explanation { kind, code, what, place, remedy: String::from(remedy) }
     }
 }
+
+#[cfg(test)]
+mod tests;
