@@ -11,7 +11,8 @@ use crate::medium::{LogFile, Medium};
 
 /// The records that a log held when it was opened, in order.
 ///
-/// They are read as they are asked for: take them before the first [`Log::release`].
+/// They are read as they are asked for: take them before the first
+/// [`Log::release`](super::super::Log::release).
 #[derive(Debug)]
 pub struct Recovered<F> {
     segments: VecDeque<Scan<F>>,
