@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use expect_test::expect_file;
 use quorate_threshold::{Bls12381, Domain, GroupKey, Seed};
 use quorate_types::{Digest, Epoch, NodeId, Resilience};
-use quorate_wire::{decode, encode, vector};
+use quorate_wire::{DecodeError, Limit, decode, encode, vector};
 
 use super::{Genesis, GenesisError};
 use crate::EpochKeyCertificate;
 use crate::admission::AdmissionError;
 use crate::election::{elect, membership_replicas, node_id};
 use crate::header::commitment_digest;
+use crate::limits::ADMISSIONS_MAX;
 use crate::testing::{World, genesis, registry};
 
 #[test]
@@ -100,6 +101,20 @@ fn every_fault_of_a_genesis_is_named() {
     let identity_key = changed.admissions[3].identity_key;
     let reason = AdmissionError::Possession;
     assert_eq!(verdict(changed), Err(GenesisError::Admission { identity_key, reason }));
+}
+
+#[test]
+fn a_genesis_takes_as_many_servers_as_links_are_made_for_and_not_one_more() {
+    let most = genesis(ADMISSIONS_MAX, 1);
+    assert_eq!(decode::<Genesis>(&encode(&most)).as_ref(), Ok(&most));
+    assert_eq!(most.check(&registry()).map(|_| ()), Ok(()));
+    let more = genesis(ADMISSIONS_MAX + 1, 1);
+    let got = ADMISSIONS_MAX + 1;
+    let refused = more.clone().check(&registry()).map(|_| ());
+    assert_eq!(refused, Err(GenesisError::TooManyServers { got }));
+    let limit = Limit::new("admissions", ADMISSIONS_MAX);
+    let over = DecodeError::OverLimit { limit, claimed: got };
+    assert_eq!(decode::<Genesis>(&encode(&more)), Err(over));
 }
 
 #[test]
