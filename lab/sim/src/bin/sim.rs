@@ -2,10 +2,11 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its user")]
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use quorate_sim::crashes::{self, Enumeration, Share};
 use quorate_sim::marks::HITS_MIN;
-use quorate_sim::report::{Report, Violation};
+use quorate_sim::report::{Counts, Report, Violation};
 use quorate_sim::runner::{self, Quota, Totals};
 use quorate_sim::scenario::{FaultKind, Profile, Scenario};
 use quorate_sim::seeds;
@@ -34,13 +35,45 @@ const EVENTS: u64 = 50_000_000;
 const SHRINK_RUNS: u64 = 2_000;
 /// The gate takes one crash point of so many; which ones changes with the commit.
 const CRASH_STRIDE: usize = 4;
+/// Processor time in which a planted bug must be found.
+const PLANT_CPU_MAX: Duration = Duration::from_secs(20);
+/// Faults that the swarm does not draw: scenes and enumerations make them.
+const UNDRAWN_FAULTS: [&str; 2] = ["write-fails", "muffle"];
 /// Operations of a scenario for crash enumeration.
 const CRASH_OPS: u64 = 8;
+
+/// What may stand on the command line beside the command.
+const OPTIONS: [&str; 16] = [
+    "--events",
+    "--from",
+    "--jobs",
+    "--ops",
+    "--plant",
+    "--point",
+    "--profile",
+    "--runs",
+    "--scene",
+    "--seed",
+    "--seeds",
+    "--stride",
+    "--system",
+    "--trace",
+    "--twice",
+    "--until",
+];
 
 /// The words of the command line.
 struct Words(Vec<String>);
 
 impl Words {
+    /// A word that nobody reads would look as if it had been heeded.
+    fn check(&self) -> Result<(), String> {
+        let is_unknown =
+            |word: &&String| word.starts_with('-') && !OPTIONS.contains(&word.as_str());
+        let unknown = self.0.iter().find(is_unknown);
+        unknown.map_or(Ok(()), |word| Err(format!("not understood: {word}\n\n{USAGE}")))
+    }
+
     fn text(&self, name: &str) -> Option<&str> {
         let index = self.0.iter().position(|word| word == name)?;
         self.0.get(index + 1).map(String::as_str)
@@ -87,7 +120,7 @@ fn main() -> ExitCode {
     quorate_sim::panics::silence();
     let words = Words(std::env::args().skip(1).collect());
     let command = words.0.first().map_or("", String::as_str);
-    let result = match command {
+    let result = words.check().and_then(|()| match command {
         "ci" => ci(&words),
         "run" | "replay" => replay(&words, command == "run"),
         "shrink" => shrink_seed(&words),
@@ -95,7 +128,7 @@ fn main() -> ExitCode {
         "crashes" => crash_everywhere(&words),
         "marks" => marks(&words),
         _ => Err(USAGE.to_owned()),
-    };
+    });
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -137,7 +170,7 @@ fn quota(words: &Words) -> Result<Quota, String> {
 
 fn ci(words: &Words) -> Result<bool, String> {
     let commit = commit();
-    let mut is_good = true;
+    let (mut is_good, mut counts) = (true, Counts::default());
     for system in words.systems()? {
         let quota = quota(words)?;
         let quota = Quota {
@@ -149,9 +182,22 @@ fn ci(words: &Words) -> Result<bool, String> {
         println!("system {}  commit {}", system.name(), short(&commit));
         print_totals(&totals);
         is_good &= judge(system, &totals);
+        counts.add(&totals.counts);
         is_good &= crash_scenes(words, system, share_of(&commit))?;
     }
-    Ok(is_good)
+    // One system alone may have no use for a kind of fault.
+    Ok(is_good & (words.text("--system").is_some() || every_fault_struck(&counts)))
+}
+
+/// A kind of fault that never strikes tests nothing, however often it is drawn.
+fn every_fault_struck(counts: &Counts) -> bool {
+    let kinds = FaultKind::NAMES.into_iter().zip(counts.faults);
+    let drawn = kinds.filter(|(name, _)| !UNDRAWN_FAULTS.contains(name));
+    let rare: Vec<(&str, u64)> = drawn.filter(|(_, strikes)| *strikes < HITS_MIN).collect();
+    for (name, strikes) in &rare {
+        println!("INVARIANT=C15 {name} struck {strikes} times, at least {HITS_MIN} are needed");
+    }
+    rare.is_empty()
 }
 
 fn judge(system: &dyn System, totals: &Totals) -> bool {
@@ -268,7 +314,7 @@ fn shrink_seed(words: &Words) -> Result<bool, String> {
 
 fn plants(words: &Words) -> Result<bool, String> {
     let commit = commit();
-    let mut is_good = true;
+    let (mut is_good, mut count) = (true, 0);
     println!(
         "{:<8} {:<24} {:<8} {:>6} {:>10} {:>8}  others",
         "system", "plant", "checker", "seeds", "events", "CPU-ms"
@@ -279,7 +325,11 @@ fn plants(words: &Words) -> Result<bool, String> {
                 continue;
             }
             let found = runner::find(system, plant, &commit);
-            let verdict = if found.violation.is_some() { "" } else { "NOT FOUND " };
+            let verdict = match &found.violation {
+                None => "NOT FOUND ",
+                Some(_) if found.cpu > PLANT_CPU_MAX => "TOO LATE ",
+                Some(_) => "",
+            };
             println!(
                 "{:<8} {:<24} {:<8} {:>6} {:>10} {:>8}  {verdict}{}",
                 system.name(),
@@ -290,8 +340,12 @@ fn plants(words: &Words) -> Result<bool, String> {
                 found.cpu.as_millis(),
                 found.others.join(" ")
             );
-            is_good &= found.violation.is_some();
+            is_good &= verdict.is_empty();
+            count += 1;
         }
+    }
+    if count == 0 {
+        return Err("there is no such plant in this build".to_owned());
     }
     Ok(is_good)
 }
@@ -303,8 +357,15 @@ fn crash_everywhere(words: &Words) -> Result<bool, String> {
         Some(point) => Share { first: to_usize(point)?, stride: usize::MAX },
         None => Share { first: 0, stride },
     };
-    let mut is_good = true;
-    for system in words.systems()? {
+    let (mut is_good, systems) = (true, words.systems()?);
+    let has_scene = |name: &str| {
+        let mut scenes = systems.iter().flat_map(|system| system.scenes());
+        scenes.any(|scene| scene.name == name)
+    };
+    if let Some(name) = words.text("--scene").filter(|name| !has_scene(name)) {
+        return Err(format!("there is no scene {name}"));
+    }
+    for system in systems.iter().copied() {
         is_good &= match words.number("--seed")? {
             None => crash_scenes(words, system, share)?,
             Some(seed) => {
@@ -354,7 +415,10 @@ fn report_crashes(system: &dyn System, which: &str, done: &Enumeration) -> bool 
         println!("{fault}\n  {}", violation.line(short(&commit())));
         println!("  cargo xtask sim crashes --system {name} {which} --point {point}");
     }
-    violations.is_empty()
+    if *crashes == 0 {
+        println!("INVARIANT=C15 nothing crashed: there is no such point, or none has an effect");
+    }
+    violations.is_empty() && *crashes > 0
 }
 
 fn marks(words: &Words) -> Result<bool, String> {
