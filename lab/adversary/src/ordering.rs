@@ -30,6 +30,7 @@ mod lane;
 mod lane_forker;
 mod lane_juggler;
 mod misplacer;
+mod opening_hoarder;
 mod replayer;
 mod selective;
 mod silent;
@@ -136,6 +137,7 @@ const REPLICAS: &[Entry<Holdings>] = &[
     ("silent", |prng| Box::new(silent::Silent::new(prng))),
     ("selective", |prng| Box::new(selective::Selective::new(prng))),
     ("replayer", |_| Box::new(replayer::Replayer::default())),
+    ("opening-hoarder", |_| Box::new(opening_hoarder::OpeningHoarder::default())),
     ("forger", |_| Box::new(forger::Forger::default())),
     ("misplacer", |_| Box::new(misplacer::Misplacer::new())),
     ("checkpoint-liar", |prng| Box::new(checkpoint_liar::CheckpointLiar::new(prng))),

@@ -35,7 +35,8 @@ mod service;
 mod tests;
 
 pub use adversaries::{CLIENT_VILLAINS, REPLICA_VILLAINS};
-pub(crate) use group::{GroupHost, GroupSetup, rewrite, wire_bytes};
+pub(crate) use group::{GroupHost, GroupSetup, first_nonce, rewrite, wire_bytes};
+pub(crate) use host::CALL_TIMEOUT;
 pub use host::{Ordering, OrderingHost};
 pub use lens::OrderingLens;
 pub use service::{Ledger, Replicated, Watched};

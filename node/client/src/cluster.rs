@@ -499,7 +499,11 @@ impl Cluster {
     pub async fn key_value(&self, operation: &KvOperation) -> Result<KvReply, ClientError> {
         self.until_fresh().await?;
         let (ticket, outcome) = self.ordered.enter();
-        let mut request = OrderedRequest { ticket, operation: operation.to_bytes() };
+        let mut request = OrderedRequest {
+            ticket,
+            operation: operation.to_bytes(),
+            timeout: quorate_types::Duration::from_secs(OPERATION_TIMEOUT.as_secs()),
+        };
         while let Err(refused) = self.key_value.request(request) {
             request = pause(refused).await?;
         }

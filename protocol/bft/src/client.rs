@@ -3,7 +3,12 @@
 //! Upon a call: number it, bundle it with others that wait, sign, send the bundle to one replica;
 //! accept an answer that `f + 1` replicas give alike (`2f + 1` where the group allows unordered
 //! reads, settled points 12). Upon silence: send to `f + 1` replicas, then to all (settled points
-//! 26). Numbers are acknowledged as answers come, so that replicas forget them.
+//! 26). Numbers are acknowledged as answers come, so that replicas forget them. A call that is not
+//! answered within its time is given up and acknowledged like an answered one: it does not execute
+//! any more once later calls have.
+//!
+//! The client has no disk. It numbers its session by the clock; if that is too low, the group says
+//! which number was the highest, and the client opens one above it.
 //!
 //! # Invariants
 //! - BFT-9: an answer is given once per call, and only when enough distinct replicas gave it alike
@@ -26,7 +31,7 @@ use crate::limits::{
     SESSION_WINDOW_REQUESTS,
 };
 use crate::message::{
-    Answer, Bundle, BundleBody, Message, Operation, Outcome, Reply, Request, SessionId,
+    Answer, Bundle, BundleBody, Message, Opening, Operation, Outcome, Reply, Request, SessionId,
     operation_digest,
 };
 
@@ -52,7 +57,7 @@ pub struct ClientSetup {
     pub signer: Arc<dyn Signer>,
     /// The authority's word for it.
     pub certificate: ClientCertificate,
-    /// Fresh for each process of the client: names its session until the group does.
+    /// Drawn by each process of the client: names its session until the group does.
     pub nonce: u64,
     /// Most operations under one signature, 1 to 64.
     pub bundle_operations_max: usize,
@@ -65,6 +70,9 @@ pub struct ClientRequest {
     pub ticket: u64,
     /// The operation in the service's encoding.
     pub operation: Vec<u8>,
+    /// How long the caller waits. The call is given up when the next retry is due behind that, so
+    /// up to [`RETRY_TIMEOUT_MIN`] later.
+    pub timeout: Duration,
 }
 
 /// Why a call has no reply.
@@ -79,6 +87,10 @@ pub enum ClientFailure {
     /// The session was closed, or the number is too old: it is not known whether the operation
     /// was executed.
     SessionLost,
+    /// No answer came in time: it is not known whether the operation was executed.
+    TimedOut,
+    /// Somebody opened a session with the highest number there is: the client's key opens no more.
+    NumbersUsedUp,
 }
 
 /// What the client tells its program.
@@ -116,10 +128,19 @@ struct Sent {
     due: Instant,
 }
 
+/// A call that is in no bundle yet.
+#[derive(Debug)]
+struct Queued {
+    ticket: u64,
+    operation: Vec<u8>,
+    due: Instant,
+}
+
 /// An operation that waits for enough equal answers.
 #[derive(Debug)]
 struct Waiting {
     ticket: u64,
+    due: Instant,
     operation: Digest,
     bundle: u64,
     answers: BTreeMap<Digest, (ReplicaSet, Answer)>,
@@ -136,8 +157,9 @@ enum SessionState {
 #[derive(Debug)]
 pub struct Client {
     setup: ClientSetup,
+    opening: Opening,
     session: SessionState,
-    queue: VecDeque<ClientRequest>,
+    queue: VecDeque<Queued>,
     sent: BTreeMap<u64, Sent>,
     next_bundle: u64,
     waiting: BTreeMap<RequestId, Waiting>,
@@ -157,7 +179,7 @@ impl Machine for Client {
     fn step(&mut self, now: Now, input: Input<Self>, effects: &mut Effects<Self>) {
         match input {
             Input::Start => self.open(now, effects),
-            Input::Request(request) => self.on_call(request, effects),
+            Input::Request(request) => self.on_call(now, request, effects),
             Input::Deliver { from, message } => {
                 if let (Some(replica), Message::Reply(reply)) =
                     (self.replica_of(from), message.into_inner())
@@ -180,6 +202,7 @@ impl Client {
             "a bundle has 1 to 64 operations"
         );
         Self {
+            opening: Opening { number: 0, nonce: setup.nonce },
             setup,
             session: SessionState::Opening { answers: BTreeMap::new() },
             queue: VecDeque::new(),
@@ -206,14 +229,16 @@ impl Client {
         }
     }
 
+    /// Opens a session with a number no lower than this process has in mind, nor than the clock.
     fn open(&mut self, now: Now, effects: &mut Effects<Self>) {
         let certificate = self.setup.certificate.clone();
-        let body = BundleBody::Open { certificate, nonce: self.setup.nonce };
+        self.opening.number = self.opening.number.max(now.wall.as_micros());
+        let body = BundleBody::Open { certificate, opening: self.opening };
         self.send(now, body, effects);
         effects.arm(ClientTimer::Retry, now.instant.after(RETRY_TIMEOUT_MIN));
     }
 
-    fn on_call(&mut self, request: ClientRequest, effects: &mut Effects<Self>) {
+    fn on_call(&mut self, now: Now, request: ClientRequest, effects: &mut Effects<Self>) {
         let failure = match self.session {
             SessionState::Refused(failure) => Some(failure),
             _ if request.operation.len() > OPERATION_BYTES_MAX => Some(ClientFailure::TooLarge),
@@ -221,10 +246,37 @@ impl Client {
             SessionState::Opening { .. } | SessionState::Open(_) => None,
         };
         match failure {
-            None => self.queue.push_back(request),
+            None => {
+                let ClientRequest { ticket, operation, timeout } = request;
+                self.queue.push_back(Queued { ticket, operation, due: now.instant.after(timeout) });
+            }
             Some(failure) => {
                 effects.emit(ClientOutput::Failed { ticket: request.ticket, failure });
             }
+        }
+    }
+
+    /// Gives up the calls whose time is over. Nobody waits for their answers, so none are kept.
+    fn give_up(&mut self, now: Now, effects: &mut Effects<Self>) {
+        let failed = |ticket| ClientOutput::Failed { ticket, failure: ClientFailure::TimedOut };
+        self.queue.retain(|call| {
+            let is_over = call.due <= now.instant;
+            if is_over {
+                effects.emit(failed(call.ticket));
+            }
+            !is_over
+        });
+        self.waiting.retain(|_, call| {
+            let is_over = call.due <= now.instant;
+            if is_over {
+                effects.mark("bft.call_given_up");
+                effects.emit(failed(call.ticket));
+            }
+            !is_over
+        });
+        if matches!(self.session, SessionState::Open(_)) {
+            let waiting = &self.waiting;
+            self.sent.retain(|number, _| waiting.values().any(|call| call.bundle == *number));
         }
     }
 
@@ -254,8 +306,9 @@ impl Client {
                 let id = self.next_id;
                 self.next_id = id.next();
                 let operation = operation_digest(&call.operation);
-                let (ticket, bundle, answers) = (call.ticket, self.next_bundle, BTreeMap::new());
-                self.waiting.insert(id, Waiting { ticket, operation, bundle, answers });
+                let (ticket, due, bundle) = (call.ticket, call.due, self.next_bundle);
+                let answers = BTreeMap::new();
+                self.waiting.insert(id, Waiting { ticket, due, operation, bundle, answers });
                 operations.push(Operation { id, payload: call.operation });
             }
             if operations.len() > 1 {
@@ -318,6 +371,7 @@ impl Client {
     }
 
     fn retry(&mut self, now: Now, effects: &mut Effects<Self>) {
+        self.give_up(now, effects);
         let due: Vec<u64> = self
             .sent
             .iter()
@@ -355,7 +409,7 @@ impl Client {
         match (&self.session, reply.session) {
             (SessionState::Opening { .. }, None) => {
                 for answer in reply.answers {
-                    self.on_opening_answer(from, answer, effects);
+                    self.on_opening_answer(now, (from, answer), effects);
                 }
             }
             (SessionState::Open(session), Some(of)) if *session == of => {
@@ -367,29 +421,51 @@ impl Client {
         }
     }
 
-    fn on_opening_answer(&mut self, from: ReplicaId, answer: Answer, effects: &mut Effects<Self>) {
-        let (needed, nonce) = (self.replies_needed(), self.setup.nonce);
+    fn on_opening_answer(
+        &mut self,
+        now: Now,
+        (from, answer): (ReplicaId, Answer),
+        effects: &mut Effects<Self>,
+    ) {
+        let (needed, nonce) = (self.replies_needed(), self.opening.nonce);
         let SessionState::Opening { answers } = &mut self.session else { return };
         if answer.id != RequestId::new(nonce) {
             return;
         }
         let Some(answer) = count(answers, from, answer, needed) else { return };
         self.sent.clear();
-        self.session = match answer.outcome {
+        match answer.outcome {
             Outcome::Opened(session) => {
                 effects.mark("bft.session_opened");
-                SessionState::Open(session)
+                self.session = SessionState::Open(session);
+            }
+            Outcome::NumberTaken { highest: u64::MAX } => {
+                self.refused(ClientFailure::NumbersUsedUp, effects);
+            }
+            Outcome::NumberTaken { highest } => {
+                effects.mark("bft.session_numbered_again");
+                self.begin_session(now, highest + 1, effects);
             }
             Outcome::Executed(_)
             | Outcome::UnknownSession
             | Outcome::Expired
-            | Outcome::NotAuthorised => SessionState::Refused(ClientFailure::NotAuthorised),
-        };
-        if let SessionState::Refused(failure) = self.session {
-            for call in core::mem::take(&mut self.queue) {
-                effects.emit(ClientOutput::Failed { ticket: call.ticket, failure });
-            }
+            | Outcome::NotAuthorised => self.refused(ClientFailure::NotAuthorised, effects),
         }
+    }
+
+    /// There will be no session.
+    fn refused(&mut self, failure: ClientFailure, effects: &mut Effects<Self>) {
+        self.session = SessionState::Refused(failure);
+        for call in core::mem::take(&mut self.queue) {
+            effects.emit(ClientOutput::Failed { ticket: call.ticket, failure });
+        }
+    }
+
+    /// Opens a session with this number or a higher one, under a nonce as fresh as the first.
+    fn begin_session(&mut self, now: Now, number: u64, effects: &mut Effects<Self>) {
+        self.opening = Opening { number, nonce: nonce_after(self.opening) };
+        self.session = SessionState::Opening { answers: BTreeMap::new() };
+        self.open(now, effects);
     }
 
     fn on_answer(
@@ -411,6 +487,7 @@ impl Client {
             Outcome::NotAuthorised => failed(ClientFailure::NotAuthorised),
             Outcome::Executed(_)
             | Outcome::Opened(_)
+            | Outcome::NumberTaken { .. }
             | Outcome::UnknownSession
             | Outcome::Expired => failed(ClientFailure::SessionLost),
         });
@@ -423,26 +500,26 @@ impl Client {
         }
     }
 
-    /// The session was closed, as when openings of the client's earlier processes come late: it is
-    /// not known what became of what is under way in it, and what waits goes into another one.
+    /// The session was closed, as when the client has more processes than sessions: it is not known
+    /// what became of what is under way in it, and what waits goes into another one.
     fn open_another(&mut self, now: Now, effects: &mut Effects<Self>) {
-        let SessionState::Open(lost) = self.session else { return };
+        if !matches!(self.session, SessionState::Open(_)) {
+            return;
+        }
         for waiting in core::mem::take(&mut self.waiting).into_values() {
             let (ticket, failure) = (waiting.ticket, ClientFailure::SessionLost);
             effects.emit(ClientOutput::Failed { ticket, failure });
         }
         effects.mark("bft.session_reopened");
         self.sent.clear();
-        self.setup.nonce = nonce_after(self.setup.nonce, lost);
-        self.session = SessionState::Opening { answers: BTreeMap::new() };
         self.next_id = RequestId::ZERO.next();
-        self.open(now, effects);
+        self.begin_session(now, self.opening.number.saturating_add(1), effects);
     }
 }
 
-/// The nonce of the session behind a lost one: as fresh as the first.
-fn nonce_after(nonce: u64, lost: SessionId) -> u64 {
-    let digest = hash_of(Domain::Derivation, &(nonce, lost));
+/// The nonce of the session behind this one.
+fn nonce_after(opening: Opening) -> u64 {
+    let digest = hash_of(Domain::Derivation, &opening);
     digest.as_bytes().iter().take(8).fold(0, |nonce, &byte| (nonce << 8) | u64::from(byte))
 }
 

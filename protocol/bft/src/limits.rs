@@ -37,6 +37,10 @@ pub const FETCH_SLOTS_MAX: usize = 32;
 pub const FETCH_BATCHES_MAX: usize = 32;
 /// Most bytes of queued bundles at one replica.
 pub const REQUEST_QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most bundles that wait at one replica for their session to be opened.
+pub const EARLY_BUNDLES_MAX: usize = 64;
+/// Most bytes of such bundles.
+pub const EARLY_BYTES_MAX: usize = 1024 * 1024;
 /// Most queued bundles of one client at one replica.
 pub const CLIENT_BUNDLES_MAX: usize = 16;
 /// Most sessions of one client; opening another closes the oldest.
@@ -54,5 +58,6 @@ const _: () = assert!(
 const _: () = assert!(INLINE_BYTES_MAX <= BATCH_BYTES_MAX, "an inline batch is a batch");
 const _: () = assert!(OPERATION_BYTES_MAX < BUNDLE_BYTES_MAX, "an operation fits a bundle");
 const _: () = assert!(2 * BUNDLE_BYTES_MAX <= BATCH_BYTES_MAX, "a bundle fits a batch");
+const _: () = assert!(BUNDLE_BYTES_MAX <= EARLY_BYTES_MAX, "an early bundle can be kept");
 const _: () = assert!(LANE_QUOTA_BATCHES <= LANE_WINDOW_BATCHES, "a quota fits the window");
 const _: () = assert!(SLOTS_IN_FLIGHT_MAX < SLOTS_AHEAD_MAX, "slots in flight are kept");

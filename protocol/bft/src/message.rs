@@ -26,7 +26,8 @@ pub use cut::{AckVector, Cut, HashedCut, Tip};
 pub use fetch::{FetchBatches, FetchProposal, FetchSlots, FetchState, Slots, StateChunk, Status};
 pub use proposal::{Accusation, PrePrepare, SignedProposal};
 pub use request::{
-    Answer, Bundle, BundleBody, Operation, Outcome, Reply, Request, SessionId, operation_digest,
+    Answer, Bundle, BundleBody, Opening, Operation, Outcome, Reply, Request, SessionId,
+    operation_digest,
 };
 pub use view_change::{Base, NewLeader, NewLeaderProof, NewView, Prepared, ViewChange};
 pub use vote::{CommitCertificate, Phase, PrepareCertificate, Vote};

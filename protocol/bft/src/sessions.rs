@@ -7,9 +7,14 @@
 //! window. Being state, the table is in every checkpoint: a replica that caught up by state
 //! transfer can answer every retransmission (P1).
 //!
+//! A client's openings are numbered upwards, and the highest number outlives its session: an
+//! opening that was closed opens nothing when somebody has it ordered again. A client that uses the
+//! highest number there is can open no more sessions, and harms itself alone.
+//!
 //! # Invariants
 //! - BFT-3: a request executes at most once: never below the floor, never when its reply is
 //!   recorded.
+//! - BFT-10: an opening opens one session at most, however often it is ordered.
 
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
@@ -17,10 +22,10 @@ use core::ops::RangeInclusive;
 use quorate_crypto::ClientCertificate;
 use quorate_machine::{Plant, ServiceState, planted};
 use quorate_types::{ClientId, Digest, RequestId, UnixTime};
-use quorate_wire::{Limit, Reader, Writer, decode, encode};
+use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer, decode, encode};
 
 use crate::limits::{CLIENT_SESSIONS_MAX, SESSION_WINDOW_REQUESTS};
-use crate::message::{Answer, Operation, Outcome, SessionId, operation_digest};
+use crate::message::{Answer, Opening, Operation, Outcome, SessionId, operation_digest};
 
 const CLIENT: u8 = 1;
 const SESSION: u8 = 2;
@@ -36,8 +41,8 @@ const OPEN: Limit = Limit::new("open sessions", CLIENT_SESSIONS_MAX);
 struct Session {
     /// Whose it is.
     client: ClientId,
-    /// The number with which the client opened it.
-    nonce: u64,
+    /// How the client called it.
+    opening: Opening,
     /// When the certificate that opened it runs out.
     expires: UnixTime,
     /// Requests up to here are never executed again.
@@ -46,7 +51,30 @@ struct Session {
     highest: RequestId,
 }
 
-quorate_wire::fields!(Session { client, nonce, expires, floor, highest });
+quorate_wire::fields!(Session { client, opening, expires, floor, highest });
+
+/// What is recorded of a client.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Client {
+    /// The highest number with which it opened a session.
+    highest: u64,
+    /// Its open sessions, oldest first.
+    open: Vec<SessionId>,
+}
+
+impl Client {
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        Ok(Self { highest: Decode::decode(&mut reader)?, open: reader.sequence(OPEN)? })
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        self.highest.encode(&mut writer);
+        writer.sequence(&self.open);
+        writer.into_bytes()
+    }
+}
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct RecordedReply {
@@ -88,6 +116,12 @@ pub struct Visit {
 }
 
 impl Visit {
+    /// Is it an open session of the client?
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.session.is_some()
+    }
+
     fn change(&mut self, session: Session) {
         self.session = Some(session);
         self.is_changed = true;
@@ -121,41 +155,50 @@ impl<'a> Sessions<'a> {
         self.state.put(&session_key(SESSION, id), encode(&session));
     }
 
-    /// The open sessions of a client, oldest first.
-    fn sessions_of(&self, client: ClientId) -> Vec<SessionId> {
-        let Some(bytes) = self.state.get(&client_key(client)) else { return Vec::new() };
-        Reader::new(&bytes).sequence(OPEN).expect("only this table writes clients")
+    /// What is recorded of a client; nothing was opened with the number 0.
+    fn client(&self, client: ClientId) -> Client {
+        let bytes = self.state.get(&client_key(client));
+        bytes.map_or_else(Client::default, |bytes| {
+            Client::decode(&bytes).expect("only this table writes clients")
+        })
     }
 
-    /// Opens a session; the same nonce again finds the session that it opened before.
+    /// Opens a session; the same opening again finds the session while it is open.
     pub fn open(
         &mut self,
         certificate: &ClientCertificate,
-        nonce: u64,
+        opening: Opening,
         (id, time): (SessionId, UnixTime),
     ) -> Outcome {
-        let client = certificate.grant.client;
+        let owner = certificate.grant.client;
         if !certificate.holds_at(time) && !planted(Plant::ExpiredClientServed) {
             return Outcome::NotAuthorised;
         }
-        let mut open = self.sessions_of(client);
+        let Client { highest, mut open } = self.client(owner);
         let is_same = |id: &&SessionId| {
-            self.session(client, **id).is_some_and(|session| session.nonce == nonce)
+            self.session(owner, **id).is_some_and(|session| session.opening == opening)
         };
         if let Some(known) = open.iter().find(is_same) {
             return Outcome::Opened(*known);
         }
+        if opening.number <= highest && !planted(Plant::SessionsReopened) {
+            return Outcome::NumberTaken { highest };
+        }
+        assert!(
+            opening.number > highest || planted(Plant::SessionsReopened),
+            "BFT-10: the number {} of {owner:?} was used before",
+            opening.number
+        );
         if open.len() >= CLIENT_SESSIONS_MAX {
             let oldest = open.remove(0);
             self.forget_replies(oldest, RequestId::ZERO..=RequestId::new(u64::MAX));
             self.state.remove(&session_key(SESSION, oldest));
         }
         open.push(id);
-        let mut writer = Writer::default();
-        writer.sequence(&open);
-        self.state.put(&client_key(client), writer.into_bytes());
+        let highest = opening.number.max(highest);
+        self.state.put(&client_key(owner), Client { highest, open }.encode());
         let (floor, expires) = (RequestId::ZERO, certificate.grant.expires);
-        self.put_session(id, Session { client, nonce, expires, floor, highest: floor });
+        self.put_session(id, Session { client: owner, opening, expires, floor, highest: floor });
         Outcome::Opened(id)
     }
 

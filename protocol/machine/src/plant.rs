@@ -61,6 +61,8 @@ pub enum Plant {
     StaleFreshness,
     /// The system's signature on a header is not checked.
     HeaderNotVerified,
+    /// An opening opens a session again after that was closed.
+    SessionsReopened,
     /// A session opens whenever its certificate ran out.
     ExpiredClientServed,
     /// A server of the storage sweeps when it starts, and never again.

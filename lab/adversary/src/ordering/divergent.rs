@@ -39,6 +39,9 @@ impl Divergent {
                 Outcome::Executed(_) => Outcome::Expired,
                 Outcome::UnknownSession | Outcome::Expired => Outcome::NotAuthorised,
                 Outcome::NotAuthorised => Outcome::UnknownSession,
+                Outcome::NumberTaken { highest } => {
+                    Outcome::NumberTaken { highest: highest ^ (1 << context.prng.below(64)) }
+                }
             };
         }
         Some(Message::Reply(reply))

@@ -59,7 +59,9 @@ impl LaneJuggler {
         if let Some(bundle) = self.inbox.used.back() {
             let mut forged = (**bundle).clone();
             match &mut forged.body {
-                BundleBody::Open { nonce, .. } => *nonce = nonce.wrapping_add(1),
+                BundleBody::Open { opening, .. } => {
+                    opening.number = opening.number.wrapping_add(1);
+                }
                 BundleBody::Invoke { ack_upto, .. } => *ack_upto = RequestId::new(u64::MAX),
             }
             bundles = vec![Arc::clone(bundle), Arc::new(forged), Arc::clone(bundle)];

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use quorate_bft::Message;
-use quorate_bft::message::{Bundle, BundleBody, Operation, Request, SessionId};
+use quorate_bft::message::{Bundle, BundleBody, Opening, Operation, Request, SessionId};
 use quorate_types::{Epoch, RequestId, Slot};
 
 use super::{Act, Guise, Nuisance, hello, ordered};
@@ -41,7 +41,8 @@ impl Flooder {
         let body = match self.0 {
             FloodKind::Valid | FloodKind::Invalid => invoke(number),
             FloodKind::Expensive => {
-                BundleBody::Open { certificate: guise.certificate.clone(), nonce: number }
+                let opening = Opening { number, nonce: number };
+                BundleBody::Open { certificate: guise.certificate.clone(), opening }
             }
         };
         let mut bundle = Bundle::sign(group, body, guise.signer);

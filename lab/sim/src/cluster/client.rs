@@ -23,7 +23,7 @@ use super::server::Place;
 use super::{
     Ask, ClusterMachine, KeyValueMachine, MembershipMachine, Output, Received, Request, Timer,
 };
-use crate::ordering::OrderingMachine;
+use crate::ordering::{CALL_TIMEOUT, OrderingMachine};
 use crate::part::pass_on;
 use crate::storage::seat::{ClientSeat as StorageClient, Leases};
 
@@ -217,14 +217,16 @@ impl ClientSeat {
             if let Some(mark) = self.identity.mark {
                 effects.mark(mark);
             }
-            let call = |operation| Input::Request(OrderedRequest { ticket, operation });
+            let timeout = CALL_TIMEOUT;
+            let call = |operation| Input::Request(OrderedRequest { ticket, operation, timeout });
             match ask {
                 Ask::Membership(operation) => {
                     let input = call(operation);
                     self.step_membership(now, input);
                 }
                 Ask::KeyValue(operation) => {
-                    self.step_key_value(now, Input::Request(OrderedRequest { ticket, operation }));
+                    let request = OrderedRequest { ticket, operation, timeout };
+                    self.step_key_value(now, Input::Request(request));
                 }
                 Ask::Storage(request) => self.step_storage(now, Input::Request(request)),
             }

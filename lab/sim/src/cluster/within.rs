@@ -144,7 +144,8 @@ fn input_of<S: Hosted>(input: &Input<ClusterMachine>) -> Option<Input<OrderingMa
         }
         Input::Request(Request { ticket, ask }) => {
             let operation = S::asked(ask)?.clone();
-            Some(Input::Request(quorate_bft::ClientRequest { ticket: *ticket, operation }))
+            let (ticket, timeout) = (*ticket, ordering::CALL_TIMEOUT);
+            Some(Input::Request(quorate_bft::ClientRequest { ticket, operation, timeout }))
         }
         // No observer of a group looks at alarms.
         Input::Expired(_) => None,

@@ -9,7 +9,7 @@ use quorate_adversary::ordering::Seat;
 use quorate_bft::client::ClientSetup;
 use quorate_bft::message::Message;
 use quorate_bft::{Client, Parameters, Record, Replica, Setup};
-use quorate_crypto::{ClientCertificate, Signer, Verified, Verifier, verify};
+use quorate_crypto::{ClientCertificate, Domain, Signer, Verified, Verifier, hash_of, verify};
 use quorate_history::Prng;
 use quorate_machine::RecordNumber;
 use quorate_types::{ClientId, GroupConfiguration, ReplicaId, Slot};
@@ -96,11 +96,12 @@ impl<S: Replicated> GroupHost<S> {
         (signer, certificate): (Arc<dyn Signer>, ClientCertificate),
         life: u64,
     ) -> OrderingMachine<S> {
+        let nonce = first_nonce(signer.public_key().client(), life);
         OrderingMachine::client(Client::new(ClientSetup {
             group: Arc::clone(&self.setup.group),
             signer,
             certificate,
-            nonce: life,
+            nonce,
             bundle_operations_max: 4,
         }))
     }
@@ -162,6 +163,13 @@ impl<S> std::fmt::Debug for GroupHost<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "a group of {} replicas", self.setup.signers.len())
     }
+}
+
+/// What a client's process draws for its first session: every process something else.
+pub(crate) fn first_nonce(client: ClientId, life: u64) -> u64 {
+    let digest = hash_of(Domain::Derivation, &(client, life));
+    let first = digest.as_bytes().first_chunk().expect("a digest has 32 bytes");
+    u64::from_be_bytes(*first)
 }
 
 /// About how long a message of the engine is on a link.

@@ -45,6 +45,12 @@ const THRESHOLDS: Thresholds = Thresholds {
     sends_per_node_second_max: 2_000,
 };
 
+/// Longer than a run: liveness is judged by others than the client.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(3_600);
+/// Starts of a client's program in a run with somebody who hoards openings: more than a client has
+/// sessions, so that some are closed.
+const RESTARTS: u64 = 8;
+
 /// Slots between two checkpoints, unless a scene wants them closer together.
 const CHECKPOINT_INTERVAL: u64 = 16;
 /// Messages of a node in a second while a client floods its group.
@@ -208,7 +214,8 @@ impl Host<OrderingMachine<Ledger>> for OrderingHost {
     }
 
     fn request(&mut self, _: Node, number: u64) -> Option<ClientRequest> {
-        Some(ClientRequest { ticket: number, operation: number.to_be_bytes().to_vec() })
+        let operation = number.to_be_bytes().to_vec();
+        Some(ClientRequest { ticket: number, operation, timeout: CALL_TIMEOUT })
     }
 
     fn rewrite(&mut self, prng: &mut Prng, message: &Arc<Message>) -> Option<Arc<Message>> {
@@ -276,6 +283,16 @@ impl System for Ordering {
             scenario.core.remove(node);
             scenario.faults.insert(0, Fault { at_us: 0, lasts_us: u64::MAX, kind });
         }
+        let hoards = |fault: &Fault| {
+            matches!(fault.kind, FaultKind::Byzantine { adversary: "opening-hoarder", .. })
+        };
+        if scenario.faults.iter().any(hoards) {
+            let step_us = scenario.heal_us / (RESTARTS + 4);
+            let kind = FaultKind::Crash { node: Node::new(replicas) };
+            let restart =
+                |count| Fault { at_us: (count + 1) * step_us, lasts_us: step_us / 8, kind };
+            scenario.faults.extend((0..RESTARTS).map(restart));
+        }
         scenario
     }
 
@@ -314,6 +331,8 @@ impl System for Ordering {
             "bft.proposal_fetched",
             "bft.lane_gap_fetched",
             "bft.transfer_begun",
+            "bft.opening_out_of_date",
+            "bft.request_early",
             "bft.state_served",
             "bft.double_vote",
             "bft.lane_forked",
@@ -322,6 +341,7 @@ impl System for Ordering {
             "liar.misplaced",
             "liar.exaggerated",
             "liar.replayed",
+            "liar.opening_replayed",
             "liar.voted_twice",
             "liar.silent",
             "liar.selective",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quorate_bft::message::{Message, Tip};
+use quorate_bft::message::{Message, Outcome, Tip};
 use quorate_bft::{ClientFailure, ClientOutput, ClientRequest, Output as ReplicaOutput};
 use quorate_crypto::{Domain, hash_of};
 use quorate_types::{ClientId, Digest, ReplicaId};
@@ -41,6 +41,7 @@ mod topic {
     pub(super) const HOLDS: u64 = 6;
     pub(super) const CARRIES: u64 = 7;
     pub(super) const STARTS: u64 = 8;
+    pub(super) const OPENED: u64 = 9;
 }
 
 impl OrderingLens {
@@ -125,6 +126,15 @@ impl<S: Replicated> Lens<OrderingMachine<S>> for OrderingLens {
             }
             Message::ViewChange(change) if self.is(node, change.from) => {
                 state([topic::CARRIES, change.view.get(), 0, 0], signature_of(change.signature));
+            }
+            // One opening is one session, also when it is ordered again after that was closed.
+            Message::Reply(reply) => {
+                for answer in &reply.answers {
+                    if let Outcome::Opened(session) = &answer.outcome {
+                        let value = hash_of(Domain::Derivation, session);
+                        state([topic::OPENED, answer.id.get(), 0, 0], value);
+                    }
+                }
             }
             Message::NewView(it) if self.leads(node, it.view.get()) => {
                 state([topic::STARTS, it.view.get(), 0, 0], it.digest());

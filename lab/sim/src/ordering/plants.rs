@@ -114,6 +114,14 @@ pub(super) const PLANTS: &[Plant] = &[
     )
     .slow(),
     Plant::hooked(
+        Bug::SessionsReopened,
+        "sessions-reopened",
+        "C4",
+        "an opening opens another session once its own is closed",
+    )
+    .rare()
+    .baited("opening-hoarder"),
+    Plant::hooked(
         Bug::ClientBelievesOne,
         "client-believes-one",
         "C2",

@@ -3,7 +3,8 @@
 //! Settled points 25: every operation is covered by a signature of the client on whose behalf it
 //! executes; the signed bytes hold system, group, session, request ids and `ack_upto`. A session
 //! is opened by an ordered operation, and its id is the place of that operation in the order, so
-//! it never recurs.
+//! it never recurs. The numbers with which a client opens its sessions increase, so that whoever
+//! kept a signed opening can open nothing with it again.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -36,6 +37,17 @@ pub struct SessionId {
 
 quorate_wire::fields!(SessionId { epoch, slot, index });
 
+/// How a client calls a session before the group does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Opening {
+    /// Above the number of every session that the client opened before.
+    pub number: u64,
+    /// Drawn: tells apart two processes of one client that took the same number.
+    pub nonce: u64,
+}
+
+quorate_wire::fields!(Opening { number, nonce });
+
 /// One thing that a client asks the service to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Operation {
@@ -58,8 +70,8 @@ pub enum BundleBody {
     Open {
         /// The authority's word that the client may do so.
         certificate: ClientCertificate,
-        /// Fresh for each session; the same number again means the same session.
-        nonce: u64,
+        /// Fresh for each session; the same again means the same session, while it is open.
+        opening: Opening,
     },
     /// Asks for operations of a session.
     Invoke {
@@ -111,6 +123,11 @@ pub enum Outcome {
     Expired,
     /// The client's certificate does not hold.
     NotAuthorised,
+    /// The client has opened a session with this number or a higher one before.
+    NumberTaken {
+        /// The highest number with which it ever did.
+        highest: u64,
+    },
 }
 
 /// What became of one request.
@@ -173,7 +190,7 @@ impl Bundle {
     pub fn size_bytes(&self) -> usize {
         let fixed = 32 * 3 + 64 + 1;
         match &self.body {
-            BundleBody::Open { certificate, .. } => fixed + 200 + certificate.grant.name.len(),
+            BundleBody::Open { certificate, .. } => fixed + 208 + certificate.grant.name.len(),
             BundleBody::Invoke { operations, .. } => {
                 fixed + operations.iter().map(|one| 12 + one.payload.len()).sum::<usize>()
             }
@@ -233,10 +250,10 @@ impl Decode for Operation {
 impl Encode for BundleBody {
     fn encode(&self, writer: &mut Writer) {
         match self {
-            Self::Open { certificate, nonce } => {
+            Self::Open { certificate, opening } => {
                 writer.tag(1);
                 certificate.encode(writer);
-                nonce.encode(writer);
+                opening.encode(writer);
             }
             Self::Invoke { session, ack_upto, operations } => {
                 writer.tag(2);
@@ -253,7 +270,7 @@ impl Decode for BundleBody {
         match reader.tag()? {
             1 => Ok(Self::Open {
                 certificate: Decode::decode(reader)?,
-                nonce: Decode::decode(reader)?,
+                opening: Decode::decode(reader)?,
             }),
             2 => Ok(Self::Invoke {
                 session: Decode::decode(reader)?,
@@ -299,6 +316,10 @@ impl Encode for Outcome {
             Self::UnknownSession => writer.tag(3),
             Self::Expired => writer.tag(4),
             Self::NotAuthorised => writer.tag(5),
+            Self::NumberTaken { highest } => {
+                writer.tag(6);
+                highest.encode(writer);
+            }
         }
     }
 }
@@ -311,6 +332,7 @@ impl Decode for Outcome {
             3 => Ok(Self::UnknownSession),
             4 => Ok(Self::Expired),
             5 => Ok(Self::NotAuthorised),
+            6 => Ok(Self::NumberTaken { highest: Decode::decode(reader)? }),
             tag => Err(DecodeError::UnknownTag { of: "Outcome", tag }),
         }
     }

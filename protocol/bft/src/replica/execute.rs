@@ -72,6 +72,12 @@ impl<S: Service> Replica<S> {
             let batch: Arc<Batch> = Arc::clone(&self.bodies[digest]);
             for bundle in &batch.bundles {
                 let reply = self.execute_bundle(&mut running, bundle);
+                if matches!(
+                    reply.answers[..],
+                    [Answer { outcome: Outcome::NumberTaken { .. }, .. }]
+                ) {
+                    turn.mark("bft.opening_out_of_date");
+                }
                 self.requests.finish(bundle);
                 turn.send(Peer::Client(bundle.client), Class::Ordered, Message::Reply(reply));
                 running.bundle_index += 1;
@@ -84,13 +90,13 @@ impl<S: Service> Replica<S> {
     fn execute_bundle(&mut self, running: &mut Running, bundle: &Bundle) -> Reply {
         let view = self.views.view();
         match &bundle.body {
-            BundleBody::Open { certificate, nonce } => {
+            BundleBody::Open { certificate, opening } => {
                 let (epoch, slot) = (self.group.epoch, running.slot);
                 let id = SessionId { epoch, slot, index: running.bundle_index };
                 let opened = (id, running.time);
-                let outcome = self.sessions(|table| table.open(certificate, *nonce, opened));
-                let operation = hash_of(Domain::Operation, nonce);
-                let answer = Answer { id: RequestId::new(*nonce), operation, outcome };
+                let outcome = self.sessions(|table| table.open(certificate, *opening, opened));
+                let operation = hash_of(Domain::Operation, &opening.nonce);
+                let answer = Answer { id: RequestId::new(opening.nonce), operation, outcome };
                 Reply { view, session: None, answers: alloc::vec![answer] }
             }
             BundleBody::Invoke { session, ack_upto, operations } => {
@@ -146,6 +152,7 @@ impl<S: Service> Replica<S> {
 
     fn after_executing(&mut self, turn: &mut Turn<'_, S>) {
         self.progressed(turn);
+        self.take_up_early(turn);
         if self.executed_slot().get().is_multiple_of(self.parameters.checkpoint_interval) {
             self.take_checkpoint(turn);
         }

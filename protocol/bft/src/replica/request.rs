@@ -3,6 +3,10 @@
 //! Settled points 26: whoever is correct and gets a request puts it in its own lane at once,
 //! whoever leads. What a session already executed is answered from the table. Queues are bounded
 //! in bytes and per client, so a client that floods displaces its own requests alone (G01).
+//!
+//! What names a session that is not open is not ordered: whoever has a key could fill lanes with
+//! it. If the session's place in the order is executed here, it was closed or never opened, and the
+//! client is told so. If not, this replica is behind, and the bundle waits until it has come there.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
@@ -10,11 +14,14 @@ use alloc::vec::Vec;
 
 use quorate_machine::{Class, Service, ServiceState};
 use quorate_state::Section;
-use quorate_types::{ClientId, Digest, Peer};
+use quorate_types::{ClientId, Digest, Epoch, Peer, Slot};
 
 use super::{Replica, Turn};
-use crate::limits::{BATCH_BUNDLES_MAX, CLIENT_BUNDLES_MAX, REQUEST_QUEUE_BYTES_MAX};
-use crate::message::{Answer, Bundle, BundleBody, Message, Outcome, Reply, Request};
+use crate::limits::{
+    BATCH_BUNDLES_MAX, CLIENT_BUNDLES_MAX, EARLY_BUNDLES_MAX, EARLY_BYTES_MAX,
+    REQUEST_QUEUE_BYTES_MAX,
+};
+use crate::message::{Answer, Bundle, BundleBody, Message, Reply, Request, SessionId};
 use crate::sessions::Sessions;
 
 /// Prefix of the engine's own part of the replicated state.
@@ -22,9 +29,22 @@ pub(super) const ENGINE_SECTION: u8 = 1;
 /// Prefix of the service's part of the replicated state.
 pub(super) const SERVICE_SECTION: u8 = 2;
 
+/// What a replica knows about the requests of a bundle before it is ordered.
+enum Recalled {
+    /// They are all answered.
+    Answered(Reply),
+    /// They have to be ordered.
+    Fresh,
+    /// They are of a session whose opening is not executed here.
+    Early(SessionId),
+}
+
 /// Bundles that wait for a batch, and those under way.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
+    /// In sessions that may still be opened, oldest first.
+    early: VecDeque<(SessionId, Request)>,
+    early_bytes: usize,
     queue: VecDeque<Arc<Bundle>>,
     queued_bytes: usize,
     under_way: BTreeMap<ClientId, Vec<Digest>>,
@@ -35,12 +55,35 @@ impl Requests {
         self.queue.is_empty()
     }
 
+    /// Bundles in memory.
     pub(super) fn len(&self) -> usize {
-        self.queue.len()
+        self.queue.len() + self.early.len()
     }
 
     pub(super) const fn queued_bytes(&self) -> usize {
         self.queued_bytes
+    }
+
+    /// Keeps a bundle until its session is opened; the oldest are dropped, since anybody may name
+    /// sessions of the future.
+    fn keep_early(&mut self, session: SessionId, request: Request) {
+        self.early_bytes += request.bundle.size_bytes();
+        self.early.push_back((session, request));
+        while self.early.len() > EARLY_BUNDLES_MAX || self.early_bytes > EARLY_BYTES_MAX {
+            let Some((_, dropped)) = self.early.pop_front() else { break };
+            self.early_bytes -= dropped.bundle.size_bytes();
+        }
+    }
+
+    /// Takes the early bundles whose sessions are opened by now, or never will be.
+    fn take_early(&mut self, executed: (Epoch, Slot)) -> Vec<Request> {
+        let early = core::mem::take(&mut self.early);
+        let is_due = |early: &(SessionId, Request)| (early.0.epoch, early.0.slot) <= executed;
+        let (due, early): (VecDeque<_>, VecDeque<_>) = early.into_iter().partition(is_due);
+        self.early = early;
+        let due: Vec<Request> = due.into_iter().map(|(_, request)| request).collect();
+        self.early_bytes -= due.iter().map(|one| one.bundle.size_bytes()).sum::<usize>();
+        due
     }
 
     /// Admits a bundle, unless it is under way already or a bound is reached.
@@ -104,33 +147,53 @@ impl Requests {
 
 impl<S: Service> Replica<S> {
     pub(super) fn on_request(&mut self, turn: &mut Turn<'_, S>, request: Request) {
-        if let Some(reply) = self.recall(&request.bundle) {
-            turn.mark("bft.reply_repeated");
-            let client = Peer::Client(request.bundle.client);
-            return turn.send(client, Class::Ordered, Message::Reply(reply));
-        }
-        match self.requests.admit(request.bundle) {
-            Ok(()) if request.is_retry => turn.mark("bft.request_retried"),
-            Ok(()) => turn.mark("bft.request_admitted"),
-            Err(mark) => turn.mark(mark),
+        match self.recall(&request.bundle) {
+            Recalled::Answered(reply) => {
+                turn.mark("bft.reply_repeated");
+                let client = Peer::Client(request.bundle.client);
+                turn.send(client, Class::Ordered, Message::Reply(reply));
+            }
+            Recalled::Early(session) => {
+                turn.mark("bft.request_early");
+                self.requests.keep_early(session, request);
+            }
+            Recalled::Fresh => match self.requests.admit(request.bundle) {
+                Ok(()) if request.is_retry => turn.mark("bft.request_retried"),
+                Ok(()) => turn.mark("bft.request_admitted"),
+                Err(mark) => turn.mark(mark),
+            },
         }
     }
 
-    /// The reply to a bundle all of whose requests were executed before.
-    fn recall(&mut self, bundle: &Bundle) -> Option<Reply> {
-        let BundleBody::Invoke { session, operations, .. } = &bundle.body else { return None };
+    /// Takes up what came before the opening of its session did.
+    pub(super) fn take_up_early(&mut self, turn: &mut Turn<'_, S>) {
+        if self.requests.early.is_empty() {
+            return;
+        }
+        let executed = (self.group.epoch, self.executed_slot());
+        for request in self.requests.take_early(executed) {
+            self.on_request(turn, request);
+        }
+    }
+
+    /// What is known about a bundle, without executing any of it.
+    fn recall(&mut self, bundle: &Bundle) -> Recalled {
+        let BundleBody::Invoke { session, operations, .. } = &bundle.body else {
+            return Recalled::Fresh;
+        };
+        let executed = (self.group.epoch, self.executed_slot());
         let time = self.executed.time;
         let mut section = Section::new(&mut self.state, ENGINE_SECTION);
         let sessions = Sessions::new(&mut section);
         let visit = sessions.enter(bundle.client, *session);
+        if !visit.is_open() && (session.epoch, session.slot) > executed {
+            return Recalled::Early(*session);
+        }
         let recall = |operation| sessions.recall(&visit, operation, time);
-        let answers: Vec<Answer> = operations.iter().map(recall).collect::<Option<_>>()?;
-        // A session that this replica does not know may be one that it has not executed yet.
-        let is_known = |answer: &Answer| answer.outcome != Outcome::UnknownSession;
-        answers.iter().all(is_known).then(|| Reply {
-            view: self.views.view(),
-            session: Some(*session),
-            answers,
+        let answers: Option<Vec<Answer>> = operations.iter().map(recall).collect();
+        let view = self.views.view();
+        answers.map_or(Recalled::Fresh, |answers| {
+            Recalled::Answered(Reply { view, session: Some(*session), answers })
         })
     }
 

@@ -223,6 +223,7 @@ impl<S: Service> Replica<S> {
             self.stabilise(turn, StableCheckpoint { certificate, cut, snapshot });
         }
         self.progressed(turn);
+        self.take_up_early(turn);
         self.after_deciding(turn);
     }
 }

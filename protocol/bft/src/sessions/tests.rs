@@ -10,7 +10,7 @@ use quorate_types::{ClientId, Epoch, RequestId, Slot, SystemId, UnixTime};
 
 use super::Sessions;
 use crate::limits::{CLIENT_SESSIONS_MAX, SESSION_WINDOW_REQUESTS};
-use crate::message::{Answer, Operation, Outcome, SessionId, operation_digest};
+use crate::message::{Answer, Opening, Operation, Outcome, SessionId, operation_digest};
 
 const EXPIRES: UnixTime = UnixTime::from_micros(1_000);
 const NOW: UnixTime = UnixTime::from_micros(10);
@@ -52,8 +52,12 @@ impl Table {
         act(&mut Sessions::new(&mut section), self.client)
     }
 
-    fn open(&mut self, nonce: u64, slot: u64) -> Outcome {
-        self.with(|sessions, _| sessions.open(&certificate(1), nonce, (id(slot), NOW)))
+    fn open(&mut self, number: u64, slot: u64) -> Outcome {
+        self.open_as(Opening { number, nonce: 50 }, slot)
+    }
+
+    fn open_as(&mut self, opening: Opening, slot: u64) -> Outcome {
+        self.with(|sessions, _| sessions.open(&certificate(1), opening, (id(slot), NOW)))
     }
 
     fn recall(&mut self, session: u64, operation: &Operation) -> Option<Outcome> {
@@ -215,7 +219,7 @@ fn the_operations_of_one_bundle_see_each_other_and_leave_one_row() {
 }
 
 #[test]
-fn one_nonce_is_one_session_and_the_oldest_of_many_is_closed() {
+fn one_opening_is_one_session_and_the_oldest_of_many_is_closed() {
     let mut table = Table::new();
     table.execute(1, &operation(1, "a"));
     assert_eq!(table.open(7, 2), Outcome::Opened(id(1)), "opened again: the same");
@@ -226,6 +230,53 @@ fn one_nonce_is_one_session_and_the_oldest_of_many_is_closed() {
     assert_eq!(table.recall(1, &operation(1, "a")), Some(Outcome::UnknownSession), "closed");
     assert_eq!(table.recall(2, &operation(1, "a")), None, "the others are open");
     assert_eq!(table.entries(), 1 + CLIENT_SESSIONS_MAX, "and nothing of it is left");
+}
+
+#[test]
+fn an_opening_that_is_ordered_again_when_its_session_is_closed_opens_and_closes_nothing_bft_10() {
+    let mut table = Table::new();
+    let last = u64::try_from(CLIENT_SESSIONS_MAX).expect("small") + 1;
+    for number in 2..=last {
+        assert_eq!(table.open(7 + number, number), Outcome::Opened(id(number)));
+    }
+    let highest = 7 + last;
+    for slot in last + 1..last + 20 {
+        assert_eq!(table.open(7, slot), Outcome::NumberTaken { highest });
+    }
+    for number in 2..=last {
+        assert_eq!(table.recall(number, &operation(1, "a")), None, "all of them are still open");
+    }
+    assert_eq!(table.entries(), 1 + CLIENT_SESSIONS_MAX);
+}
+
+#[test]
+fn the_numbers_of_a_clients_sessions_rise_and_what_was_skipped_is_gone_bft_10() {
+    let mut table = Table::new();
+    assert_eq!(table.open(100, 2), Outcome::Opened(id(2)));
+    assert_eq!(table.open(99, 3), Outcome::NumberTaken { highest: 100 });
+    assert_eq!(table.open(7, 3), Outcome::Opened(id(1)), "its session is open: it is told again");
+    assert_eq!(table.open(101, 3), Outcome::Opened(id(3)));
+}
+
+#[test]
+fn two_processes_that_took_one_number_never_share_a_session() {
+    let mut table = Table::new();
+    let [first, second] = [60, 61].map(|nonce| Opening { number: 8, nonce });
+    assert_eq!(table.open_as(first, 2), Outcome::Opened(id(2)));
+    assert_eq!(table.open_as(second, 3), Outcome::NumberTaken { highest: 8 });
+    assert_eq!(table.open_as(Opening { number: 9, ..second }, 4), Outcome::Opened(id(4)));
+}
+
+#[test]
+fn the_highest_number_of_a_session_there_is_is_the_clients_last_and_nobody_elses_b17() {
+    let mut table = Table::new();
+    assert_eq!(table.open(u64::MAX, 2), Outcome::Opened(id(2)));
+    assert_eq!(table.open(8, 3), Outcome::NumberTaken { highest: u64::MAX });
+    assert_eq!(table.execute(1, &operation(1, "a")), executed("a"), "what is open stays so");
+    let opening = Opening { number: 1, nonce: 1 };
+    let open =
+        |sessions: &mut Sessions<'_>, _| sessions.open(&certificate(2), opening, (id(4), NOW));
+    assert_eq!(table.with(open), Outcome::Opened(id(4)));
 }
 
 #[test]
@@ -257,7 +308,9 @@ fn a_certificate_that_ran_out_opens_and_executes_nothing_more() {
     };
     assert_eq!(late(&mut table, 2), Some(Outcome::NotAuthorised));
     assert_eq!(late(&mut table, 1), Some(executed("a")), "what was executed is still answered");
-    let open = |sessions: &mut Sessions<'_>, _| sessions.open(&certificate(1), 9, (id(3), EXPIRES));
+    let opening = Opening { number: 9, nonce: 50 };
+    let open =
+        |sessions: &mut Sessions<'_>, _| sessions.open(&certificate(1), opening, (id(3), EXPIRES));
     assert_eq!(table.with(open), Outcome::NotAuthorised);
 }
 

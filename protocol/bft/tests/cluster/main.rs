@@ -9,6 +9,7 @@ mod liars;
 mod longest;
 mod normal_case;
 mod schedules;
+mod sessions;
 mod stories;
 mod support;
 mod wire;

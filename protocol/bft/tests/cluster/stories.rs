@@ -1,10 +1,13 @@
 //! The executions of the settled points and the pitfalls of the literature, as stories.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use quorate_bft::message::{Checkpoint, CheckpointStatement, Message, Phase, SessionId, Slots};
+use quorate_bft::message::{
+    Batch, Checkpoint, CheckpointStatement, Message, Phase, SessionId, Slots,
+};
 use quorate_bft::{Output, Parameters};
-use quorate_types::{Digest, Duration, Epoch, Slot, View};
+use quorate_types::{Digest, Duration, Epoch, ReplicaId, Slot, View};
 
 use crate::forge::tip_of;
 use crate::schedules::Random;
@@ -418,14 +421,23 @@ fn slots_are_numbered_on_over_views_p07() {
 
 #[test]
 fn an_operation_that_fails_fails_alike_everywhere_p08() {
+    // No correct replica has an operation of an unknown session ordered, so a liar's lane does.
     let mut cluster = Cluster::new(1);
+    cluster.crash(3);
     let unknown = SessionId { epoch: Epoch::ZERO, slot: Slot::new(77), index: 0 };
     let bundle = cluster.bundle_in(200, unknown, (1, "never"));
-    let request = quorate_bft::message::Request { bundle, is_retry: false };
-    cluster.deliver(cluster.client_peer(), 0, Message::Request(request));
-    cluster.settle();
+    let tip = cluster.origin_tip(3);
+    let place = (ReplicaId::new(3), tip.seq.next(), tip.digest);
+    let batch = Arc::new(Batch::sign(&cluster.group, place, vec![bundle], &*cluster.signers[3]));
+    for index in 0..3 {
+        assert!(cluster.deliver(cluster.peer(3), index, Message::Batch(Arc::clone(&batch))));
+    }
+    cluster.pass(SECOND);
     cluster.invoke("a");
-    assert_all_hold(&cluster, "a;");
+    for index in 0..3 {
+        assert_eq!(cluster.journal(index), "a;", "replica {index}");
+    }
+    assert_nobody_contradicts_itself(&cluster);
     assert_eq!(cluster.replica(0).executed_slot(), Slot::new(3), "ordered, and refused then");
 }
 
@@ -437,7 +449,7 @@ fn votes_for_slots_far_ahead_take_no_memory_p09() {
     for slot in (2..200).chain([u64::MAX - 1, u64::MAX]) {
         for phase in [Phase::Prepare, Phase::Commit] {
             let choice = (View::ZERO, Slot::new(slot), Digest::ZERO);
-            let voter = (quorate_types::ReplicaId::new(3), &*cluster.signers[3]);
+            let voter = (ReplicaId::new(3), &*cluster.signers[3]);
             let vote = quorate_bft::message::Vote::sign((phase, &cluster.group), choice, voter);
             let vote = match phase {
                 Phase::Prepare => Message::Prepare(vote),
@@ -507,7 +519,7 @@ fn a_statement_about_a_state_between_checkpoints_is_ignored() {
     for slot in [1, 2, 3, 5, 1_001] {
         let (cut, time, root) = (Digest::ZERO, quorate_types::UnixTime::ZERO, Digest::ZERO);
         let statement = CheckpointStatement { slot: Slot::new(slot), cut, time, root };
-        let signer = (quorate_types::ReplicaId::new(3), &*cluster.signers[3]);
+        let signer = (ReplicaId::new(3), &*cluster.signers[3]);
         let checkpoint = Checkpoint::sign(&cluster.group, statement, signer);
         assert!(cluster.deliver(cluster.peer(3), 0, Message::Checkpoint(checkpoint)));
     }
@@ -540,8 +552,7 @@ fn a_request_signed_badly_moves_nobody_p02() {
         signature: quorate_types::Signature::new([1; 64]),
         ..quorate_bft::message::Bundle::clone(&bundle)
     };
-    let request =
-        quorate_bft::message::Request { bundle: std::sync::Arc::new(forged), is_retry: true };
+    let request = quorate_bft::message::Request { bundle: Arc::new(forged), is_retry: true };
     for index in 0..4 {
         let from = cluster.client_peer();
         assert!(!cluster.deliver(from, index, Message::Request(request.clone())), "refused by all");
@@ -589,7 +600,7 @@ fn a_decision_of_slots_that_do_not_follow_is_of_no_use() {
     let certificate = cluster.committed(&[0, 2, 3], (0, &two));
     let (cuts, from) = (vec![two], cluster.peer(0));
     let slots = Slots { cuts, certificate };
-    cluster.deliver(from, 1, Message::Slots(std::sync::Arc::new(slots)));
+    cluster.deliver(from, 1, Message::Slots(Arc::new(slots)));
     assert_eq!(cluster.mark("bft.slots_useless"), 1);
     assert_eq!(cluster.replica(1).executed_slot(), Slot::ZERO);
 }

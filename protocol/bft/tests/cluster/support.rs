@@ -116,6 +116,24 @@ struct Host {
     disk: Disk,
 }
 
+/// A process of the cluster's client.
+fn new_client(group: &Arc<GroupConfiguration>, registry: &IdealRegistry, nonce: u64) -> Client {
+    let signer = registry.signer(&seed(200));
+    let grant = ClientGrant {
+        system: group.system,
+        client: signer.public_key().client(),
+        name: String::from("test"),
+        expires: UnixTime::from_micros(u64::MAX),
+    };
+    Client::new(ClientSetup {
+        group: Arc::clone(group),
+        signer: Arc::new(signer),
+        certificate: ClientCertificate::issue(grant, &registry.signer(&seed(250))),
+        nonce,
+        bundle_operations_max: 64,
+    })
+}
+
 /// Four replicas or more and one client.
 pub(crate) struct Cluster {
     pub(crate) group: Arc<GroupConfiguration>,
@@ -172,7 +190,6 @@ impl Cluster {
         cluster
     }
 
-    #[expect(clippy::too_many_lines, reason = "one struct is filled, field by field")]
     fn build(f: u16, parameters: Parameters) -> Self {
         let registry = IdealRegistry::new(seed(7));
         let resilience = Resilience::new(f).expect("f is small");
@@ -196,20 +213,7 @@ impl Cluster {
             base_slot: Slot::ZERO,
             base_digest: Digest::new(seed(3)),
         });
-        let client_signer = registry.signer(&seed(200));
-        let grant = ClientGrant {
-            system: group.system,
-            client: client_signer.public_key().client(),
-            name: String::from("test"),
-            expires: UnixTime::from_micros(u64::MAX),
-        };
-        let client = Client::new(ClientSetup {
-            group: Arc::clone(&group),
-            signer: Arc::new(client_signer),
-            certificate: ClientCertificate::issue(grant, &authority),
-            nonce: 1,
-            bundle_operations_max: 64,
-        });
+        let client = new_client(&group, &registry, 1);
         let mut cluster = Self {
             signers: keys.into_iter().map(shared).collect(),
             registry,
@@ -265,6 +269,14 @@ impl Cluster {
             signer: Arc::clone(&self.signers[me.index()]),
             parameters: self.parameters.clone(),
         }
+    }
+
+    /// The client's process begins again: it knows nothing of the one before.
+    pub(crate) fn restart_client(&mut self, nonce: u64) {
+        self.client = new_client(&self.group, &self.registry, nonce);
+        self.client_timers.clear();
+        self.step_client(Input::Start);
+        self.settle();
     }
 
     fn clocks(&self) -> Now {
@@ -549,10 +561,15 @@ impl Cluster {
 
     /// The client calls, without waiting.
     pub(crate) fn call(&mut self, operation: &str) -> u64 {
+        self.call_for(operation, Duration::from_secs(600))
+    }
+
+    /// The client calls, and waits for its reply this long at most.
+    pub(crate) fn call_for(&mut self, operation: &str, timeout: Duration) -> u64 {
         self.next_ticket += 1;
         let ticket = self.next_ticket;
         let operation = operation.as_bytes().to_vec();
-        self.step_client(Input::Request(ClientRequest { ticket, operation }));
+        self.step_client(Input::Request(ClientRequest { ticket, operation, timeout }));
         ticket
     }
 

@@ -66,6 +66,7 @@ fn messages(cluster: &Cluster) -> Vec<(&'static str, Message)> {
         Outcome::UnknownSession,
         Outcome::Expired,
         Outcome::NotAuthorised,
+        Outcome::NumberTaken { highest: 7 },
     ];
     let answers = outcomes.into_iter().map(answer).collect();
     let (bundle, far) = (cluster.bundle(240, 1, "op"), Slot::new(u64::MAX));

@@ -17,6 +17,7 @@ use crate::cluster::client::{ClientSeat, Identity};
 use crate::cluster::founding::{Keys, Role};
 use crate::cluster::server::{Journal, Place, ServerSeat};
 use crate::node::Node;
+use crate::ordering::first_nonce;
 use crate::storage::disk::SharedDisk;
 use crate::storage::scene::Scene;
 use crate::storage::seat::ServerSeat as StorageServer;
@@ -122,7 +123,7 @@ impl ClusterHost {
         let identity = Identity {
             signer: Arc::clone(signer),
             certificate: certificate.clone(),
-            nonce: life,
+            nonce: first_nonce(signer.public_key().client(), life),
             first_number: self.first_number(node),
             skew: match vice {
                 Some(ClientVice::WrongClock(skew)) => Some(*skew),
