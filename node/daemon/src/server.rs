@@ -12,7 +12,7 @@ use quorate_client::cluster::PROTOCOL_VERSIONS;
 use quorate_client::groups::{CONFIGURATION, ORDERING, STORAGE};
 use quorate_client::links::{Recogniser, credential, peer_of};
 use quorate_crypto::Signer;
-use quorate_crypto::real::{RealSigner, RealVerifier};
+use quorate_crypto::real::{AcquaintedVerifier, RealSigner, RealVerifier};
 use quorate_duties::{Duties, Seat};
 use quorate_kv::KeyValueService;
 use quorate_machine::Service;
@@ -121,7 +121,7 @@ pub async fn start(
     let data = DataDirectory::open(&settings.data, key.as_bytes(), identity.expectation())
         .map_err(|source| ServerError::Store { source })?;
     let links = open_links(settings, identity).await?;
-    let options = NodeOptions::new(Arc::new(RealVerifier));
+    let options = NodeOptions::new(verifier(identity));
     let node = Node::new(links, &options).map_err(|source| ServerError::Host { source })?;
     let epoch: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&identity.epoch_seed));
     let duties = Duties::of(identity.founding.configuration(), identity.id)
@@ -138,6 +138,12 @@ pub async fn start(
     identity.mark_served().map_err(|source| ServerError::Founding { source })?;
     let file = settings.file.clone();
     Ok(RunningServer { node, data, storage, brake, file })
+}
+
+/// Checks signatures, and knows the keys of all servers.
+fn verifier(identity: &NodeIdentity) -> Arc<AcquaintedVerifier> {
+    let members = &identity.founding.configuration().configuration().members;
+    Arc::new(AcquaintedVerifier::new(members.iter().map(|member| member.epoch_key)))
 }
 
 async fn open_links(

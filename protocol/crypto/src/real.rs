@@ -1,5 +1,6 @@
 //! Ed25519 as production uses it, under the validation rule of ZIP 215.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use ed25519_zebra::{SigningKey, VerificationKey, VerificationKeyBytes, batch};
@@ -92,6 +93,41 @@ impl Verifier for RealVerifier {
             verifier.queue((key, signature, check.digest.as_bytes()));
         }
         verifier.verify(coefficients(checks)).is_ok()
+    }
+}
+
+/// Fewest signatures for which a batch is cheaper than single checks with keys that are known.
+const BATCH_OF_KNOWN_MIN: usize = 3;
+
+/// Checks like [`RealVerifier`], and knows the keys that sign most: their points are computed once
+/// and not for each signature, which is a fifth of a check. The answers are the same.
+#[derive(Debug, Default, Clone)]
+pub struct AcquaintedVerifier {
+    known: BTreeMap<PublicKey, VerificationKey>,
+}
+
+impl AcquaintedVerifier {
+    /// Knows these keys; those that are no points are left to [`RealVerifier`], which refuses them.
+    #[must_use]
+    pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
+        let point = |key: PublicKey| Some((key, VerificationKey::try_from(*key.as_bytes()).ok()?));
+        Self { known: keys.into_iter().filter_map(point).collect() }
+    }
+}
+
+impl Verifier for AcquaintedVerifier {
+    fn is_valid(&self, check: &SignatureCheck) -> bool {
+        match self.known.get(&check.key) {
+            Some(key) => key.verify(&signature(check), check.digest.as_bytes()).is_ok(),
+            None => RealVerifier.is_valid(check),
+        }
+    }
+
+    fn are_valid(&self, checks: &[SignatureCheck]) -> bool {
+        if checks.len() < BATCH_OF_KNOWN_MIN {
+            return checks.iter().all(|check| self.is_valid(check));
+        }
+        RealVerifier.are_valid(checks)
     }
 }
 

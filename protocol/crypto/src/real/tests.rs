@@ -4,7 +4,7 @@ use std::vec::Vec;
 
 use quorate_types::{Digest, PublicKey, Signature};
 
-use super::{RealSigner, RealVerifier};
+use super::{AcquaintedVerifier, RealSigner, RealVerifier};
 use crate::signature::{SignatureCheck, Signer, Verifier};
 
 fn check(seed: u8) -> SignatureCheck {
@@ -73,6 +73,25 @@ fn bytes_that_are_no_key_are_refused_and_never_panic() {
     let bad = SignatureCheck { key, ..check(1) };
     assert!(!RealVerifier.is_valid(&bad));
     assert!(!RealVerifier.are_valid(&[bad, check(2)]));
+}
+
+#[test]
+fn a_verifier_that_knows_some_keys_gives_the_same_answers() {
+    // CRY-2, also for keys of small order, and for bytes that are no key.
+    let small = PublicKey::from_hex(SMALL_ORDER_POINTS[3]).unwrap();
+    let mut bytes = [0; 64];
+    bytes[..32].copy_from_slice(small.as_bytes());
+    let crafted = SignatureCheck { key: small, signature: Signature::new(bytes), ..check(1) };
+    let no_key = SignatureCheck { key: PublicKey::new([0xff; 32]), ..check(1) };
+    let bad = SignatureCheck { digest: Digest::new([9; 32]), ..check(2) };
+    let all = [check(1), check(2), check(3), crafted, bad, no_key];
+    let acquainted = AcquaintedVerifier::new([0, 1, 3, 5].map(|index: usize| all[index].key));
+    for (index, check) in all.iter().enumerate() {
+        assert_eq!(acquainted.is_valid(check), index < 4, "{index}");
+        for checks in [&all[..index], &all[index..], &[*check, all[0]]] {
+            assert_eq!(acquainted.are_valid(checks), RealVerifier.are_valid(checks), "{index}");
+        }
+    }
 }
 
 #[test]
