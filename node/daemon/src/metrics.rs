@@ -90,7 +90,7 @@ fn page(snapshot: &Snapshot, names: &Names) -> String {
         );
         page.push_str(&text);
     };
-    single("ticks_total", "Rounds of the loop in which something happened.", snapshot.ticks);
+    single("ticks_total", "Rounds of the loop.", snapshot.ticks);
     single("pauses_total", "Rounds that waited for a disk or the pool.", snapshot.pauses);
     single("clock_jumps_total", "Jumps of the wall clock.", snapshot.clock_jumps);
     single("signatures_known_total", "Signatures known to be good.", snapshot.checks_known);

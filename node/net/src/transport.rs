@@ -231,6 +231,21 @@ impl Events {
         }
     }
 
+    /// Waits until there is an event to take, or until none can come any more: false then. Takes
+    /// none and gives nobody a turn, as [`Self::try_recv`] does. Cancel safe.
+    pub async fn ready(&mut self) -> bool {
+        loop {
+            let (waits, finished) = {
+                let state = self.shared.state();
+                (state.has_event(), state.is_finished())
+            };
+            if waits || finished {
+                return waits;
+            }
+            self.shared.events.notified().await;
+        }
+    }
+
     /// The next event, if there is one now. Does not give the tasks of the transport a turn:
     /// who loops over it has to await something in between.
     pub fn try_recv(&mut self) -> Option<Event> {

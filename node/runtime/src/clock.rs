@@ -5,6 +5,7 @@
 //! library stands still then.) The wall clock is what the operating system says; a jump of it is
 //! counted and reported, never smoothed: what it means is decided by whoever agrees on time.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use quorate_types::{Instant, Now, UnixTime};
 
 use rustix::time::{ClockId, clock_gettime};
+use tokio::time::{Sleep, sleep_until};
 
 use crate::limits::WALL_JUMP_MICROS;
 
@@ -66,6 +68,35 @@ impl Clock {
         let now = tokio::time::Instant::now();
         let far = || now + Duration::from_secs(FAR_SECONDS);
         now.checked_add(left).unwrap_or_else(far)
+    }
+}
+
+/// The one timer of a loop that waits for alarms.
+///
+/// Machines set and take back alarms with every request. To set a timer of the runtime to an
+/// earlier time than all others costs a wake-up of its own, so this one is set anew only for an
+/// alarm that is due before it; otherwise it may end too early, and nothing is due then.
+#[derive(Debug, Default)]
+pub(crate) struct Waker {
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+/// By how much the timer may be late: the same alarm comes out a little different each time that
+/// it is asked for, since two clocks are read for it.
+const SLACK: Duration = Duration::from_micros(100);
+
+impl Waker {
+    /// Ends at this time, or before it; never if there is none. Cancel safe.
+    pub(crate) async fn reach(&mut self, due: Option<tokio::time::Instant>) {
+        let Some(due) = due else { return std::future::pending().await };
+        if due <= tokio::time::Instant::now() {
+            return;
+        }
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if sleep.is_elapsed() || due + SLACK < sleep.deadline() {
+            sleep.as_mut().reset(due);
+        }
+        sleep.as_mut().await;
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) trait Member {
     fn start(&mut self, world: &mut World<'_>);
     /// Keeps a frame for the next tick.
     fn accept(&mut self, frame: Frame);
-    /// Does what there is to do; false if there was nothing.
+    /// Does what there is to do; true if there is more of which nobody else tells the loop.
     fn tick(&mut self, world: &mut World<'_>) -> Result<bool, NodeError>;
     /// Takes no input any more and performs what the disk frees; true once nothing waits.
     fn drain(&mut self, world: &mut World<'_>) -> Result<bool, NodeError>;
@@ -106,16 +106,15 @@ impl<H: Hosted> Member for Cell<H> {
     }
 
     fn tick(&mut self, world: &mut World<'_>) -> Result<bool, NodeError> {
-        let mut busy = self.hear_disk(world)?;
+        self.hear_disk(world)?;
         for settled in self.parts.intake.take_settled() {
-            busy = true;
             self.deliver(settled, world);
         }
-        busy |= self.take_frames(world);
-        busy |= self.take_alarms(world);
-        busy |= self.take_requests(world);
+        self.take_frames(world);
+        self.take_alarms(world);
+        let has_more = self.take_requests(world);
         self.finish_tick();
-        Ok(busy)
+        Ok(has_more || !self.parts.requests.is_empty())
     }
 
     fn drain(&mut self, world: &mut World<'_>) -> Result<bool, NodeError> {
@@ -142,8 +141,8 @@ impl<H: Hosted> Drop for Cell<H> {
 
 impl<H: Hosted> Cell<H> {
     /// Learns what has become durable and performs what waited for it.
-    fn hear_disk(&mut self, world: &mut World<'_>) -> Result<bool, NodeError> {
-        let Some(disk) = &self.disk else { return Ok(false) };
+    fn hear_disk(&mut self, world: &mut World<'_>) -> Result<(), NodeError> {
+        let Some(disk) = &self.disk else { return Ok(()) };
         if let Some(source) = disk.take_failure() {
             return Err(NodeError::Disk { machine: self.name, source });
         }
@@ -151,13 +150,14 @@ impl<H: Hosted> Cell<H> {
             return Err(NodeError::ThreadDied { thread: self.name });
         }
         self.parts.queue.on_durable(disk.durable());
-        Ok(self.perform(world))
+        self.perform(world);
+        Ok(())
     }
 
     /// Reads the frames of this tick, has their signatures checked, and steps on what is settled.
-    fn take_frames(&mut self, world: &mut World<'_>) -> bool {
+    fn take_frames(&mut self, world: &mut World<'_>) {
         if self.parts.frames.is_empty() {
-            return false;
+            return;
         }
         let frames = std::mem::take(&mut self.parts.frames);
         self.metrics.tick_frames.add(frames.len() as u64);
@@ -172,7 +172,6 @@ impl<H: Hosted> Cell<H> {
         }
         let settled = self.parts.intake.dispatch(others, world.pool, world.verifier);
         self.deliver(settled, world);
-        true
     }
 
     fn admit(&self, frame: &Frame, world: &World<'_>) -> Option<Admitted<H::Message>> {
@@ -218,26 +217,24 @@ impl<H: Hosted> Cell<H> {
         }
     }
 
-    fn take_alarms(&mut self, world: &mut World<'_>) -> bool {
+    fn take_alarms(&mut self, world: &mut World<'_>) {
         if self.parts.alarms.next().is_none() {
-            return false;
+            return;
         }
         let now = world.clock.now().instant;
-        let mut busy = false;
         // What goes off may be set again for now: it has its turn in the next tick.
         for _ in 0..self.parts.alarms.len() {
             let Some(timer) = self.parts.alarms.take_due(now) else { break };
-            busy = true;
             count(&self.metrics.alarms);
             self.step(Input::Expired(timer), world);
         }
-        busy
     }
 
+    /// Takes what was asked; true if there may be more.
     fn take_requests(&mut self, world: &mut World<'_>) -> bool {
         let own = std::mem::take(&mut self.parts.requests);
         let wishes = self.inbox.take(TICK_REQUESTS_MAX);
-        let busy = !own.is_empty() || !wishes.is_empty();
+        let has_more = wishes.len() == TICK_REQUESTS_MAX;
         for request in own {
             self.ask(request, world);
         }
@@ -247,7 +244,7 @@ impl<H: Hosted> Cell<H> {
                 Wish::Look(look) => look(&self.machine),
             }
         }
-        busy
+        has_more
     }
 
     fn ask(&mut self, request: Request<H>, world: &mut World<'_>) {
@@ -306,12 +303,10 @@ impl<H: Hosted> Cell<H> {
         }
     }
 
-    /// Performs every effect that waits for no record; false if there was none.
-    fn perform(&mut self, world: &World<'_>) -> bool {
+    /// Performs every effect that waits for no record.
+    fn perform(&mut self, world: &World<'_>) {
         let on_disk = self.disk.as_ref().map_or(Ticket::ZERO, Disk::durable);
-        let mut busy = false;
         while let Some(action) = self.parts.queue.pop_ready(on_disk) {
-            busy = true;
             match action {
                 Action::Release(before) => {
                     if let Some(disk) = &mut self.disk {
@@ -335,7 +330,6 @@ impl<H: Hosted> Cell<H> {
                 Action::Mark(mark) => self.parts.marks.push(mark),
             }
         }
-        busy
     }
 
     fn count_sent(&self, sent: Sent) {

@@ -244,9 +244,9 @@ pub struct Metrics {
 /// The counters of one node at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Rounds of the loop in which something happened.
+    /// Rounds of the loop.
     pub ticks: u64,
-    /// Rounds in which no frame was taken because a disk or the pool was behind.
+    /// Waits in which no frame is taken because a disk or the pool is behind.
     pub pauses: u64,
     /// Jumps of the wall clock.
     pub clock_jumps: u64,

@@ -3,8 +3,11 @@
 //! ```text
 //! links, pool, disks, alarms, handles --> wake --> tick of every machine --> links, disks
 //!          ^                                                                      |
-//!          '------------- the transport writes once per peer <-- yield <----------'
+//!          '-------------- the transport writes once per peer <-- wait <----------'
 //! ```
+//! A tick takes what is there and is followed by a wait, not by a look whether there is more: who
+//! has more wakes the loop. One round of votes so costs one look at the sockets, not four.
+//!
 //! All of it runs on one thread. Other threads check signatures, commit records and do the
 //! blocking work of the daemon; they hand over in batches and wake the loop.
 //!
@@ -13,7 +16,10 @@
 //!   whose own bounds then hold the peers back.
 
 use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use quorate_crypto::Verifier;
@@ -23,11 +29,11 @@ use quorate_types::{Instant, Peer};
 use quorate_wire::{Encode, Writer};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::timeout;
 
 use crate::cache::CachingVerifier;
 use crate::channel::{Channel, Routes};
-use crate::clock::Clock;
+use crate::clock::{Clock, Waker};
 use crate::disk::Disk;
 use crate::error::{HostError, NodeError};
 use crate::handle::{Handle, Inbox};
@@ -112,6 +118,7 @@ pub struct Node {
     pool: Pool,
     verifier: Arc<CachingVerifier>,
     clock: Clock,
+    waker: Waker,
     metrics: Arc<Metrics>,
     workers: Vec<Arc<Workers>>,
     control: Control,
@@ -148,6 +155,7 @@ impl Node {
             pool,
             verifier,
             clock: Clock::new(Arc::clone(&metrics.clock_jumps)),
+            waker: Waker::default(),
             metrics,
             workers: Vec::new(),
             control: Control { orders: Arc::default(), wake },
@@ -262,18 +270,17 @@ impl Node {
             if self.stopping {
                 return self.drain().await;
             }
-            let mut busy = self.take_event();
+            self.take_event();
+            let mut has_more = false;
             self.each(|member, world| {
-                busy |= member.tick(world)?;
+                has_more |= member.tick(world)?;
                 Ok(())
             })?;
-            if busy {
-                count(&self.metrics.ticks);
-                // The tasks of the transport write now what was sent.
-                yield_now().await;
-            } else {
-                self.check_threads()?;
-                self.wait().await;
+            count(&self.metrics.ticks);
+            self.check_threads()?;
+            match has_more {
+                true => yield_now().await,
+                false => self.wait().await,
             }
         }
     }
@@ -318,13 +325,13 @@ impl Node {
     }
 
     /// Takes an event of the links if there is one and there is room for what it brings.
-    fn take_event(&mut self) -> bool {
+    fn take_event(&mut self) {
         if self.is_full() {
-            count(&self.metrics.pauses);
-            return false;
+            return;
         }
-        let event = self.links.events.try_recv();
-        event.map(|event| self.on_event(event)).is_some()
+        if let Some(event) = self.links.events.try_recv() {
+            self.on_event(event);
+        }
     }
 
     fn on_event(&mut self, event: Event) {
@@ -364,26 +371,30 @@ impl Node {
         self.members.iter().filter_map(|member| member.next_alarm()).min()
     }
 
-    /// Waits until there may be something to do.
+    /// Waits until there may be something to do. If there is something already, the transport
+    /// writes first what was sent.
     async fn wait(&mut self) {
-        let full = self.is_full();
-        let alarm = self.next_alarm().map(|instant| self.clock.deadline(instant));
-        let alarm = async {
-            match alarm {
-                Some(deadline) => sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
-        let event = tokio::select! {
-            biased;
-            () = self.control.wake.notified() => return,
-            () = alarm => return,
-            event = self.links.events.recv(), if !full => event,
-        };
-        match event {
-            Some(event) => self.on_event(event),
-            None => self.stopping = true,
+        let mut called = pin!(self.called());
+        let at_once = poll_fn(|task| Poll::Ready(called.as_mut().poll(task).is_ready())).await;
+        match at_once {
+            true => yield_now().await,
+            false => called.await,
         }
+    }
+
+    async fn called(&mut self) {
+        let full = self.is_full();
+        if full {
+            count(&self.metrics.pauses);
+        }
+        let due = self.next_alarm().map(|instant| self.clock.deadline(instant));
+        let is_open = tokio::select! {
+            biased;
+            () = self.control.wake.notified() => true,
+            () = self.waker.reach(due) => true,
+            is_open = self.links.events.ready(), if !full => is_open,
+        };
+        self.stopping |= !is_open;
     }
 
     /// Performs what waits for the disks, then gives the links a moment.

@@ -92,6 +92,11 @@ impl State {
         self.closed && self.peers.values().all(|peer| *peer.phase() == Phase::Down)
     }
 
+    /// Whether there is something to take.
+    pub(crate) fn has_event(&self) -> bool {
+        !self.events.is_empty() || self.turns.iter().any(|turns| !turns.is_empty())
+    }
+
     /// The next event, if there is one.
     pub(crate) fn next_event(&mut self) -> Option<Event> {
         let Some(event) = self.events.pop_front() else {

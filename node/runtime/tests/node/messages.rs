@@ -161,11 +161,11 @@ fn while_the_disk_is_behind_no_frame_is_taken() {
     watched(async {
         let (mut nodes, server) = alone(gate.clone(), quarter).await;
         let stranger = Stranger::connect(77, server, &mut nodes).await;
+        let before = nodes[0].snapshot();
         for value in 0..4 {
             stranger.send(&proposal(value));
             until(&mut nodes, 0, |now| now.machines[0].records > value).await;
         }
-        let before = nodes[0].snapshot();
         for value in 4..50 {
             stranger.send(&proposal(value));
         }
