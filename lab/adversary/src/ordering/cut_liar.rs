@@ -45,7 +45,7 @@ fn wrong(context: &mut Context<'_>, honest: &PrePrepare) -> PrePrepare {
         }
     }
     let cut = HashedCut::new(cut);
-    let choice = (honest.proposal.view, cut.slot, cut.digest());
+    let choice = (honest.proposal.view, &cut);
     let proposal = SignedProposal::sign(context.group(), choice, context.signer());
     PrePrepare { proposal, cut, inline: None }
 }

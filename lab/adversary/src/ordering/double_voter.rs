@@ -42,6 +42,12 @@ impl Villain<Holdings> for DoubleVoter {
         let (phase, vote) = match &*sending.message {
             Message::Prepare(vote) => (Phase::Prepare, *vote),
             Message::Commit(vote) => (Phase::Commit, *vote),
+            Message::PrePrepare(it) if context.leads(it.proposal.view) => {
+                let Some(vote) = it.proposal.vote(context.group()) else {
+                    return deeds.pass(sending);
+                };
+                (Phase::Prepare, vote)
+            }
             _ => return deeds.pass(sending),
         };
         let to = peers(&sending.to);
@@ -75,12 +81,17 @@ impl Villain<Holdings> for DoubleVoter {
 
     fn on_receive(
         &mut self,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
         _: Peer,
         message: &Message,
         _: &mut Deeds,
     ) -> Reception {
-        if let Message::Prepare(vote) | Message::Commit(vote) = message {
+        let vote = match message {
+            Message::Prepare(vote) | Message::Commit(vote) => Some(*vote),
+            Message::PrePrepare(it) => it.proposal.vote(context.group()),
+            _ => None,
+        };
+        if let Some(vote) = vote {
             self.seen.insert((vote.slot, vote.view, vote.digest), ());
             if self.seen.len() > REMEMBERED_MAX {
                 self.seen.pop_first();

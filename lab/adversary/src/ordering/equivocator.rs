@@ -46,11 +46,31 @@ impl Equivocator {
         if self.second.len() >= REMEMBERED_MAX {
             self.second.pop_first();
         }
-        self.second.insert((view, slot), second.cut.digest());
+        let digest = second.cut.digest();
+        self.second.insert((view, slot), digest);
         deeds.mark("liar.equivocated");
         let (left, right) = self.split.parts(context);
+        let is_vote = first.proposal.is_vote;
         deeds.share(&left, sending.class, sending.message);
         deeds.send(&right, Class::Control, Message::PrePrepare(Arc::new(second)));
+        if is_vote {
+            self.vote_for_second(context, (view, slot, digest), deeds);
+        }
+    }
+
+    /// Votes in both phases towards those who saw the second cut.
+    fn vote_for_second(
+        &self,
+        context: &Context<'_>,
+        choice: (View, Slot, Digest),
+        deeds: &mut Deeds,
+    ) {
+        let (_, right) = self.split.parts(context);
+        let seat = (context.me(), context.signer());
+        let prepare = Vote::sign((Phase::Prepare, context.group()), choice, seat);
+        let commit = Vote::sign((Phase::Commit, context.group()), choice, seat);
+        deeds.send(&right, Class::Control, Message::Prepare(prepare));
+        deeds.send(&right, Class::Control, Message::Commit(commit));
     }
 
     /// Votes to each side for what that side saw; commits at once, whatever is prepared.
@@ -61,14 +81,10 @@ impl Equivocator {
         let Some(&second) = self.second.get(&(vote.view, vote.slot)) else {
             return deeds.pass(sending);
         };
-        let (left, right) = self.split.parts(context);
-        let seat = (context.me(), context.signer());
         let choice = (vote.view, vote.slot, second);
-        let prepare = Vote::sign((Phase::Prepare, context.group()), choice, seat);
-        let commit = Vote::sign((Phase::Commit, context.group()), choice, seat);
+        let (left, _) = self.split.parts(context);
         deeds.share(&left, sending.class, sending.message);
-        deeds.send(&right, Class::Control, Message::Prepare(prepare));
-        deeds.send(&right, Class::Control, Message::Commit(commit));
+        self.vote_for_second(context, choice, deeds);
     }
 }
 
@@ -87,7 +103,7 @@ pub(super) fn other_proposal(context: &Context<'_>, first: &PrePrepare) -> Optio
         *own = Arc::new(AckVector::sign(context.group(), from, tips, context.signer()));
     }
     let cut = HashedCut::new(cut);
-    let choice = (first.proposal.view, first.proposal.slot, cut.digest());
+    let choice = (first.proposal.view, &cut);
     let proposal = SignedProposal::sign(context.group(), choice, context.signer());
     Some(PrePrepare { proposal, cut, inline })
 }

@@ -62,8 +62,7 @@ fn proposal(context: &mut Context<'_>, honest: &PrePrepare) -> PrePrepare {
         }
     }
     let cut = HashedCut::new(cut);
-    let choice = (view, cut.slot, cut.digest());
-    let proposal = SignedProposal::sign(context.group(), choice, context.signer());
+    let proposal = SignedProposal::sign(context.group(), (view, &cut), context.signer());
     PrePrepare { proposal, cut, inline: honest.inline.clone() }
 }
 

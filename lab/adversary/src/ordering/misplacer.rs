@@ -7,11 +7,11 @@ use std::sync::Arc;
 use quorate_bft::Message;
 use quorate_bft::message::{
     Base, CheckpointCertificate, CheckpointStatement, CommitCertificate, HashedCut, NewLeaderProof,
-    PrepareCertificate, Prepared, Slots, StateChunk, ViewChange,
+    PrepareCertificate, Prepared, Slots, StateChunk, ViewChange, Vote,
 };
 use quorate_crypto::Certificate;
 use quorate_machine::Class;
-use quorate_types::{Digest, Duration, Peer, ReplicaId, Signature, Slot, View};
+use quorate_types::{Digest, Duration, GroupConfiguration, Peer, ReplicaId, Signature, Slot, View};
 
 use super::{Context, Deeds, Holdings, Sending, Villain};
 use crate::Reception;
@@ -36,16 +36,21 @@ impl Misplacer {
         Self { cuts, prepares, wishes: None, chunk: None, view: View::ZERO }
     }
 
-    fn note(&mut self, message: &Message) {
+    fn note_prepare(&mut self, vote: &Vote) {
+        let place = (vote.slot, vote.view, vote.digest);
+        self.prepares.entry(place).or_default().insert(vote.from, vote.signature);
+    }
+
+    fn note(&mut self, group: &GroupConfiguration, message: &Message) {
         match message {
             Message::PrePrepare(proposal) => {
                 self.view = self.view.max(proposal.proposal.view);
                 self.cuts.insert(proposal.cut.slot, proposal.cut.clone());
+                if let Some(vote) = proposal.proposal.vote(group) {
+                    self.note_prepare(&vote);
+                }
             }
-            Message::Prepare(vote) => {
-                let place = (vote.slot, vote.view, vote.digest);
-                self.prepares.entry(place).or_default().insert(vote.from, vote.signature);
-            }
+            Message::Prepare(vote) => self.note_prepare(vote),
             Message::NewLeaderProof(proof) => self.wishes = Some(proof.clone()),
             Message::StateChunk(chunk) => self.chunk = Some(Arc::clone(chunk)),
             _ => {}
@@ -113,19 +118,19 @@ impl Villain<Holdings> for Misplacer {
         "misplacer"
     }
 
-    fn on_send(&mut self, _: &mut Context<'_>, sending: Sending, deeds: &mut Deeds) {
-        self.note(&sending.message);
+    fn on_send(&mut self, context: &mut Context<'_>, sending: Sending, deeds: &mut Deeds) {
+        self.note(context.group(), &sending.message);
         deeds.pass(sending);
     }
 
     fn on_receive(
         &mut self,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
         _: Peer,
         message: &Message,
         _: &mut Deeds,
     ) -> Reception {
-        self.note(message);
+        self.note(context.group(), message);
         Reception::Pass
     }
 

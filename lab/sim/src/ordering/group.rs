@@ -143,7 +143,7 @@ impl<S: Replicated> GroupHost<S> {
         let audit = Audit::new(Arc::clone(group), Arc::clone(verifier), knowledge());
         vec![
             Box::new(Storekeeper(Rc::clone(&self.images), knowledge())),
-            Box::new(WriteAhead::new(knowledge())),
+            Box::new(WriteAhead::new(Arc::clone(group), knowledge())),
             Box::new(audit),
             Box::new(Durability::new(knowledge(), group.resilience.quorum())),
             Box::new(Answers::new(group.members.len(), lens.clients.clone())),

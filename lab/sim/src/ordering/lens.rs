@@ -101,6 +101,9 @@ impl<S: Replicated> Lens<OrderingMachine<S>> for OrderingLens {
             Message::PrePrepare(it) if self.leads(node, it.proposal.view.get()) => {
                 let place = [it.proposal.view.get(), it.proposal.slot.get(), 0];
                 state([topic::PROPOSES, place[0], place[1], 0], it.proposal.digest);
+                if it.proposal.is_vote {
+                    state([topic::PREPARES, place[0], place[1], 0], it.proposal.digest);
+                }
             }
             Message::Prepare(vote) if self.is(node, vote.from) => {
                 state([topic::PREPARES, vote.view.get(), vote.slot.get(), 0], vote.digest);

@@ -1,4 +1,11 @@
 //! The leader's proposal, and the proof that a leader proposed twice.
+//!
+//! A proposal with an inline batch leaves when the batch, and with it the cut, is on the leader's
+//! disk: the leader could send its prepare in the same moment. So it signs the prepare instead of
+//! a proposal, and sends one message: that signature is a proposal for whoever reads it as one,
+//! and part of the certificate like every other prepare. Both say the same of the leader, that it
+//! stands for one cut in this slot and view (BFT-4), so two of them that differ convict it. A
+//! proposal without an inline batch leaves before anything is on the disk, and is no vote.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -6,7 +13,7 @@ use alloc::vec::Vec;
 use quorate_crypto::{Domain, Rejected, SignatureCheck, Signer};
 use quorate_types::{Digest, GroupConfiguration, Signature, Slot, View};
 
-use super::{Batch, HashedCut, member_check, statement};
+use super::{Batch, HashedCut, Phase, Vote, member_check, statement};
 
 /// What a leader signs: its choice for a slot in a view.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -17,11 +24,13 @@ pub struct SignedProposal {
     pub slot: Slot,
     /// Digest of the cut.
     pub digest: Digest,
-    /// The signature of the view's leader.
+    /// Is it the leader's prepare? So it is if the cut has an inline batch.
+    pub is_vote: bool,
+    /// The signature of the view's leader: on the prepare, if it is one.
     pub signature: Signature,
 }
 
-quorate_wire::fields!(SignedProposal { view, slot, digest, signature });
+quorate_wire::fields!(SignedProposal { view, slot, digest, is_vote, signature });
 
 /// A proposal with all that is needed to judge it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,21 +57,37 @@ pub struct Accusation {
 quorate_wire::fields!(Accusation { first, second });
 
 impl SignedProposal {
-    /// Signs a choice.
+    /// Signs the choice of a cut.
     #[must_use]
     pub fn sign(
         group: &GroupConfiguration,
-        (view, slot, digest): (View, Slot, Digest),
+        (view, cut): (View, &HashedCut),
         signer: &dyn Signer,
     ) -> Self {
-        let signed = statement(Domain::PrePrepare, group, &(view, (slot, digest)));
-        Self { view, slot, digest, signature: signer.sign(&signed) }
+        let (slot, digest, is_vote) = (cut.slot, cut.digest(), cut.inline.is_some());
+        let unsigned = Self { view, slot, digest, is_vote, signature: Signature::new([0; 64]) };
+        Self { signature: signer.sign(&unsigned.statement(group)), ..unsigned }
+    }
+
+    fn statement(&self, group: &GroupConfiguration) -> Digest {
+        let choice = (self.view, self.slot, self.digest);
+        match self.is_vote {
+            true => Phase::Prepare.statement(group, choice),
+            false => statement(Domain::PrePrepare, group, &(choice.0, (choice.1, choice.2))),
+        }
     }
 
     fn check(&self, group: &GroupConfiguration) -> Result<SignatureCheck, Rejected> {
-        let content = (self.view, (self.slot, self.digest));
-        let digest = statement(Domain::PrePrepare, group, &content);
-        member_check(group, group.resilience.leader(self.view), (digest, self.signature))
+        let leader = group.resilience.leader(self.view);
+        member_check(group, leader, (self.statement(group), self.signature))
+    }
+
+    /// The leader's prepare, if this is one.
+    #[must_use]
+    pub fn vote(&self, group: &GroupConfiguration) -> Option<Vote> {
+        let Self { view, slot, digest, is_vote, signature } = *self;
+        let from = group.resilience.leader(view);
+        is_vote.then_some(Vote { view, slot, digest, from, signature })
     }
 }
 
@@ -76,7 +101,9 @@ impl PrePrepare {
         group: &GroupConfiguration,
         checks: &mut Vec<SignatureCheck>,
     ) -> Result<(), Rejected> {
-        if self.proposal.digest != self.cut.digest() || self.proposal.slot != self.cut.slot {
+        let signed = &self.proposal;
+        let is_of_cut = signed.digest == self.cut.digest() && signed.slot == self.cut.slot;
+        if !is_of_cut || signed.is_vote != self.cut.inline.is_some() {
             return Err(Rejected::Inconsistent);
         }
         checks.push(self.proposal.check(group)?);

@@ -41,7 +41,11 @@ impl Phase {
         }
     }
 
-    fn statement(self, group: &GroupConfiguration, choice: (View, Slot, Digest)) -> Digest {
+    pub(super) fn statement(
+        self,
+        group: &GroupConfiguration,
+        choice: (View, Slot, Digest),
+    ) -> Digest {
         statement(self.domain(), group, &(choice.0, (choice.1, choice.2)))
     }
 }

@@ -33,12 +33,16 @@ impl<S: Service> Replica<S> {
             return turn.mark("bft.proposal_out_of_window");
         }
         let known = self.slots.open(slot).and_then(|open| open.proposal.clone());
+        let vote = proposal.proposal.vote(&self.group);
         match known {
             Some(known) if known.cut.digest() != proposal.cut.digest() => {
                 return self.accuse(turn, &known, &proposal);
             }
             Some(known) if known.inline.is_some() || proposal.inline.is_none() => {}
             _ => self.slots.open_mut(slot).proposal = Some(proposal),
+        }
+        if vote.is_some_and(|vote| self.slots.open_mut(slot).prepares.take(&vote).is_some()) {
+            turn.mark("bft.double_vote");
         }
         self.accept(turn, slot, Some(sender));
         self.commit_prepared(turn, slot);

@@ -7,7 +7,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use quorate_machine::{Class, Service};
+use quorate_machine::{Class, Plant, Service, planted};
 use quorate_types::{Digest, Duration, ReplicaId};
 
 use super::{Replica, Turn};
@@ -31,7 +31,7 @@ impl<S: Service> Replica<S> {
     pub(super) fn propose(&mut self, turn: &mut Turn<'_, S>) {
         while let Some(parent) = self.parent_of_proposal(turn) {
             let Some((cut, inline)) = self.next_cut(turn, &parent) else { return };
-            let choice = (self.views.view(), cut.slot, cut.digest());
+            let choice = (self.views.view(), &cut);
             let proposal = SignedProposal::sign(&self.group, choice, &*self.signer);
             turn.mark("bft.proposed");
             let pre_prepare = Arc::new(PrePrepare { proposal, cut, inline });
@@ -42,18 +42,21 @@ impl<S: Service> Replica<S> {
     fn lead(&mut self, turn: &mut Turn<'_, S>, proposal: &Arc<PrePrepare>) {
         let slot = proposal.cut.slot;
         let message = Message::PrePrepare(Arc::clone(proposal));
-        // A batch is durable at its owner before it leaves; a proposal without one may leave at
-        // once, since it is no vote (settled points 2).
-        let leaves_first = proposal.inline.is_none();
-        if leaves_first {
+        self.slots.open_mut(slot).proposal = Some(Arc::clone(proposal));
+        // A batch is durable at its owner before it leaves, and so is a vote; a proposal that is
+        // neither may leave at once (settled points 2).
+        let Some(vote) = proposal.proposal.vote(&self.group) else {
+            self.broadcast(turn, Class::Control, message);
+            self.record_acceptance(turn, &proposal.cut, None);
+            return self.send_prepare(turn, slot);
+        };
+        if planted(Plant::PrepareBeforePersist) {
             self.broadcast(turn, Class::Control, message.clone());
         }
-        self.slots.open_mut(slot).proposal = Some(Arc::clone(proposal));
         self.record_acceptance(turn, &proposal.cut, proposal.inline.clone());
-        if !leaves_first {
-            self.broadcast(turn, Class::Control, message);
-        }
-        self.send_prepare(turn, slot);
+        self.slots.open_mut(slot).prepares.take(&vote);
+        self.broadcast(turn, Class::Control, message);
+        self.commit_prepared(turn, slot);
     }
 
     /// The cut that a proposal would follow now; nothing if this replica may not propose.

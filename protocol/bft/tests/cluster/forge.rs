@@ -106,8 +106,7 @@ impl Cluster {
 
     pub(crate) fn signed(&self, view: u64, cut: &HashedCut) -> SignedProposal {
         let leader = self.group.resilience.leader(View::new(view));
-        let choice = (View::new(view), cut.slot, cut.digest());
-        SignedProposal::sign(&self.group, choice, self.signer(leader.get()))
+        SignedProposal::sign(&self.group, (View::new(view), cut), self.signer(leader.get()))
     }
 
     pub(crate) fn proposal(
@@ -121,10 +120,10 @@ impl Cluster {
     }
 
     pub(crate) fn accusation(&self, view: u64, slot: u64) -> Message {
-        let leader = self.group.resilience.leader(View::new(view));
         let sign = |byte| {
-            let choice = (View::new(view), Slot::new(slot), Digest::new([byte; 32]));
-            SignedProposal::sign(&self.group, choice, self.signer(leader.get()))
+            let (slot, parent) = (Slot::new(slot), Digest::new([byte; 32]));
+            let cut = Cut { slot, parent, ..Cut::origin(&self.group) };
+            self.signed(view, &HashedCut::new(cut))
         };
         Message::Accusation(Arc::new(Accusation { first: sign(1), second: sign(2) }))
     }

@@ -204,7 +204,7 @@ impl Run {
                     _ => cut.slot = cut.slot.next(),
                 }
                 let cut = HashedCut::new(cut);
-                let choice = (proposal.proposal.view, cut.slot, cut.digest());
+                let choice = (proposal.proposal.view, &cut);
                 let proposal = SignedProposal::sign(&group, choice, &*signer);
                 Message::PrePrepare(Arc::new(PrePrepare { proposal, cut, inline: None }))
             }

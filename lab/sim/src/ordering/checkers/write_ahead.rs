@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use quorate_bft::Message;
 use quorate_bft::Output as ReplicaOutput;
-use quorate_bft::message::{AckVector, Tip};
+use quorate_bft::message::{AckVector, Tip, Vote};
 use quorate_machine::Recipients;
-use quorate_types::Digest;
+use quorate_types::{Digest, GroupConfiguration};
 
 use crate::checker::{At, Broken, Checker, Verdict};
 use crate::fast::FastMap;
@@ -19,6 +19,7 @@ use crate::ordering::{OrderingMachine, Output, Replicated};
 /// Compares what is sent with what is durable.
 #[derive(Debug)]
 pub(in crate::ordering) struct WriteAhead {
+    group: Arc<GroupConfiguration>,
     knowledge: Shared,
     /// By replica: the cut of the highest slot that it executed.
     executed: FastMap<usize, (u64, Digest)>,
@@ -27,8 +28,8 @@ pub(in crate::ordering) struct WriteAhead {
 }
 
 impl WriteAhead {
-    pub(in crate::ordering) fn new(knowledge: Shared) -> Self {
-        Self { knowledge, executed: FastMap::default(), covered: FastMap::default() }
+    pub(in crate::ordering) fn new(group: Arc<GroupConfiguration>, knowledge: Shared) -> Self {
+        Self { group, knowledge, executed: FastMap::default(), covered: FastMap::default() }
     }
 
     fn acknowledges(&mut self, replica: usize, vector: &AckVector) -> Result<(), String> {
@@ -73,12 +74,17 @@ impl WriteAhead {
         }
         let knowledge = self.knowledge.borrow();
         let facts = &knowledge.ever[replica];
+        let prepares = |vote: &Vote| {
+            let place = (vote.view.get(), vote.slot.get());
+            let known = facts.ever_accepted.get(&place) == Some(&vote.digest);
+            holds(known, &|| format!("prepares {:?} in {place:?}", vote.digest))
+        };
         match message {
-            Message::Prepare(vote) if is_own(vote.from) => {
-                let place = (vote.view.get(), vote.slot.get());
-                let known = facts.ever_accepted.get(&place) == Some(&vote.digest);
-                holds(known, &|| format!("prepares {:?} in {place:?}", vote.digest))
+            Message::PrePrepare(it) => {
+                let vote = it.proposal.vote(&self.group).filter(|vote| is_own(vote.from));
+                vote.map_or(Ok(()), |vote| prepares(&vote))
             }
+            Message::Prepare(vote) if is_own(vote.from) => prepares(vote),
             Message::Commit(vote) if is_own(vote.from) => {
                 let place = (vote.view.get(), vote.slot.get());
                 let known = facts.ever_prepared.get(&place) == Some(&vote.digest);
