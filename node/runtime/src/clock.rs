@@ -120,10 +120,13 @@ mod tests {
     //! A jump is a difference between the two clocks, in either direction.
     use quorate_types::{Instant, Now, UnixTime};
 
+    use std::future::poll_fn;
+    use std::pin::pin;
     use std::sync::Arc;
+    use std::task::Poll;
     use std::time::Duration;
 
-    use super::{Clock, WALL_JUMP_MICROS, jump};
+    use super::{Clock, WALL_JUMP_MICROS, Waker, jump};
 
     fn at(instant: u64, wall: u64) -> Now {
         Now { instant: Instant::from_micros(instant), wall: UnixTime::from_micros(wall) }
@@ -151,5 +154,32 @@ mod tests {
         assert!(clock.deadline(Instant::ZERO) <= tokio::time::Instant::now(), "it has passed");
         let never = clock.deadline(Instant::from_micros(u64::MAX));
         assert!(never > before + Duration::from_secs(50 * 366 * 24 * 3_600));
+    }
+
+    /// Whether the wait ends at once, and when the timer ends.
+    async fn reach(
+        waker: &mut Waker,
+        due: Option<tokio::time::Instant>,
+    ) -> (bool, Option<tokio::time::Instant>) {
+        let at_once = {
+            let mut reached = pin!(waker.reach(due));
+            poll_fn(|task| Poll::Ready(reached.as_mut().poll(task).is_ready())).await
+        };
+        (at_once, waker.sleep.as_ref().map(|sleep| sleep.deadline()))
+    }
+
+    #[test]
+    fn the_timer_is_set_anew_for_an_earlier_alarm_alone() {
+        let minutes = |count: u64| tokio::time::Instant::now() + Duration::from_secs(60 * count);
+        crate::block_on(async {
+            let mut waker = Waker::default();
+            let (near, far, nearer) = (minutes(60), minutes(120), minutes(30));
+            assert_eq!(reach(&mut waker, None).await, (false, None));
+            assert_eq!(reach(&mut waker, Some(near)).await, (false, Some(near)));
+            assert_eq!(reach(&mut waker, Some(far)).await, (false, Some(near)), "it is kept");
+            assert_eq!(reach(&mut waker, Some(nearer)).await, (false, Some(nearer)));
+            assert!(reach(&mut waker, Some(minutes(0))).await.0, "it has passed");
+        })
+        .expect("a runtime starts");
     }
 }

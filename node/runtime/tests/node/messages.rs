@@ -178,6 +178,22 @@ fn while_the_disk_is_behind_no_frame_is_taken() {
 }
 
 #[test]
+fn a_frame_takes_two_rounds_of_the_loop() {
+    // One when it comes, one when its record is durable, and none to look whether there is more.
+    watched(async {
+        let (mut nodes, server) = alone(open(), 0).await;
+        let stranger = Stranger::connect(77, server, &mut nodes).await;
+        let before = nodes[0].snapshot().ticks;
+        for value in 0..20 {
+            stranger.send(&proposal(value));
+            heard(&mut nodes, 0, 1).await;
+        }
+        let rounds = nodes[0].snapshot().ticks - before;
+        assert!(rounds <= 2 * 20, "{rounds} rounds for 20 frames");
+    });
+}
+
+#[test]
 fn machines_of_one_node_get_the_frames_of_their_own_group() {
     watched(async {
         let mut links = [listen(1).await];
