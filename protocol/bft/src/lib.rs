@@ -30,8 +30,8 @@
 //! - There are no null slots and no re-agreed decided slots: see [`choice`].
 //! - A replica that decided a slot which a new view proposes again does not vote again; it serves
 //!   the decision to whoever lacks it.
-//! - A proposal with an inline batch, which leaves when its cut is on the leader's disk, carries the
-//!   leader's prepare as its signature; certificates are a quorum's prepares all the same.
+//! - A proposal with an inline batch, which leaves when its cut is on the leader's disk, carries
+//!   the leader's prepare as its signature; certificates are a quorum's prepares all the same.
 //! - Proposals are not flooded; whoever sees a vote for a proposal that it lacks fetches it from
 //!   the voter, who accepted it and so can serve it.
 #![no_std]
