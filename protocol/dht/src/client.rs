@@ -133,7 +133,7 @@ pub enum Failure {
     },
     /// A correct server refuses the client's certificate: it has run out.
     NotAuthorised,
-    /// A correct server refuses the sequence number: the owner of the object skipped too many.
+    /// There is no higher sequence number left.
     SequenceSkip,
     /// The content or value is too long, or the name is of the wrong kind; nothing was sent.
     Unsuitable {
@@ -158,7 +158,7 @@ impl fmt::Display for Failure {
                 missing.iter().try_for_each(|node| write!(f, " {node}"))
             }
             Self::NotAuthorised => f.write_str("the client's certificate has run out"),
-            Self::SequenceSkip => f.write_str("the object's owner skipped too many versions"),
+            Self::SequenceSkip => f.write_str("the object has no number left for another version"),
             Self::Unsuitable { bytes_max: 0, .. } => f.write_str("not the id of content"),
             Self::Unsuitable { bytes, bytes_max } => {
                 write!(f, "{bytes} bytes; at most {bytes_max} are allowed")

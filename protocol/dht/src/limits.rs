@@ -14,7 +14,8 @@ pub const FILE_BYTES_MAX: u64 = 1 << 60;
 pub const MANIFEST_NODE_BYTES_MAX: usize = 64 + 32 * MANIFEST_FANOUT;
 /// Longest value of a public-key object.
 pub const VALUE_BYTES_MAX: usize = 64 << 10;
-/// How far the sequence number of a version may lie above the stored one.
+/// Numbers of one level: a server goes on to a level above the first only when `2f + 1` of the
+/// group are on the one below.
 pub const SEQUENCE_SKIP_MAX: u64 = 1 << 32;
 /// Longest certified configuration that a server sends to somebody of an older epoch: with what
 /// stands around it, it fits a frame of 4 MiB.
@@ -36,6 +37,9 @@ pub const SERVER_STRANGERS_WAITING_BYTES_MAX: usize = 4 << 20;
 pub const SERVER_KNOWN_CLIENTS_MAX: usize = 4096;
 /// Objects that a server repairs at the same time.
 pub const SERVER_REPAIRS_MAX: usize = 16;
+/// Registers of which a server remembers what the others hold, to tell whether they may go on to a
+/// higher level; the oldest gives way.
+pub const SERVER_INQUIRIES_MAX: usize = 16;
 /// Rounds of questions after which a repair is given up.
 pub const REPAIR_ROUNDS_MAX: u32 = 8;
 /// How long a repair waits for the peers that it asked.

@@ -288,7 +288,7 @@ pub enum Refusal {
     NotResponsible,
     /// The client's certificate has run out.
     NotAuthorised,
-    /// The sequence number lies too far above the stored one.
+    /// The sequence number is of a level that too few of the group have come near.
     SequenceSkip,
     /// The server is still in an earlier epoch.
     Behind,

@@ -19,6 +19,7 @@
 //! - Nothing is served from a cache: the object store has one, below the check of every read.
 
 mod admission;
+mod advance;
 mod budget;
 mod clients;
 mod job;
@@ -39,6 +40,7 @@ use crate::message::{CertifiedConfiguration, Held, Message, OperationId, ScrubRe
 use crate::object::{ObjectKey, Record};
 use crate::ring::Ring;
 
+use advance::Inquiry;
 use budget::Budget;
 use clients::Clients;
 use job::{Asker, Slot};
@@ -206,6 +208,7 @@ pub struct Server {
     repairs: BTreeMap<OperationId, ObjectKey>,
     scrubs: Scrubs,
     sweep: Sweep,
+    inquiries: BTreeMap<ObjectKey, Inquiry>,
 }
 
 impl Server {
@@ -232,6 +235,7 @@ impl Server {
             repairs: BTreeMap::new(),
             scrubs: Scrubs::default(),
             sweep,
+            inquiries: BTreeMap::new(),
         }
     }
 
@@ -301,6 +305,8 @@ impl Server {
         if ring.epoch > self.ring.epoch {
             self.ring = ring;
             self.certified = certified;
+            // What the members of the old groups said does not count in the new ones.
+            self.inquiries.clear();
             self.restart_repairs(now, effects);
             self.restart_sweeping(now, effects);
         }

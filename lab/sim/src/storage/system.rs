@@ -1,6 +1,6 @@
 //! The storage DHT, as the programs know it: how a scenario is drawn, and its checkers.
 
-use quorate_adversary::storage::{ROT, SKIPPER};
+use quorate_adversary::storage::ROT;
 use quorate_history::Prng;
 
 use super::host::{Shape, StorageHost};
@@ -74,9 +74,6 @@ fn draw_villains(scenario: &mut Scenario, (shape, clients): (Shape, u16), prng: 
     if prng.chance(BAD_CLIENT_PER_MILLE) {
         let adversary = CLIENT_VILLAINS[prng.index(CLIENT_VILLAINS.len())];
         make_bad(scenario, Node::new(shape.servers + clients - 1), adversary);
-        // An owner that skips numbers can keep the other writers of its objects waiting until bad
-        // owners are bounded: all but progress is judged.
-        scenario.judges_liveness = adversary != SKIPPER;
     }
 }
 
@@ -185,6 +182,7 @@ impl System for Storage {
             "dht.client.fetch_value",
             "dht.client.heal",
             "dht.client.late_reply",
+            "dht.client.level_refused",
             "dht.client.lease_expired",
             "dht.client.refused",
             "dht.client.retry",
@@ -194,8 +192,10 @@ impl System for Storage {
             "dht.client.wrong_content",
             "dht.client.wrong_version",
             "dht.server.busy",
+            "dht.server.caught_up",
             "dht.server.content_known",
             "dht.server.damaged",
+            "dht.server.inquiry",
             "dht.server.older_version",
             "dht.server.repair",
             "dht.server.repaired",

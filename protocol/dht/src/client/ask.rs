@@ -47,7 +47,7 @@ impl Client {
                 let write = WriteVersion { head, authority, version: version.clone() };
                 (Class::Ordered, Message::WriteVersion(write))
             }
-            Goal::Read { key, needs_values } => {
+            Goal::Read { key, needs_values, .. } => {
                 return self.ask_for_versions(now, (*key, *needs_values), phase, effects);
             }
         };

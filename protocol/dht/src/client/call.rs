@@ -180,11 +180,16 @@ impl Client {
         effects: &mut ClientEffects,
     ) -> Next {
         effects.mark("dht.client.refused");
-        if phase.is_refused(Refusal::NotAuthorised) {
+        let resilience = phase.group.resilience();
+        if phase.refused_by(Refusal::NotAuthorised) >= resilience.weak_quorum() {
             return Next::Return(Err(Failure::NotAuthorised));
         }
-        if phase.is_refused(Refusal::SequenceSkip) {
-            return Next::Return(Err(Failure::SequenceSkip));
+        if let Goal::Write { version, purpose, .. } = goal
+            && phase.refused_by(Refusal::SequenceSkip) >= resilience.quorum()
+            && let Some(lower) = super::goal::below(version, purpose)
+        {
+            effects.mark("dht.client.level_refused");
+            return Next::Goal(lower);
         }
         let is_get = matches!(goal, Goal::Get { .. });
         if is_get && matches!(refusal, Refusal::Busy | Refusal::Damaged) {
@@ -208,10 +213,13 @@ impl Client {
         effects.mark("dht.client.retry");
         let next = self.when_late(now, (&call.goal, &mut phase), effects);
         call.phase = Some(phase);
-        if let Some(goal) = next {
-            call.goal = goal;
-            self.begin_phase(now, call, effects);
-            return;
+        match next {
+            Next::Wait => {}
+            Next::Goal(goal) => {
+                call.goal = goal;
+                return self.begin_phase(now, call, effects);
+            }
+            Next::Return(outcome) => return self.finish(&call, outcome, effects),
         }
         call.retry = call.retry.doubled().min(CLIENT_RETRY_MAX);
         if !planted(Plant::RetriesOnce) {
@@ -220,28 +228,39 @@ impl Client {
         self.calls.insert(id, call);
     }
 
-    /// Asks again, or says which goal leads further.
+    /// Asks again, or says what leads further.
     fn when_late(
         &mut self,
         now: Now,
         (goal, phase): (&Goal, &mut Phase),
         effects: &mut ClientEffects,
-    ) -> Option<Goal> {
+    ) -> Next {
         match goal {
             Goal::Get { .. } => {
                 for place in phase.asked.iter().filter(|place| !phase.answered.contains(**place)) {
                     self.preference.penalise(now, phase.group.member(*place));
                 }
                 self.ask(now, (goal, phase), effects);
-                None
+                Next::Wait
             }
             Goal::Stat { key } if phase.has_quorum() => {
                 effects.mark("dht.client.stat_by_get");
-                Some(Goal::Get { key: *key, purpose: GetPurpose::Stat })
+                Next::Goal(Goal::Get { key: *key, purpose: GetPurpose::Stat })
             }
-            Goal::Read { key, needs_values: false } if !phase.asked_for_value.is_empty() => {
+            Goal::Read { key, needs_values: false, level_max }
+                if !phase.asked_for_value.is_empty() =>
+            {
                 effects.mark("dht.client.value_withheld");
-                Some(Goal::Read { key: *key, needs_values: true })
+                Next::Goal(Goal::Read { key: *key, needs_values: true, level_max: *level_max })
+            }
+            Goal::Read { .. } | Goal::ReadStamps { .. } if phase.has_quorum() => {
+                // What is neither contradicted nor supported is tried: the servers decide.
+                phase.is_late = true;
+                let next = self.chosen((goal, phase), effects);
+                if matches!(next, Next::Wait) {
+                    self.ask(now, (goal, phase), effects);
+                }
+                next
             }
             Goal::Put { .. }
             | Goal::Stat { .. }
@@ -249,7 +268,7 @@ impl Client {
             | Goal::Write { .. }
             | Goal::Read { .. } => {
                 self.ask(now, (goal, phase), effects);
-                None
+                Next::Wait
             }
         }
     }
@@ -281,7 +300,7 @@ fn pass_on_configuration(
 fn stored(goal: &Goal, phase: &mut Phase, (head, place): (Head, ReplicaId)) -> Next {
     let answer = match goal {
         Goal::Put { key, .. } => Answer::Stored(*key),
-        Goal::Write { version, purpose, .. } => super::goal::written(version, *purpose),
+        Goal::Write { version, purpose, .. } => super::goal::written(version, purpose),
         Goal::Get { .. } | Goal::Stat { .. } | Goal::ReadStamps { .. } | Goal::Read { .. } => {
             return Next::Wait;
         }

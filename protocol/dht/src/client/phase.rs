@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use quorate_types::{Digest, NodeId, ReplicaId, ReplicaSet};
 
-use crate::choice::{Choice, choose};
+use crate::choice::{Choice, Known, choose};
 use crate::message::{Head, Refusal};
 use crate::object::{SignedStamp, Stamp, Value, Version};
 use crate::ring::Group;
@@ -34,6 +34,8 @@ pub(super) struct Phase {
     values: BTreeMap<Digest, Value>,
     /// Members that were asked again for the value of the highest stamp.
     pub(super) asked_for_value: ReplicaSet,
+    /// A quorum answered, and the alarm has rung since.
+    pub(super) is_late: bool,
 }
 
 impl Phase {
@@ -50,6 +52,7 @@ impl Phase {
             stamps: BTreeMap::new(),
             values: BTreeMap::new(),
             asked_for_value: ReplicaSet::EMPTY,
+            is_late: false,
         }
     }
 
@@ -80,11 +83,11 @@ impl Phase {
         }
     }
 
-    /// The stamp to go on from.
-    pub(super) fn choice(&self) -> Choice {
+    /// The stamp to go on from, of these levels.
+    pub(super) fn choice(&self, level_max: Option<u64>) -> Choice {
         let stamps: Vec<_> =
             self.stamps.values().map(|signed| signed.map(|signed| signed.stamp)).collect();
-        choose(self.group.resilience(), &stamps)
+        choose(self.group.resilience(), &stamps, Known { level_max, is_late: self.is_late })
     }
 
     /// Members that said that this is their highest stamp.
@@ -103,10 +106,9 @@ impl Phase {
         Some(version)
     }
 
-    /// Does a correct member refuse for this reason?
-    pub(super) fn is_refused(&self, refusal: Refusal) -> bool {
-        let count = self.refusals.values().filter(|one| **one == refusal).count();
-        count >= self.group.resilience().weak_quorum()
+    /// Members that refuse for this reason.
+    pub(super) fn refused_by(&self, refusal: Refusal) -> usize {
+        self.refusals.values().filter(|one| **one == refusal).count()
     }
 
     /// Members that answered, and the others.

@@ -1,5 +1,7 @@
 //! What replies about versions mean.
 
+use alloc::sync::Arc;
+
 use quorate_machine::{Class, Plant, planted};
 use quorate_types::ReplicaId;
 
@@ -29,8 +31,17 @@ impl Client {
         }
         phase.count(reply.head, place);
         phase.note_version(place, reply.signed, reply.value);
+        self.chosen((goal, phase), effects)
+    }
+
+    /// Where the replies so far lead.
+    pub(super) fn chosen(
+        &self,
+        (goal, phase): (&Goal, &mut Phase),
+        effects: &mut ClientEffects,
+    ) -> Next {
         match goal {
-            Goal::ReadStamps { owner, value, .. } => match phase.choice() {
+            Goal::ReadStamps { owner, value, level_max, .. } => match phase.choice(*level_max) {
                 Choice::Wait => Next::Wait,
                 Choice::Highest(stamp) => {
                     let sequence = stamp.map_or(0, |stamp| stamp.sequence);
@@ -40,11 +51,11 @@ impl Client {
                     };
                     let place = (next, self.identity.writer);
                     let version = Version::sign(self.ring.system, place, value.clone(), &**owner);
-                    let purpose = WritePurpose::Own;
+                    let purpose = WritePurpose::Own(Arc::clone(owner));
                     Next::Goal(Goal::Write { version, purpose, held: None })
                 }
             },
-            Goal::Read { key, .. } => match phase.choice() {
+            Goal::Read { key, level_max, .. } => match phase.choice(*level_max) {
                 Choice::Wait => Next::Wait,
                 Choice::Highest(None) => Next::Return(Ok(Answer::Object(None))),
                 Choice::Highest(Some(stamp)) => read_chosen(*key, stamp, phase, effects),

@@ -52,7 +52,9 @@ impl Server {
                 }
             }
             Message::Versioned(reply) => {
-                if !self.fetched_version(now, (asker, &reply), effects) {
+                if !self.fetched_version(now, (asker, &reply), effects)
+                    && !self.heard_version(now, (asker, &reply), effects)
+                {
                     self.repair_with_version(now, asker, reply, effects);
                 }
             }

@@ -23,7 +23,7 @@ use alloc::vec::Vec;
 use quorate_machine::{Class, Plant, planted};
 use quorate_types::{NodeId, Now, Peer, ReplicaId};
 
-use crate::choice::{Choice, choose};
+use crate::choice::{Choice, Known, choose};
 use crate::limits::{LOSS_CONFIRM, REPAIR_RETRY, REPAIR_ROUNDS_MAX, SERVER_REPAIRS_MAX};
 use crate::message::{GetContent, Head, Message, OperationId, ReadVersion, Refusal, Versioned};
 use crate::object::{Body, KEEP_FOR_EVER, ObjectKey, Record, StoredContent, StoredObject, Version};
@@ -84,7 +84,7 @@ impl Repair {
         let absent = self.absent.iter().filter(|node| !self.versions.contains_key(node));
         let mut stamps: Vec<_> = absent.map(|_| None).collect();
         stamps.extend(self.versions.values().map(|version| Some(version.stamp())));
-        match choose(server.ring.resilience(), &stamps) {
+        match choose(server.ring.resilience(), &stamps, Known::default()) {
             Choice::Wait => None,
             Choice::Highest(None) => Some(None),
             Choice::Highest(Some(stamp)) => {

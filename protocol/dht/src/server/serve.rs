@@ -6,7 +6,6 @@ use quorate_machine::{Class, Plant, planted};
 use quorate_types::{Epoch, Now};
 use quorate_wire::decode;
 
-use crate::limits::SEQUENCE_SKIP_MAX;
 use crate::message::{ContentReply, Message, Presence, Refusal, Stored, Versioned};
 use crate::object::{Body, ObjectKey, Record, Stamp, StoredContent, StoredObject, Version};
 
@@ -117,7 +116,7 @@ impl Server {
         effects: &mut ServerEffects,
     ) {
         match job {
-            Job::Answer(asker, work) => self.answer(asker, work, (key, copy), effects),
+            Job::Answer(asker, work) => self.answer((now, asker), work, (key, copy), effects),
             Job::Adopt(object) => {
                 self.keep_adopted((key, copy), *object, effects);
                 self.adopted(key);
@@ -153,7 +152,7 @@ impl Server {
 
     fn answer(
         &mut self,
-        asker: Asker,
+        (now, asker): (Now, Asker),
         work: Work,
         (key, copy): (ObjectKey, &mut Copy),
         effects: &mut ServerEffects,
@@ -174,7 +173,7 @@ impl Server {
                 if planted(Plant::AckBeforePersist) {
                     self.acknowledge(asker, (key, &Durable(key)), effects);
                 }
-                match self.keep_version((key, copy), *version, effects) {
+                match self.take_version(now, (key, copy), *version, effects) {
                     Ok(durable) => self.acknowledge(asker, (key, &durable), effects),
                     Err(refusal) => self.refuse(asker, refusal, effects),
                 }
@@ -258,6 +257,25 @@ impl Server {
         self.persist(key, StoredObject::Content(content), effects)
     }
 
+    /// Persists what a client wrote, unless it is too far ahead of the group.
+    fn take_version(
+        &mut self,
+        now: Now,
+        (key, copy): (ObjectKey, &mut Copy),
+        version: Version,
+        effects: &mut ServerEffects,
+    ) -> Result<Durable, Refusal> {
+        let stored = match copy {
+            Copy::Version(stored) => stored.stamp().sequence,
+            Copy::Absent | Copy::Damaged | Copy::Content(_) => 0,
+        };
+        if !self.may_advance(now, key, (stored, version.stamp().sequence), effects) {
+            effects.mark("dht.server.sequence_skip");
+            return Err(Refusal::SequenceSkip);
+        }
+        self.keep_version((key, copy), version, effects)
+    }
+
     /// Persists a version if it is higher than the stored one; a lower one needs nothing more.
     fn keep_version(
         &mut self,
@@ -277,12 +295,6 @@ impl Server {
             effects.mark("dht.server.older_version");
             return Ok(Durable(key));
         }
-        let sequence = stored.map_or(0, |stored| stored.sequence);
-        if version.stamp().sequence > sequence.saturating_add(SEQUENCE_SKIP_MAX) {
-            effects.mark("dht.server.sequence_skip");
-            return Err(Refusal::SequenceSkip);
-        }
-
         assert!(
             stored < Some(version.stamp()),
             "DHT-2: a version replaced by one that is not higher"

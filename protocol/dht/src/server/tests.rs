@@ -17,8 +17,8 @@ use quorate_types::{ClientId, Epoch, Instant, NodeId, Now, Peer, UnixTime};
 use super::{Found, Server, ServerOutput, ServerRequest, Ticket};
 use crate::fixture::{EPOCH, SYSTEM, node, registry, ring, signer};
 use crate::limits::{
-    CHUNK_BYTES, SERVER_JOBS_PER_PEER_MAX, SERVER_REPAIRS_MAX, SERVER_STRANGERS_JOBS_MAX,
-    SERVER_STRANGERS_WAITING_BYTES_MAX, SERVER_WAITING_BYTES_MAX,
+    CHUNK_BYTES, SEQUENCE_SKIP_MAX, SERVER_JOBS_PER_PEER_MAX, SERVER_REPAIRS_MAX,
+    SERVER_STRANGERS_JOBS_MAX, SERVER_STRANGERS_WAITING_BYTES_MAX, SERVER_WAITING_BYTES_MAX,
     SERVER_WAITING_BYTES_PER_PEER_MAX,
 };
 use crate::message::{
@@ -549,4 +549,53 @@ fn what_cannot_be_read_now_is_neither_absent_nor_damaged() {
         assert_eq!(outline(&effects), [format!("Busy {}", number + 1)]);
     }
     assert_eq!((bench.server.budget.jobs(), bench.server.repairs.len()), (0, 0));
+}
+
+/// What a server answers to a write of this number while it holds `stored`.
+fn overwrite(bench: &mut Bench, stored: u64, sequence: u64) -> Vec<Effect<Server>> {
+    let write = bench.write(sequence);
+    let effects = bench.deliver(CLIENT, write);
+    let stored = version(stored);
+    let record = Record::Store(stored.key(), StoredObject::Version(stored));
+    let found = Found::Object(record.key(), record.bytes().unwrap());
+    bench.loaded(ticket(&effects), found)
+}
+
+/// The heads of the questions about versions among the effects.
+fn asked(effects: &[Effect<Server>]) -> Vec<Head> {
+    let head = |effect: &Effect<Server>| match effect {
+        Effect::Send { message: Message::ReadVersion(read), .. } => Some(read.head),
+        _ => None,
+    };
+    effects.iter().filter_map(head).collect()
+}
+
+#[test]
+fn a_level_is_entered_when_a_quorum_is_on_the_one_below_dht_17() {
+    let level = SEQUENCE_SKIP_MAX;
+    let mut bench = Bench::new(4);
+    let effects = overwrite(&mut bench, 7, level);
+    assert_eq!(outline(&effects), ["persist", "stored 1"], "the first level is free");
+    let effects = overwrite(&mut bench, level, 2 * level);
+    assert_eq!(outline(&effects), ["SequenceSkip 2"], "DHT-17: nobody else was heard");
+    let questions = asked(&effects);
+    assert_eq!(questions.len(), 3);
+    for (place, held) in [(2, 0), (3, level)] {
+        let version = version(held);
+        let (signed, value) = (Some(version.signed), Some(version.value));
+        let reply = Message::Versioned(Versioned { head: questions[0], signed, value });
+        bench.deliver(Peer::Node(node(place)), reply);
+        let refused = overwrite(&mut bench, level, 2 * level);
+        assert!(outline(&refused)[0].starts_with("SequenceSkip"), "DHT-17: two of four");
+        assert!(asked(&refused).is_empty(), "the answers are still coming");
+    }
+    let version = version(level + 1);
+    let (signed, value) = (Some(version.signed), Some(version.value));
+    let reply = Message::Versioned(Versioned { head: questions[0], signed, value });
+    let effects = bench.deliver(Peer::Node(node(4)), reply);
+    // What two others reach is taken as well: this server is not behind it.
+    let effects = bench.loaded(ticket(&effects), Found::Absent);
+    assert_eq!(outline(&effects), ["persist"]);
+    let effects = overwrite(&mut bench, level, 2 * level);
+    assert_eq!(outline(&effects), ["persist", "stored 5"], "DHT-17: three of four are there");
 }

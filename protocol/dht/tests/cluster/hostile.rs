@@ -2,9 +2,9 @@
 
 use quorate_crypto::Signer;
 use quorate_dht::limits::{CHUNK_BYTES, SEQUENCE_SKIP_MAX};
-use quorate_dht::object::register_id;
+use quorate_dht::object::{StoredObject, register_id};
 use quorate_dht::{
-    Answer, Body, ContentReply, Failure, Message, Operation, Presence, Value, Version, Versioned,
+    Answer, Body, ContentReply, Message, Operation, Presence, Record, Value, Version, Versioned,
     WriterId,
 };
 use quorate_types::{Duration, Epoch, ObjectId, Signature};
@@ -135,31 +135,76 @@ fn s03_a_huge_signed_stamp_from_a_liar_stops_neither_writers_nor_readers() {
     }
 }
 
+/// Puts a version with this number into the store of one server, as if it had been written there.
+fn place(network: &mut Network, index: usize, sequence: u64) {
+    let value = Value::Data(Body::new(sequence.to_be_bytes().to_vec()));
+    let stamp = (sequence, WriterId::new([9; 16]));
+    let version = Version::sign(SYSTEM, stamp, value, &network.signer(OWNER));
+    let record = Record::Store(version.key(), StoredObject::Version(version));
+    let node = network.node(index);
+    let store = &mut network.servers.get_mut(&node).expect("a server").store;
+    store.insert(record.key().to_bytes(), record.bytes().expect("a version"));
+}
+
+/// As far apart as a bad owner can draw the servers, with one of them cut off all the time: the
+/// rest must finish what the other holders of the key ask for.
 #[test]
-fn s03_correct_servers_refuse_a_stamp_that_skips_too_many() {
-    let mut network = Network::new(3, 1, 0);
+fn s03_servers_that_a_bad_owner_drew_apart_come_together_again() {
+    let level = SEQUENCE_SKIP_MAX;
+    for silent in 0..4 {
+        let mut network = Network::new(7, 1, 0);
+        let client = network.add_client(60);
+        for (index, sequence) in
+            [3 * level + 5, 2 * level, 2 * level + 9, 0].into_iter().enumerate()
+        {
+            place(&mut network, index, sequence);
+        }
+        network.crash_server(network.node(silent));
+        for text in ["one", "two"] {
+            network.write(client, OWNER, text).unwrap();
+            assert_eq!(network.read(client, OWNER).as_deref(), Some(text), "without {silent}");
+        }
+        assert!(network.mark_count("dht.server.inquiry") > 0, "DHT-17");
+    }
+}
+
+#[test]
+fn s03_a_level_that_only_liars_reach_is_refused_and_passed_over() {
+    let mut network = Network::new(3, 2, 0);
     let client = network.add_client(60);
     network.write(client, OWNER, "old").unwrap();
-    // A writer that was told of a sequence number near the highest one that is left.
-    let place = (1 + SEQUENCE_SKIP_MAX, WriterId::new([9; 16]));
+    let far = (3 * SEQUENCE_SKIP_MAX, WriterId::new([9; 16]));
     let value = Value::Data(Body::new(b"far".to_vec()));
-    let far = Version::sign(SYSTEM, place, value, &network.signer(OWNER));
+    let far = Version::sign(SYSTEM, far, value, &network.signer(OWNER));
+    // With the two liars, a correct server seems to be near that level.
+    for (index, level) in [(2, 2), (3, 1), (4, 1)] {
+        place(&mut network, index, level * SEQUENCE_SKIP_MAX);
+    }
     for index in 0..2 {
         let far = far.clone();
         network.lie(
             network.node(index),
             Box::new(move |_, message| match message {
                 Message::Versioned(reply) => {
-                    let (signed, value) = (Some(far.signed), None);
+                    let (signed, value) = (Some(far.signed), Some(far.value.clone()));
                     vec![Message::Versioned(Versioned { head: reply.head, signed, value })]
                 }
+                Message::Stored(stored) => vec![Message::Stored(stored)],
                 other => vec![other],
             }),
         );
     }
-    // Two liars are more than f = 1: the writer believes them, and is refused by the others.
-    assert_eq!(network.write(client, OWNER, "new"), Err(Failure::SequenceSkip));
-    assert!(network.mark_count("dht.server.sequence_skip") > 0);
+    for text in ["new", "newer"] {
+        network.write(client, OWNER, text).unwrap();
+        assert_eq!(network.read(client, OWNER).as_deref(), Some(text), "DHT-7");
+    }
+    assert!(network.mark_count("dht.client.level_refused") > 0);
+    let highest = network.servers.values().skip(2).flat_map(|host| host.store.values());
+    let highest = highest.filter_map(|bytes| match quorate_wire::decode(bytes) {
+        Ok(StoredObject::Version(version)) => Some(version.stamp().sequence),
+        _ => None,
+    });
+    assert!(highest.max() < Some(3 * SEQUENCE_SKIP_MAX), "DHT-17: no correct server followed");
 }
 
 #[test]

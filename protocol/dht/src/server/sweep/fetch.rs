@@ -10,9 +10,10 @@ use alloc::vec::Vec;
 use quorate_machine::{Class, Plant, planted};
 use quorate_types::{Now, Peer};
 
+use crate::choice::level;
 use crate::limits::{SWEEP_FETCH_WAIT, SWEEP_FETCHES_MAX, SWEEP_TICK};
 use crate::message::{GetContent, Head, Message, OperationId, ReadVersion, Versioned};
-use crate::object::{Body, KEEP_FOR_EVER, ObjectKey, StoredContent, StoredObject, Version};
+use crate::object::{Body, KEEP_FOR_EVER, ObjectKey, Stamp, StoredContent, StoredObject, Version};
 
 use super::super::job::{Asker, Job};
 use super::super::{Server, ServerEffects, ServerTimer};
@@ -153,7 +154,9 @@ impl Server {
         match (reply.signed, &reply.value) {
             // DHT-14: a version proves itself by its signature, and must be what was promised.
             (Some(signed), Some(value))
-                if signed.object() == want.key.id() && Some(signed.stamp) >= want.stamp =>
+                if signed.object() == want.key.id()
+                    && Some(signed.stamp) >= want.stamp
+                    && is_on_level(signed.stamp, want.stamp) =>
             {
                 let version = Version { signed, value: value.clone() };
                 self.adopt(now, want.key, StoredObject::Version(version), effects);
@@ -222,4 +225,10 @@ impl Server {
             }
         }
     }
+}
+
+/// A holder may have gone on since it was listed, but what `f + 1` listed bounds how far (DHT-17).
+fn is_on_level(stamp: Stamp, listed: Option<Stamp>) -> bool {
+    let known = listed.map_or(0, |listed| level(listed.sequence));
+    level(stamp.sequence) <= known.max(1)
 }
