@@ -6,6 +6,7 @@
 
 mod bless;
 mod gate;
+mod plants;
 mod rounds;
 mod run;
 mod simulator;
@@ -26,7 +27,8 @@ usage: cargo xtask <command>
   round <args...>   a round over real processes with faults: --faults N
   power-cuts <args...>
                     power cuts of a cluster under load, as root: --times N
-  plants            runs each planted bug until its checker fires, and prints the matrix
+  plants [--unit]   runs each planted bug until its checker fires, and prints the matrix;
+                    --unit runs the unit tests with each first: what they find does not count
   help              this text
 ";
 
@@ -42,7 +44,8 @@ fn main() -> ExitCode {
         ["bless", "--check"] => bless::run(&root, bless::Mode::Check),
         ["sim", rest @ ..] if !rest.is_empty() => simulator::run(&root, rest),
         ["round" | "power-cuts", ..] => rounds::run(&root, &words),
-        ["plants"] => simulator::plants(&root),
+        ["plants"] => plants::matrix(&root),
+        ["plants", "--unit"] => plants::beside_unit_tests(&root),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;

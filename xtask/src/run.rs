@@ -29,6 +29,18 @@ pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
+/// Runs to the end; what it printed on its standard output.
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
+    let line = shown(command);
+    println!("$ {line}");
+    match command.stderr(Stdio::inherit()).output() {
+        Ok(output) if output.status.success() => String::from_utf8(output.stdout)
+            .map_err(|error| format!("`{line}` printed no text: {error}")),
+        Ok(output) => Err(format!("`{line}` failed ({})", output.status)),
+        Err(error) => Err(format!("`{line}` could not be started: {error}")),
+    }
+}
+
 /// Whether the command exists and ends well; its output is not of interest.
 pub(crate) fn is_present(command: &mut Command) -> bool {
     let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();

@@ -16,15 +16,6 @@ pub(crate) fn is_built(root: &Path) -> bool {
     SOURCES.iter().any(|source| root.join(source).is_file())
 }
 
-/// Runs each planted bug until its checker fires: the one build in which plants exist, in a target
-/// folder of its own, so that no other build ever shares a file with it.
-pub(crate) fn plants(root: &Path) -> Result<(), String> {
-    let mut command = run::cargo(root, &["run", "--release", run::JOBS, "-p", PACKAGE]);
-    command.env("RUSTFLAGS", "--cfg plant");
-    command.args(["--target-dir", "target/plant", "--bin", BINARY, "--", "plants"]);
-    run::run(&mut command)
-}
-
 /// Runs the simulator with these words.
 pub(crate) fn run(root: &Path, words: &[&str]) -> Result<(), String> {
     if !is_built(root) {

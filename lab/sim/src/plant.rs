@@ -75,10 +75,58 @@ impl Plant {
     }
 }
 
+/// What at least one plant each must show that is about more than its checker.
+pub const ASPECTS: [(&str, &[&str]); 3] = [
+    (
+        "the order of persist and send",
+        &["prepare-before-persist", "commit-before-persist", "batch-before-persist"],
+    ),
+    ("the choice of a new view", &["choice-of-one-slot", "choice-lowest-view"]),
+    ("the rule of acknowledgements", &["acks-forgotten", "cut-not-judged", "ack-any-branch"]),
+];
+/// What plants must be found by, at least one each.
+pub const CHECKERS: [&str; 9] = ["C1", "C2", "C3", "C4", "C5", "C8", "C9", "C12", "C14"];
+/// So many plants must be found by the simulator and by no unit test.
+pub const COUNT_MIN: usize = 15;
+
+/// What is lacking if these plants are all that there are.
+#[must_use]
+pub fn lacking(plants: &[&Plant]) -> Vec<String> {
+    let mut lacking = Vec::new();
+    if plants.len() < COUNT_MIN {
+        lacking.push(format!("{} plants, {COUNT_MIN} are needed", plants.len()));
+    }
+    for checker in CHECKERS {
+        if !plants.iter().any(|plant| plant.checker == checker) {
+            lacking.push(format!("a plant that {checker} finds"));
+        }
+    }
+    for (aspect, names) in ASPECTS {
+        if !plants.iter().any(|plant| names.contains(&plant.name)) {
+            lacking.push(format!("a plant for {aspect}"));
+        }
+    }
+    lacking
+}
+
 /// Those whose hooks are in this build: all, or none.
 #[must_use]
 pub const fn in_this_build(plants: &'static [Plant]) -> &'static [Plant] {
     if cfg!(plant) { plants } else { &[] }
+}
+
+/// The number by which the environment of a test chooses the bug of a plant.
+#[cfg(plant)]
+#[must_use]
+pub fn number(plant: &Plant) -> Option<u32> {
+    plant.bug.map(Bug::number)
+}
+
+/// Without the hooks there is nothing to choose.
+#[cfg(not(plant))]
+#[must_use]
+pub const fn number(_: &Plant) -> Option<u32> {
+    None
 }
 
 /// Puts the bug of a plant in force, or none; in the whole process.
@@ -90,3 +138,18 @@ pub fn select(plant: Option<&Plant>) {
 /// Without the hooks there is nothing to put in force.
 #[cfg(not(plant))]
 pub const fn select(_: Option<&Plant>) {}
+
+#[cfg(test)]
+mod tests {
+    //! What is lacking is said.
+    use super::{Plant, lacking};
+
+    #[test]
+    fn every_checker_and_aspect_needs_a_plant_of_its_own() {
+        let one = Plant::own("acks-forgotten", "C4", "an example");
+        let lacking = lacking(&[&one; 15]);
+        assert_eq!(lacking.len(), 8 + 2, "{lacking:?}");
+        assert!(lacking.contains(&String::from("a plant that C5 finds")));
+        assert!(lacking.contains(&String::from("a plant for the choice of a new view")));
+    }
+}

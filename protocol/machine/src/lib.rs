@@ -17,7 +17,7 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, plant))]
 extern crate std;
 
 mod effect;

@@ -29,6 +29,8 @@ pub enum Plant {
     ChoiceLowestView,
     /// A new view forgets what was prepared.
     ChoiceDropsPrepared,
+    /// A new view proposes the lowest of the prepared slots again, and forgets the others.
+    ChoiceOfOneSlot,
     /// A proposal is accepted without a look at its proofs.
     CutNotJudged,
     /// What a request was answered is not recorded.
@@ -92,20 +94,53 @@ pub enum Plant {
 }
 
 #[cfg(plant)]
-static SELECTED: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
+mod selection {
+    use core::sync::atomic::{AtomicU32, Ordering};
+
+    /// The number of a bug, counted from 1, or 0 for none: what this process has in force, unless
+    /// it chooses for itself. Unit tests cannot be told otherwise.
+    const VARIABLE: &str = "QUORATE_PLANT";
+    /// Neither the process nor the variable was asked yet.
+    const UNDECIDED: u32 = u32::MAX;
+
+    static SELECTED: AtomicU32 = AtomicU32::new(UNDECIDED);
+
+    pub(super) fn set(number: u32) {
+        SELECTED.store(number, Ordering::SeqCst);
+    }
+
+    pub(super) fn get() -> u32 {
+        match SELECTED.load(Ordering::Relaxed) {
+            UNDECIDED => {
+                let text = std::env::var(VARIABLE).ok();
+                set(text.and_then(|text| text.parse().ok()).unwrap_or(0));
+                get()
+            }
+            number => number,
+        }
+    }
+}
+
+#[cfg(plant)]
+impl Plant {
+    /// What `QUORATE_PLANT` calls it.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self as u32 + 1
+    }
+}
 
 /// Chooses the bug that is in force from now on in the whole process, or none.
 #[cfg(plant)]
 pub fn select(plant: Option<Plant>) {
-    let number = plant.map_or(0, |plant| plant as u32 + 1);
-    SELECTED.store(number, core::sync::atomic::Ordering::SeqCst);
+    selection::set(plant.map_or(0, Plant::number));
 }
 
 /// Is this bug in force?
 #[cfg(plant)]
 #[must_use]
 pub fn planted(plant: Plant) -> bool {
-    SELECTED.load(core::sync::atomic::Ordering::Relaxed) == plant as u32 + 1
+    selection::get() == plant.number()
 }
 
 /// Is this bug in force? Never, in a build without plants.

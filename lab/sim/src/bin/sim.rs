@@ -7,7 +7,7 @@ use std::time::Duration;
 use quorate_sim::crashes::{self, Enumeration, Share};
 use quorate_sim::marks::HITS_MIN;
 use quorate_sim::report::{Counts, Report, Violation};
-use quorate_sim::runner::{self, Quota, Totals};
+use quorate_sim::runner::{self, Finding, Quota, Totals};
 use quorate_sim::scenario::{FaultKind, Profile, Scenario};
 use quorate_sim::seeds;
 use quorate_sim::shrink;
@@ -18,7 +18,8 @@ sim ci      [--seeds N] [--events N] [--jobs N]  fresh seeds of the commit; fail
 sim run     --seed N [--profile P]               one seed; --twice compares two runs
 sim replay  --seed N [--until N] [--from N] [--trace]  the same with a line for each event
 sim shrink  --seed N [--runs N]                  a small scenario that fails in the same way
-sim plants                                       runs each planted bug until its checker fires
+sim plants  [--known NAME,..]                    runs each planted bug until its checker fires;
+            [--list]                             known to unit tests, these do not count
 sim crashes [--scene NAME] [--point N]           a crash at every effect of each scene of a system,
             [--stride N]                         and every write failing; or at one point of one
 sim crashes --seed N [--ops N] [--stride N]      the same for the quiet scenario of a seed
@@ -31,22 +32,24 @@ environment: QUORATE_COMMIT, or else the commit that is checked out, gives the f
 /// What the gate runs, unless told otherwise.
 const SEEDS: u64 = 200;
 const EVENTS: u64 = 50_000_000;
+/// Processor time within which a planted bug must be found.
+const PLANT_CPU_MAX: Duration = Duration::from_secs(20);
 /// Runs that shrinking may take.
 const SHRINK_RUNS: u64 = 2_000;
 /// The gate takes one crash point of so many; which ones changes with the commit.
 const CRASH_STRIDE: usize = 4;
-/// Processor time in which a planted bug must be found.
-const PLANT_CPU_MAX: Duration = Duration::from_secs(20);
 /// Faults that the swarm does not draw: scenes and enumerations make them.
 const UNDRAWN_FAULTS: [&str; 2] = ["write-fails", "muffle"];
 /// Operations of a scenario for crash enumeration.
 const CRASH_OPS: u64 = 8;
 
 /// What may stand on the command line beside the command.
-const OPTIONS: [&str; 16] = [
+const OPTIONS: [&str; 18] = [
     "--events",
     "--from",
     "--jobs",
+    "--known",
+    "--list",
     "--ops",
     "--plant",
     "--point",
@@ -312,9 +315,17 @@ fn shrink_seed(words: &Words) -> Result<bool, String> {
     Ok(false)
 }
 
+/// The matrix of planted bugs. Those that unit tests find, by the words of `--known`, are shown
+/// and do not count.
 fn plants(words: &Words) -> Result<bool, String> {
+    if words.has("--list") {
+        return list_plants(words);
+    }
     let commit = commit();
+    let known: Vec<&str> =
+        words.text("--known").map(|all| all.split(',').collect()).unwrap_or_default();
     let (mut is_good, mut count) = (true, 0);
+    let mut counted = Vec::new();
     println!(
         "{:<8} {:<24} {:<8} {:>6} {:>10} {:>8}  others",
         "system", "plant", "checker", "seeds", "events", "CPU-ms"
@@ -325,29 +336,58 @@ fn plants(words: &Words) -> Result<bool, String> {
                 continue;
             }
             let found = runner::find(system, plant, &commit);
-            let verdict = match &found.violation {
-                None => "NOT FOUND ",
-                Some(_) if found.cpu > PLANT_CPU_MAX => "TOO LATE ",
-                Some(_) => "",
-            };
-            println!(
-                "{:<8} {:<24} {:<8} {:>6} {:>10} {:>8}  {verdict}{}",
-                system.name(),
-                plant.name,
-                plant.checker,
-                found.seeds,
-                found.events,
-                found.cpu.as_millis(),
-                found.others.join(" ")
-            );
-            is_good &= verdict.is_empty();
             count += 1;
+            is_good &= report_finding(system, &found, known.contains(&plant.name));
+            if plant.bug.is_some() && !known.contains(&plant.name) {
+                counted.push(plant);
+            }
         }
     }
     if count == 0 {
         return Err("there is no such plant in this build".to_owned());
     }
+    if words.has("--known") {
+        println!("{} plants of production code that no unit test finds", counted.len());
+        let lacking = quorate_sim::plant::lacking(&counted);
+        lacking.iter().for_each(|what| println!("lacking: {what}"));
+        is_good &= lacking.is_empty();
+    }
     Ok(is_good)
+}
+
+fn report_finding(system: &dyn System, found: &Finding, is_known: bool) -> bool {
+    let plant = found.plant;
+    let is_found = found.violation.is_some();
+    let is_late = found.cpu > PLANT_CPU_MAX;
+    let verdict = match (is_found, is_late) {
+        (false, _) => "NOT FOUND ",
+        (true, true) => "TOO LATE ",
+        (true, false) => "",
+    };
+    println!(
+        "{:<8} {:<24} {:<8} {:>6} {:>10} {:>8}  {verdict}{}{}",
+        system.name(),
+        plant.name,
+        plant.checker,
+        found.seeds,
+        found.events,
+        found.cpu.as_millis(),
+        if is_known { "(a unit test finds it) " } else { "" },
+        found.others.join(" ")
+    );
+    is_found && !is_late
+}
+
+/// A line for each plant of the production code: the number by which tests choose it, and its name.
+fn list_plants(words: &Words) -> Result<bool, String> {
+    for system in words.systems()? {
+        for plant in system.plants() {
+            if let Some(number) = quorate_sim::plant::number(plant) {
+                println!("{number} {}", plant.name);
+            }
+        }
+    }
+    Ok(true)
 }
 
 fn crash_everywhere(words: &Words) -> Result<bool, String> {

@@ -85,6 +85,13 @@ pub(super) const PLANTS: &[Plant] = &[
     )
     .slow(),
     Plant::hooked(
+        Bug::ChoiceOfOneSlot,
+        "choice-of-one-slot",
+        "C3",
+        "a new view proposes only the lowest prepared slot again",
+    )
+    .feud(),
+    Plant::hooked(
         Bug::CutNotJudged,
         "cut-not-judged",
         "C3",

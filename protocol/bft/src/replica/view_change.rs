@@ -238,8 +238,9 @@ impl<S: Service> Replica<S> {
     pub(super) fn chosen(&self, new_view: &NewView) -> (Slot, Vec<HashedCut>) {
         let choice = choose(&self.group, &new_view.changes);
         let (base, _) = choice.base.slot_and_digest(&self.group);
-        let again: Vec<HashedCut> =
-            choice.proposed_again.iter().map(|prepared| prepared.cut.clone()).collect();
+        let count_max = if planted(Plant::ChoiceOfOneSlot) { 1 } else { usize::MAX };
+        let again = choice.proposed_again.iter().take(count_max);
+        let again: Vec<HashedCut> = again.map(|prepared| prepared.cut.clone()).collect();
         (again.last().map_or(base, |cut| cut.slot), again)
     }
 
