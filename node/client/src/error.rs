@@ -131,9 +131,9 @@ impl ClientError {
             Self::Storage(Failure::Unsuitable { bytes_max: 1.., .. }) => {
                 (Kind::TooLarge, "too-large", "store it as a blob")
             }
-            Self::Storage(
-                Failure::SequenceSkip | Failure::Unsuitable { .. } | Failure::TooManyCalls,
-            ) => (Kind::Usage, "refused", "correct the call"),
+            Self::Storage(Failure::Unsuitable { .. } | Failure::TooManyCalls) => {
+                (Kind::Usage, "refused", "correct the call")
+            }
             Self::Ordered(ClientFailure::NotAuthorised) => {
                 (Kind::Unauthorised, "certificate", "have the authority issue a new certificate")
             }

@@ -133,8 +133,6 @@ pub enum Failure {
     },
     /// A correct server refuses the client's certificate: it has run out.
     NotAuthorised,
-    /// There is no higher sequence number left.
-    SequenceSkip,
     /// The content or value is too long, or the name is of the wrong kind; nothing was sent.
     Unsuitable {
         /// Bytes that were given.
@@ -158,7 +156,6 @@ impl fmt::Display for Failure {
                 missing.iter().try_for_each(|node| write!(f, " {node}"))
             }
             Self::NotAuthorised => f.write_str("the client's certificate has run out"),
-            Self::SequenceSkip => f.write_str("the object has no number left for another version"),
             Self::Unsuitable { bytes_max: 0, .. } => f.write_str("not the id of content"),
             Self::Unsuitable { bytes, bytes_max } => {
                 write!(f, "{bytes} bytes; at most {bytes_max} are allowed")

@@ -24,7 +24,6 @@ pub(crate) const fn is_answer(failure: &Failure) -> bool {
         Failure::Absent | Failure::TooManyCalls => true,
         Failure::NoQuorum { .. }
         | Failure::NotAuthorised
-        | Failure::SequenceSkip
         | Failure::Unsuitable { .. }
         | Failure::LeaseExpired => false,
     }
