@@ -27,7 +27,7 @@ use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
 use crate::host::ordering::{self, OrderingHost};
-use crate::host::responder::ResponderHost;
+use crate::host::responder::{self, ResponderHost};
 use crate::host::storage::loss::Brake;
 use crate::host::storage::{Answers, StorageHost, StorageJournal};
 use crate::names::Names;
@@ -130,7 +130,7 @@ pub async fn start(
     let mut machines = Machines { node, epoch, duties };
     machines.membership(&data, between)?;
     machines.key_value(&data, between)?;
-    machines.responder()?;
+    machines.responder(&data)?;
     let storage = machines.storage((&data, &brake), between.storage())?;
     let mut node = machines.node;
     let names = Names::of(identity.founding.configuration().configuration());
@@ -251,13 +251,15 @@ impl Machines {
         Ok(())
     }
 
-    fn responder(&mut self) -> Result<(), ServerError> {
+    fn responder(&mut self, data: &DataDirectory) -> Result<(), ServerError> {
+        let (records, journal) = responder::open(data)
+            .map_err(|source| ServerError::Journal { machine: "configuration", source })?;
         let hosting = Hosting {
             name: "configuration",
             channel: Channel::Single(CONFIGURATION),
             hosted: ResponderHost,
-            machine: self.duties.responder(&self.epoch),
-            journal: None,
+            machine: self.duties.responder(&self.epoch, records),
+            journal: Some(Box::new(journal)),
             interceptor: None,
         };
         self.node.host(hosting).map_err(|source| ServerError::Host { source })?;

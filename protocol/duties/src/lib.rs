@@ -25,7 +25,7 @@ use alloc::sync::Arc;
 use quorate_crypto::{Domain, Signer, Verifier, hash};
 use quorate_dht::{Body, CertifiedConfiguration, MessageContext, Ring, TooFewServers};
 use quorate_membership::election::membership_replicas;
-use quorate_membership::responder::Member;
+use quorate_membership::responder::{Member, ResponderLog};
 use quorate_membership::{FreshnessResponder, MembershipService, VerifiedConfiguration};
 use quorate_types::{
     GroupConfiguration, GroupId, GroupMember, NodeId, ObjectId, ReadMode, ReplicaId, Slot,
@@ -118,14 +118,18 @@ impl Duties {
     }
 
     /// Who serves the configuration, and vouches with the server's key of the epoch if the server
-    /// is in the membership group.
+    /// is in the membership group; `records` are what its log holds.
     #[must_use]
-    pub fn responder(&self, epoch_key: &Arc<dyn Signer>) -> FreshnessResponder {
+    pub fn responder(
+        &self,
+        epoch_key: &Arc<dyn Signer>,
+        records: ResponderLog,
+    ) -> FreshnessResponder {
         let (configuration, id) = (self.configuration.clone(), self.me);
         let epoch = configuration.epoch();
         let is_member = configuration.group_member(id).is_some();
         let member = is_member.then(|| Member { epoch, id, signer: Arc::clone(epoch_key) });
-        FreshnessResponder::new(configuration, member, [])
+        FreshnessResponder::new(configuration, member, records)
     }
 
     /// Who stores objects; `first_number` is random, so that no late reply to an earlier run of

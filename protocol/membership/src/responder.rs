@@ -13,6 +13,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use quorate_crypto::Signer;
 use quorate_machine::{Class, Effects, Input, Machine, RecordNumber};
@@ -40,6 +41,9 @@ pub enum ResponderRecord {
     /// This epoch and all before it have ended here.
     Ended(Epoch),
 }
+
+/// What a responder's log holds.
+pub type ResponderLog = Vec<(RecordNumber, ResponderRecord)>;
 
 /// What the node asks of its responder.
 #[derive(Clone, Debug)]

@@ -96,7 +96,7 @@ impl ClusterHost {
                 .map(|seat| Place::new(self.membership.replica(seat.me, found.membership))),
             key_value: key_value
                 .map(|seat| Place::new(self.key_value.replica(seat.me, found.key_value))),
-            responder: Place::new(duties.responder(&epoch_key)),
+            responder: Place::new(duties.responder(&epoch_key, Vec::new())),
             storage: Place::new(StorageServer::new(storage, disk.clone(), loads)),
             journal,
         }
