@@ -3,41 +3,42 @@
 //! Connecting takes two steps: with nothing but the pinned key and some addresses, fetch the
 //! configuration and have a quorum of the membership group vouch that it is current; then connect
 //! to the servers that it names. Everything that is read is verified before it is given out, and
-//! nothing is acted upon behind the end of the lease.
+//! nothing is acted upon behind the end of the lease. When the servers go on to a later
+//! configuration, the connection checks and follows it; ordered calls end with their epoch.
+//!
+//! | what | file |
+//! |---|---|
+//! | connecting, and following the configuration | [`connect`] |
+//! | the machines of a connection | [`machines`] |
+//! | the servers, and the links to them | [`servers`] |
 
 use std::collections::BTreeSet;
-use std::net::ToSocketAddrs;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use quorate_bft::client::ClientSetup;
-use quorate_bft::{ClientOutput as OrderedOutput, ClientRequest as OrderedRequest};
-use quorate_crypto::real::{RealSigner, RealVerifier};
+use quorate_bft::{ClientFailure, ClientOutput as OrderedOutput, ClientRequest as OrderedRequest};
 use quorate_crypto::{ClientCertificate, Signer};
 use quorate_dht::{
-    Answer, Body, CallId, ClientIdentity, ClientRequest as StorageRequest, ContentKind, Head,
-    Introduce, ObjectKey, OperationId, Ring, Value, Version, WriterId,
+    Answer, Body, CallId, ClientRequest as StorageRequest, ContentKind, ObjectKey, Value, Version,
 };
 use quorate_kv::{KvOperation, KvReply};
-use quorate_machine::Class;
-use quorate_membership::client::ClientParameters;
-use quorate_membership::{ConfigurationClient, Schemes, VerifiedConfiguration};
-use quorate_net::{ConnectorConfig, Known, Limits, Recognise, Seed, SystemId, VersionRange};
-use quorate_runtime::{
-    Channel, Handle, Hosting, LinkNews, Links, Node, NodeOptions, RequestError, Server,
-};
-use quorate_types::{Epoch, GroupConfiguration, MemberRecord, NodeId, ObjectId, Peer};
+use quorate_membership::VerifiedConfiguration;
+use quorate_net::VersionRange;
+use quorate_runtime::Handle;
+use quorate_types::{NodeId, ObjectId};
 use tokio::sync::watch;
 
-use crate::capacity;
-use crate::cluster_file::ClusterFile;
 use crate::error::ClientError;
-use crate::groups::{CONFIGURATION, ORDERING, STORAGE, key_value_group};
-use crate::hosts::{
-    ConfigurationHost, LeaseEnd, OrderedHost, StorageHost, StorageOutcome, Waiting,
-};
-use crate::links::{Recogniser, peer_of};
+use crate::hosts::StorageOutcome;
 use crate::scrub::ScrubStates;
+use crate::waiting::{Place, Waiting};
+
+mod connect;
+mod machines;
+mod servers;
+
+pub use connect::{fetch_configuration, with_cluster, with_tuned};
+use servers::Reached;
 
 /// Versions of the protocol between peers that this build speaks.
 pub const PROTOCOL_VERSIONS: VersionRange = VersionRange { min: 1, max: 1 };
@@ -76,14 +77,11 @@ impl Default for Tuning {
     }
 }
 
-/// Which servers are connected now.
-type Reached = watch::Receiver<BTreeSet<NodeId>>;
-type LastFailure = watch::Receiver<Option<String>>;
-
 /// A connection to a cluster.
 #[derive(Debug, Clone)]
 pub struct Cluster {
-    configuration: VerifiedConfiguration,
+    /// The newest configuration that is known; there is one from the beginning.
+    known: watch::Receiver<Option<VerifiedConfiguration>>,
     /// Is there a lease now?
     fresh: watch::Receiver<bool>,
     storage: Handle<quorate_dht::Client>,
@@ -94,290 +92,14 @@ pub struct Cluster {
     reached: Reached,
 }
 
-/// Connects, lets `work` use the cluster, and disconnects.
-///
-/// # Errors
-/// [`ClientError`] if the connection does not come up or ends early.
-pub async fn with_cluster<T>(
-    file: &ClusterFile,
-    credentials: &Credentials,
-    work: impl AsyncFnOnce(Cluster) -> T,
-) -> Result<T, ClientError> {
-    with_tuned(file, credentials, Tuning::default(), work).await
-}
-
-/// As [`with_cluster`], with a connection that works as told.
-///
-/// # Errors
-/// As [`with_cluster`].
-pub async fn with_tuned<T>(
-    file: &ClusterFile,
-    credentials: &Credentials,
-    tuning: Tuning,
-    work: impl AsyncFnOnce(Cluster) -> T,
-) -> Result<T, ClientError> {
-    let configuration = fetch_configuration(file, credentials).await?;
-    let (node, cluster, fresh) = connect(file, (credentials, tuning), configuration)?;
-    let control = node.control();
-    let run = Box::pin(node.run());
-    let use_it = async {
-        wait_fresh(fresh).await;
-        let outcome = work(cluster).await;
-        control.stop();
-        outcome
-    };
-    let (ran, outcome) = tokio::join!(run, Box::pin(use_it));
-    ran.map_err(ClientError::Node)?;
-    Ok(outcome)
-}
-
-/// Waits until the configuration is known to be current; operations wait for that themselves, so
-/// the end of the wait is not judged.
-async fn wait_fresh(mut fresh: watch::Receiver<bool>) {
-    let wait = fresh.wait_for(|is_fresh| *is_fresh);
-    drop(tokio::time::timeout(CONNECT_TIMEOUT, wait).await);
-}
-
-fn random<const N: usize>() -> Result<[u8; N], ClientError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).or(Err(ClientError::Randomness))?;
-    Ok(bytes)
-}
-
-fn random_u64() -> Result<u64, ClientError> {
-    random().map(u64::from_be_bytes)
-}
-
-/// Gets the current configuration with nothing but the pinned key and some addresses.
-///
-/// # Errors
-/// [`ClientError::NoConfiguration`] if nobody gives one in time, [`ClientError::Excess`] if the
-/// system is too much for this release.
-pub async fn fetch_configuration(
-    file: &ClusterFile,
-    credentials: &Credentials,
-) -> Result<VerifiedConfiguration, ClientError> {
-    let contacts = contacts(file)?;
-    let recognise = Recogniser::newcomer(file.system);
-    let links = dial(file, credentials, recognise, &contacts)?;
-    let mut node = new_node(links, credentials)?;
-    let peers = contacts.iter().map(|server| Peer::Node(server.id)).collect();
-    let (known, mut fetched) = watch::channel(None);
-    let (fresh, _) = watch::channel(false);
-    let lease = Arc::default();
-    let hosted = ConfigurationHost { known, fresh, lease, storage: None };
-    host_configuration(&mut node, hosted, (file, peers), None)?;
-    let (reached, failure) = watch_links(&mut node);
-    let control = node.control();
-    let count = contacts.len();
-    let get = async {
-        let waited = tokio::time::timeout(CONNECT_TIMEOUT, fetched.changed()).await;
-        let configuration = fetched.borrow().clone();
-        control.stop();
-        drop(waited);
-        configuration.ok_or_else(|| ClientError::NoConfiguration {
-            seconds: CONNECT_TIMEOUT.as_secs(),
-            reached: reached.borrow().len(),
-            contacts: count,
-            failure: failure.borrow().clone(),
-        })
-    };
-    let (ran, configuration) = tokio::join!(Box::pin(node.run()), get);
-    ran.map_err(ClientError::Node)?;
-    let configuration = configuration?;
-    capacity::check(configuration.configuration()).map_err(ClientError::Excess)?;
-    Ok(configuration)
-}
-
-/// The servers of the cluster file, under provisional names: their real ones follow from the
-/// configuration.
-fn contacts(file: &ClusterFile) -> Result<Vec<Server>, ClientError> {
-    let contact = |server: &crate::cluster_file::ServerContact| {
-        let key = &server.identity_key;
-        let known = Known { key: peer_of(key), address: resolve(&server.address)? };
-        Ok(Server { id: NodeId::new(*key.as_bytes()), known })
-    };
-    file.servers.iter().map(contact).collect()
-}
-
-fn servers(configuration: &VerifiedConfiguration) -> Result<Vec<Server>, ClientError> {
-    let server = |member: &MemberRecord| {
-        let key = peer_of(&member.identity_key);
-        Ok(Server { id: member.id, known: Known { key, address: resolve(&member.address)? } })
-    };
-    configuration.configuration().members.iter().map(server).collect()
-}
-
-fn resolve(address: &str) -> Result<std::net::SocketAddr, ClientError> {
-    let found = address.to_socket_addrs().ok().and_then(|mut found| found.next());
-    found.ok_or_else(|| ClientError::Address { address: address.to_owned() })
-}
-
-fn dial(
-    file: &ClusterFile,
-    credentials: &Credentials,
-    recognise: Arc<dyn Recognise>,
-    servers: &[Server],
-) -> Result<Links, ClientError> {
-    let config = ConnectorConfig {
-        seed: Seed::new(credentials.seed),
-        recognise,
-        system: SystemId::new(*file.system.as_bytes()),
-        versions: PROTOCOL_VERSIONS,
-        peers: Vec::new(),
-        session: random_u64()?.max(1),
-        jitter_seed: random_u64()?,
-        limits: Limits::default(),
-    };
-    Links::dial(config, servers).map_err(ClientError::Connect)
-}
-
-/// A node that shows every server the client's certificate as the first thing, so that it is not
-/// taken for a stranger.
-fn new_node(links: Links, credentials: &Credentials) -> Result<Node, ClientError> {
-    let options = NodeOptions::new(Arc::new(RealVerifier));
-    let mut node = Node::new(links, &options).map_err(ClientError::Host)?;
-    let head = Head { epoch: Epoch::ZERO, operation: OperationId::new(0) };
-    let introduce = Introduce { head, certificate: credentials.certificate.clone() };
-    let greeting = quorate_dht::Message::Introduce(introduce);
-    node.greet_servers(Channel::Single(STORAGE), Class::Control, &greeting);
-    Ok(node)
-}
-
-fn host_configuration(
-    node: &mut Node,
-    hosted: ConfigurationHost,
-    (file, contacts): (&ClusterFile, Vec<Peer>),
-    known: Option<VerifiedConfiguration>,
-) -> Result<(), ClientError> {
-    let parameters = ClientParameters::new(file.system_key, contacts, random()?);
-    let hosting = Hosting {
-        name: "configuration",
-        channel: Channel::Single(CONFIGURATION),
-        hosted,
-        machine: ConfigurationClient::new(parameters, known, Schemes::real()),
-        journal: None,
-        interceptor: None,
-    };
-    node.host(hosting).map_err(ClientError::Host)?;
-    Ok(())
-}
-
-/// Connects to the servers of a configuration.
-fn connect(
-    file: &ClusterFile,
-    (credentials, tuning): (&Credentials, Tuning),
-    configuration: VerifiedConfiguration,
-) -> Result<(Node, Cluster, watch::Receiver<bool>), ClientError> {
-    let servers = servers(&configuration)?;
-    let peers = servers.iter().map(|server| Peer::Node(server.id)).collect();
-    let recognise = Recogniser::member(&configuration);
-    let links = dial(file, credentials, recognise, &servers)?;
-    let mut node = new_node(links, credentials)?;
-    let (reached, _) = watch_links(&mut node);
-    let signer: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&credentials.seed));
-    let certificate = &credentials.certificate;
-    let scrubbed: Arc<Mutex<ScrubStates>> = Arc::default();
-    let identity = (&signer, certificate);
-    let (storage, stored) = host_storage(&mut node, &configuration, identity, &scrubbed)?;
-    let group = key_value_group(&configuration).map_err(ClientError::TooFewServers)?;
-    let lease: Arc<LeaseEnd> = Arc::default();
-    let of_ordered = (group, Arc::clone(&lease), tuning);
-    let (key_value, ordered) = host_ordered(&mut node, of_ordered, (&signer, certificate))?;
-    let (known, _) = watch::channel(None);
-    let (fresh, watched) = watch::channel(false);
-    let hosted = ConfigurationHost { known, fresh, lease, storage: Some(storage.clone()) };
-    host_configuration(&mut node, hosted, (file, peers), Some(configuration.clone()))?;
-    let fresh = watched.clone();
-    let cluster =
-        Cluster { configuration, fresh, storage, stored, scrubbed, key_value, ordered, reached };
-    Ok((node, cluster, watched))
-}
-
-type HostedStorage = (Handle<quorate_dht::Client>, Arc<Waiting<StorageOutcome>>);
-
-fn host_storage(
-    node: &mut Node,
-    configuration: &VerifiedConfiguration,
-    (signer, certificate): (&Arc<dyn Signer>, &ClientCertificate),
-    scrubbed: &Arc<Mutex<ScrubStates>>,
-) -> Result<HostedStorage, ClientError> {
-    let servers = configuration.configuration();
-    let ring = Ring::new(servers).map_err(ClientError::TooFewServers)?;
-    let writer = WriterId::new(random()?);
-    let (certificate, signer) = (certificate.clone(), Arc::clone(signer));
-    let identity = ClientIdentity { certificate, signer, writer };
-    let waiting: Arc<Waiting<StorageOutcome>> = Arc::default();
-    let context = quorate_duties::storage_context(configuration);
-    let hosting = Hosting {
-        name: "storage",
-        channel: Channel::Single(STORAGE),
-        hosted: StorageHost {
-            context,
-            waiting: Arc::clone(&waiting),
-            scrubbed: Arc::clone(scrubbed),
-        },
-        machine: quorate_dht::Client::new(identity, ring, random_u64()?),
-        journal: None,
-        interceptor: None,
-    };
-    Ok((node.host(hosting).map_err(ClientError::Host)?, waiting))
-}
-
-type HostedOrdered = (Handle<quorate_bft::Client>, Arc<Waiting<OrderedOutput>>);
-
-fn host_ordered(
-    node: &mut Node,
-    (group, lease, tuning): (GroupConfiguration, Arc<LeaseEnd>, Tuning),
-    (signer, certificate): (&Arc<dyn Signer>, &ClientCertificate),
-) -> Result<HostedOrdered, ClientError> {
-    let group = Arc::new(group);
-    let channel = Channel::Grouped(ORDERING, group.group);
-    let setup = ClientSetup {
-        group: Arc::clone(&group),
-        signer: Arc::clone(signer),
-        certificate: certificate.clone(),
-        nonce: random_u64()?,
-        bundle_operations_max: tuning.bundle_operations_max,
-    };
-    let waiting: Arc<Waiting<OrderedOutput>> = Arc::default();
-    let hosting = Hosting {
-        name: "key-value",
-        channel,
-        hosted: OrderedHost { group, lease, waiting: Arc::clone(&waiting) },
-        machine: quorate_bft::Client::new(setup),
-        journal: None,
-        interceptor: None,
-    };
-    Ok((node.host(hosting).map_err(ClientError::Host)?, waiting))
-}
-
-/// Hears which servers are connected, and what the last one that was not said.
-fn watch_links(node: &mut Node) -> (Reached, LastFailure) {
-    let (seen, reached) = watch::channel(BTreeSet::new());
-    let (failed, last) = watch::channel(None);
-    node.watch_links(Box::new(move |news| match news {
-        LinkNews::Up(Peer::Node(node)) => seen.send_modify(|seen| {
-            seen.insert(node);
-        }),
-        LinkNews::Down { peer: Peer::Node(node), .. } => seen.send_modify(|seen| {
-            seen.remove(&node);
-        }),
-        LinkNews::Failed { address, why, .. } => {
-            // What helps against it is said by whoever reports it.
-            let why = why.split("; ").next().unwrap_or_default();
-            failed.send_replace(Some(format!("{address}: {why}")));
-        }
-        LinkNews::Up(Peer::Client(_)) | LinkNews::Down { .. } => {}
-    }));
-    (reached, last)
-}
-
 impl Cluster {
-    /// The configuration that this connection works with.
+    /// The configuration that this connection works with now: it follows that of the servers.
+    ///
+    /// # Panics
+    /// Never: a connection begins with one.
     #[must_use]
-    pub const fn configuration(&self) -> &VerifiedConfiguration {
-        &self.configuration
+    pub fn configuration(&self) -> VerifiedConfiguration {
+        self.known.borrow().clone().expect("a connection begins with a configuration")
     }
 
     /// The servers that are connected now.
@@ -464,11 +186,8 @@ impl Cluster {
     }
 
     /// Asks the storage client for something that is not answered by itself.
-    pub(crate) async fn ask_storage(&self, mut request: StorageRequest) -> Result<(), ClientError> {
-        while let Err(refused) = self.storage.request(request) {
-            request = pause(refused).await?;
-        }
-        Ok(())
+    pub(crate) async fn ask_storage(&self, request: StorageRequest) -> Result<(), ClientError> {
+        self.storage.ask(request).await.or(Err(ClientError::Stopped))
     }
 
     /// Begins a storage operation; several may be under way.
@@ -476,11 +195,10 @@ impl Cluster {
         &self,
         operation: quorate_dht::Operation,
     ) -> Result<Begun, ClientError> {
-        let (number, outcome) = self.stored.enter();
-        let timeout = quorate_types::Duration::from_secs(OPERATION_TIMEOUT.as_secs());
-        let call = CallId::new(number);
+        let place = self.stored.enter();
+        let (call, timeout) = (CallId::new(place.number()), operation_timeout());
         self.ask_storage(StorageRequest::Invoke { call, operation, timeout }).await?;
-        Ok(Begun(outcome))
+        Ok(Begun(place))
     }
 
     /// Waits until the configuration is known to be current.
@@ -498,48 +216,35 @@ impl Cluster {
     /// [`ClientError::NoLease`], [`ClientError::Ordered`] or [`ClientError::NoReply`].
     pub async fn key_value(&self, operation: &KvOperation) -> Result<KvReply, ClientError> {
         self.until_fresh().await?;
-        let (ticket, outcome) = self.ordered.enter();
-        let mut request = OrderedRequest {
-            ticket,
-            operation: operation.to_bytes(),
-            timeout: quorate_types::Duration::from_secs(OPERATION_TIMEOUT.as_secs()),
-        };
-        while let Err(refused) = self.key_value.request(request) {
-            request = pause(refused).await?;
-        }
-        let waited = tokio::time::timeout(OPERATION_TIMEOUT, outcome).await;
-        let seconds = OPERATION_TIMEOUT.as_secs();
-        let answered = waited.or(Err(ClientError::NoReply { seconds }))?;
-        match answered.or(Err(ClientError::Stopped))? {
+        let mut place = self.ordered.enter();
+        let (ticket, timeout) = (place.number(), operation_timeout());
+        let operation = operation.to_bytes();
+        let request = OrderedRequest { ticket, operation, timeout };
+        self.key_value.ask(request).await.or(Err(ClientError::Stopped))?;
+        match place.outcome().await.ok_or(ClientError::Stopped)? {
             OrderedOutput::Replied { reply, .. } => {
                 KvReply::from_bytes(&reply).or(Err(ClientError::UnknownReply))
+            }
+            OrderedOutput::Failed { failure: ClientFailure::TimedOut, .. } => {
+                Err(ClientError::NoReply { seconds: OPERATION_TIMEOUT.as_secs() })
             }
             OrderedOutput::Failed { failure, .. } => Err(ClientError::Ordered(failure)),
         }
     }
 }
 
+/// As the machines measure it.
+const fn operation_timeout() -> quorate_types::Duration {
+    quorate_types::Duration::from_secs(OPERATION_TIMEOUT.as_secs())
+}
+
 /// A storage operation that is under way.
 #[derive(Debug)]
-pub(crate) struct Begun(tokio::sync::oneshot::Receiver<StorageOutcome>);
+pub(crate) struct Begun(Place<StorageOutcome>);
 
 impl Begun {
     /// Waits for its outcome.
-    pub(crate) async fn finish(self) -> Result<Answer, ClientError> {
-        self.0.await.or(Err(ClientError::Stopped))?.map_err(ClientError::Storage)
-    }
-}
-
-/// Wait for a machine with too many requests: it takes what waits in a tick, and tells nobody.
-const FULL_PAUSE: Duration = Duration::from_millis(1);
-
-/// Gives a refused request back after a moment, unless there is no use in trying again.
-async fn pause<R>(refused: RequestError<R>) -> Result<R, ClientError> {
-    match refused {
-        RequestError::Full(request) => {
-            tokio::time::sleep(FULL_PAUSE).await;
-            Ok(request)
-        }
-        RequestError::Stopped(_) => Err(ClientError::Stopped),
+    pub(crate) async fn finish(mut self) -> Result<Answer, ClientError> {
+        self.0.outcome().await.ok_or(ClientError::Stopped)?.map_err(ClientError::Storage)
     }
 }

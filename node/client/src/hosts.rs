@@ -1,77 +1,51 @@
 //! The client's machines, each with the glue that the runtime drives it by.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use quorate_bft::{ClientOutput as OrderedOutput, ClientRequest as OrderedRequest};
 use quorate_crypto::Verified;
-use quorate_dht::{ClientOutput as StorageOutput, ClientRequest as StorageRequest, MessageContext};
+use quorate_dht::{
+    ClientOutput as StorageOutput, ClientRequest as StorageRequest, MessageContext, Ring,
+};
 use quorate_membership::client::{
     ClientOutput as ConfigurationOutput, ClientRequest as ConfigurationRequest, NoRecord,
 };
-use quorate_membership::{ConfigurationClient, VerifiedConfiguration};
+use quorate_membership::{CertifiedConfiguration, ConfigurationClient, VerifiedConfiguration};
 use quorate_runtime::{Handle, Hosted, Plain};
-use quorate_types::{GroupConfiguration, Instant, Now};
-use tokio::sync::{oneshot, watch};
+use quorate_types::{Epoch, GroupConfiguration, Instant, Now, Peer};
+use quorate_wire::decode;
+use tokio::sync::watch;
 
 use crate::scrub::ScrubStates;
+use crate::waiting::Waiting;
 
-/// Operations that wait for their outcome, by the number that they were given.
-pub(crate) struct Waiting<T>(Mutex<(u64, BTreeMap<u64, oneshot::Sender<T>>)>);
+/// Until when the configuration of an epoch may be acted upon, by the clock of the node; from the
+/// first moment on: never, until there is a lease.
+#[derive(Debug, Default)]
+pub(crate) struct LeaseEnd(Mutex<Option<(Epoch, Instant)>>);
 
-impl<T> std::fmt::Debug for Waiting<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Waiting")
-    }
-}
-
-impl<T> Default for Waiting<T> {
-    fn default() -> Self {
-        Self(Mutex::new((0, BTreeMap::new())))
-    }
-}
-
-impl<T> Waiting<T> {
-    fn lock(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, oneshot::Sender<T>>)> {
+impl LeaseEnd {
+    fn lock(&self) -> MutexGuard<'_, Option<(Epoch, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A number for an operation, and where its outcome will come.
-    pub(crate) fn enter(&self) -> (u64, oneshot::Receiver<T>) {
-        let (sender, receiver) = oneshot::channel();
-        let mut waiting = self.lock();
-        waiting.0 += 1;
-        let number = waiting.0;
-        waiting.1.insert(number, sender);
-        (number, receiver)
+    fn set(&self, epoch: Epoch, until: Instant) {
+        *self.lock() = Some((epoch, until));
     }
 
-    fn leave(&self, number: u64, outcome: T) {
-        if let Some(sender) = self.lock().1.remove(&number) {
-            // Whoever does not wait any more does not want the outcome.
-            drop(sender.send(outcome));
-        }
+    fn clear(&self) {
+        *self.lock() = None;
+    }
+
+    /// Does the lease hold, and is it for this epoch?
+    fn holds_at(&self, epoch: Epoch, now: Instant) -> bool {
+        self.lock().is_some_and(|(leased, until)| leased == epoch && now < until)
     }
 }
 
-/// Until when the configuration may be acted upon, by the clock of the node; from the first moment
-/// on: never, until there is a lease.
-#[derive(Debug, Default)]
-pub(crate) struct LeaseEnd(AtomicU64);
-
-impl LeaseEnd {
-    fn set(&self, until: Instant) {
-        self.0.store(until.as_micros(), Ordering::Relaxed);
-    }
-
-    fn holds_at(&self, now: Instant) -> bool {
-        now.as_micros() < self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// The glue of a client of a replica group. A reply counts only while there is a lease: the group
-/// of an epoch that has ended may be in anybody's hands. The replicas repeat what was dropped.
+/// The glue of a client of a replica group. A reply counts only while there is a lease for the
+/// group's epoch: the group of an epoch that has ended may be in anybody's hands. The replicas
+/// repeat what was dropped.
 #[derive(Debug)]
 pub(crate) struct OrderedHost {
     pub(crate) group: Arc<GroupConfiguration>,
@@ -84,7 +58,7 @@ impl Hosted for OrderedHost {
     type Message = quorate_bft::Message;
 
     fn may_hear(&self, now: Now) -> bool {
-        self.lease.holds_at(now.instant)
+        self.lease.holds_at(self.group.epoch, now.instant)
     }
 
     fn context<'host>(&'host self, _: &'host Self::Machine) -> &'host GroupConfiguration {
@@ -115,6 +89,21 @@ pub(crate) struct StorageHost {
     pub(crate) waiting: Arc<Waiting<StorageOutcome>>,
     /// What servers last said about their scrubs.
     pub(crate) scrubbed: Arc<Mutex<ScrubStates>>,
+    /// Who checks the later configurations that servers give.
+    pub(crate) checker: Checker,
+}
+
+/// The configuration client, once it is hosted.
+pub(crate) type Checker = Arc<OnceLock<Handle<ConfigurationClient>>>;
+
+/// Has a configuration that a server gave checked, or what it was too long to give fetched.
+fn check(checker: &Checker, (from, epoch): (Peer, Epoch), given: &[u8]) {
+    let request = match decode::<CertifiedConfiguration>(given) {
+        Ok(given) => ConfigurationRequest::Given { from, configuration: Box::new(given) },
+        Err(_) => ConfigurationRequest::Heard { from, epoch },
+    };
+    // If too many requests wait, the next server that is asked says the same.
+    drop(checker.get().map(|checker| checker.request(request)));
 }
 
 impl Hosted for StorageHost {
@@ -144,8 +133,11 @@ impl Hosted for StorageHost {
                 let mut scrubbed = self.scrubbed.lock().unwrap_or_else(PoisonError::into_inner);
                 scrubbed.insert(node, state);
             }
-            // The configuration client notices a later epoch by itself when it renews its lease.
-            StorageOutput::NewerConfiguration(_) | StorageOutput::LeaseExpired(_) => {}
+            StorageOutput::NewerConfiguration { from, epoch, configuration } => {
+                let who = (Peer::Node(from), epoch);
+                check(&self.checker, who, configuration.as_bytes());
+            }
+            StorageOutput::LeaseExpired(_) => {}
         }
     }
 }
@@ -160,6 +152,19 @@ pub(crate) struct ConfigurationHost {
     /// When it ends.
     pub(crate) lease: Arc<LeaseEnd>,
     pub(crate) storage: Option<Handle<quorate_dht::Client>>,
+}
+
+impl ConfigurationHost {
+    fn tell(&self, request: StorageRequest) {
+        drop(self.storage.as_ref().map(|storage| storage.request(request)));
+    }
+
+    /// The storage client goes on in this epoch, if it is a later one than its own.
+    fn reconfigure(&self, configuration: &VerifiedConfiguration) {
+        if let Ok(ring) = Ring::new(configuration.configuration()) {
+            self.tell(StorageRequest::Reconfigured(ring));
+        }
+    }
 }
 
 impl Hosted for ConfigurationHost {
@@ -181,19 +186,19 @@ impl Hosted for ConfigurationHost {
     fn on_output(&mut self, output: ConfigurationOutput, _: &mut Vec<ConfigurationRequest>) {
         match output {
             ConfigurationOutput::Lease { until, configuration } => {
-                self.lease.set(until);
-                if let Some(storage) = &self.storage {
-                    let epoch = configuration.epoch();
-                    // If too many requests wait, the next renewal comes in time.
-                    drop(storage.request(StorageRequest::Lease { epoch, until }));
-                }
+                let epoch = configuration.epoch();
+                self.lease.set(epoch, until);
+                self.reconfigure(&configuration);
+                // If too many requests wait, the next renewal comes in time.
+                self.tell(StorageRequest::Lease { epoch, until });
                 self.fresh.send_replace(true);
             }
             ConfigurationOutput::LeaseLost { .. } => {
-                self.lease.set(Instant::ZERO);
+                self.lease.clear();
                 self.fresh.send_replace(false);
             }
             ConfigurationOutput::Configuration(configuration) => {
+                self.reconfigure(&configuration);
                 self.known.send_replace(Some(configuration));
             }
         }

@@ -14,6 +14,7 @@ pub mod links;
 pub mod objects;
 pub mod scrub;
 pub mod settings;
+mod waiting;
 
 pub use quorate_kv::{KvOperation, KvReply};
 pub use quorate_runtime::block_on;

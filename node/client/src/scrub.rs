@@ -32,7 +32,8 @@ impl Cluster {
         let mut run = [0; 8];
         getrandom::fill(&mut run).or(Err(ClientError::Randomness))?;
         let run = u64::from_be_bytes(run);
-        let members = &self.configuration().configuration().members;
+        let configuration = self.configuration();
+        let members = &configuration.configuration().members;
         let all: BTreeSet<NodeId> = members.iter().map(|member| member.id).collect();
         let mut states = ScrubStates::new();
         let mut heard: BTreeMap<NodeId, Instant> = BTreeMap::new();

@@ -22,13 +22,18 @@ use quorate_daemon::giving_up::give_up;
 use quorate_daemon::server;
 use quorate_dht::limits::CHUNK_BYTES;
 use quorate_dht::object::{KEEP_FOR_EVER, StoredContent, StoredObject, register_id};
-use quorate_dht::{Body, Value};
+use quorate_dht::{Body, ContentKind, Ring, Value};
 use quorate_kv::{KvOperation, KvReply};
+use quorate_membership::{
+    CertifiedConfiguration, ConfigurationHeader, EpochKeyStatement, Lineage, VerifiedConfiguration,
+};
 use quorate_net::limits::STRANGER_CONNECTIONS_MAX;
 use quorate_net::{
     Cause, Config, ConnectorConfig, Events, Known, Limits, PeerKey, Seed, SystemId, Transport,
 };
+use quorate_runtime::Handle;
 use quorate_store::object_store::ObjectStore;
+use quorate_threshold::Bls12381;
 use quorate_types::{MemberRecord, UnixTime};
 use zeroize::Zeroizing;
 
@@ -118,11 +123,14 @@ fn with_servers_in(directory: &Path, work: impl AsyncFnOnce(Cluster)) {
     with_watched_servers(directory, async |cluster, _| work(cluster).await);
 }
 
-/// As [`with_servers_in`]; the work sees what the servers count, too.
-fn with_watched_servers(
-    directory: &Path,
-    work: impl AsyncFnOnce(Cluster, Vec<Arc<quorate_runtime::Metrics>>),
-) {
+/// A server that runs: what it counts, and its storage.
+struct Served {
+    metrics: Arc<quorate_runtime::Metrics>,
+    storage: Handle<quorate_dht::Server>,
+}
+
+/// As [`with_servers_in`]; the work sees the servers, too.
+fn with_watched_servers(directory: &Path, work: impl AsyncFnOnce(Cluster, Vec<Served>)) {
     let (nodes, file) = found(directory, 4);
     let credentials = credentials(&file);
     quorate_runtime::block_on(async {
@@ -131,9 +139,13 @@ fn with_watched_servers(
             running.push(start(node).await);
         }
         let controls: Vec<_> = running.iter().map(|server| server.node().control()).collect();
-        let metrics: Vec<_> = running.iter().map(|server| server.node().metrics()).collect();
+        let served = |server: &server::RunningServer| Served {
+            metrics: server.node().metrics(),
+            storage: server.storage().clone(),
+        };
+        let served: Vec<_> = running.iter().map(served).collect();
         let use_it = async {
-            let work = async |cluster| work(cluster, metrics).await;
+            let work = async |cluster| work(cluster, served).await;
             with_cluster(&file, &credentials, work).await.expect("the client connects");
             controls.iter().for_each(quorate_runtime::Control::stop);
         };
@@ -253,16 +265,101 @@ fn an_object_has_the_last_value_that_its_owner_wrote() {
     });
 }
 
+/// The configuration of the epoch after, signed by the holders of the shares, whose files these
+/// are.
+fn following(nodes: &[PathBuf], old: &VerifiedConfiguration) -> CertifiedConfiguration {
+    let read = |file: &PathBuf| NodeConfiguration::read(file).expect("node.toml is right");
+    let load = |settings: &NodeConfiguration| {
+        NodeIdentity::load(settings).expect("the server's files are right")
+    };
+    let settings: Vec<NodeConfiguration> = nodes.iter().map(read).collect();
+    let identities: Vec<NodeIdentity> = settings.iter().map(load).collect();
+    let mut configuration = old.configuration().clone();
+    configuration.epoch = old.epoch().next();
+    for member in &mut configuration.members {
+        let place = identities.iter().position(|one| one.id == member.id);
+        let file = &settings[place.expect("each has its files")].identity_key;
+        let seed = quorate_store::keys::read_secret(file).expect("a key file");
+        let seed: &[u8; 32] = seed.as_slice().try_into().expect("a seed has 32 bytes");
+        let statement =
+            EpochKeyStatement::of_member(configuration.system, configuration.epoch, member);
+        let identity = RealSigner::from_seed(seed);
+        member.epoch_key_certificate = statement.sign(&identity);
+    }
+    let lineage = Lineage { previous: old.hash(), ..old.header().header().lineage };
+    let header = ConfigurationHeader::of(&configuration, lineage);
+    let shares = identities.iter().filter_map(|one| one.share.as_ref());
+    let partials: Vec<_> = shares.map(|share| header.sign_partial(share, &Bls12381)).collect();
+    let group = identities[0].founding.group_key();
+    let (certified, bad) = header.certify(group, &partials, &Bls12381).expect("enough shares");
+    assert!(bad.is_empty());
+    CertifiedConfiguration { certified, members: configuration.members }
+}
+
+/// Has every storage server be in the epoch of this configuration, and hand it to whoever is
+/// behind.
+fn enter(servers: &[Served], configuration: &CertifiedConfiguration, ring: &Ring) {
+    let bytes = Body::new(quorate_wire::encode(configuration));
+    let certified = quorate_dht::CertifiedConfiguration::new(bytes);
+    for server in servers {
+        let (ring, certified) = (ring.clone(), certified.clone());
+        let request = quorate_dht::ServerRequest::Reconfigured { ring, certified };
+        server.storage.request(request).expect("the server runs");
+    }
+}
+
+/// Reads until the servers are in a later epoch and have said so: none of it succeeds.
+async fn meet_them(cluster: &Cluster) {
+    let key = ContentKind::Chunk.key_of(b"nobody stored this");
+    drop(tokio::time::timeout(Duration::from_secs(3), cluster.get_content(key)).await);
+}
+
+#[test]
+fn a_client_with_an_old_configuration_adopts_the_one_that_servers_of_a_later_epoch_give_it() {
+    let directory = scratch("later");
+    let nodes: Vec<PathBuf> =
+        (0..4).map(|index| directory.join(format!("node-{index}/node.toml"))).collect();
+    with_watched_servers(&directory, async |cluster, servers| {
+        let old = cluster.configuration();
+        let next = following(&nodes, &old);
+        let mut later = old.configuration().clone();
+        later.epoch = old.epoch().next();
+        enter(&servers, &next, &Ring::new(&later).expect("four servers"));
+        meet_them(&cluster).await;
+        let adopted = cluster.configuration();
+        assert_eq!(adopted.epoch(), old.epoch().next());
+        assert_eq!(adopted.to_certified(), next, "every byte of it was signed");
+    });
+}
+
+#[test]
+fn mem_1_a_client_does_not_follow_servers_to_a_configuration_that_nobody_signed() {
+    let directory = scratch("forged");
+    let nodes: Vec<PathBuf> =
+        (0..4).map(|index| directory.join(format!("node-{index}/node.toml"))).collect();
+    with_watched_servers(&directory, async |cluster, servers| {
+        let old = cluster.configuration();
+        let mut forged = following(&nodes, &old);
+        forged.certified.signature = old.to_certified().certified.signature;
+        let mut later = old.configuration().clone();
+        later.epoch = old.epoch().next();
+        enter(&servers, &forged, &Ring::new(&later).expect("four servers"));
+        meet_them(&cluster).await;
+        assert_eq!(cluster.configuration().epoch(), old.epoch());
+    });
+}
+
 /// Somebody with a key and nothing else, at every server.
 fn stranger(number: u8, cluster: &Cluster) -> (Transport, Events) {
-    let servers = cluster.configuration().configuration();
+    let configuration = cluster.configuration();
+    let servers = configuration.configuration();
     let known = |server: &MemberRecord| Known {
         key: peer_of(&server.identity_key),
         address: server.address.parse().expect("an address of loopback"),
     };
     let config = ConnectorConfig {
         seed: Seed::new([number; 32]),
-        recognise: Recogniser::member(cluster.configuration()),
+        recognise: Recogniser::member(&cluster.configuration()),
         system: SystemId::new(*servers.system.as_bytes()),
         versions: PROTOCOL_VERSIONS,
         peers: servers.members.iter().map(known).collect(),
@@ -286,8 +383,8 @@ async fn impostor(cluster: &Cluster) -> (Transport, Events) {
     let config = Config {
         // The lowest of all, so that it is the one who dials.
         own: PeerKey::new([0; 32]),
-        credential: credential(configuration, &members[0], &Zeroizing::new([77; 32])),
-        recognise: Recogniser::member(configuration),
+        credential: credential(&configuration, &members[0], &Zeroizing::new([77; 32])),
+        recognise: Recogniser::member(&configuration),
         system: SystemId::new(*configuration.configuration().system.as_bytes()),
         versions: PROTOCOL_VERSIONS,
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -302,7 +399,8 @@ async fn impostor(cluster: &Cluster) -> (Transport, Events) {
 #[test]
 fn who_shows_the_certificate_of_a_server_without_its_key_is_refused_by_every_server() {
     with_watched_servers(&scratch("impostor"), async |cluster, servers| {
-        let links = || servers.iter().map(|server| server.snapshot().links).collect::<Vec<_>>();
+        let links =
+            || servers.iter().map(|server| server.metrics.snapshot().links).collect::<Vec<_>>();
         let (impostor, _events) = impostor(&cluster).await;
         while !links().iter().all(|link| link.cause(Cause::ProofOtherKey) > 0) {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -317,7 +415,8 @@ fn who_shows_the_certificate_of_a_server_without_its_key_is_refused_by_every_ser
 fn a_crowd_of_strangers_leaves_a_client_its_places_at_every_server() {
     let strangers_max = (STRANGER_CONNECTIONS_MAX / 2) as u64;
     with_watched_servers(&scratch("crowd"), async |cluster, servers| {
-        let links = || servers.iter().map(|server| server.snapshot().links).collect::<Vec<_>>();
+        let links =
+            || servers.iter().map(|server| server.metrics.snapshot().links).collect::<Vec<_>>();
         // Those who were displaced dial again, and displace others: the crowd never rests.
         let crowd: Vec<_> = (100..150).map(|number| stranger(number, &cluster)).collect();
         while !links().iter().all(|link| link.cause(Cause::Displaced) > 0) {
@@ -354,7 +453,13 @@ fn a_server_that_has_served_does_not_start_without_any_part_of_its_data() {
     start().expect("a new server starts");
     let data = NodeConfiguration::read(&nodes[0]).expect("node.toml is right").data;
     let elsewhere = directory.join("elsewhere");
-    let parts = ["membership/log", "membership/state", "key-value/log", "storage/objects"];
+    let parts = [
+        "configuration/ended",
+        "membership/log",
+        "membership/state",
+        "key-value/log",
+        "storage/objects",
+    ];
     for part in parts.into_iter().chain(["storage/blobs", "key-value", "storage"]) {
         std::fs::rename(data.join(part), &elsewhere).expect("a part is lost");
         let refused = start().expect_err(part);
@@ -443,7 +548,7 @@ fn a_copy_that_is_whole_or_of_a_running_server_is_not_given_up() {
     let (nodes, _) = found(&directory, 4);
     let settings = NodeConfiguration::read(&nodes[0]).expect("node.toml is right");
     let bytes = vec![3; 100_000];
-    let key = quorate_dht::ContentKind::Chunk.key_of(&bytes);
+    let key = ContentKind::Chunk.key_of(&bytes);
     let refused = || give_up(&settings, key).expect_err("it must not be").explain().code;
     quorate_runtime::block_on(async {
         let running = start(&nodes[0]).await;

@@ -26,11 +26,14 @@ struct State<M: Machine> {
 pub(crate) struct Inbox<M: Machine> {
     state: Mutex<State<M>>,
     wake: Arc<Notify>,
+    /// Told when there is room again, and when there never will be.
+    room: Notify,
 }
 
 impl<M: Machine> Inbox<M> {
     pub(crate) const fn new(wake: Arc<Notify>) -> Self {
-        Self { state: Mutex::new(State { wishes: VecDeque::new(), closed: false }), wake }
+        let state = State { wishes: VecDeque::new(), closed: false };
+        Self { state: Mutex::new(state), wake, room: Notify::const_new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<M>> {
@@ -54,8 +57,13 @@ impl<M: Machine> Inbox<M> {
     /// Takes up to `count_max` wishes, oldest first.
     pub(crate) fn take(&self, count_max: usize) -> Vec<Wish<M>> {
         let mut state = self.lock();
-        let count = state.wishes.len().min(count_max);
-        state.wishes.drain(..count).collect()
+        let (waiting, count) = (state.wishes.len(), state.wishes.len().min(count_max));
+        let taken = state.wishes.drain(..count).collect();
+        drop(state);
+        if waiting >= REQUESTS_MAX {
+            self.room.notify_waiters();
+        }
+        taken
     }
 
     /// Refuses everything from now on, and forgets what waits.
@@ -65,6 +73,7 @@ impl<M: Machine> Inbox<M> {
         let forgotten = std::mem::take(&mut state.wishes);
         drop(state);
         drop(forgotten);
+        self.room.notify_waiters();
     }
 }
 
@@ -112,6 +121,23 @@ impl<M: Machine> Handle<M> {
             Err((Refusal::Full, Wish::Request(back))) => Err(RequestError::Full(back)),
             Err((Refusal::Stopped, Wish::Request(back))) => Err(RequestError::Stopped(back)),
             Ok(()) | Err((_, Wish::Look(_))) => Ok(()),
+        }
+    }
+
+    /// As [`Handle::request`], and waits for room where too many requests wait. Cancel safe.
+    ///
+    /// # Errors
+    /// Gives the request back if the node has stopped.
+    pub async fn ask(&self, mut request: M::Request) -> Result<(), RequestError<M::Request>> {
+        loop {
+            let mut room = std::pin::pin!(self.inbox.room.notified());
+            // What makes room from here on is not missed.
+            room.as_mut().enable();
+            match self.request(request) {
+                Err(RequestError::Full(back)) => request = back,
+                asked => return asked,
+            }
+            room.await;
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use quorate_machine::Class;
 use quorate_net::{
-    BindError, Config, ConnectorConfig, Event, Events, Known, NetCounters, PeerKey, PeerKind, Sent,
-    Transport,
+    BindError, Config, ConnectorConfig, Credential, Event, Events, Known, NetCounters, PeerKey,
+    PeerKind, Recognise, Sent, Transport,
 };
 use quorate_types::{ClientId, NodeId, Peer};
 
@@ -148,6 +148,14 @@ impl Links {
         if let Peer::Client(client) = peer {
             self.transport.prove(PeerKey::new(*client.as_bytes()));
         }
+    }
+
+    pub(crate) fn renew(
+        &self,
+        credential: Credential,
+        recognise: Arc<dyn Recognise>,
+    ) -> Result<(), BindError> {
+        self.transport.renew(credential, recognise)
     }
 
     pub(crate) fn close(&self) {

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use quorate_crypto::Verifier;
 use quorate_machine::Class;
-use quorate_net::{Event, Inbound};
+use quorate_net::{Credential, Event, Inbound, Recognise};
 use quorate_types::{Instant, Peer};
 use quorate_wire::{Encode, Writer};
 use tokio::sync::Notify;
@@ -71,6 +71,7 @@ struct Orders {
     stop: bool,
     servers: Option<Vec<Server>>,
     disconnect: BTreeSet<Peer>,
+    renewed: Option<(Credential, Arc<dyn Recognise>)>,
 }
 
 /// Steers a running node from any thread. Cheap to clone.
@@ -100,6 +101,13 @@ impl Control {
     /// Replaces the servers that the node talks to.
     pub fn set_servers(&self, servers: Vec<Server>) {
         self.orders().servers = Some(servers);
+        self.wake.notify_one();
+    }
+
+    /// Proves the node with another key from now on, and judges servers by other rules: as
+    /// `quorate_net::Transport::renew`.
+    pub fn renew(&self, credential: Credential, recognise: Arc<dyn Recognise>) {
+        self.orders().renewed = Some((credential, recognise));
         self.wake.notify_one();
     }
 
@@ -320,6 +328,11 @@ impl Node {
             && let Err(error) = self.links.set_servers(&servers)
         {
             tracing::error!(%error, "the servers of the new configuration are not used");
+        }
+        if let Some((credential, recognise)) = orders.renewed
+            && let Err(error) = self.links.renew(credential, recognise)
+        {
+            tracing::error!(%error, "the keys of the new configuration are not used");
         }
         orders.disconnect.into_iter().for_each(|peer| self.links.disconnect(peer));
     }

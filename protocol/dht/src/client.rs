@@ -208,8 +208,15 @@ pub enum ClientOutput {
         outcome: Result<Answer, Failure>,
     },
     /// A server says that there is a later configuration: to be verified, and then given back as
-    /// [`ClientRequest::Reconfigured`]. Empty bytes: to be fetched from the membership service.
-    NewerConfiguration(CertifiedConfiguration),
+    /// [`ClientRequest::Reconfigured`].
+    NewerConfiguration {
+        /// The server.
+        from: NodeId,
+        /// The epoch in which it says that it is.
+        epoch: Epoch,
+        /// The configuration. Empty bytes: to be fetched from the membership service.
+        configuration: CertifiedConfiguration,
+    },
     /// Operations wait for a lease of this epoch.
     LeaseExpired(Epoch),
     /// A server says how far its scrub is.

@@ -7,7 +7,8 @@
 //! header before keeping a member, and everything before using it. Adopt it if its epoch is later.
 //! Challenge: send a fresh nonce to the whole membership group; `2f + 1` vouches give a lease that
 //! counts from the send time. Renew at half of its length. Whoever seems to know of a later epoch
-//! is asked for its configuration. Without a lease nothing is used.
+//! is asked for its configuration; who gives a whole one, as storage servers do, has it checked.
+//! Without a lease nothing is used.
 //!
 //! ```text
 //! no configuration --fetch--> configuration, no lease --challenge--> lease
@@ -17,6 +18,7 @@
 //!
 //! Invariants: MEM-1, MEM-2, MEM-3, MEM-5, MEM-7.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -26,7 +28,7 @@ use quorate_machine::{Effects, Input, Machine};
 use quorate_threshold::PublicKey;
 use quorate_types::{Duration, Epoch, Instant, NodeId, Now, Peer};
 
-use crate::configuration::VerifiedConfiguration;
+use crate::configuration::{CertifiedConfiguration, VerifiedConfiguration};
 use crate::freshness::{Lease, LeaseRule, Round};
 use crate::limits::{CONTACTS_MAX, RETRY_DEFAULT, RETRY_MAX_DEFAULT, RETRY_MIN};
 use crate::message::Message;
@@ -84,8 +86,15 @@ pub enum ClientTimer {
 }
 
 /// What the node may ask of its client.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ClientRequest {
+    /// A server gave this as the configuration of a later epoch: check it, and adopt it.
+    Given {
+        /// Who gave it.
+        from: Peer,
+        /// The configuration, which proves itself.
+        configuration: Box<CertifiedConfiguration>,
+    },
     /// A server said that this epoch has begun: see what it has.
     Heard {
         /// Who said so.
@@ -265,6 +274,9 @@ impl Machine for ConfigurationClient {
             Input::Start => self.start(now, effects),
             Input::Deliver { from, message } => self.deliver(now, from, message, effects),
             Input::Expired(timer) => self.expire(now, timer, effects),
+            Input::Request(ClientRequest::Given { from, configuration }) => {
+                self.on_given(now, (from, &configuration), effects);
+            }
             Input::Request(ClientRequest::Heard { from, epoch }) => {
                 self.on_claim(now, (from, epoch), effects);
             }

@@ -66,7 +66,8 @@ fn show(bar: &ProgressBar, states: &ScrubStates, members: usize) {
 }
 
 fn describe(cluster: &Cluster, states: &ScrubStates) -> Answer {
-    let members = &cluster.configuration().configuration().members;
+    let known = cluster.configuration();
+    let members = &known.configuration().members;
     let mut text = format!(
         "{:<16} {:<22} {:>9} {:>14} {:>8} {:>9} {:>12}",
         "server", "address", "objects", "bytes", "corrupt", "repaired", "unrepairable"
@@ -110,7 +111,8 @@ fn describe(cluster: &Cluster, states: &ScrubStates) -> Answer {
 
 /// The addresses of servers that did not check everything.
 fn unfinished(cluster: &Cluster, states: &ScrubStates) -> Vec<String> {
-    let members = &cluster.configuration().configuration().members;
+    let known = cluster.configuration();
+    let members = &known.configuration().members;
     let is_over = |id| states.get(id).is_some_and(|state| state.is_over);
     let late = members.iter().filter(|member| !is_over(&member.id));
     late.map(|member| member.address.clone()).collect()
@@ -118,7 +120,8 @@ fn unfinished(cluster: &Cluster, states: &ScrubStates) -> Vec<String> {
 
 /// The addresses of servers of whose report this is not zero.
 fn addresses(cluster: &Cluster, states: &ScrubStates, of: fn(&ScrubReport) -> u64) -> String {
-    let members = &cluster.configuration().configuration().members;
+    let known = cluster.configuration();
+    let members = &known.configuration().members;
     let is_meant = |id| states.get(id).is_some_and(|state| of(&state.report) > 0);
     let meant = members.iter().filter(|member| is_meant(&member.id));
     meant.map(|member| member.address.as_str()).collect::<Vec<_>>().join(", ")

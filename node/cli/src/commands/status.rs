@@ -28,7 +28,7 @@ pub(crate) struct StatusArguments {
 pub(crate) fn run(arguments: &StatusArguments, json: bool) -> Result<Answer, Failure> {
     let (answer, failure) = session(&arguments.cluster, async |cluster| {
         let reached = cluster.reach_all(REACH_TIME).await;
-        let served = groups(cluster.configuration(), &reached);
+        let served = groups(&cluster.configuration(), &reached);
         let silent = served.iter().filter(|group| group.margin() < 0);
         let names: Vec<&str> = silent.map(|group| group.name.as_str()).collect();
         let failure = (!names.is_empty()).then(|| not_serving(&names));
@@ -59,7 +59,8 @@ fn not_serving(names: &[&str]) -> Failure {
 }
 
 fn describe(cluster: &Cluster, reached: &BTreeSet<NodeId>, served: &[ServedGroup]) -> Answer {
-    let configuration = cluster.configuration().configuration();
+    let known = cluster.configuration();
+    let configuration = known.configuration();
     let worst = served.iter().map(ServedGroup::margin).min().unwrap_or(0);
     let serving = served.iter().filter(|group| group.margin() >= 0).count();
     let mut text = String::new();

@@ -40,7 +40,9 @@ fn an_ordered_group_is_not_heard_without_a_lease() {
     assert!(!ordered.may_hear(at(0)), "there is no lease yet");
 
     let until = Instant::ZERO.after(Duration::from_micros(10));
-    lease.set(until);
+    lease.set(Epoch::new(1), until);
+    assert!(!ordered.may_hear(at(9)), "a lease for another epoch is none for this group");
+    lease.set(Epoch::ZERO, until);
     assert!(ordered.may_hear(at(9)));
     assert!(!ordered.may_hear(at(10)), "the lease is over, whether its alarm has gone off or not");
 

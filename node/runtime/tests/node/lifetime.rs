@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use quorate_runtime::limits::REQUESTS_MAX;
 use quorate_runtime::{LinkNews, NodeError, RequestError};
 use quorate_types::Peer;
 
@@ -21,6 +22,25 @@ fn a_stopped_node_gives_requests_back() {
         let request = ToyRequest::Set(1, 1);
         assert_eq!(nodes[0].handle.request(request), Err(RequestError::Stopped(request)));
         assert!(!nodes[0].handle.look(|_| ()));
+    });
+}
+
+#[test]
+fn who_asks_where_too_many_requests_wait_is_told_when_there_is_room_again() {
+    watched(async {
+        let mut nodes = [Running::start(listen(1).await, (1, 1), Setup::default())];
+        let (handle, request) = (nodes[0].handle.clone(), ToyRequest::Unset(1));
+        for _ in 0..REQUESTS_MAX {
+            assert_eq!(handle.request(request), Ok(()));
+        }
+        assert_eq!(handle.request(request), Err(RequestError::Full(request)));
+        // All of them find room, and nobody looks for it again and again.
+        let ask = || handle.ask(request);
+        let asked = beside(&mut nodes, async { tokio::join!(ask(), ask(), ask()) }).await;
+        assert_eq!(asked, (Ok(()), Ok(()), Ok(())));
+        nodes[0].control.stop();
+        assert!(ended(&mut nodes, 0).await.is_ok());
+        assert_eq!(handle.ask(request).await, Err(RequestError::Stopped(request)));
     });
 }
 

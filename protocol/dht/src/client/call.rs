@@ -293,7 +293,9 @@ fn pass_on_configuration(
 ) {
     if reply.head.epoch > phase.head.epoch && phase.informed.insert(place) {
         effects.mark("dht.client.wrong_epoch");
-        effects.emit(ClientOutput::NewerConfiguration(reply.configuration));
+        let from = phase.group.members()[place.index()];
+        let (epoch, configuration) = (reply.head.epoch, reply.configuration);
+        effects.emit(ClientOutput::NewerConfiguration { from, epoch, configuration });
     }
 }
 

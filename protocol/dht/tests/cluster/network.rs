@@ -517,7 +517,9 @@ impl Network {
                 let before = host.returned.insert(call, (now, outcome));
                 assert!(before.is_none(), "DHT-12: a call returned twice");
             }
-            Effect::Emit(ClientOutput::NewerConfiguration(bytes)) => host.newer.push(bytes),
+            Effect::Emit(ClientOutput::NewerConfiguration { configuration, .. }) => {
+                host.newer.push(configuration);
+            }
             Effect::Emit(ClientOutput::LeaseExpired(_)) => host.lease_expired += 1,
             Effect::Emit(ClientOutput::Scrubbing(node, state)) => {
                 host.scrubbing.insert(node, state);

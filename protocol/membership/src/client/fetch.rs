@@ -12,7 +12,7 @@ use quorate_machine::{Class, Effects};
 use quorate_types::{Epoch, MemberRecord, NodeId, Now, Peer};
 
 use super::{ClientTimer, ConfigurationClient};
-use crate::configuration::VerifiedConfiguration;
+use crate::configuration::{CertifiedConfiguration, VerifiedConfiguration};
 use crate::header::VerifiedHeader;
 use crate::limits::PAGE_MEMBERS_MAX;
 use crate::message::{GetConfiguration, Message};
@@ -208,6 +208,34 @@ impl ConfigurationClient {
             return;
         }
         self.fetch_from(now, from, effects);
+    }
+
+    /// A server gave a whole configuration. Checking it costs a pairing, so a server has one
+    /// checked between two challenges.
+    pub(super) fn on_given(
+        &mut self,
+        now: Now,
+        (from, given): (Peer, &CertifiedConfiguration),
+        effects: &mut Effects<Self>,
+    ) {
+        let epoch = given.certified.header.epoch;
+        let is_later = self.configuration.as_ref().is_none_or(|known| known.epoch() < epoch);
+        if !is_later || !self.may_claim(from) {
+            self.ignore("membership: claim of another epoch", effects);
+            return;
+        }
+
+        match given.verify(&self.parameters.system_key, &self.schemes) {
+            Ok(new) => {
+                // What was being fetched may be older than what is adopted now.
+                self.fetch = None;
+                self.fetch_wait = self.parameters.retry;
+                effects.disarm(ClientTimer::Fetch);
+                effects.mark("membership: given a later configuration");
+                self.adopt(now, new, effects);
+            }
+            Err(rejected) => self.ignore(rejected.mark(), effects),
+        }
     }
 
     /// Each server may set off one fetch between two challenges, so that a liar cannot keep the

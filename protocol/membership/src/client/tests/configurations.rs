@@ -269,3 +269,61 @@ fn a_second_configuration_of_one_epoch_is_not_adopted() {
     assert_eq!(network.client().known(), Some(&world.first));
     assert!(network.ignored("membership: fork") > 0);
 }
+
+fn given(world: &World, configuration: crate::CertifiedConfiguration) -> ClientRequest {
+    let from = Peer::Node(world.first.configuration().members[3].id);
+    ClientRequest::Given { from, configuration: Box::new(configuration) }
+}
+
+#[test]
+fn a_later_configuration_that_a_storage_server_gives_is_checked_and_adopted() {
+    let world = World::new(7, 1);
+    let mut network = Network::new(&world);
+    network.start();
+    network.run(SECOND);
+    let next = world.following(&world.first);
+    network.advance(world.group(), &next);
+    network.request(given(&world, next.to_certified()));
+    network.run(SECOND);
+    assert_eq!(network.usable(), Some(&next));
+    assert_eq!(network.losses(), [(Epoch::ZERO, Loss::LaterEpoch)]);
+}
+
+#[test]
+fn mem_1_a_forged_configuration_that_is_given_is_refused_and_counted_once_for_each_challenge() {
+    let world = World::new(7, 1);
+    let mut network = Network::new(&world);
+    network.start();
+    network.run(SECOND);
+    let next = world.following(&world.first);
+    let mut forged = next.to_certified();
+    forged.certified.signature = world.first.to_certified().certified.signature;
+    let mut moved = next.to_certified();
+    moved.members[0].address.push('0');
+    for wrong in [forged, moved] {
+        network.request(given(&world, wrong));
+    }
+    assert_eq!(network.ignored("membership: not signed under the pinned key"), 1);
+    assert_eq!(network.ignored("membership: claim of another epoch"), 1, "not even looked at");
+    network.run(SECOND);
+    assert_eq!(network.usable(), Some(&world.first));
+    assert_eq!(network.losses(), []);
+}
+
+#[test]
+fn mem_3_an_earlier_configuration_that_is_given_is_not_gone_back_to() {
+    let world = World::new(7, 1);
+    let mut network = Network::new(&world);
+    network.start();
+    network.run(SECOND);
+    let next = world.following(&world.first);
+    network.advance(world.group(), &next);
+    network.request(given(&world, next.to_certified()));
+    network.run(SECOND);
+    for old in [&world.first, &next] {
+        network.request(given(&world, old.to_certified()));
+    }
+    network.run(SECOND);
+    assert_eq!(network.usable(), Some(&next));
+    assert_eq!(network.ignored("membership: claim of another epoch"), 2);
+}
