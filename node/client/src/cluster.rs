@@ -8,9 +8,9 @@
 //!
 //! | what | file |
 //! |---|---|
-//! | connecting, and following the configuration | [`connect`] |
-//! | the machines of a connection | [`machines`] |
-//! | the servers, and the links to them | [`servers`] |
+//! | connecting, and following the configuration | `connect` |
+//! | the machines of a connection | `machines` |
+//! | the servers, and the links to them | `servers` |
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -67,8 +67,8 @@ pub struct ResponderJournal {
 /// Opens the disk of the responder, and says what it holds.
 ///
 /// # Errors
-/// [`StoreError::Wiped`](quorate_store::error::StoreError::Wiped) if a server that has served finds
-/// nothing there; otherwise what the disk reports; a value that this version cannot read.
+/// [`StoreError::Wiped`] if a server that has served finds nothing there; otherwise what the disk
+/// reports; a value that this version cannot read.
 pub fn open(data: &DataDirectory) -> Result<(ResponderLog, ResponderJournal), JournalError> {
     let directory = data.part("configuration", &[ENDED])?;
     std::fs::create_dir_all(&directory).map_err(|source| StoreError::Io {
