@@ -3,6 +3,7 @@
 mod blobs;
 mod critical;
 mod directory;
+mod durability;
 mod image;
 mod keys;
 mod objects;
