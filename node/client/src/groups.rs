@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use quorate_dht::Ring;
 pub use quorate_duties::key_value_group;
 use quorate_membership::VerifiedConfiguration;
-use quorate_types::{NodeId, ObjectId};
+use quorate_types::{NodeId, ObjectId, Resilience};
 
 /// Frames of replica groups; the group follows.
 pub const ORDERING: u8 = 1;
@@ -32,8 +32,9 @@ pub struct ServedGroup {
 impl ServedGroup {
     fn new(name: String, members: &[NodeId], reached: &BTreeSet<NodeId>) -> Self {
         let up = members.iter().filter(|member| reached.contains(*member)).count();
-        let size = members.len();
-        Self { name, up, size, quorum: size - (size - 1) / 3, is_special: false }
+        let resilience = Resilience::of_group(members.len()).expect("a group has 3f + 1 members");
+        let (size, quorum) = (resilience.replicas(), resilience.quorum());
+        Self { name, up, size, quorum, is_special: false }
     }
 
     /// Failures that the group can still take; below zero it does not serve.
@@ -45,7 +46,7 @@ impl ServedGroup {
     /// Failures that the group can take when all of it is up.
     #[must_use]
     pub fn f(&self) -> isize {
-        ((self.size - 1) / 3).cast_signed()
+        (self.size - self.quorum).cast_signed()
     }
 }
 
@@ -74,4 +75,31 @@ pub fn groups(
         groups.push(ServedGroup::new(name, window.members(), reached));
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    //! What a group can still take.
+    use std::collections::BTreeSet;
+
+    use quorate_types::NodeId;
+
+    use super::ServedGroup;
+
+    #[test]
+    fn a_group_serves_with_a_quorum_and_can_take_what_is_above_it() {
+        for (size, f) in [(4_u8, 1), (7, 2), (10, 3)] {
+            let members: Vec<NodeId> = (0..size).map(|byte| NodeId::new([byte; 32])).collect();
+            // A server of another group does not count.
+            let mut reached = BTreeSet::from([NodeId::new([99; 32])]);
+            for up in 0..=size {
+                let group = ServedGroup::new(String::from("key-value"), &members, &reached);
+                assert_eq!((group.up, group.size), (usize::from(up), usize::from(size)));
+                assert_eq!(group.f(), f);
+                let margin = isize::from(i16::from(up)) - (2 * f + 1);
+                assert_eq!(group.margin(), margin, "{up} of {size}");
+                reached.extend(members.get(usize::from(up)));
+            }
+        }
+    }
 }

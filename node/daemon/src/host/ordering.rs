@@ -224,3 +224,6 @@ fn load(image: &StateImage) -> Result<Option<(Image, Map)>, JournalError> {
     }
     Ok(Some((description, map)))
 }
+
+#[cfg(test)]
+mod tests;
