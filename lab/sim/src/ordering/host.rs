@@ -331,6 +331,7 @@ impl System for Ordering {
             "bft.proposal_fetched",
             "bft.lane_gap_fetched",
             "bft.transfer_begun",
+            "bft.leapt",
             "bft.opening_out_of_date",
             "bft.request_early",
             "bft.state_served",

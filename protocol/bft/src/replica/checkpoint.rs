@@ -218,9 +218,24 @@ impl<S: Service> Replica<S> {
             }
             Some(_) => self.diverged(turn, certificate),
             None => {
-                self.checkpoints.beyond = Some(certificate);
                 self.fetch_slots_upto(turn, slot);
+                self.leap_to(turn, &certificate);
+                self.checkpoints.beyond = Some(certificate);
             }
+        }
+    }
+
+    /// Gets a certified state at once if the others have forgotten the slots before it (settled
+    /// points 35). A busy group takes checkpoints faster than timers run: a replica that waited
+    /// before it asked would find each time that what it asks for has just been forgotten.
+    fn leap_to(&mut self, turn: &mut Turn<'_, S>, certificate: &CheckpointCertificate) {
+        let slot = certificate.statement.slot;
+        let kept = 2 * self.parameters.checkpoint_interval;
+        let is_forgotten = slot > self.committed_slot().plus(kept);
+        let holder = certificate.certificate.signers().iter().find(|holder| *holder != self.me);
+        if let Some(holder) = holder.filter(|_| is_forgotten && !planted(Plant::NoCatchingUp)) {
+            turn.mark("bft.leapt");
+            self.begin_transfer(turn, slot, holder);
         }
     }
 

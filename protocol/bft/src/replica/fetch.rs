@@ -186,7 +186,7 @@ impl<S: Service> Replica<S> {
     }
 
     /// Asks for decided slots, or for the whole state where the slots are not kept any more.
-    fn fetch_slots_from(&mut self, turn: &mut Turn<'_, S>, source: ReplicaId) {
+    pub(super) fn fetch_slots_from(&mut self, turn: &mut Turn<'_, S>, source: ReplicaId) {
         let above = self.committed_slot();
         self.fetching.decided_upto = self.fetching.decided_upto.filter(|upto| *upto > above);
         let is_ahead = |status: &Status| status.committed > above;

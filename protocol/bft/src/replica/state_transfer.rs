@@ -158,6 +158,8 @@ impl<S: Service> Replica<S> {
             return turn.mark("bft.transfer_needless");
         }
         self.install(turn, map, (certificate, cut));
+        // What was decided since: waiting would let the others forget it behind their checkpoints.
+        self.fetch_slots_from(turn, transfer.source);
     }
 
     /// Forgets bodies and requests of slots that were skipped: nobody executes them here.

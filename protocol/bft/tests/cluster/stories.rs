@@ -312,6 +312,28 @@ fn a_replica_cut_off_again_and_again_is_not_starved_by_garbage_collection_35() {
 }
 
 #[test]
+fn a_replica_that_was_cut_off_catches_up_with_a_group_that_never_rests_35() {
+    let parameters = Parameters {
+        checkpoint_interval: 2,
+        laggard_patience: Duration::from_micros(0),
+        ..Parameters::default()
+    };
+    let mut cluster = Cluster::with(1, parameters);
+    cluster.isolate(2);
+    for number in 0..40 {
+        cluster.invoke(&format!("before.{number}"));
+    }
+    cluster.heal();
+    // Between two of its timers the others forget many times what it would ask for.
+    for number in 0..200 {
+        cluster.invoke(&format!("after.{number}"));
+        cluster.pass(Duration::from_millis(10));
+    }
+    let (ahead, behind) = (cluster.replica(0).executed_slot(), cluster.replica(2).executed_slot());
+    assert!(ahead.since(behind) <= 4, "{behind:?} is within two checkpoints of {ahead:?}");
+}
+
+#[test]
 fn any_order_of_arrival_within_a_slot_decides_it_r01() {
     for seed in 0..400 {
         let mut random = Random::new(seed);
