@@ -36,6 +36,7 @@ mod client;
 mod founding;
 mod host;
 mod lens;
+mod marks;
 mod plants;
 mod server;
 mod sight;

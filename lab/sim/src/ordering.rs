@@ -28,6 +28,7 @@ mod group;
 mod host;
 mod knowledge;
 mod lens;
+mod marks;
 mod plants;
 mod scenes;
 mod service;

@@ -20,6 +20,7 @@ pub mod checkers;
 pub mod disk;
 pub mod host;
 pub(crate) mod lens;
+mod marks;
 mod plants;
 pub mod scene;
 pub mod seat;

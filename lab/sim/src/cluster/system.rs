@@ -9,6 +9,7 @@ use quorate_types::{Configuration, NodeId, ObjectId};
 use super::checkers::{Leases, Papers, Traffic, Views};
 use super::founding::{Keys, Shape, genesis, server_ids};
 use super::host::{ClusterHost, LEASE};
+use super::marks::MARKS;
 use super::sight::InCluster;
 use super::within::{Hosted, Within};
 use super::{ClusterLens, ClusterMachine, plants};
@@ -177,24 +178,7 @@ impl System for Cluster {
     }
 
     fn marks(&self) -> &'static [&'static str] {
-        &[
-            "bft.decided",
-            "bft.view_started",
-            "bft.state_installed",
-            "dht.client.lease_expired",
-            "dht.server.not_authorised",
-            "dht.sweep.fetched",
-            "liar.certificate_expired",
-            "liar.certificate_foreign",
-            "liar.clock_off",
-            "liar.configuration_forged",
-            "liar.freshness_stale",
-            "liar.partial_withheld",
-            "liar.partial_wrong",
-            "liar.partials_cancel",
-            "liar.vouch_forged",
-            "liar.vouch_withheld",
-        ]
+        MARKS
     }
 
     fn share_per_cent(&self) -> u64 {

@@ -18,6 +18,7 @@ use quorate_types::{
 
 use super::adversaries::{CLIENT_VILLAINS, REPLICA_VILLAINS};
 use super::group::{GroupHost, GroupSetup, kind, rewrite, wire_bytes};
+use super::marks::MARKS;
 use super::scenes::SCENES;
 use super::{Ledger, OrderingLens, OrderingMachine, plants};
 use crate::checker::{Checker, Liveness, Resources, Thresholds};
@@ -315,46 +316,7 @@ impl System for Ordering {
     }
 
     fn marks(&self) -> &'static [&'static str] {
-        &[
-            "bft.accepted",
-            "bft.batch_made",
-            "bft.checkpoint_stable",
-            "bft.decided",
-            "bft.slots_learned",
-            "bft.view_started",
-            "bft.leader_equivocated",
-            "bft.prepared_again",
-            "bft.state_installed",
-            "bft.client_retried",
-            "bft.reply_repeated",
-            "bft.body_missing",
-            "bft.proposal_fetched",
-            "bft.lane_gap_fetched",
-            "bft.transfer_begun",
-            "bft.leapt",
-            "bft.opening_out_of_date",
-            "bft.request_early",
-            "bft.state_served",
-            "bft.double_vote",
-            "bft.lane_forked",
-            "bft.restarted_leader_resigns",
-            "liar.forged",
-            "liar.misplaced",
-            "liar.exaggerated",
-            "liar.replayed",
-            "liar.opening_replayed",
-            "liar.voted_twice",
-            "liar.silent",
-            "liar.selective",
-            "liar.checkpoint",
-            "liar.state_diverged",
-            "liar.lane_forked",
-            "liar.acknowledged_both",
-            "liar.batch_invalid",
-            "liar.wished",
-            "liar.flooded",
-            "liar.numbers_juggled",
-        ]
+        MARKS
     }
 }
 

@@ -4,6 +4,7 @@ use quorate_adversary::storage::ROT;
 use quorate_history::Prng;
 
 use super::host::{Shape, StorageHost};
+use super::marks::MARKS;
 use super::workload::SWEEP;
 use super::{CLIENT_VILLAINS, Plainly, SERVER_VILLAINS, StorageLens, StorageMachine};
 use super::{checkers, plants};
@@ -175,53 +176,7 @@ impl System for Storage {
     }
 
     fn marks(&self) -> &'static [&'static str] {
-        &[
-            "dht.client.absent",
-            "dht.client.deadline",
-            "dht.client.fallback",
-            "dht.client.fetch_value",
-            "dht.client.heal",
-            "dht.client.late_reply",
-            "dht.client.level_refused",
-            "dht.client.lease_expired",
-            "dht.client.refused",
-            "dht.client.retry",
-            "dht.client.stat_by_get",
-            "dht.client.value_withheld",
-            "dht.client.write_back",
-            "dht.client.wrong_content",
-            "dht.client.wrong_version",
-            "dht.server.busy",
-            "dht.server.caught_up",
-            "dht.server.content_known",
-            "dht.server.damaged",
-            "dht.server.inquiry",
-            "dht.server.older_version",
-            "dht.server.repair",
-            "dht.server.repaired",
-            "dht.server.scrub_damaged",
-            "dht.server.sequence_skip",
-            "dht.sweep.differs",
-            "dht.sweep.fetched",
-            "dht.sweep.nothing_to_do",
-            "dht.sweep.too_few",
-            "liar.bomb",
-            "liar.fabricated",
-            "liar.hollow",
-            "liar.mourned",
-            "liar.no_write_back",
-            "liar.partial_write",
-            "liar.rot_index",
-            "liar.rot_metadata",
-            "liar.rot_value",
-            "liar.skipped",
-            "liar.stale",
-            "liar.strange_version",
-            "liar.two_values",
-            "liar.value_withheld",
-            "liar.wrong_content",
-            "liar.wrong_length",
-        ]
+        MARKS
     }
 }
 
