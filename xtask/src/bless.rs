@@ -21,6 +21,7 @@ pub(crate) struct Golden {
 /// Every test target with golden files.
 pub(crate) const REGISTRY: &[Golden] = &[
     Golden { package: "quorate-state", folder: "protocol/state", target: "model" },
+    Golden { package: "quorate-kes", folder: "protocol/kes", target: "lib" },
     Golden { package: "quorate-bft", folder: "protocol/bft", target: "cluster" },
     Golden { package: "quorate-membership", folder: "protocol/membership", target: "lib" },
     Golden { package: "quorate-dht", folder: "protocol/dht", target: "lib" },

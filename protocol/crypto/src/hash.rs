@@ -69,6 +69,10 @@ domains! {
     RemovalCertificate = "removal certificate",
     /// An identity key's statement about the key of an epoch.
     EpochKey = "epoch key",
+    /// Inner node of the tree of an identity's keys.
+    IdentityNode = "identity node",
+    /// What detects damage of an identity's secret file.
+    IdentityFile = "identity file",
     /// Proof that a server holds its identity key.
     PossessionProof = "possession proof",
     /// A client's bundle of requests.

@@ -10,11 +10,12 @@ use super::tree::Tree;
 const RULE: &str = "layers";
 
 /// The crates of `protocol/`, without the prefix `quorate-`.
-const PROTOCOL: [&str; 11] = [
+const PROTOCOL: [&str; 12] = [
     "types",
     "machine",
     "wire",
     "crypto",
+    "kes",
     "threshold",
     "state",
     "bft",
@@ -40,11 +41,12 @@ const fn above_protocol(name: &'static str, below: &'static [&'static str]) -> L
     Layer { name, below, all_protocol: true }
 }
 
-const LAYERS: [Layer; 18] = [
+const LAYERS: [Layer; 19] = [
     layer("types", &[]),
     layer("machine", &["types"]),
     layer("wire", &["types"]),
     layer("crypto", &["types", "wire"]),
+    layer("kes", &["types", "wire", "crypto"]),
     layer("threshold", &["types", "wire", "crypto"]),
     layer("state", &["types", "machine", "wire", "crypto"]),
     layer("bft", &["types", "machine", "wire", "crypto", "state"]),
