@@ -8,7 +8,10 @@
 //! A recipient checks the dealing first ([`Dealing::check_fresh`], [`Dealing::check_reshared`]),
 //! then its subshare ([`CheckedDealing::check_subshare`]), and only then acknowledges.
 //!
-//! Invariants: THR-3, THR-4. The rest of the handover: [`crate::sharing`].
+//! # Invariants
+//! - THR-11: a subshare that others help to repair is the one that the commitment promises.
+//!
+//! Also THR-3, THR-4. The rest of the handover: [`crate::sharing`].
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -17,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::commitment::Commitment;
 use crate::group::GroupKey;
+use crate::lagrange::weights_at;
 use crate::parameters::{Parameters, ShareIndex};
 use crate::point::KeyPoint;
 use crate::polynomial::Polynomial;
@@ -54,17 +58,14 @@ impl Dealer<'_> {
         self.deal(share.index(), &polynomial)
     }
 
-    const fn derivation(&self, origin: Origin, dealer: ShareIndex) -> Derivation<'_> {
+    pub(crate) const fn derivation(&self, origin: Origin, dealer: ShareIndex) -> Derivation<'_> {
         let Self { seed, session, parameters } = *self;
         Derivation { origin, seed, session, dealer, parameters }
     }
 
     fn deal(&self, dealer: ShareIndex, polynomial: &Polynomial) -> Dealt {
         let commitment = Commitment::to(polynomial, self.parameters);
-        let subshare = |recipient| {
-            let value = polynomial.evaluate(recipient);
-            Subshare { dealer, recipient, value }
-        };
+        let subshare = |recipient| Subshare::new(dealer, recipient, polynomial.evaluate(recipient));
         let subshares = self.parameters.indices().map(subshare).collect();
         Dealt { dealing: Dealing::new(self.session, dealer, commitment), subshares }
     }
@@ -184,6 +185,35 @@ impl CheckedDealing {
         Ok(())
     }
 
+    /// What the dealer owes `recipient`, from what it dealt to as many others as shares sign: once
+    /// it is proved that it cheated the recipient, they say what they got.
+    ///
+    /// # Errors
+    /// [`Rejected::TooFewShares`], [`Rejected::DuplicateIndex`], and what
+    /// [`Self::check_subshare`] refuses: that helper lied, and another is asked.
+    pub fn repair(
+        &self,
+        recipient: ShareIndex,
+        helpers: &[Subshare],
+    ) -> Result<Subshare, Rejected> {
+        let parameters = self.0.commitment.parameters();
+        parameters.check_index(recipient)?;
+        let needed = parameters.threshold();
+        let Some(helpers) = helpers.get(..needed) else {
+            return Err(Rejected::TooFewShares { needed, got: helpers.len() });
+        };
+        helpers.iter().try_for_each(|helper| self.check_subshare(helper.recipient, helper))?;
+        let indices: Vec<_> = helpers.iter().map(Subshare::recipient).collect();
+        let weights = weights_at(recipient.get(), &indices)?;
+        let terms = helpers.iter().zip(&weights).map(|(helper, weight)| helper.value.mul(weight));
+        let value = terms.fold(Scalar::from_u16(0), |sum, term| sum.add(&term));
+        let repaired = Subshare::new(self.0.dealer, recipient, value);
+
+        let is_owed = self.check_subshare(recipient, &repaired).is_ok();
+        assert!(is_owed, "THR-11: a repaired subshare off the polynomial");
+        Ok(repaired)
+    }
+
     /// Whether the dealer dealt the share of `old` that it holds, and no other secret.
     pub(crate) fn check_constant_term(&self, old: &GroupKey) -> Result<(), Rejected> {
         let dealer = self.0.dealer;
@@ -238,6 +268,10 @@ impl Subshare {
     #[must_use]
     pub const fn recipient(&self) -> ShareIndex {
         self.recipient
+    }
+
+    pub(crate) const fn new(dealer: ShareIndex, recipient: ShareIndex, value: Scalar) -> Self {
+        Self { dealer, recipient, value }
     }
 
     pub(crate) const fn value(&self) -> &Scalar {

@@ -10,6 +10,7 @@
 //! # Flow
 //! ```text
 //! Seed, Session --Dealer::deal_fresh--> Dealing (public) + Subshare for each recipient (secret)
+//! Dealt --Dealer::seal--> SealedSubshares (public) --DecryptionKey::open--> Subshare | Complaint
 //! Dealing --check_fresh--> CheckedDealing --Sharing::fresh--> Sharing: GroupKey
 //! own Subshares --check_subshare, Sharing::assemble_share--> KeyShare
 //!
@@ -36,6 +37,9 @@
 //! THR-8   domain tags are apart                                             domain
 //! THR-9   combine returns only signatures that verify                       signature
 //! THR-10  dealings of different sessions are never put together             sharing
+//! THR-11  a repaired subshare is the one that was promised                  dealing
+//! THR-12  an encryption key comes with the proof of its other half          sealing
+//! THR-13  complaints convict the one who lied                               complaint
 //! ```
 //!
 //! # Deviations
@@ -53,10 +57,9 @@
 //! pass only through arithmetic of constant time. Moves may leave copies on the stack.
 //!
 //! # Not here
-//! Encryption of subshares, acknowledgements, complaints and repair, the order of the log, the
-//! erasure of old shares on disk (membership); proofs of possession of a genesis with many dealers
-//! (the domain is reserved); randomness (an input); a scheme for the simulator (it implements
-//! [`ThresholdScheme`]).
+//! Acknowledgements, the order of the log, the erasure of old shares on disk (membership); proofs
+//! of possession of a genesis with many dealers; randomness (an input); a scheme for the simulator
+//! (it implements [`ThresholdScheme`]).
 #![no_std]
 // Not `forbid(unsafe_code)`: the workspace denies it, and `backend/blst.rs` alone is excepted.
 
@@ -66,6 +69,7 @@ extern crate std;
 
 mod backend;
 mod commitment;
+mod complaint;
 mod dealing;
 mod domain;
 mod group;
@@ -78,6 +82,7 @@ mod public;
 mod rejected;
 mod scalar;
 mod scheme;
+mod sealing;
 mod seed;
 mod share;
 mod sharing;
@@ -87,6 +92,7 @@ mod sizes;
 mod testing;
 
 pub use crate::commitment::Commitment;
+pub use crate::complaint::{Complaint, Opened, Verdict};
 pub use crate::dealing::{CheckedDealing, Dealer, Dealing, Dealt, Subshare};
 pub use crate::domain::Domain;
 pub use crate::group::GroupKey;
@@ -95,11 +101,12 @@ pub use crate::parameters::{Parameters, ShareIndex};
 pub use crate::public::{PublicKey, Signature};
 pub use crate::rejected::Rejected;
 pub use crate::scheme::{Bls12381, ThresholdScheme};
+pub use crate::sealing::{DecryptionKey, EncryptionKey, SealedSubshares};
 pub use crate::seed::{SEED_BYTES, SESSION_BYTES, Seed, Session};
 pub use crate::share::KeyShare;
 pub use crate::sharing::Sharing;
 pub use crate::signature::{CombineFailure, Combined, PartialSignature};
 pub use crate::sizes::{
-    INDEX_BYTES, KEY_SHARE_BYTES, PARTIAL_SIGNATURE_BYTES, PUBLIC_KEY_BYTES, SCALAR_BYTES,
-    SIGNATURE_BYTES, SUBSHARE_BYTES,
+    COMPLAINT_BYTES, INDEX_BYTES, KEY_SHARE_BYTES, PARTIAL_SIGNATURE_BYTES, PUBLIC_KEY_BYTES,
+    SCALAR_BYTES, SIGNATURE_BYTES, SUBSHARE_BYTES,
 };

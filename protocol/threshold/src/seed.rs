@@ -29,6 +29,10 @@ impl Seed {
     pub const fn new(bytes: [u8; SEED_BYTES]) -> Self {
         Self(bytes)
     }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; SEED_BYTES] {
+        &self.0
+    }
 }
 
 impl Drop for Seed {
@@ -64,13 +68,15 @@ impl Session {
     }
 }
 
-/// What a dealing shares.
+/// What a dealing shares, and what else is derived from the seed of a dealer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// A new secret.
     Fresh,
     /// The dealer's share of an existing secret.
     Reshared,
+    /// Nothing is dealt: what is derived hides subshares on their way.
+    Sealing,
 }
 
 impl Origin {
@@ -79,6 +85,7 @@ impl Origin {
         match self {
             Self::Fresh => b"fresh---",
             Self::Reshared => b"reshared",
+            Self::Sealing => b"sealing-",
         }
     }
 }

@@ -18,5 +18,8 @@ pub const KEY_SHARE_BYTES: usize = INDEX_BYTES + SCALAR_BYTES;
 /// Bytes of an encoded [`Subshare`](crate::Subshare): dealer, recipient, scalar.
 pub const SUBSHARE_BYTES: usize = 2 * INDEX_BYTES + SCALAR_BYTES;
 
+/// Bytes of an encoded [`Complaint`](crate::Complaint): recipient, shared point, two scalars.
+pub const COMPLAINT_BYTES: usize = INDEX_BYTES + PUBLIC_KEY_BYTES + 2 * SCALAR_BYTES;
+
 /// Bytes of an encoded [`PartialSignature`](crate::PartialSignature).
 pub const PARTIAL_SIGNATURE_BYTES: usize = INDEX_BYTES + SIGNATURE_BYTES;

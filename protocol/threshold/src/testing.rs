@@ -151,12 +151,13 @@ pub(crate) mod naive {
     pub(crate) fn interpolate(points: &[(u16, Number)]) -> Number {
         let mut sum = Number::small(0);
         for (own, value) in points {
-            let mut term = *value;
+            let (mut numerator, mut denominator) = (*value, Number::small(1));
             for (other, _value) in points.iter().filter(|(other, _value)| other != own) {
                 let other = Number::small(*other);
-                term = term.mul(other).mul(other.sub(Number::small(*own)).invert());
+                numerator = numerator.mul(other);
+                denominator = denominator.mul(other.sub(Number::small(*own)));
             }
-            sum = sum.add(term);
+            sum = sum.add(numerator.mul(denominator.invert()));
         }
         sum
     }
