@@ -22,8 +22,7 @@ use core::convert::Infallible;
 use quorate_crypto::{ClientCertificate, Domain, Signer, Verified, hash_of};
 use quorate_machine::{Class, Effects, Input, Machine, Plant, planted};
 use quorate_types::{
-    Digest, Duration, GroupConfiguration, Instant, Now, Peer, ReadMode, ReplicaId, ReplicaSet,
-    RequestId, View,
+    Digest, Duration, GroupConfiguration, Instant, Now, Peer, ReadMode, ReplicaId, RequestId, View,
 };
 
 use crate::limits::{
@@ -143,12 +142,12 @@ struct Waiting {
     due: Instant,
     operation: Digest,
     bundle: u64,
-    answers: BTreeMap<Digest, (ReplicaSet, Answer)>,
+    answers: BTreeMap<ReplicaId, Answer>,
 }
 
 #[derive(Debug)]
 enum SessionState {
-    Opening { answers: BTreeMap<Digest, (ReplicaSet, Answer)> },
+    Opening { answers: BTreeMap<ReplicaId, Answer> },
     Open(SessionId),
     Refused(ClientFailure),
 }
@@ -524,20 +523,19 @@ fn nonce_after(opening: Opening) -> u64 {
 }
 
 /// Counts an answer; returns it when enough distinct replicas gave it alike. BFT-9: a replica
-/// counts once for each answer, and answers are compared whole.
+/// counts once, with what it said last (G13): what it read in its table before it had executed
+/// all may differ from what the others say. Answers are compared whole.
 fn count(
-    answers: &mut BTreeMap<Digest, (ReplicaSet, Answer)>,
+    answers: &mut BTreeMap<ReplicaId, Answer>,
     from: ReplicaId,
     answer: Answer,
     needed: usize,
 ) -> Option<Answer> {
-    let digest = hash_of(Domain::Operation, &answer);
-    // One answer per replica: whoever changes its mind is not counted twice (G13).
-    if answers.values().any(|(replicas, _)| replicas.contains(from)) {
-        return None;
+    let is_alike =
+        |(replica, other): &(&ReplicaId, &Answer)| **replica != from && **other == answer;
+    if answers.iter().filter(is_alike).count() + 1 >= needed {
+        return Some(answer);
     }
-    let (replicas, answer) = answers.entry(digest).or_insert((ReplicaSet::EMPTY, answer));
-    replicas.insert(from);
-    assert!(replicas.len() <= needed, "BFT-9: an answer is given once");
-    (replicas.len() == needed).then(|| answer.clone())
+    answers.insert(from, answer);
+    None
 }

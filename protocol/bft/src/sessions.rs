@@ -163,6 +163,29 @@ impl<'a> Sessions<'a> {
         })
     }
 
+    /// The answer to an opening without opening anything; nothing if it is to be ordered.
+    #[must_use]
+    pub fn recall_opening(
+        &self,
+        certificate: &ClientCertificate,
+        opening: Opening,
+        time: UnixTime,
+    ) -> Option<Outcome> {
+        let owner = certificate.grant.client;
+        if !certificate.holds_at(time) && !planted(Plant::ExpiredClientServed) {
+            return Some(Outcome::NotAuthorised);
+        }
+        let Client { highest, open } = self.client(owner);
+        let is_same = |id: &SessionId| {
+            self.session(owner, *id).is_some_and(|session| session.opening == opening)
+        };
+        if let Some(known) = open.into_iter().find(is_same) {
+            return Some(Outcome::Opened(known));
+        }
+        let is_taken = opening.number <= highest && !planted(Plant::SessionsReopened);
+        is_taken.then_some(Outcome::NumberTaken { highest })
+    }
+
     /// Opens a session; the same opening again finds the session while it is open.
     pub fn open(
         &mut self,
@@ -170,20 +193,11 @@ impl<'a> Sessions<'a> {
         opening: Opening,
         (id, time): (SessionId, UnixTime),
     ) -> Outcome {
+        if let Some(outcome) = self.recall_opening(certificate, opening, time) {
+            return outcome;
+        }
         let owner = certificate.grant.client;
-        if !certificate.holds_at(time) && !planted(Plant::ExpiredClientServed) {
-            return Outcome::NotAuthorised;
-        }
         let Client { highest, mut open } = self.client(owner);
-        let is_same = |id: &&SessionId| {
-            self.session(owner, **id).is_some_and(|session| session.opening == opening)
-        };
-        if let Some(known) = open.iter().find(is_same) {
-            return Outcome::Opened(*known);
-        }
-        if opening.number <= highest && !planted(Plant::SessionsReopened) {
-            return Outcome::NumberTaken { highest };
-        }
         assert!(
             opening.number > highest || planted(Plant::SessionsReopened),
             "BFT-10: the number {} of {owner:?} was used before",

@@ -1,5 +1,5 @@
-//! Byzantine replica that keeps the signed openings of clients' sessions, and has them ordered
-//! again when the sessions are long closed (B07, settled points 25).
+//! Byzantine replica that keeps the signed openings of clients' sessions, asks for them again when
+//! the sessions are long closed, and has some ordered in its lane (B07, settled points 25).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,17 +9,27 @@ use quorate_bft::message::{Bundle, BundleBody, Request};
 use quorate_machine::Class;
 use quorate_types::{Duration, Peer};
 
+use super::lane::{Inbox, Lane};
 use super::{Context, Deeds, Holdings, Villain};
 use crate::Reception;
 
-/// Openings that it keeps, the oldest first.
+/// Openings that it keeps.
 const HOARDED_MAX: usize = 64;
-const PERIOD: Duration = Duration::from_millis(100);
+const PERIOD: Duration = Duration::from_millis(20);
+/// Bundles of clients in one batch.
+const BUNDLES_MAX: usize = 4;
+/// How often it puts an opening in its own lane: the others must order what is there, and are
+/// to be judged at rest when the run is over.
+const REPLAYS_MAX: u32 = 256;
 
-/// Keeps openings, and asks the others for them again in their clients' names.
+/// Keeps openings, asks the others for them again in their clients' names, and puts them in the
+/// batches of its lane, which it makes itself.
 #[derive(Default, Debug)]
 pub(super) struct OpeningHoarder {
+    inbox: Inbox,
+    lane: Lane,
     openings: VecDeque<Arc<Bundle>>,
+    replays: u32,
 }
 
 impl OpeningHoarder {
@@ -28,6 +38,11 @@ impl OpeningHoarder {
         if is_opening && self.openings.len() < HOARDED_MAX && !self.openings.contains(bundle) {
             self.openings.push_back(Arc::clone(bundle));
         }
+    }
+
+    fn any_opening(&self, context: &mut Context<'_>) -> Option<Arc<Bundle>> {
+        let count = self.openings.len();
+        (count > 0).then(|| Arc::clone(&self.openings[context.prng.index(count)]))
     }
 }
 
@@ -39,9 +54,9 @@ impl Villain<Holdings> for OpeningHoarder {
     fn on_receive(
         &mut self,
         _: &mut Context<'_>,
-        _: Peer,
+        from: Peer,
         message: &Message,
-        _: &mut Deeds,
+        deeds: &mut Deeds,
     ) -> Reception {
         match message {
             Message::Request(request) => self.keep(&request.bundle),
@@ -52,7 +67,10 @@ impl Villain<Holdings> for OpeningHoarder {
             }
             _ => {}
         }
-        Reception::Pass
+        for batch in self.lane.served(message) {
+            deeds.send(&[from], Class::Ordered, Message::Batch(batch));
+        }
+        if self.inbox.take(message) { Reception::Swallow } else { Reception::Pass }
     }
 
     fn period(&self) -> Option<Duration> {
@@ -60,12 +78,20 @@ impl Villain<Holdings> for OpeningHoarder {
     }
 
     fn on_alarm(&mut self, context: &mut Context<'_>, deeds: &mut Deeds) {
-        if self.openings.is_empty() {
-            return;
+        let mut bundles = self.inbox.next(BUNDLES_MAX);
+        if let Some(bundle) = self.any_opening(context).filter(|_| context.prng.chance(200)) {
+            deeds.mark("liar.opening_asked_again");
+            let request = Request { bundle: Arc::clone(&bundle), is_retry: true };
+            deeds.send(context.others(), Class::Ordered, Message::Request(request));
+            if self.replays < REPLAYS_MAX {
+                deeds.mark("liar.opening_replayed");
+                self.replays += 1;
+                bundles.push(bundle);
+            }
         }
-        let bundle = Arc::clone(&self.openings[context.prng.index(self.openings.len())]);
-        deeds.mark("liar.opening_replayed");
-        let request = Request { bundle, is_retry: true };
-        deeds.send(context.others(), Class::Ordered, Message::Request(request));
+        if !bundles.is_empty() {
+            let batch = self.lane.extend(context, bundles);
+            deeds.send(context.others(), Class::Ordered, Message::Batch(batch));
+        }
     }
 }

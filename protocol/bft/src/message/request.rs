@@ -154,6 +154,16 @@ pub struct Reply {
     pub answers: Vec<Answer>,
 }
 
+impl Reply {
+    /// Tells a client what became of its opening.
+    #[must_use]
+    pub fn to_opening(view: View, opening: Opening, outcome: Outcome) -> Self {
+        let operation = hash_of(Domain::Operation, &opening.nonce);
+        let answer = Answer { id: RequestId::new(opening.nonce), operation, outcome };
+        Self { view, session: None, answers: alloc::vec![answer] }
+    }
+}
+
 struct Unsigned<'a>(&'a Bundle);
 
 impl Encode for Unsigned<'_> {

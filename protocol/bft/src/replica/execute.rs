@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use quorate_crypto::{Domain, hash_of};
 use quorate_machine::{Call, Caller, Class, Plant, Service, planted};
 use quorate_state::Section;
-use quorate_types::{ClientId, Digest, Peer, RequestId, Slot, UnixTime};
+use quorate_types::{ClientId, Digest, Peer, Slot, UnixTime};
 
 use super::request::ENGINE_SECTION;
 use super::{Executed, Output, Replica, Turn};
@@ -95,9 +95,7 @@ impl<S: Service> Replica<S> {
                 let id = SessionId { epoch, slot, index: running.bundle_index };
                 let opened = (id, running.time);
                 let outcome = self.sessions(|table| table.open(certificate, *opening, opened));
-                let operation = hash_of(Domain::Operation, &opening.nonce);
-                let answer = Answer { id: RequestId::new(opening.nonce), operation, outcome };
-                Reply { view, session: None, answers: alloc::vec![answer] }
+                Reply::to_opening(view, *opening, outcome)
             }
             BundleBody::Invoke { session, ack_upto, operations } => {
                 let mut visit = self.sessions(|table| table.enter(bundle.client, *session));

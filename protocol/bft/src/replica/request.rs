@@ -178,23 +178,29 @@ impl<S: Service> Replica<S> {
 
     /// What is known about a bundle, without executing any of it.
     fn recall(&mut self, bundle: &Bundle) -> Recalled {
-        let BundleBody::Invoke { session, operations, .. } = &bundle.body else {
-            return Recalled::Fresh;
-        };
         let executed = (self.group.epoch, self.executed_slot());
-        let time = self.executed.time;
+        let (view, time) = (self.views.view(), self.executed.time);
         let mut section = Section::new(&mut self.state, ENGINE_SECTION);
         let sessions = Sessions::new(&mut section);
-        let visit = sessions.enter(bundle.client, *session);
-        if !visit.is_open() && (session.epoch, session.slot) > executed {
-            return Recalled::Early(*session);
+        match &bundle.body {
+            BundleBody::Open { certificate, opening } => {
+                let recalled = sessions.recall_opening(certificate, *opening, time);
+                recalled.map_or(Recalled::Fresh, |outcome| {
+                    Recalled::Answered(Reply::to_opening(view, *opening, outcome))
+                })
+            }
+            BundleBody::Invoke { session, operations, .. } => {
+                let visit = sessions.enter(bundle.client, *session);
+                if !visit.is_open() && (session.epoch, session.slot) > executed {
+                    return Recalled::Early(*session);
+                }
+                let recall = |operation| sessions.recall(&visit, operation, time);
+                let answers: Option<Vec<Answer>> = operations.iter().map(recall).collect();
+                answers.map_or(Recalled::Fresh, |answers| {
+                    Recalled::Answered(Reply { view, session: Some(*session), answers })
+                })
+            }
         }
-        let recall = |operation| sessions.recall(&visit, operation, time);
-        let answers: Option<Vec<Answer>> = operations.iter().map(recall).collect();
-        let view = self.views.view();
-        answers.map_or(Recalled::Fresh, |answers| {
-            Recalled::Answered(Reply { view, session: Some(*session), answers })
-        })
     }
 
     pub(super) fn service_state(&mut self) -> (&mut S, Section<'_>) {

@@ -1,9 +1,13 @@
 //! Sessions of clients: what opens one, what closes one, and what becomes of calls without a reply.
 
+use std::sync::Arc;
+
 use quorate_bft::client::CALLS_WAITING_MAX;
 use quorate_bft::limits::{CLIENT_SESSIONS_MAX, EARLY_BUNDLES_MAX};
-use quorate_bft::message::{BundleBody, Message, Request, SessionId};
-use quorate_types::{Duration, Epoch, Slot};
+use quorate_bft::message::{
+    Batch, BundleBody, Message, Opening, Outcome, Reply, Request, SessionId,
+};
+use quorate_types::{Duration, Epoch, Peer, ReplicaId, Slot, View};
 
 use crate::support::Cluster;
 
@@ -23,26 +27,62 @@ fn openings(cluster: &Cluster) -> Vec<Request> {
     openings
 }
 
-#[test]
-fn openings_of_closed_sessions_that_are_ordered_again_close_nothing_25() {
+/// A cluster without its last replica, whose client had more sessions than it may have open, and
+/// everything that opened one.
+fn with_closed_sessions() -> (Cluster, Vec<Request>) {
     let mut cluster = Cluster::new(1);
+    cluster.crash(3);
     for life in 2..10 {
         assert!(cluster.invoke("a").is_some());
         cluster.pass(SECOND);
         cluster.restart_client(life);
     }
-    let old = openings(&cluster);
-    assert!(old.len() > 2 * CLIENT_SESSIONS_MAX, "some are closed");
-    for opening in old {
-        for index in 0..4 {
-            let to = cluster.peer(index);
-            cluster.carry(cluster.peer(3), to, Message::Request(opening.clone()));
+    assert!(cluster.invoke("a").is_some());
+    cluster.settle();
+    let openings = openings(&cluster);
+    assert!(openings.len() > 2 * CLIENT_SESSIONS_MAX, "some are closed");
+    (cluster, openings)
+}
+
+/// The client goes on in the session that it has.
+fn goes_on(cluster: &mut Cluster) {
+    assert!(cluster.invoke("z").is_some_and(|reply| reply.contains('z')));
+    assert_eq!(cluster.mark("bft.session_reopened"), 0, "the client has not lost its session");
+}
+
+#[test]
+fn openings_that_come_again_are_answered_from_the_table_and_not_ordered_25() {
+    let (mut cluster, openings) = with_closed_sessions();
+    let executed = cluster.replica(0).executed_slot();
+    for opening in &openings {
+        for index in 0..3 {
+            let (from, to) = (cluster.peer(3), cluster.peer(index));
+            cluster.carry(from, to, Message::Request(opening.clone()));
         }
         cluster.settle();
     }
-    assert!(cluster.mark("bft.opening_out_of_date") > 0, "some were ordered again");
-    assert!(cluster.invoke("z").is_some_and(|reply| reply.contains('z')));
-    assert_eq!(cluster.mark("bft.session_reopened"), 0, "the client has not lost its session");
+    cluster.pass(SECOND);
+    assert_eq!(cluster.replica(0).executed_slot(), executed, "nothing was ordered");
+    let repeated = usize::try_from(cluster.mark("bft.reply_repeated")).expect("few");
+    assert_eq!(repeated, 3 * openings.len(), "all were answered");
+    goes_on(&mut cluster);
+}
+
+#[test]
+fn openings_of_closed_sessions_that_are_ordered_again_close_nothing_25() {
+    let (mut cluster, openings) = with_closed_sessions();
+    // They are in the lane of a liar, whose batches must be ordered.
+    let bundles: Vec<_> = openings.into_iter().map(|opening| opening.bundle).collect();
+    let tip = cluster.origin_tip(3);
+    let place = (ReplicaId::new(3), tip.seq.next(), tip.digest);
+    let batch = Arc::new(Batch::sign(&cluster.group, place, bundles, &*cluster.signers[3]));
+    for index in 0..3 {
+        let (from, to) = (cluster.peer(3), cluster.peer(index));
+        cluster.carry(from, to, Message::Batch(Arc::clone(&batch)));
+    }
+    cluster.pass(SECOND);
+    assert!(cluster.mark("bft.opening_out_of_date") > 0, "they were ordered");
+    goes_on(&mut cluster);
 }
 
 #[test]
@@ -50,11 +90,29 @@ fn a_client_whose_clock_stands_still_is_told_the_number_above_which_to_open() {
     let mut cluster = Cluster::new(1);
     assert!(cluster.invoke("a").is_some());
     cluster.restart_client(2);
+    cluster.pass(SECOND);
     assert_eq!(cluster.mark("bft.session_numbered_again"), 1);
     assert!(cluster.invoke("b").is_some_and(|reply| reply.contains('b')));
-    cluster.restart_client(3);
-    assert_eq!(cluster.mark("bft.session_numbered_again"), 2);
-    assert!(cluster.invoke("c").is_some_and(|reply| reply.contains('c')));
+}
+
+#[test]
+fn replicas_that_know_different_numbers_agree_in_the_end() {
+    let mut cluster = Cluster::new(1);
+    cluster.filter = Some(Box::new(|_, to, _| matches!(to, Peer::Client(_))));
+    cluster.restart_client(2);
+    // While the client's other processes open sessions, one replica is ahead of the other.
+    let told = |cluster: &mut Cluster, index, highest| {
+        let opening = Opening { number: 0, nonce: 2 };
+        let reply = Reply::to_opening(View::ZERO, opening, Outcome::NumberTaken { highest });
+        cluster.carry(cluster.peer(index), cluster.client_peer(), Message::Reply(reply));
+        cluster.mark("bft.session_numbered_again")
+    };
+    let far = u64::MAX - 9;
+    assert_eq!(told(&mut cluster, 0, far), 0);
+    assert_eq!(told(&mut cluster, 0, far), 0, "it said so before");
+    assert_eq!(told(&mut cluster, 1, far + 1), 0);
+    assert_eq!(told(&mut cluster, 2, far + 2), 0);
+    assert_eq!(told(&mut cluster, 0, far + 2), 1, "two of them say the same now");
 }
 
 #[test]
