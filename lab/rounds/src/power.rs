@@ -13,6 +13,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quorate_client::cluster_file::ClusterFile;
 use quorate_history::Prng;
 
 use crate::cluster::{Cluster, Seat};
@@ -79,12 +80,12 @@ impl Cuts {
         };
         let seats = ports(2 * SERVERS)?.chunks_exact(2).enumerate().map(seat).collect();
         let programs = Programs::beside_this()?;
-        let mut cluster = Cluster::found(&programs, scratch.path(), seats, CLIENTS)?;
+        let mut cluster = Cluster::found(&programs, scratch.path(), seats, CLIENTS + 1)?;
         // Cuts are for what servers write; what the operator carried to them is on the disk.
         disk.sync()?;
         cluster.start_all()?;
         let shared = Shared::new(seed, MANY);
-        let clients = Clients::start(&shared, cluster.clients());
+        let clients = Clients::start(&shared, &cluster.clients()[..CLIENTS]);
         Ok(Self { clients, cluster, disk, shared, prng: Prng::from_seed(seed) })
     }
 
@@ -105,9 +106,9 @@ impl Cuts {
             tell(&format!("power cut {number} of {times}: {count} operations so far"));
         }
         self.shared.resume();
-        let file = self.cluster.clients()[0].clone();
+        let reader = self.reader().clone();
         self.clients.finish();
-        read_back(&self.shared, &file, Mark::default())?;
+        read_back(&self.shared, &reader, Mark::default())?;
         let acknowledged = times * OPERATIONS_MIN;
         let demands = Demands {
             acknowledged,
@@ -135,9 +136,16 @@ impl Cuts {
     fn come_back(&mut self, since: Mark) -> Result<(), String> {
         self.cluster.start_all()?;
         self.shared.pause();
-        read_back(&self.shared, &self.cluster.clients()[0], since)?;
+        read_back(&self.shared, self.reader(), since)?;
         self.shared.resume();
         Ok(())
+    }
+
+    /// Who reads what is left. A client of its own: servers that went back in time may give it a
+    /// session that they gave to another one before, and what that one still asks for in it must
+    /// not be taken for the reader's.
+    fn reader(&self) -> &ClusterFile {
+        &self.cluster.clients()[CLIENTS]
     }
 }
 
