@@ -522,15 +522,16 @@ fn nonce_after(opening: Opening) -> u64 {
     digest.as_bytes().iter().take(8).fold(0, |nonce, &byte| (nonce << 8) | u64::from(byte))
 }
 
-/// Counts an answer; returns it when enough distinct replicas gave it alike. BFT-9: a replica
-/// counts once, with what it said last (G13): what it read in its table before it had executed
-/// all may differ from what the others say. Answers are compared whole.
+/// Counts an answer; returns it when enough distinct replicas gave it alike. What a replica reads
+/// in its table before it has executed all may differ from what the others say, so its last word
+/// holds.
 fn count(
     answers: &mut BTreeMap<ReplicaId, Answer>,
     from: ReplicaId,
     answer: Answer,
     needed: usize,
 ) -> Option<Answer> {
+    // BFT-9: a replica counts once (G13), and answers are compared whole.
     let is_alike =
         |(replica, other): &(&ReplicaId, &Answer)| **replica != from && **other == answer;
     if answers.iter().filter(is_alike).count() + 1 >= needed {
