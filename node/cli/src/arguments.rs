@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    authority, bench, blob, client, completions, config, demo, init, node, object, scrub, status,
+    authority, bench, blob, client, completions, config, demo, init, node, object, plan, scrub,
+    status,
 };
 use crate::dev;
 use crate::exit;
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     Node(node::NodeCommand),
     /// Found a system: deal its key and write its genesis.
     Init(init::InitArguments),
+    /// Say how likely groups fail, to choose their sizes.
+    Plan(plan::PlanArguments),
     /// The clients of a system.
     #[command(subcommand)]
     Client(client::ClientCommand),

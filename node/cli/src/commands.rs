@@ -15,6 +15,7 @@ pub(crate) mod demo;
 pub(crate) mod init;
 pub(crate) mod node;
 pub(crate) mod object;
+pub(crate) mod plan;
 pub(crate) mod scrub;
 mod session;
 pub(crate) mod status;
@@ -28,6 +29,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
         Command::Authority(command) => authority::run(&command),
         Command::Node(command) => node::run(&command),
         Command::Init(arguments) => init::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Client(command) => client::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Status(arguments) => status::run(&arguments, json),

@@ -2,4 +2,5 @@
 
 mod ceremony;
 mod dev;
+mod plan;
 mod support;
