@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use allocation_counter::measure;
 use quorate_bft::client::ClientSetup;
 use quorate_bft::message::{HashedCut, NewLeader, Reply, Request, SessionId};
 use quorate_bft::{
@@ -153,6 +154,8 @@ pub(crate) struct Cluster {
     pub(crate) now: Instant,
     /// What arrived is kept.
     pub(crate) records_sent: bool,
+    /// How often the replicas asked for memory.
+    pub(crate) allocations: u64,
     /// What a replica has no use for is dropped, as the node does it before it checks signatures.
     pub(crate) drops_useless: bool,
     /// What was dropped so.
@@ -230,6 +233,7 @@ impl Cluster {
             sent: Vec::new(),
             now: Instant::from_micros(1_000_000),
             records_sent: true,
+            allocations: 0,
             drops_useless: false,
             useless: Vec::new(),
             villain: None,
@@ -348,7 +352,8 @@ impl Cluster {
         let now = self.clocks();
         let host = &mut self.hosts[replica.index()];
         let Some(machine) = host.machine.as_mut() else { return };
-        machine.step(now, input, &mut host.effects);
+        let counted = measure(|| machine.step(now, input, &mut host.effects));
+        self.allocations += counted.count_total;
         let effects: Vec<Effect<Node>> = host.effects.drain().collect();
         for effect in effects {
             match &mut self.hosts[replica.index()].effects_left {
