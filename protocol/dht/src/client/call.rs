@@ -181,7 +181,7 @@ impl Client {
     ) -> Next {
         effects.mark("dht.client.refused");
         let resilience = phase.group.resilience();
-        if phase.refused_by(Refusal::NotAuthorised) >= resilience.weak_quorum() {
+        if self.is_not_authorised(now, phase) {
             return Next::Return(Err(Failure::NotAuthorised));
         }
         if let Goal::Write { version, purpose, .. } = goal
@@ -196,6 +196,17 @@ impl Client {
             let _is_asked = self.ask_next_for_content(now, (goal, phase), effects);
         }
         Next::Wait
+    }
+
+    /// Has the client's certificate run out? `f + 1` members say so; or some say so by the client's
+    /// own clock, where a quorum has spoken and the others did what was asked before the end.
+    fn is_not_authorised(&self, now: Now, phase: &Phase) -> bool {
+        let resilience = phase.group.resilience();
+        let refused = phase.refused_by(Refusal::NotAuthorised);
+        let has_run_out = !self.identity.certificate.holds_at(now.wall);
+        let spoken = phase.answered.len() + refused;
+        refused >= resilience.weak_quorum()
+            || (refused > 0 && has_run_out && spoken >= resilience.quorum())
     }
 
     /// The alarm of a call: ask those again who did not answer.

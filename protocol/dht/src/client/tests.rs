@@ -20,8 +20,8 @@ use super::{
 use crate::fixture::{EPOCH, SYSTEM, node, registry, ring, signer};
 use crate::limits::CLIENT_CALLS_MAX;
 use crate::message::{
-    CertifiedConfiguration, ContentReply, Head, Message, MessageContext, OperationId, Stored,
-    Versioned, WrongEpoch,
+    CertifiedConfiguration, ContentReply, Head, Message, MessageContext, OperationId, Refusal,
+    Refused, Stored, Versioned, WrongEpoch,
 };
 use crate::object::{Body, ContentKind, KEEP_FOR_EVER, ObjectKey, Value, Version, WriterId};
 
@@ -29,6 +29,7 @@ struct Bench {
     client: Client,
     effects: Effects<Client>,
     now: Instant,
+    wall: UnixTime,
     /// The head of the last question that was sent.
     head: Head,
     /// To whom it was sent.
@@ -48,7 +49,8 @@ impl Bench {
         let identity = ClientIdentity { certificate, signer, writer: WriterId::new([3; 16]) };
         let client = Client::new(identity, ring(EPOCH, 5), 1);
         let head = Head { epoch: EPOCH, operation: OperationId::new(0) };
-        Self { client, effects: Effects::new(), now: Instant::ZERO, head, asked: Vec::new() }
+        let (effects, now, wall) = (Effects::new(), Instant::ZERO, UnixTime::ZERO);
+        Self { client, effects, now, wall, head, asked: Vec::new() }
     }
 
     fn with_lease(until: u64) -> Self {
@@ -60,7 +62,7 @@ impl Bench {
 
     /// What is emitted; remembers what is asked.
     fn step(&mut self, input: Input<Client>) -> Vec<ClientOutput> {
-        let now = Now { instant: self.now, wall: UnixTime::ZERO };
+        let now = Now { instant: self.now, wall: self.wall };
         self.client.step(now, input, &mut self.effects);
         let mut outputs = Vec::new();
         for effect in self.effects.drain() {
@@ -98,6 +100,11 @@ impl Bench {
         let head = self.head;
         self.reply(from, Message::Stored(Stored { head }))
     }
+
+    fn refused(&mut self, from: Peer, refusal: Refusal) -> Vec<ClientOutput> {
+        let head = self.head;
+        self.reply(from, Message::Refused(Refused { head, refusal }))
+    }
 }
 
 fn put(bytes: &[u8]) -> Operation {
@@ -128,6 +135,23 @@ fn a_put_returns_at_the_acknowledgement_of_a_quorum_of_distinct_members() {
     assert_eq!(bench.stored(members[3]), [returned(1, Ok(Answer::Stored(key())))]);
     assert!(bench.stored(members[2]).is_empty(), "DHT-12: it has returned");
     assert_eq!(bench.client.calls_in_flight(), 0);
+}
+
+#[test]
+fn a_certificate_that_runs_out_between_two_answers_ends_the_operation() {
+    let mut bench = Bench::with_lease(1_000);
+    bench.invoke(1, put(b"bytes"));
+    let members = bench.asked.clone();
+    let ends = [returned(1, Err(Failure::NotAuthorised))];
+    assert!(bench.stored(members[0]).is_empty());
+    bench.wall = UnixTime::from_micros(100);
+    assert!(bench.refused(members[1], Refusal::NotAuthorised).is_empty(), "that is two of four");
+    assert!(bench.refused(members[2], Refusal::Busy).is_empty(), "it says nothing about it");
+    bench.wall = UnixTime::from_micros(99);
+    assert!(bench.stored(members[2]).is_empty(), "the one that refuses may be wrong");
+    assert!(bench.refused(members[1], Refusal::NotAuthorised).is_empty(), "or its clock ahead");
+    bench.wall = UnixTime::from_micros(100);
+    assert_eq!(bench.refused(members[1], Refusal::NotAuthorised), ends, "the own clock says so");
 }
 
 #[test]

@@ -107,3 +107,6 @@ impl Budget {
         self.all.bytes
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,8 @@ use crate::message::{
     PutContent, ReadVersion, Versioned, WriteStatement, WriteVersion,
 };
 use crate::object::{
-    Body, ContentKind, KEEP_FOR_EVER, ObjectKey, Record, StoredObject, Value, Version, WriterId,
+    Body, ContentKind, KEEP_FOR_EVER, ObjectKey, Record, StoredContent, StoredObject, Value,
+    Version, WriterId,
 };
 
 pub(crate) const NODE: NodeId = node(1);
@@ -401,6 +402,45 @@ fn no_flipped_bit_of_a_stored_version_is_served_dht_3() {
         let effects = bench.loaded(ticket(&effects), Found::Object(key, damaged));
         // The ideal signature has 16 bytes and zeros behind them, which count too.
         assert_eq!(outline(&effects)[0], "Damaged 1", "DHT-3: byte {position}");
+    }
+}
+
+/// What a server that is asked for content finds in its store, and what it says then.
+fn find(key: ObjectKey, found: Found) -> Vec<String> {
+    let mut bench = Bench::new(4);
+    let head = bench.head();
+    let question = match key.content_kind() {
+        Some(_) => Message::GetContent(GetContent { head, key }),
+        None => Message::ReadVersion(ReadVersion { head, key, wants_value: true }),
+    };
+    let effects = bench.deliver(CLIENT, question);
+    outline(&bench.loaded(ticket(&effects), found))
+}
+
+#[test]
+fn an_object_that_lies_under_the_name_of_another_is_damaged_dht_3() {
+    let content = |bytes: &[u8]| {
+        let body = Body::new(bytes.to_vec());
+        let object = StoredObject::Content(StoredContent { expires: KEEP_FOR_EVER, body });
+        let key = ContentKind::Chunk.key_of(bytes);
+        (key, Record::Store(key, object).bytes().unwrap())
+    };
+    let version = |owner: u8| {
+        let value = Value::Data(Body::new(vec![owner]));
+        let version = Version::sign(SYSTEM, (5, WriterId::new([8; 16])), value, &signer(owner));
+        let key = version.key();
+        (key, Record::Store(key, StoredObject::Version(version)).bytes().unwrap())
+    };
+    let pairs = [
+        (content(b"bytes"), content(b"other"), "content true"),
+        (version(100), version(101), "version 5"),
+    ];
+    for ((key, bytes), (other_key, other_bytes), whole) in pairs {
+        assert_eq!(find(key, Found::Object(key, bytes.clone()))[0], whole);
+        let found = Found::Object(key, other_bytes);
+        assert_eq!(find(key, found)[0], "Damaged 1", "DHT-3: the store gives another object");
+        let found = Found::Object(other_key, bytes);
+        assert_eq!(find(key, found)[0], "Damaged 1", "its index says another name");
     }
 }
 
