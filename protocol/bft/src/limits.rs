@@ -49,6 +49,9 @@ pub const CLIENT_SESSIONS_MAX: usize = 4;
 pub const SESSION_WINDOW_REQUESTS: u64 = 1024;
 /// Bytes of entries in one chunk of a state transfer.
 pub const STATE_CHUNK_BYTES: usize = 256 * 1024;
+/// Most entries in one record: those that a checkpoint changed, or all of a state that was got
+/// from others. A state of more could not be kept.
+pub const RECORD_ENTRIES_MAX: usize = 1 << 26;
 
 const _: () = assert!(
     BUNDLE_OPERATIONS_MAX * (REPLY_BYTES_MAX + REPLY_FRAMING_BYTES) + REPLY_FRAMING_BYTES

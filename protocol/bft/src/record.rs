@@ -8,9 +8,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_state::Change;
+use quorate_state::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use quorate_types::View;
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
+use crate::limits::RECORD_ENTRIES_MAX;
 use crate::message::{
     Base, Batch, CheckpointCertificate, CheckpointStatement, CommitCertificate, HashedCut, NewView,
     PrepareCertificate, ViewChange,
@@ -112,8 +114,9 @@ impl Record {
     }
 }
 
-const CHANGES: Limit = Limit::new("changed entries", 1 << 26);
-const ENTRY: Limit = Limit::new("entry bytes", 1 << 26);
+const ENTRIES: Limit = Limit::new("entries of a record", RECORD_ENTRIES_MAX);
+const KEY: Limit = Limit::new("entry key bytes", KEY_BYTES_MAX);
+const VALUE: Limit = Limit::new("entry value bytes", VALUE_BYTES_MAX);
 
 fn write_change(writer: &mut Writer, (key, value): &Change) {
     writer.bytes(key);
@@ -129,13 +132,13 @@ fn write_changes(writer: &mut Writer, changes: &[Change]) {
 }
 
 fn read_change(reader: &mut Reader<'_>) -> Result<Change, DecodeError> {
-    let key = reader.bytes(ENTRY)?;
-    let value = bool::decode(reader)?.then(|| reader.bytes(ENTRY)).transpose()?;
+    let key = reader.bytes(KEY)?;
+    let value = bool::decode(reader)?.then(|| reader.bytes(VALUE)).transpose()?;
     Ok((key.into(), value.map(Into::into)))
 }
 
 fn read_changes(reader: &mut Reader<'_>) -> Result<Vec<Change>, DecodeError> {
-    let count = reader.count(CHANGES)?;
+    let count = reader.count(ENTRIES)?;
     (0..count).map(|_| read_change(reader)).collect()
 }
 

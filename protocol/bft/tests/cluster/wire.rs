@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use expect_test::expect_file;
 use proptest::prelude::*;
+use quorate_bft::limits::RECORD_ENTRIES_MAX;
 use quorate_bft::message::{
     Accusation, AckVector, Answer, Base, BundleBody, Cut, FetchBatches, FetchProposal, FetchSlots,
     FetchState, HashedCut, Message, Operation, Outcome, Phase, Reply, Request, SessionId, Slots,
@@ -12,9 +13,10 @@ use quorate_bft::message::{
 };
 use quorate_bft::{Image, Record};
 use quorate_crypto::verify;
-use quorate_state::Map;
+use quorate_state::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use quorate_state::{Change, Map};
 use quorate_types::{Digest, Epoch, LaneSeq, RequestId, Slot, View};
-use quorate_wire::{Decode, Encode, decode, encode, vector};
+use quorate_wire::{Decode, DecodeError, Encode, decode, encode, vector};
 
 use crate::forge::{ORIGIN, tip_of};
 use crate::support::Cluster;
@@ -231,6 +233,49 @@ proptest! {
                 let from = cluster.peer(3);
                 cluster.deliver(from, 0, changed);
             }
+        }
+    }
+}
+
+/// Records that end with entries of the state: one of each kind, with these.
+fn with_entries(entries: &[Change]) -> [Record; 2] {
+    let mut with = records(&silent()).into_iter().filter_map(|(_, record)| match record {
+        Record::Checkpoint { statement, cut, proof, .. } => {
+            Some(Record::Checkpoint { statement, cut, proof, changes: entries.to_vec() })
+        }
+        Record::Installed { certificate, cut, .. } => {
+            Some(Record::Installed { certificate, cut, entries: entries.to_vec() })
+        }
+        _ => None,
+    });
+    [(); 2].map(|()| with.next().expect("both kinds are among the records"))
+}
+
+fn is_over_limit(read: &Result<Record, DecodeError>) -> bool {
+    matches!(read, Err(DecodeError::OverLimit { .. }))
+}
+
+#[test]
+fn entries_of_a_record_beyond_their_limits_are_refused() {
+    let entry = |key: usize, value: usize| (vec![1; key].into(), Some(vec![2; value].into()));
+    for (key, value) in [(0, 0), (1, 0), (0, 1)] {
+        let entries = [entry(KEY_BYTES_MAX + key, VALUE_BYTES_MAX + value)];
+        for record in with_entries(&entries) {
+            let read = decode::<Record>(&encode(&record));
+            assert_eq!(read.is_ok(), key + value == 0, "{key} and {value} bytes more");
+            assert_eq!(is_over_limit(&read), key + value > 0);
+        }
+    }
+    for (more, is_refused) in [(0, false), (1, true)] {
+        for record in with_entries(&[]) {
+            let mut bytes = encode(&record);
+            let count = u32::try_from(RECORD_ENTRIES_MAX + more).expect("a count has four bytes");
+            let place = bytes.len() - 4;
+            bytes[place..].copy_from_slice(&count.to_be_bytes());
+            let read = decode::<Record>(&bytes);
+            let is_cut_off = matches!(read, Err(DecodeError::Truncated));
+            assert_ne!(is_cut_off, is_refused, "up to the limit only the entries are missing");
+            assert_eq!(is_over_limit(&read), is_refused);
         }
     }
 }
