@@ -3,14 +3,19 @@
 #![expect(clippy::panic, reason = "a harness fails as a test does")]
 
 mod bound;
+mod carried;
 mod certificates;
 mod costs;
+mod follower;
 mod forge;
+mod forgotten;
 mod liars;
 mod longest;
 mod normal_case;
+mod parents;
 mod schedules;
 mod sessions;
 mod stories;
 mod support;
+mod transfers;
 mod wire;

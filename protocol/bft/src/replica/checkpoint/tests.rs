@@ -1,5 +1,6 @@
-//! Which statements about states count, and how many are kept.
+//! Which statements about states count, how many are kept, and what a state lets go of.
 
+use quorate_machine::RecordNumber;
 use quorate_types::{Digest, ReplicaId, Slot, UnixTime};
 
 use super::{Checkpoints, STATEMENTS_MAX};
@@ -49,4 +50,18 @@ fn of_many_statements_of_a_replica_the_latest_are_kept() {
     let kept = (1..=last).filter(|slot| checkpoints.certificate(Slot::new(*slot), 2).is_some());
     let kept: std::vec::Vec<u64> = kept.collect();
     assert_eq!(kept, (4..=last).collect::<std::vec::Vec<u64>>());
+}
+
+#[test]
+fn an_installed_state_lets_go_of_what_stands_before_it_when_its_slot_is_passed() {
+    let mut checkpoints = Checkpoints::new(Slot::ZERO, 4);
+    for (slot, record) in [(5, 50), (8, 80), (9, 90), (11, 110)] {
+        checkpoints.installed.insert(Slot::new(slot), RecordNumber::new(record));
+    }
+    let expected =
+        [(4, None), (5, Some(50)), (7, None), (9, Some(90)), (10, None), (11, Some(110))];
+    for (slot, record) in expected {
+        let upto = checkpoints.record_upto(Slot::new(slot));
+        assert_eq!(upto, record.map(RecordNumber::new), "up to slot {slot}");
+    }
 }
