@@ -13,7 +13,8 @@
 //! # Invariants
 //! - DHT-10: a server never says that an object is absent while its own copy is damaged.
 //! - DHT-11: requests that wait, and their bytes, stay below the limits of a peer, of all clients
-//!   that showed no certificate, and of all.
+//!   that showed no certificate, and of all; no peer takes more of either than twice what is left
+//!   free, so that clients that take all they get leave room for another one.
 //!
 //! # Deviations from the paper
 //! - Nothing is served from a cache: the object store has one, below the check of every read.

@@ -1,5 +1,12 @@
 //! Counting what waits, so that no peer fills the memory of a server, and no crowd of strangers the
 //! places of everybody else.
+//!
+//! Clients with a certificate share what there is by one rule: a peer takes a place, or bytes, only
+//! while it then has no more of them than twice what is still free. So `n` greedy peers come to two
+//! parts each of `2n + 1`, and the part that is left lets in whoever has nothing yet (Choudhury and
+//! Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", 1998, with their
+//! alpha = 2: with 1, two writers alone would often be refused). Who has more than that, because it
+//! came first, gets nothing until it is below.
 
 use alloc::collections::BTreeMap;
 
@@ -33,6 +40,16 @@ impl Use {
 
     const fn fits(self, jobs_max: usize, bytes_max: usize) -> bool {
         self.jobs <= jobs_max && self.bytes <= bytes_max
+    }
+
+    /// Does what a peer uses leave others enough free? Bytes count for who wants bytes.
+    const fn leaves_others(self, free: Self, wanted_bytes: usize) -> bool {
+        self.jobs <= 2 * free.jobs && (wanted_bytes == 0 || self.bytes <= 2 * free.bytes)
+    }
+
+    /// What nobody uses, where this is what all use.
+    const fn free(self) -> Self {
+        Self { jobs: SERVER_JOBS_MAX - self.jobs, bytes: SERVER_WAITING_BYTES_MAX - self.bytes }
     }
 }
 
@@ -70,6 +87,7 @@ impl Budget {
         if !share.used.fits(SERVER_JOBS_PER_PEER_MAX, SERVER_WAITING_BYTES_PER_PEER_MAX)
             || !strangers.fits(SERVER_STRANGERS_JOBS_MAX, SERVER_STRANGERS_WAITING_BYTES_MAX)
             || !all.fits(SERVER_JOBS_MAX, SERVER_WAITING_BYTES_MAX)
+            || !share.used.leaves_others(all.free(), bytes)
         {
             return false;
         }
