@@ -211,6 +211,11 @@ impl Cluster {
         child.is_some_and(|child| child.try_wait().is_ok_and(|ended| ended.is_none()))
     }
 
+    /// What a server exited with that ended by itself.
+    pub fn exit_code(&mut self, server: usize) -> Option<i32> {
+        self.children[server].as_mut()?.try_wait().ok()??.code()
+    }
+
     /// Ends a server with SIGKILL; tells whether that is what ended it.
     pub fn kill(&mut self, server: usize) -> bool {
         use std::os::unix::process::ExitStatusExt;

@@ -71,16 +71,7 @@ struct Cuts {
 impl Cuts {
     fn new(scratch: &Scratch, seed: u64) -> Result<Self, String> {
         let disk = Disk::new(scratch.path())?;
-        let seat = |(number, pair): (usize, &[std::net::SocketAddr])| Seat {
-            folder: disk.path().join(format!("server-{number}")),
-            listen: pair[0],
-            address: pair[0],
-            metrics: pair[1],
-            namespace: None,
-        };
-        let seats = ports(2 * SERVERS)?.chunks_exact(2).enumerate().map(seat).collect();
-        let programs = Programs::beside_this()?;
-        let mut cluster = Cluster::found(&programs, scratch.path(), seats, CLIENTS + 1)?;
+        let mut cluster = found_on(&disk, scratch, CLIENTS + 1)?;
         // Cuts are for what servers write; what the operator carried to them is on the disk.
         disk.sync()?;
         cluster.start_all()?;
@@ -147,6 +138,22 @@ impl Cuts {
     fn reader(&self) -> &ClusterFile {
         &self.cluster.clients()[CLIENTS]
     }
+}
+
+/// Founds a system of four servers, of which one may be bad, with all their data on this disk.
+///
+/// # Errors
+/// What a command complained about.
+pub fn found_on(disk: &Disk, scratch: &Scratch, clients: usize) -> Result<Cluster, String> {
+    let seat = |(number, pair): (usize, &[std::net::SocketAddr])| Seat {
+        folder: disk.path().join(format!("server-{number}")),
+        listen: pair[0],
+        address: pair[0],
+        metrics: pair[1],
+        namespace: None,
+    };
+    let seats = ports(2 * SERVERS)?.chunks_exact(2).enumerate().map(seat).collect();
+    Cluster::found(&Programs::beside_this()?, scratch.path(), seats, clients)
 }
 
 /// Copies a disk without filling its holes.

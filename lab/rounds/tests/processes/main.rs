@@ -1,5 +1,6 @@
 //! Rounds over real processes; they need the programs beside them, built by the gate.
 mod four_machines;
+mod full_disk;
 mod loss;
 mod power;
 mod round;
