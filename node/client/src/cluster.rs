@@ -30,6 +30,7 @@ use tokio::sync::watch;
 
 use crate::error::ClientError;
 use crate::hosts::StorageOutcome;
+use crate::reach::{Delay, Reach};
 use crate::scrub::ScrubStates;
 use crate::waiting::{Place, Waiting};
 
@@ -38,12 +39,16 @@ mod machines;
 mod servers;
 
 pub use connect::{fetch_configuration, with_cluster, with_tuned};
-use servers::Reached;
+use servers::Reaching;
 
 /// Versions of the protocol between peers that this build speaks.
 pub const PROTOCOL_VERSIONS: VersionRange = VersionRange { min: 1, max: 1 };
 /// Longest time for connecting.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time that the first lease is given before work begins, which waits for it by itself.
+pub const LEASE_TIME: Duration = Duration::from_secs(1);
+/// Time after which somebody is told what a connection still waits for.
+pub const DELAY_TOLD: Duration = Duration::from_secs(2);
 /// Longest time for one operation.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most bundles of ordered operations that one connection has under way.
@@ -64,16 +69,19 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// How a connection works, where programs differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Tuning {
     /// Most ordered operations under one signature, 1 to 64: those that wait at the same moment
     /// share one.
     pub bundle_operations_max: usize,
+    /// Hears once for each thing that the connection waits for, if it waits for longer than
+    /// [`DELAY_TOLD`].
+    pub on_delay: fn(&Delay),
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { bundle_operations_max: quorate_bft::limits::BUNDLE_OPERATIONS_MAX }
+        Self { bundle_operations_max: quorate_bft::limits::BUNDLE_OPERATIONS_MAX, on_delay: |_| {} }
     }
 }
 
@@ -89,7 +97,7 @@ pub struct Cluster {
     scrubbed: Arc<Mutex<ScrubStates>>,
     key_value: Handle<quorate_bft::Client>,
     ordered: Arc<Waiting<OrderedOutput>>,
-    reached: Reached,
+    reaching: Reaching,
 }
 
 impl Cluster {
@@ -105,16 +113,16 @@ impl Cluster {
     /// The servers that are connected now.
     #[must_use]
     pub fn reached(&self) -> BTreeSet<NodeId> {
-        self.reached.borrow().clone()
+        self.reaching.borrow().reached()
     }
 
-    /// The servers that are connected as soon as all are, or after this time.
-    pub async fn reach_all(&self, time_max: Duration) -> BTreeSet<NodeId> {
-        let all = self.configuration().configuration().members.len();
-        let mut reached = self.reached.clone();
-        let waiting = reached.wait_for(|reached| reached.len() >= all);
+    /// The servers that are connected as soon as all are. After this time it does not wait any
+    /// more for those that could not be reached once, and after twice this time for nobody.
+    pub async fn reach_all(&self, time: Duration) -> BTreeSet<NodeId> {
+        let mut reach = self.reaching.subscribe();
         // Whoever is not reached by then counts as down.
-        drop(tokio::time::timeout(time_max, waiting).await);
+        drop(tokio::time::timeout(time, reach.wait_for(Reach::is_complete)).await);
+        drop(tokio::time::timeout(time, reach.wait_for(Reach::is_settled)).await);
         self.reached()
     }
 

@@ -8,6 +8,7 @@ use quorate_runtime::{HostError, NodeError};
 
 use crate::capacity::Excess;
 use crate::explanation::{Explanation, Kind};
+use crate::reach::Reach;
 
 /// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -16,24 +17,18 @@ pub enum ClientError {
     /// No server gave a configuration that verifies.
     #[error(
         "no server gave a configuration that verifies under the key of the cluster file within \
-         {seconds} s ({reached} of {contacts} servers were reached{}); check that the cluster runs \
-         and that the cluster file is its own",
-        failure.as_ref().map_or_else(String::new, |why| format!(", the last failure is {why}"))
+         {seconds} s: {reach}; check that the cluster runs and that the cluster file is its own"
     )]
     NoConfiguration {
         /// How long was waited.
         seconds: u64,
-        /// Servers that were connected.
-        reached: usize,
-        /// Servers in the cluster file.
-        contacts: usize,
-        /// What the last server that could not be reached said, or why it said nothing.
-        failure: Option<String>,
+        /// Which servers of the cluster file were connected, and what stood against the others.
+        reach: Reach,
     },
-    /// The address of a server cannot be resolved.
-    #[error("the address {address} of a server cannot be resolved; check names and resolver")]
+    /// No address of a server can be resolved.
+    #[error("no server's address can be resolved, such as {address}; check names and resolver")]
     Address {
-        /// The address.
+        /// One of them.
         address: String,
     },
     /// A storage operation failed.
@@ -110,7 +105,7 @@ impl ClientError {
             return excess.explain(String::from("cluster"));
         }
         let (kind, code, remedy) = match self {
-            Self::NoConfiguration { reached, contacts, .. } if reached == contacts => {
+            Self::NoConfiguration { reach, .. } if reach.is_complete() => {
                 let remedy = "name the cluster file that is theirs, or pin the key of their system";
                 (Kind::Configuration, "other-system", remedy)
             }
@@ -118,7 +113,7 @@ impl ClientError {
                 let remedy = "start its servers, or name the cluster file that is theirs";
                 (Kind::NoQuorum, "no-configuration", remedy)
             }
-            Self::Address { .. } => (Kind::Configuration, "address", "correct the address"),
+            Self::Address { .. } => (Kind::Configuration, "address", "correct the addresses"),
             Self::Storage(Failure::Absent) => {
                 (Kind::NotFound, "absent", "check the id: a quorum of servers does not have it")
             }

@@ -12,6 +12,7 @@ pub mod groups;
 mod hosts;
 pub mod links;
 pub mod objects;
+pub mod reach;
 pub mod scrub;
 pub mod settings;
 mod waiting;

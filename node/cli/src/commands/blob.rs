@@ -61,7 +61,7 @@ pub(crate) fn run(command: &BlobCommand, json: bool) -> Result<Answer, Failure> 
     match command {
         BlobCommand::Put(arguments) => put(arguments, json),
         BlobCommand::Get(arguments) => get(arguments, json),
-        BlobCommand::Stat(arguments) => session(&arguments.cluster, async |cluster| {
+        BlobCommand::Stat(arguments) => session(&arguments.cluster, json, async |cluster| {
             Ok(answer(&cluster.stat_blob(arguments.id).await?))
         }),
     }
@@ -78,7 +78,7 @@ fn answer(summary: &BlobSummary) -> Answer {
 fn put(arguments: &PutArguments, json: bool) -> Result<Answer, Failure> {
     let (mut source, length) = source(&arguments.file)?;
     let bar = bar(length, json);
-    let summary = session(&arguments.cluster, async |cluster| {
+    let summary = session(&arguments.cluster, json, async |cluster| {
         let mut progress = |bytes| bar.set_position(bytes);
         let put = cluster.put_blob(&mut *source, &mut progress).await;
         put.map_err(|error| failed(&arguments.file, error))
@@ -99,7 +99,7 @@ fn fetch(
     json: bool,
 ) -> Result<BlobSummary, Failure> {
     let bar = bar(Some(0), json);
-    let summary = interruptible(&arguments.cluster, async |cluster| {
+    let summary = interruptible(&arguments.cluster, json, async |cluster| {
         let mut progress = |done, length| {
             bar.set_length(length);
             bar.set_position(done);

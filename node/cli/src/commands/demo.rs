@@ -92,7 +92,7 @@ fn lie(
 
 fn put(at: &ClusterArguments, file: &Path) -> Result<BlobSummary, Failure> {
     let (mut source, _) = source(file)?;
-    session(at, async |cluster| {
+    session(at, false, async |cluster| {
         let put = cluster.put_blob(&mut *source, &mut |_| {}).await;
         put.map_err(|error| failed(file, error))
     })
@@ -101,7 +101,7 @@ fn put(at: &ClusterArguments, file: &Path) -> Result<BlobSummary, Failure> {
 /// Reads the file, and compares its hash with that of what was stored.
 fn read_back(at: &ClusterArguments, stored: &BlobSummary, when: &str) -> Result<(), Failure> {
     let mut sink = std::io::sink();
-    let read = session(at, async |cluster| {
+    let read = session(at, false, async |cluster| {
         Ok(cluster.get_blob(stored.id, &mut sink, &mut |_, _| {}).await?)
     })?;
     if read != *stored {

@@ -52,16 +52,16 @@ pub(crate) struct GetArguments {
 
 pub(crate) fn run(command: &ObjectCommand, json: bool) -> Result<Answer, Failure> {
     match command {
-        ObjectCommand::Put(arguments) => put(arguments),
+        ObjectCommand::Put(arguments) => put(arguments, json),
         ObjectCommand::Get(arguments) => get(arguments, json),
     }
 }
 
-fn put(arguments: &PutArguments) -> Result<Answer, Failure> {
+fn put(arguments: &PutArguments, json: bool) -> Result<Answer, Failure> {
     let owner = Arc::new(RealSigner::from_seed(&owner_seed(arguments)?));
     let id = register_id(&owner.public_key());
     let value = Value::Data(Body::new(read(&arguments.file)?));
-    let version = session(&arguments.cluster, async |cluster| {
+    let version = session(&arguments.cluster, json, async |cluster| {
         Ok(cluster.write_object(owner, value).await?)
     })?;
     let sequence = version.signed.stamp.sequence;
@@ -94,7 +94,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 fn get(arguments: &GetArguments, json: bool) -> Result<Answer, Failure> {
     let id = arguments.id;
-    let version = session(&arguments.cluster, async |cluster| Ok(cluster.read_object(id).await?))?;
+    let version =
+        session(&arguments.cluster, json, async |cluster| Ok(cluster.read_object(id).await?))?;
     let absent = || {
         let sort = (Kind::NotFound, "absent");
         let what = format!("no value was ever written to {id}, or it was deleted");

@@ -23,7 +23,7 @@ pub(crate) struct ScrubArguments {
 
 pub(crate) fn run(arguments: &ScrubArguments, json: bool) -> Result<Answer, Failure> {
     let bar = bar(json);
-    let (answer, failure) = session(&arguments.cluster, async |cluster| {
+    let (answer, failure) = session(&arguments.cluster, json, async |cluster| {
         let members = cluster.configuration().configuration().members.len();
         let mut progress = |states: &ScrubStates| show(&bar, states, members);
         let states = cluster.scrub(&mut progress).await?;

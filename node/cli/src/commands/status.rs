@@ -26,7 +26,7 @@ pub(crate) struct StatusArguments {
 }
 
 pub(crate) fn run(arguments: &StatusArguments, json: bool) -> Result<Answer, Failure> {
-    let (answer, failure) = session(&arguments.cluster, async |cluster| {
+    let (answer, failure) = session(&arguments.cluster, json, async |cluster| {
         let reached = cluster.reach_all(REACH_TIME).await;
         let served = groups(&cluster.configuration(), &reached);
         let silent = served.iter().filter(|group| group.margin() < 0);

@@ -26,7 +26,7 @@ fn init(f: &str, count: usize) -> Vec<String> {
     call
 }
 
-fn founded() -> (Scratch, Value) {
+pub(crate) fn founded() -> (Scratch, Value) {
     let scratch = servers(4);
     let mut call = init("1", 4);
     call.push("--json".to_owned());

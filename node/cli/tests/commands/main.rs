@@ -4,3 +4,4 @@ mod ceremony;
 mod dev;
 mod plan;
 mod support;
+mod waiting;

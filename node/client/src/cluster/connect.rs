@@ -10,13 +10,14 @@ use quorate_types::Peer;
 use tokio::sync::watch;
 
 use super::machines::{self, Connected};
-use super::servers::{self, contacts, dial, new_node, watch_links};
-use super::{CONNECT_TIMEOUT, Cluster, Credentials, Tuning};
+use super::servers::{self, Reaching, contacts, dial, new_node, watch_links};
+use super::{CONNECT_TIMEOUT, Cluster, Credentials, DELAY_TOLD, LEASE_TIME, Tuning};
 use crate::capacity;
 use crate::cluster_file::ClusterFile;
 use crate::error::ClientError;
 use crate::hosts::ConfigurationHost;
 use crate::links::Recogniser;
+use crate::reach::{Awaited, Delay};
 
 /// Connects, lets `work` use the cluster, and disconnects.
 ///
@@ -40,17 +41,19 @@ pub async fn with_tuned<T>(
     tuning: Tuning,
     work: impl AsyncFnOnce(Cluster) -> T,
 ) -> Result<T, ClientError> {
-    let configuration = fetch_configuration(file, credentials).await?;
+    let configuration = fetch(file, credentials, tuning).await?;
     let connected = machines::connect(file, (credentials, tuning), configuration).await?;
     let Connected { node, cluster } = connected;
     let control = node.control();
     let run = Box::pin(node.run());
-    let (known, fresh) = (cluster.known.clone(), cluster.fresh.clone());
+    let following = follow(cluster.clone(), (credentials, &control));
+    let delay = tell_delay(cluster.clone(), tuning);
     let use_it = async {
-        wait_fresh(fresh).await;
+        wait_fresh(cluster.fresh.clone()).await;
         let outcome = tokio::select! {
             outcome = Box::pin(work(cluster)) => outcome,
-            never = follow(known, (credentials, &control)) => match never {},
+            never = following => match never {},
+            never = delay => match never {},
         };
         control.stop();
         outcome
@@ -60,24 +63,43 @@ pub async fn with_tuned<T>(
     Ok(outcome)
 }
 
-/// Waits until the configuration is known to be current; operations wait for that themselves, so
-/// the end of the wait is not judged.
+/// Gives the lease the time that it takes where all is well, so that work begins with it.
 async fn wait_fresh(mut fresh: watch::Receiver<bool>) {
-    let wait = fresh.wait_for(|is_fresh| *is_fresh);
-    drop(tokio::time::timeout(CONNECT_TIMEOUT, wait).await);
+    drop(tokio::time::timeout(LEASE_TIME, fresh.wait_for(|is_fresh| *is_fresh)).await);
+}
+
+/// Tells if it takes long until the configuration is known to be current: operations wait for that.
+async fn tell_delay(cluster: Cluster, tuning: Tuning) -> Infallible {
+    let mut fresh = cluster.fresh.clone();
+    let is_fresh = fresh.wait_for(|is_fresh| *is_fresh);
+    drop(patiently(is_fresh, (Awaited::Freshness, &cluster.reaching), tuning).await);
+    std::future::pending().await
+}
+
+/// Waits for something, and tells once if that takes long.
+async fn patiently<T>(
+    waiting: impl Future<Output = T>,
+    (awaited, reaching): (Awaited, &Reaching),
+    tuning: Tuning,
+) -> T {
+    let mut waiting = std::pin::pin!(waiting);
+    if let Ok(done) = tokio::time::timeout(DELAY_TOLD, &mut waiting).await {
+        return done;
+    }
+    let reach = reaching.borrow().clone();
+    (tuning.on_delay)(&Delay { awaited, reach });
+    waiting.await
 }
 
 /// Has the links lead to the servers of each configuration that is adopted, and know their keys of
-/// its epoch. A server whose address does not resolve is like one that is down.
-async fn follow(
-    mut known: watch::Receiver<Option<VerifiedConfiguration>>,
-    (credentials, control): (&Credentials, &Control),
-) -> Infallible {
+/// its epoch.
+async fn follow(cluster: Cluster, (credentials, control): (&Credentials, &Control)) -> Infallible {
+    let mut known = cluster.known.clone();
     while known.changed().await.is_ok() {
         let Some(adopted) = known.borrow_and_update().clone() else { continue };
         let credential = Credential { seed: Seed::new(credentials.seed), proof: Vec::new() };
         control.renew(credential, Recogniser::member(&adopted));
-        control.set_servers(servers::reachable(&adopted).await);
+        control.set_servers(servers::servers(&adopted, &cluster.reaching).await);
     }
     std::future::pending().await
 }
@@ -91,7 +113,27 @@ pub async fn fetch_configuration(
     file: &ClusterFile,
     credentials: &Credentials,
 ) -> Result<VerifiedConfiguration, ClientError> {
-    let contacts = contacts(file).await?;
+    fetch(file, credentials, Tuning::default()).await
+}
+
+async fn fetch(
+    file: &ClusterFile,
+    credentials: &Credentials,
+    tuning: Tuning,
+) -> Result<VerifiedConfiguration, ClientError> {
+    let reaching: Reaching = Arc::default();
+    let fetching = fetch_from_any(file, credentials, &reaching);
+    let configuration = patiently(fetching, (Awaited::Configuration, &reaching), tuning).await?;
+    capacity::check(configuration.configuration()).map_err(ClientError::Excess)?;
+    Ok(configuration)
+}
+
+async fn fetch_from_any(
+    file: &ClusterFile,
+    credentials: &Credentials,
+    reaching: &Reaching,
+) -> Result<VerifiedConfiguration, ClientError> {
+    let contacts = contacts(file, reaching).await?;
     let recognise = Recogniser::newcomer(file.system);
     let links = dial(file, credentials, recognise, &contacts)?;
     let mut node = new_node(links, credentials)?;
@@ -100,9 +142,8 @@ pub async fn fetch_configuration(
     let (fresh, _) = watch::channel(false);
     let hosted = ConfigurationHost { known, fresh, lease: Arc::default(), storage: None };
     machines::host_configuration(&mut node, hosted, (file, peers), None)?;
-    let (reached, failure) = watch_links(&mut node);
+    watch_links(&mut node, reaching);
     let control = node.control();
-    let count = contacts.len();
     let get = async {
         let waited = tokio::time::timeout(CONNECT_TIMEOUT, fetched.changed()).await;
         let configuration = fetched.borrow().clone();
@@ -110,14 +151,10 @@ pub async fn fetch_configuration(
         drop(waited);
         configuration.ok_or_else(|| ClientError::NoConfiguration {
             seconds: CONNECT_TIMEOUT.as_secs(),
-            reached: reached.borrow().len(),
-            contacts: count,
-            failure: failure.borrow().clone(),
+            reach: reaching.borrow().clone(),
         })
     };
     let (ran, configuration) = tokio::join!(Box::pin(node.run()), get);
     ran.map_err(ClientError::Node)?;
-    let configuration = configuration?;
-    capacity::check(configuration.configuration()).map_err(ClientError::Excess)?;
-    Ok(configuration)
+    configuration
 }

@@ -14,7 +14,7 @@ use quorate_runtime::{Channel, Handle, Hosting, Node};
 use quorate_types::{GroupConfiguration, Peer};
 use tokio::sync::watch;
 
-use super::servers::{dial, new_node, random, random_u64, servers, watch_links};
+use super::servers::{Reaching, dial, new_node, random, random_u64, servers, watch_links};
 use super::{Cluster, Credentials, Tuning};
 use crate::cluster_file::ClusterFile;
 use crate::error::ClientError;
@@ -44,12 +44,13 @@ pub(super) async fn connect(
     (credentials, tuning): (&Credentials, Tuning),
     configuration: VerifiedConfiguration,
 ) -> Result<Connected, ClientError> {
-    let servers = servers(&configuration).await?;
+    let reaching: Reaching = Arc::default();
+    let servers = servers(&configuration, &reaching).await;
     let peers = servers.iter().map(|server| Peer::Node(server.id)).collect();
     let recognise = Recogniser::member(&configuration);
     let links = dial(file, credentials, recognise, &servers)?;
     let mut node = new_node(links, credentials)?;
-    let (reached, _) = watch_links(&mut node);
+    watch_links(&mut node, &reaching);
     let signer: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&credentials.seed));
     let identity = Identity { signer, certificate: &credentials.certificate };
     let (scrubbed, checker): (Arc<Mutex<ScrubStates>>, Checker) = Default::default();
@@ -69,7 +70,7 @@ pub(super) async fn connect(
     };
     let keeper = host_configuration(&mut node, hosted, (file, peers), Some(configuration))?;
     checker.set(keeper).expect("the configuration client is hosted once");
-    let cluster = Cluster { known, fresh, storage, stored, scrubbed, key_value, ordered, reached };
+    let cluster = Cluster { known, fresh, storage, stored, scrubbed, key_value, ordered, reaching };
     Ok(Connected { node, cluster })
 }
 

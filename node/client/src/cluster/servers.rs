@@ -1,6 +1,5 @@
 //! The servers of a cluster, and the links to them.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use quorate_crypto::real::RealVerifier;
@@ -8,8 +7,8 @@ use quorate_dht::{Head, Introduce, OperationId};
 use quorate_machine::Class;
 use quorate_membership::VerifiedConfiguration;
 use quorate_net::{ConnectorConfig, Known, Limits, Recognise, Seed, SystemId};
-use quorate_runtime::{Channel, LinkNews, Links, Node, NodeOptions, Server};
-use quorate_types::{Epoch, IdentityKey, NodeId, Peer};
+use quorate_runtime::{Channel, Links, Node, NodeOptions, Server};
+use quorate_types::{Epoch, IdentityKey, NodeId};
 use tokio::sync::watch;
 
 use super::{Credentials, PROTOCOL_VERSIONS};
@@ -17,11 +16,10 @@ use crate::cluster_file::ClusterFile;
 use crate::error::ClientError;
 use crate::groups::STORAGE;
 use crate::links::peer_of;
+use crate::reach::Reach;
 
-/// Which servers are connected now.
-pub(super) type Reached = watch::Receiver<BTreeSet<NodeId>>;
-/// What the last server that could not be reached said.
-pub(super) type LastFailure = watch::Receiver<Option<String>>;
+/// Which servers are connected now, and why the others are not.
+pub(super) type Reaching = Arc<watch::Sender<Reach>>;
 
 pub(super) fn random<const N: usize>() -> Result<[u8; N], ClientError> {
     let mut bytes = [0; N];
@@ -33,42 +31,63 @@ pub(super) fn random_u64() -> Result<u64, ClientError> {
     random().map(u64::from_be_bytes)
 }
 
+/// A server to be found by its address.
+type Address<'a> = (NodeId, &'a IdentityKey, &'a str);
+
 /// The servers of the cluster file, under provisional names: their real ones follow from the
 /// configuration.
-pub(super) async fn contacts(file: &ClusterFile) -> Result<Vec<Server>, ClientError> {
-    let mut contacts = Vec::new();
-    for contact in &file.servers {
-        let id = NodeId::new(*contact.identity_key.as_bytes());
-        contacts.push(server(id, (&contact.identity_key, &contact.address)).await?);
-    }
-    Ok(contacts)
-}
-
-/// The servers of a configuration, all of which must have an address.
-pub(super) async fn servers(
-    configuration: &VerifiedConfiguration,
+///
+/// # Errors
+/// [`ClientError::Address`] if not one of their addresses resolves.
+pub(super) async fn contacts(
+    file: &ClusterFile,
+    reaching: &Reaching,
 ) -> Result<Vec<Server>, ClientError> {
-    let mut servers = Vec::new();
-    for member in &configuration.configuration().members {
-        servers.push(server(member.id, (&member.identity_key, &member.address)).await?);
+    let contacts: Vec<Address<'_>> = file
+        .servers
+        .iter()
+        .map(|contact| {
+            let id = NodeId::new(*contact.identity_key.as_bytes());
+            (id, &contact.identity_key, contact.address.as_str())
+        })
+        .collect();
+    let found = resolve(&contacts, reaching).await;
+    match contacts.first() {
+        Some((_, _, address)) if found.is_empty() => {
+            Err(ClientError::Address { address: String::from(*address) })
+        }
+        Some(_) | None => Ok(found),
     }
-    Ok(servers)
 }
 
 /// Those servers of a configuration whose addresses resolve.
-pub(super) async fn reachable(configuration: &VerifiedConfiguration) -> Vec<Server> {
-    let mut servers = Vec::new();
-    for member in &configuration.configuration().members {
-        servers.extend(server(member.id, (&member.identity_key, &member.address)).await);
-    }
-    servers
+pub(super) async fn servers(
+    configuration: &VerifiedConfiguration,
+    reaching: &Reaching,
+) -> Vec<Server> {
+    let members = &configuration.configuration().members;
+    let members: Vec<Address<'_>> = members
+        .iter()
+        .map(|member| (member.id, &member.identity_key, member.address.as_str()))
+        .collect();
+    resolve(&members, reaching).await
 }
 
-async fn server(id: NodeId, (key, address): (&IdentityKey, &str)) -> Result<Server, ClientError> {
-    let mut found = tokio::net::lookup_host(address).await.ok();
-    let found = found.as_mut().and_then(Iterator::next);
-    let address = found.ok_or_else(|| ClientError::Address { address: address.to_owned() })?;
-    Ok(Server { id, known: Known { key: peer_of(key), address } })
+/// A server whose address does not resolve is like one that is down.
+async fn resolve(servers: &[Address<'_>], reaching: &Reaching) -> Vec<Server> {
+    let addresses = servers.iter().map(|(id, _, address)| (*id, String::from(*address)));
+    reaching.send_modify(|reach| reach.lead_to(addresses));
+    let mut resolved = Vec::new();
+    for &(id, key, address) in servers {
+        let mut found = tokio::net::lookup_host(address).await.ok();
+        match found.as_mut().and_then(Iterator::next) {
+            Some(address) => {
+                resolved.push(Server { id, known: Known { key: peer_of(key), address } });
+            }
+            None => reaching.send_modify(|reach| reach.fail(id, "its address does not resolve")),
+        }
+    }
+    resolved
 }
 
 pub(super) fn dial(
@@ -102,23 +121,8 @@ pub(super) fn new_node(links: Links, credentials: &Credentials) -> Result<Node, 
     Ok(node)
 }
 
-/// Hears which servers are connected, and what the last one that was not said.
-pub(super) fn watch_links(node: &mut Node) -> (Reached, LastFailure) {
-    let (seen, reached) = watch::channel(BTreeSet::new());
-    let (failed, last) = watch::channel(None);
-    node.watch_links(Box::new(move |news| match news {
-        LinkNews::Up(Peer::Node(node)) => seen.send_modify(|seen| {
-            seen.insert(node);
-        }),
-        LinkNews::Down { peer: Peer::Node(node), .. } => seen.send_modify(|seen| {
-            seen.remove(&node);
-        }),
-        LinkNews::Failed { address, why, .. } => {
-            // What helps against it is said by whoever reports it.
-            let why = why.split("; ").next().unwrap_or_default();
-            failed.send_replace(Some(format!("{address}: {why}")));
-        }
-        LinkNews::Up(Peer::Client(_)) | LinkNews::Down { .. } => {}
-    }));
-    (reached, last)
+/// Hears which servers are connected, and why others are not.
+pub(super) fn watch_links(node: &mut Node, reaching: &Reaching) {
+    let reaching = Arc::clone(reaching);
+    node.watch_links(Box::new(move |news| reaching.send_modify(|reach| reach.note(news))));
 }

@@ -42,7 +42,8 @@ pub(super) fn run(arguments: &BlobArguments) -> Result<Answer, Failure> {
     let cluster = LocalCluster::start_group(scratch.path(), arguments.f)?;
     let file = ClusterArguments { cluster: cluster.cluster_file() };
     let pids = cluster.pids();
-    let (put, get) = session(&file, async |client| measure(&client, arguments, &pids).await)?;
+    let (put, get) =
+        session(&file, false, async |client| measure(&client, arguments, &pids).await)?;
     let commit = cluster.metrics_addresses().into_iter().find_map(|address| {
         counters(address).remove("quorate_commit_seconds{machine=\"storage\",quantile=\"0.500\"}")
     });

@@ -167,7 +167,7 @@ impl Load {
         let file = ClusterFile::read(&self.files[key])?;
         let identity = file.client_identity()?;
         let credentials = Credentials { seed: *identity.seed, certificate: identity.certificate };
-        let tuning = Tuning { bundle_operations_max: self.bundle };
+        let tuning = Tuning { bundle_operations_max: self.bundle, ..Tuning::default() };
         with_tuned(&file, &credentials, tuning, async |client| self.drive(&client, key).await)
             .await?
     }
