@@ -76,10 +76,10 @@
 //!
 //! # Not here
 //! Bandwidth and processing time are free. Runs beyond the fault budget and Twins are not drawn.
-//! A scheduler that aims at quorums is drawn by the profile `feud` only, which the gate does not
-//! run. Disks fail by losing what was not synced, by amnesia, by
-//! slowness, and by rot where a system's villains have a disk; errors of single writes belong to
-//! the tests of `quorate-store`.
+//! A scheduler that aims at quorums is drawn by the profile `feud` only, of which the gate runs
+//! some for one replica group ([`system::System::feuds`]) and none for whole clusters. Disks fail
+//! by losing what was not synced, by amnesia, by slowness, and by rot where a system's villains
+//! have a disk; errors of single writes belong to the tests of `quorate-store`.
 #![forbid(unsafe_code)]
 
 mod agenda;

@@ -1,5 +1,6 @@
 //! Many runs: the gate, the matrix of planted bugs, and the check that a seed repeats itself.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub struct Totals {
     pub seeds: u64,
     /// Seeds that were run twice, with the same result.
     pub repeated: u64,
+    /// Seeds of which the feud was run.
+    pub feuds: u64,
     /// Events.
     pub events: u64,
     /// Virtual time.
@@ -65,8 +68,9 @@ pub struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, report: Report, cpu: Duration) {
+    fn add(&mut self, profile: Profile, report: Report, cpu: Duration) {
         self.seeds += 1;
+        self.feuds += u64::from(profile == Profile::Feud);
         self.events += report.events;
         self.virtual_us += report.time_us;
         self.cpu += cpu;
@@ -87,16 +91,17 @@ const RUN_EVENTS_MAX: u64 = 50_000_000;
 /// Violations after which a gate run gives up.
 const VIOLATIONS_MAX: usize = 10;
 
-/// Runs the kept seeds of a system and fresh ones until the quota is used.
+/// Runs the kept seeds of a system, its feuds, and fresh seeds until the quota is used.
 pub fn gate(system: &dyn System, commit: &str, quota: &Quota) -> Totals {
-    let kept = seeds::kept(system.name());
-    let kept_count = kept.len() as u64;
+    let mut sure = seeds::kept(system.name());
+    sure.extend(feuds(system, commit));
+    let sure_count = sure.len() as u64;
     let fresh = seeds::fresh(commit).map(|seed| (Profile::Swarm, seed));
-    let source = Mutex::new(kept.into_iter().chain(fresh));
+    let source = Mutex::new(sure.into_iter().chain(fresh));
     let totals = Mutex::new(Totals::default());
     let taken = AtomicU64::new(0);
     let worker = || {
-        while wants_more(&totals, &taken, quota, kept_count) {
+        while wants_more(&totals, &taken, quota, sure_count) {
             let next = source.lock().expect("no worker panics with the lock").next();
             let Some((profile, seed)) = next else { return };
             let index = taken.fetch_add(1, Ordering::Relaxed);
@@ -112,9 +117,21 @@ pub fn gate(system: &dyn System, commit: &str, quota: &Quota) -> Totals {
     totals.into_inner().expect("no worker panics with the lock")
 }
 
-fn wants_more(totals: &Mutex<Totals>, taken: &AtomicU64, quota: &Quota, kept: u64) -> bool {
+/// The fresh seeds whose feuds a gate run takes.
+fn feuds(system: &dyn System, commit: &str) -> Vec<(Profile, u64)> {
+    let of = |&(count, villain): &(usize, Option<&str>)| {
+        let is_told = |seed: &u64| {
+            villain.is_none_or(|name| system.draw(*seed, Profile::Feud).has_villain(name))
+        };
+        seeds::fresh(commit).filter(is_told).take(count).collect::<Vec<_>>()
+    };
+    let seeds: BTreeSet<u64> = system.feuds().iter().flat_map(of).collect();
+    seeds.into_iter().map(|seed| (Profile::Feud, seed)).collect()
+}
+
+fn wants_more(totals: &Mutex<Totals>, taken: &AtomicU64, quota: &Quota, sure: u64) -> bool {
     let totals = totals.lock().expect("no worker panics with the lock");
-    let lacks = taken.load(Ordering::Relaxed) < quota.seeds + kept || totals.events < quota.events;
+    let lacks = taken.load(Ordering::Relaxed) < quota.seeds + sure || totals.events < quota.events;
     lacks && totals.violations.len() < VIOLATIONS_MAX
 }
 
@@ -138,7 +155,7 @@ fn run_seed(
         totals.unfinished.push(seed);
     }
     totals.repeated += u64::from(repeats);
-    totals.add(report, cpu);
+    totals.add(profile, report, cpu);
 }
 
 /// How a planted bug was found.

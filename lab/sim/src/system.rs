@@ -54,6 +54,12 @@ pub trait System: Sync {
         &[]
     }
 
+    /// Feuds of a gate run, besides its other seeds: so many with this villain, or with whoever is
+    /// drawn. None where [`crate::host::Host::kind`] does not sort the messages.
+    fn feuds(&self) -> &'static [(usize, Option<&'static str>)] {
+        &[]
+    }
+
     /// How much of a gate run's seeds it gets, in 100.
     fn share_per_cent(&self) -> u64 {
         100

@@ -14,7 +14,8 @@ use quorate_sim::shrink;
 use quorate_sim::system::{Limits, Plant, SYSTEMS, System, system};
 
 const USAGE: &str = "\
-sim ci      [--seeds N] [--events N] [--jobs N]  fresh seeds of the commit; fails on a violation
+sim ci      [--seeds N] [--events N] [--jobs N]  fresh seeds of the commit, and feuds; fails on
+                                                 a violation
 sim run     --seed N [--profile P]               one seed; --twice compares two runs
 sim replay  --seed N [--until N] [--from N] [--trace]  the same with a line for each event
 sim shrink  --seed N [--runs N]                  a small scenario that fails in the same way
@@ -26,7 +27,7 @@ sim crashes --seed N [--ops N] [--stride N]      the same for the quiet scenario
 sim marks   [--seeds N]                          hits of each coverage mark
 
 everywhere: [--system NAME] (ci, plants and marks: all systems), [--plant NAME],
-            [--profile swarm|short|calm]
+            [--profile swarm|short|feud|calm]
 environment: QUORATE_COMMIT, or else the commit that is checked out, gives the fresh seeds";
 
 /// What the gate runs, unless told otherwise.
@@ -38,8 +39,8 @@ const PLANT_CPU_MAX: Duration = Duration::from_secs(20);
 const SHRINK_RUNS: u64 = 2_000;
 /// The gate takes one crash point of so many; which ones changes with the commit.
 const CRASH_STRIDE: usize = 4;
-/// Faults that the swarm does not draw: scenes and enumerations make them.
-const UNDRAWN_FAULTS: [&str; 2] = ["write-fails", "muffle"];
+/// Faults that neither swarm nor feud draws: the enumeration of crashes makes them.
+const UNDRAWN_FAULTS: [&str; 1] = ["write-fails"];
 /// Operations of a scenario for crash enumeration.
 const CRASH_OPS: u64 = 8;
 
@@ -99,7 +100,7 @@ impl Words {
     fn profile(&self) -> Result<Profile, String> {
         let Some(name) = self.text("--profile") else { return Ok(Profile::Swarm) };
         let known = Profile::ALL.into_iter().find(|profile| profile.name() == name);
-        known.ok_or_else(|| format!("there is no profile {name}: swarm, short or calm"))
+        known.ok_or_else(|| format!("there is no profile {name}: swarm, short, feud or calm"))
     }
 
     fn systems(&self) -> Result<Vec<&'static dyn System>, String> {
@@ -226,8 +227,8 @@ fn judge(system: &dyn System, totals: &Totals) -> bool {
 }
 
 fn print_totals(totals: &Totals) {
-    let Totals { seeds, repeated, events, virtual_us, counts, .. } = totals;
-    println!("  seeds           {seeds} ({repeated} of them twice)");
+    let Totals { seeds, repeated, feuds, events, virtual_us, counts, .. } = totals;
+    println!("  seeds           {seeds} ({repeated} of them twice, {feuds} feuds)");
     println!("  events          {events}");
     println!("  virtual seconds {}", virtual_us / 1_000_000);
     println!("  requests        {}", counts.requests);

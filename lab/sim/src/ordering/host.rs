@@ -52,6 +52,10 @@ pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(3_600);
 /// sessions, so that some are closed.
 const RESTARTS: u64 = 8;
 
+/// Feuds of a gate run. They are short, and view follows view in them: who lies as a leader leads
+/// in some of them, and seldom elsewhere.
+const FEUDS: &[(usize, Option<&str>)] = &[(150, None), (200, Some("cut-liar"))];
+
 /// Slots between two checkpoints, unless a scene wants them closer together.
 const CHECKPOINT_INTERVAL: u64 = 16;
 /// Messages of a node in a second while a client floods its group.
@@ -277,7 +281,9 @@ impl System for Ordering {
             let kind = FaultKind::Isolate { node, way: Way::Both };
             scenario.faults.push(Fault { at_us, lasts_us: scenario.heal_us - at_us, kind });
         }
-        if profile != Profile::Calm && clients > 1 && prng.chance(BAD_CLIENT_PER_MILLE) {
+        // In a feud the members are at odds; their clients are good.
+        let may_corrupt_client = matches!(profile, Profile::Swarm | Profile::Short) && clients > 1;
+        if may_corrupt_client && prng.chance(BAD_CLIENT_PER_MILLE) {
             let adversary = CLIENT_VILLAINS[prng.index(CLIENT_VILLAINS.len())];
             let node = Node::new(replicas + clients - 1);
             let kind = FaultKind::Byzantine { node, adversary };
@@ -305,6 +311,10 @@ impl System for Ordering {
         let host = OrderingHost::new(shape, clients, scenario.seed);
         let checkers = checkers(scenario, &host);
         Box::new(Simulation::new(scenario.clone(), host, checkers))
+    }
+
+    fn feuds(&self) -> &'static [(usize, Option<&'static str>)] {
+        FEUDS
     }
 
     fn scenes(&self) -> &'static [Scene] {

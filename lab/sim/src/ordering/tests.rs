@@ -1,6 +1,7 @@
 //! Runs of the ordering engine: kept small, the gate runs the many.
 
 use super::Ordering;
+use super::adversaries::REPLICA_VILLAINS;
 use crate::scenario::Profile;
 use crate::system::{Limits, System};
 
@@ -28,6 +29,13 @@ fn a_calm_group_answers_everything_in_its_first_view() {
 fn short_runs_with_faults_and_villains_keep_every_promise() {
     let marks = run(Profile::Short, 0..12);
     assert!(marks.iter().any(|mark| mark.starts_with("liar.")), "no villain acted");
+}
+
+#[test]
+fn the_villains_whose_feuds_the_gate_takes_exist() {
+    let named = Ordering.feuds().iter().filter_map(|(_, villain)| *villain);
+    let unknown: Vec<_> = named.filter(|name| !REPLICA_VILLAINS.contains(name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
 }
 
 #[test]

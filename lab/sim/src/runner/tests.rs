@@ -1,6 +1,6 @@
 //! Gate runs count what they do, and stop at what is broken.
 
-use super::{Quota, find, gate, run};
+use super::{Quota, feuds, find, gate, run};
 use crate::scenario::{Profile, Scenario};
 use crate::system::{Limits, Plant, Run, System};
 use crate::toy::Toy;
@@ -33,6 +33,10 @@ impl System for ShortToy {
     fn marks(&self) -> &'static [&'static str] {
         &["never"]
     }
+
+    fn feuds(&self) -> &'static [(usize, Option<&'static str>)] {
+        &[(1, None), (3, Some("mute"))]
+    }
 }
 
 #[test]
@@ -40,7 +44,19 @@ fn a_gate_run_fills_its_quota_and_repeats_a_seed() {
     let totals = gate(&ShortToy { bug: None }, "abc", &Quota { seeds: 4, events: 1, threads: 2 });
     assert!(totals.seeds >= 4 && totals.repeated == 1 && totals.events > 1_000);
     assert!(totals.violations.is_empty() && totals.unstable.is_empty());
+    assert!((3..=4).contains(&totals.feuds), "{totals:?}");
     assert_eq!(totals.marks.missing(ShortToy { bug: None }.marks()), [("never", 0)]);
+}
+
+#[test]
+fn a_gate_run_takes_feuds_with_the_villains_that_are_asked_for() {
+    let is_told = |&(profile, seed): &(Profile, u64)| {
+        profile == Profile::Feud && ShortToy { bug: None }.draw(seed, profile).has_villain("mute")
+    };
+    let told = feuds(&ShortToy { bug: None }, "abc");
+    assert!((3..=4).contains(&told.len()), "{told:?}");
+    assert!(told.iter().filter(|feud| is_told(feud)).count() >= 3, "{told:?}");
+    assert_ne!(told, feuds(&ShortToy { bug: None }, "abd"));
 }
 
 #[test]
