@@ -14,13 +14,13 @@ use quorate_types::{
 
 use super::{CLIENT_VILLAINS, Context, Deeds, Holdings, REPLICA_VILLAINS, Seat, villain};
 
-struct Group {
+pub(super) struct Group {
     registry: IdealRegistry,
-    configuration: GroupConfiguration,
-    signers: Vec<Arc<dyn Signer>>,
+    pub(super) configuration: GroupConfiguration,
+    pub(super) signers: Vec<Arc<dyn Signer>>,
 }
 
-fn group() -> Group {
+pub(super) fn group() -> Group {
     let registry = IdealRegistry::new([1; 32]);
     let signer = |index: u64| -> Arc<dyn Signer> {
         Arc::new(registry.signer(hash_of(Domain::Derivation, &index).as_bytes()))
