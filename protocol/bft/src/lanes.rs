@@ -214,9 +214,10 @@ impl Lane {
     /// if it ended on another branch, that branch has no quorum and never gets one, since a quorum
     /// proves the executed one. Where another digest was acknowledged at the executed position,
     /// the owner signed both: nothing is acknowledged any more in this lane (settled points 13).
-    pub fn execute_upto(&mut self, tip: Tip) {
+    /// True in this last case.
+    pub fn execute_upto(&mut self, tip: Tip) -> bool {
         if tip.seq <= self.executed.seq {
-            return;
+            return false;
         }
         let acknowledged_there = match self.chain.get(&tip.seq) {
             Some(link) => Some(link.digest),
@@ -231,11 +232,15 @@ impl Lane {
         if self.acknowledged.seq < tip.seq {
             self.acknowledged = tip;
             self.leave_chain();
-        } else if acknowledged_there != Some(tip.digest) {
-            self.is_forked = true;
-            self.left.extend(self.chain.iter().map(|(seq, link)| (*seq, link.digest)));
-            self.leave_chain();
+            return false;
         }
+        if acknowledged_there == Some(tip.digest) {
+            return false;
+        }
+        self.is_forked = true;
+        self.left.extend(self.chain.iter().map(|(seq, link)| (*seq, link.digest)));
+        self.leave_chain();
+        true
     }
 
     /// Forgets the chain that was left, and what was said of it.
@@ -365,11 +370,14 @@ impl Lanes {
         self.latest.iter().flatten()
     }
 
-    /// Moves every lane on to what was executed.
-    pub fn execute_upto(&mut self, frontier: &[Tip]) {
+    /// Moves every lane on to what was executed; true if in one of them another batch had been
+    /// acknowledged there.
+    pub fn execute_upto(&mut self, frontier: &[Tip]) -> bool {
+        let mut has_left = false;
         for (lane, tip) in self.lanes.iter_mut().zip(frontier) {
-            lane.execute_upto(*tip);
+            has_left |= lane.execute_upto(*tip);
         }
+        has_left
     }
 }
 

@@ -122,7 +122,7 @@ fn an_abandoned_branch_is_left_and_its_rows_prove_nothing_13b() {
         lane.take_row(&fixture.row(from, LANE, tip_of(&ours[1])));
     }
     assert_eq!(lane.proven(3, LaneSeq::new(99)), LaneSeq::new(2));
-    lane.execute_upto(tip_of(&theirs[2]));
+    assert!(!lane.execute_upto(tip_of(&theirs[2])), "nothing was acknowledged there");
     assert_eq!(lane.executed, tip_of(&theirs[2]));
     assert_eq!(lane.linked_rows(LaneSeq::ZERO).count(), 0, "BFT-1: that branch is dead");
     lane.take_row(&fixture.row(0, LANE, tip_of(&theirs[2])));
@@ -136,7 +136,7 @@ fn a_lane_forked_at_the_executed_position_is_acknowledged_no_more() {
     let ours = fixture.chain(LANE, lane.executed, (2, "a"));
     let theirs = fixture.chain(LANE, lane.executed, (1, "b"));
     ours.iter().for_each(|batch| assert_eq!(take(&mut lane, batch), Placement::Next));
-    lane.execute_upto(tip_of(&theirs[0]));
+    assert!(lane.execute_upto(tip_of(&theirs[0])));
     assert!(lane.is_forked, "BFT-1: another digest was acknowledged there");
 }
 
@@ -146,7 +146,7 @@ fn executing_never_goes_back() {
     let mut lane = lane(&fixture);
     let batches = fixture.chain(LANE, lane.executed, (4, "a"));
     batches.iter().for_each(|batch| assert_eq!(take(&mut lane, batch), Placement::Next));
-    lane.execute_upto(tip_of(&batches[2]));
+    assert!(!lane.execute_upto(tip_of(&batches[2])), "it is what was acknowledged");
     lane.execute_upto(tip_of(&batches[0]));
     assert_eq!(lane.executed, tip_of(&batches[2]));
     assert_eq!(lane.acknowledged, tip_of(&batches[3]), "BFT-1: nothing is forgotten");

@@ -59,7 +59,9 @@ impl<S: Service> Replica<S> {
                 request_count: 0,
             };
             self.execute_slot(turn, running, &batches);
-            self.lanes.execute_upto(&cut.frontier());
+            if self.lanes.execute_upto(&cut.frontier()) {
+                turn.mark("bft.lane_branch_left");
+            }
             self.bodies_of.insert(cut.slot, batches);
             self.executed = Executed { cut, time };
             self.fill_lanes(turn);

@@ -201,7 +201,9 @@ impl<S: Service> Replica<S> {
         self.state = if planted(Plant::InstallsNothing) { Map::new() } else { map };
         self.restore_service();
         self.executed = Executed { cut: cut.clone(), time: statement.time };
-        self.lanes.execute_upto(&cut.frontier());
+        if self.lanes.execute_upto(&cut.frontier()) {
+            turn.mark("bft.lane_branch_left");
+        }
         if cut.slot > self.committed_slot() {
             self.slots.restart_at(cut.clone());
             let certificate = certificate.clone();
