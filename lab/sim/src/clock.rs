@@ -10,7 +10,7 @@ pub const RATE_PER_MILLE_EXACT: u64 = 1_000;
 /// Largest drift of a clock in either direction.
 pub const DRIFT_PER_MILLE_MAX: u64 = 100;
 /// What wall clocks without an offset show when a run begins: 2030-01-01.
-const WALL_BASE_US: u64 = 1_893_456_000_000_000;
+pub(crate) const WALL_BASE_US: u64 = 1_893_456_000_000_000;
 
 /// How the clocks of a node are wrong from the beginning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -19,7 +19,7 @@ use quorate_bft::{
 };
 use quorate_crypto::Verified;
 use quorate_machine::{Effect, Effects, Input, Machine};
-use quorate_types::{ClientId, Digest, Now};
+use quorate_types::{ClientId, Digest, Now, UnixTime};
 
 mod adversaries;
 mod checkers;
@@ -71,6 +71,8 @@ pub enum Output {
         number: u64,
         /// Its place among all executed requests.
         position: u64,
+        /// The agreed time of its slot.
+        time: UnixTime,
         /// Digest of what it returned.
         reply: Digest,
     },

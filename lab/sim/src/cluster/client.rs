@@ -19,6 +19,7 @@ use quorate_membership::{
 };
 use quorate_types::{GroupConfiguration, Instant, Now};
 
+use super::lens::{is_served, refused};
 use super::server::Place;
 use super::{
     Ask, ClusterMachine, KeyValueMachine, MembershipMachine, Output, Received, Request, Timer,
@@ -53,6 +54,8 @@ pub struct ClientSeat {
     lease_until: Option<Instant>,
     /// Operations that wait for a lease.
     waiting: VecDeque<Request>,
+    /// Its certificate has been taken for good.
+    was_served: bool,
 }
 
 impl ClientSeat {
@@ -65,6 +68,7 @@ impl ClientSeat {
             storage: None,
             lease_until: None,
             waiting: VecDeque::new(),
+            was_served: false,
         }
     }
 
@@ -252,14 +256,24 @@ impl ClientSeat {
     }
 
     fn pass_on(&mut self, effects: &mut Effects<ClusterMachine>) {
+        let mut own = Effects::new();
         if let Some(place) = &mut self.membership {
-            pass_on(&mut place.effects, effects);
+            pass_on(&mut place.effects, &mut own);
         }
         if let Some(place) = &mut self.key_value {
-            pass_on(&mut place.effects, effects);
+            pass_on(&mut place.effects, &mut own);
         }
         if let Some(place) = &mut self.storage {
-            pass_on(&mut place.effects, effects);
+            pass_on(&mut place.effects, &mut own);
+        }
+        for effect in own.drain() {
+            if let Effect::Emit(output) = &effect {
+                self.was_served |= is_served(output);
+                if self.was_served && refused(output).is_some() {
+                    effects.mark("client.certificate_ran_out");
+                }
+            }
+            effects.push(effect);
         }
     }
 }

@@ -17,6 +17,10 @@ use quorate_threshold::{
 };
 use quorate_types::{Configuration, FailureDomain, NodeId, Resilience, SoftwareVersion, UnixTime};
 
+use crate::clock::WALL_BASE_US;
+
+const SECOND_US: u64 = 1_000_000;
+
 /// What a scenario's variant says of the system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Shape {
@@ -28,6 +32,9 @@ pub(super) struct Shape {
     /// Which randomness the system is founded with, and so who stands where.
     pub(super) layout: u64,
     pub(super) is_real: bool,
+    /// The second of a run in which the certificate of the first client runs out, by a clock
+    /// that is right; 0 if it does not.
+    pub(super) certificate_ends_s: u64,
 }
 
 impl Shape {
@@ -37,6 +44,7 @@ impl Shape {
             | (u64::from(self.servers) << 16)
             | (self.layout << 24)
             | (u64::from(self.is_real) << 40)
+            | (self.certificate_ends_s << 48)
     }
 
     pub(super) fn of(variant: u64) -> Self {
@@ -47,7 +55,16 @@ impl Shape {
             servers: byte(16),
             layout: u64::from(byte(24)),
             is_real: (variant >> 40) & 1 == 1,
+            certificate_ends_s: u64::from(byte(48)),
         }
+    }
+
+    /// When the certificate of the client with this index runs out.
+    pub(super) const fn certificate_expires(self, index: usize) -> UnixTime {
+        if index > 0 || self.certificate_ends_s == 0 {
+            return UnixTime::from_micros(u64::MAX);
+        }
+        UnixTime::from_micros(WALL_BASE_US + self.certificate_ends_s * SECOND_US)
     }
 }
 

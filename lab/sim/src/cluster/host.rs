@@ -14,7 +14,7 @@ use quorate_history::Prng;
 use quorate_kv::KeyValueService;
 use quorate_machine::RecordNumber;
 use quorate_membership::{MembershipService, Message as Vouching};
-use quorate_types::{ClientId, Duration, NodeId, Peer};
+use quorate_types::{ClientId, Duration, NodeId, Peer, UnixTime};
 
 use super::founding::{Foundation, Keys, Role, Shape, genesis, server_ids};
 use super::villains::{ClientVillain, ServerVillain};
@@ -31,9 +31,12 @@ use crate::storage::workload::Workload as ObjectWorkload;
 mod bad;
 mod seats;
 
-use bad::{contributions, villains};
+use bad::{contributions, liars, rotten, villains};
 pub(super) use seats::LEASE;
 use seats::{Client, client, scene};
+
+/// The operations with numbers from here on have the servers check what they hold.
+pub(super) const SCRUBS_FROM: u64 = 1 << 32;
 
 /// Keys, addresses and disks of one run.
 #[derive(Debug)]
@@ -52,6 +55,7 @@ pub struct ClusterHost {
     context: MessageContext,
     cache: AdmitCache<StorageMessage, Verified<StorageMessage>>,
     lives: Vec<u64>,
+    rotten: Nodes,
     prng: Prng,
 }
 
@@ -63,12 +67,7 @@ impl ClusterHost {
         let villains = villains(scenario);
         let configuration = genesis(shape, &keys).configuration();
         let servers = server_ids(&configuration, shape, &keys);
-        let is_bad = |id: &NodeId| {
-            let node = servers.iter().position(|server| server == id).map(Node::at);
-            node.is_some_and(|node| villains.contains_key(&node))
-        };
-        let group = (1..).zip(&configuration.membership_group);
-        let bad: Vec<u16> = group.filter(|(_, id)| is_bad(id)).map(|(index, _)| index).collect();
+        let bad = liars(&configuration.membership_group, &servers, &villains);
         let given = contributions(&bad, &mut prng.fork("ceremony"));
         let member = |index: u16| configuration.membership_group[usize::from(index) - 1];
         let contributions = given.iter().map(|(index, given)| (member(*index), *given)).collect();
@@ -91,7 +90,8 @@ impl ClusterHost {
             let node = Node::at(servers.len() + index);
             let name = villains.get(&node).copied().unwrap_or_default();
             let vice = ClientVice::named(name, &mut prng.fork("vice"));
-            client(&keys, (index, configuration.system), vice)
+            let expires = shape.certificate_expires(index);
+            client(&keys, (index, configuration.system, expires), vice)
         };
         let clients: Vec<Client> = (0..client_count).map(client).collect();
         let scene = scene(&configuration, &servers, (&clients, &keys));
@@ -119,6 +119,7 @@ impl ClusterHost {
             scene,
             workload: Workload::new(configuration.system, authority, impostor),
             lives: vec![0; usize::from(scenario.node_count)],
+            rotten: rotten(&villains),
             contributions,
             foundation,
             servers,
@@ -146,15 +147,39 @@ impl ClusterHost {
         self.clients.iter().map(|client| client.certificate.grant.client).collect()
     }
 
-    /// Clients without a certificate that holds.
-    pub(super) fn clients_without_papers(&self) -> Vec<ClientId> {
-        let lacks = |client: &&Client| {
-            matches!(
-                client.vice,
-                Some(ClientVice::ExpiredCertificate | ClientVice::ForeignCertificate)
-            )
+    /// Until when the authority's word about each client holds, in the order of the clients.
+    pub(super) fn papers(&self) -> Vec<(ClientId, UnixTime)> {
+        let paper = |client: &Client| {
+            let grant = &client.certificate.grant;
+            let is_foreign = client.vice == Some(ClientVice::ForeignCertificate);
+            (grant.client, if is_foreign { UnixTime::ZERO } else { grant.expires })
         };
-        self.clients.iter().filter(lacks).map(|one| one.certificate.grant.client).collect()
+        self.clients.iter().map(paper).collect()
+    }
+
+    /// The nodes that are servers.
+    pub(super) fn servers(&self) -> Nodes {
+        (0..self.servers.len()).map(Node::at).collect()
+    }
+
+    /// Servers whose only fault is their disk.
+    pub(super) const fn rotten(&self) -> Nodes {
+        self.rotten
+    }
+
+    /// The node of the client with this index.
+    fn client_node(&self, index: usize) -> Node {
+        Node::at(self.servers.len() + index)
+    }
+
+    /// Good clients whose certificate runs out in the run.
+    pub(super) fn ending_clients(&self) -> Nodes {
+        let ends = |client: &Client| {
+            client.vice.is_none()
+                && client.certificate.grant.expires < UnixTime::from_micros(u64::MAX)
+        };
+        let clients = self.clients.iter().enumerate().filter(|(_, client)| ends(client));
+        clients.map(|(index, _)| self.client_node(index)).collect()
     }
 
     /// The nodes of a group with these members, as its observers number them.
@@ -229,6 +254,10 @@ impl Host<ClusterMachine> for ClusterHost {
     }
 
     fn request(&mut self, _: Node, number: u64) -> Option<Request> {
+        if let Some(run) = number.checked_sub(SCRUBS_FROM) {
+            let ask = Ask::Storage(ClientRequest::Scrub { run });
+            return Some(Request { ticket: number, ask });
+        }
         if !number.is_multiple_of(2) {
             return Some(Request { ticket: number, ask: self.workload.ask(number) });
         }

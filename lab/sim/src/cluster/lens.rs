@@ -2,17 +2,58 @@
 
 use quorate_bft::{ClientFailure, ClientOutput};
 
-use quorate_dht::{ClientOutput as StorageOutput, ClientRequest};
+use quorate_dht::{Answer, ClientOutput as StorageOutput, ClientRequest, Failure};
 
 use super::{Ask, ClusterMachine, Output, Request};
 use crate::checker::{Lens, RequestKey};
-use crate::node::Node;
+use crate::node::{Node, Nodes};
 use crate::ordering::{self, OrderingMachine, Replicated};
 use crate::storage::lens::{PATIENCE, is_answer};
 
 /// Reads the values of a cluster.
 #[derive(Clone, Copy, Debug)]
-pub struct ClusterLens;
+pub struct ClusterLens {
+    /// Good clients whose certificate runs out: to be told so is an end of what they ask for.
+    pub ending: Nodes,
+}
+
+/// The operation that a client is told is refused, since its certificate does not hold.
+pub(super) const fn refused(output: &Output) -> Option<u64> {
+    match output {
+        Output::Membership(ordering::Output::Client(ClientOutput::Failed {
+            ticket,
+            failure: ClientFailure::NotAuthorised,
+        }))
+        | Output::KeyValue(ordering::Output::Client(ClientOutput::Failed {
+            ticket,
+            failure: ClientFailure::NotAuthorised,
+        })) => Some(*ticket),
+        Output::StorageClient(StorageOutput::Returned {
+            call,
+            outcome: Err(Failure::NotAuthorised),
+        }) => Some(call.get()),
+        Output::Membership(_)
+        | Output::KeyValue(_)
+        | Output::Responder(_)
+        | Output::Configuration(_)
+        | Output::StorageServer(_)
+        | Output::StorageClient(_)
+        | Output::Begun(_) => None,
+    }
+}
+
+/// Was an operation done for which a client needs its certificate?
+pub(super) const fn is_served(output: &Output) -> bool {
+    matches!(
+        output,
+        Output::Membership(ordering::Output::Client(ClientOutput::Replied { .. }))
+            | Output::KeyValue(ordering::Output::Client(ClientOutput::Replied { .. }))
+            | Output::StorageClient(StorageOutput::Returned {
+                outcome: Ok(Answer::Stored(_) | Answer::Written(_)),
+                ..
+            })
+    )
+}
 
 /// The operation that a client of an ordered group tells the end of.
 const fn ended(output: &ordering::Output) -> Option<u64> {
@@ -64,6 +105,7 @@ impl Lens<ClusterMachine> for ClusterLens {
             | Output::StorageClient(_)
             | Output::Begun(_) => None,
         };
+        let number = number.or_else(|| refused(output).filter(|_| self.ending.contains(node)));
         into.extend(number.map(|number| RequestKey { client: node, number }));
     }
 

@@ -8,7 +8,7 @@ use quorate_types::{Configuration, NodeId, ObjectId};
 
 use super::checkers::{Leases, Papers, Traffic, Views};
 use super::founding::{Keys, Shape, genesis, server_ids};
-use super::host::{ClusterHost, LEASE};
+use super::host::{ClusterHost, LEASE, SCRUBS_FROM};
 use super::marks::MARKS;
 use super::sight::InCluster;
 use super::within::{Hosted, Within};
@@ -17,7 +17,7 @@ use crate::checker::{Checker, Liveness, Resources, Thresholds};
 use crate::node::{Node, Nodes};
 use crate::ordering::{GroupHost, REPLICA_VILLAINS};
 use crate::plant;
-use crate::scenario::{Fault, FaultKind, Group, Profile, Scenario};
+use crate::scenario::{Fault, FaultKind, Group, Op, Profile, Scenario};
 use crate::simulation::Simulation;
 use crate::storage::checkers::{self as storage_checkers, Expected};
 use crate::swarm::{Blueprint, draw};
@@ -46,6 +46,10 @@ const REAL_PER_MILLE: u64 = 20;
 const BAD_CLIENT_PER_MILLE: u64 = 400;
 /// Chance in 1,000 that a server which may be bad beside the others is bad.
 const MORE_BAD_PER_MILLE: u64 = 600;
+/// Chance in 1,000 that the certificate of a good client runs out.
+const ENDING_PER_MILLE: u64 = 300;
+/// Scrubs of all servers before the heal, and afterwards.
+const SCRUBS: u64 = 3;
 
 /// Whole clusters, as the programs know them.
 #[derive(Clone, Copy, Debug)]
@@ -56,10 +60,10 @@ pub(super) fn villain_names() -> impl Iterator<Item = &'static str> {
     server_villains().into_iter().chain(client_villains())
 }
 
-/// The servers: those of configurations and of storage more often than those of the engine, which
-/// has a system of its own. A disk that rots is for the system of storage, which scrubs.
+/// The servers: those of configurations and disks that rot more often than the others, which have
+/// systems of their own.
 fn server_villains() -> Vec<&'static str> {
-    let mut names = SERVER_VILLAINS.repeat(3);
+    let mut names = [SERVER_VILLAINS, &[storage::ROT]].concat().repeat(3);
     names.extend(storage::SERVER_VILLAINS.iter().filter(|name| **name != storage::ROT));
     names.extend(REPLICA_VILLAINS);
     names
@@ -101,9 +105,34 @@ fn draw_more_bad(scenario: &mut Scenario, servers: Nodes, prng: &mut Prng) {
         let outside = servers.without(scenario.core).or(Nodes::from_iter([node]));
         let bears = |group: &Group| group.members.and(outside).len() <= group.f;
         if scenario.groups.iter().all(bears) && prng.chance(MORE_BAD_PER_MILLE) {
-            make_bad(scenario, node, SERVER_VILLAINS[prng.index(SERVER_VILLAINS.len())]);
+            let place = prng.index(SERVER_VILLAINS.len() + 1);
+            make_bad(scenario, node, SERVER_VILLAINS.get(place).copied().unwrap_or(storage::ROT));
         }
     }
+}
+
+/// Lets the certificate of the first client run out while it asks. Nobody sets a clock then: two
+/// halves of a group whose clocks are years apart would never agree on whether it holds.
+fn draw_end_of_certificate(scenario: &mut Scenario, shape: Shape, prng: &mut Prng) {
+    let last_s = (scenario.heal_us + ASKING_US) / SECOND_US;
+    let certificate_ends_s = 1 + prng.below(last_s);
+    scenario.variant = Shape { certificate_ends_s, ..shape }.variant();
+    scenario.faults.retain(|fault| !matches!(fault.kind, FaultKind::WallJump { .. }));
+}
+
+/// Has the servers check what they hold, before the heal and after it.
+fn draw_scrubs(scenario: &mut Scenario, clients: Nodes, prng: &mut Prng) {
+    let clients: Vec<Node> = clients.and(scenario.core).iter().collect();
+    if clients.is_empty() {
+        return;
+    }
+    for turn in 0..2 * SCRUBS {
+        let from_us = if turn < SCRUBS { 0 } else { scenario.heal_us };
+        let length_us = if turn < SCRUBS { scenario.heal_us } else { ASKING_US };
+        let (at_us, node) = (from_us + prng.below(length_us), clients[prng.index(clients.len())]);
+        scenario.ops.push(Op { at_us, node, number: SCRUBS_FROM + turn });
+    }
+    scenario.ops.sort_by_key(|op| op.at_us);
 }
 
 fn draw_shape(prng: &mut Prng, is_calm: bool) -> Shape {
@@ -118,6 +147,7 @@ fn draw_shape(prng: &mut Prng, is_calm: bool) -> Shape {
         servers,
         layout: prng.below(256),
         is_real: !is_calm && prng.chance(REAL_PER_MILLE),
+        certificate_ends_s: 0,
     }
 }
 
@@ -163,6 +193,12 @@ impl System for Cluster {
         let last_us = scenario.heal_us + ASKING_US;
         scenario.ops.retain(|op| op.at_us < last_us);
         scenario.end_us = last_us + OPERATION_US_MAX + SECOND_US;
+        if !is_calm {
+            draw_scrubs(&mut scenario, blueprint.clients, &mut prng);
+            if prng.chance(ENDING_PER_MILLE) {
+                draw_end_of_certificate(&mut scenario, shape, &mut prng);
+            }
+        }
         scenario
     }
 
@@ -203,24 +239,25 @@ fn checkers(scenario: &Scenario, host: &ClusterHost) -> Vec<Box<dyn Checker<Clus
     let believed = (foundation.configuration.clone(), host.verifier());
     let clients = host.client_ids().len() as u64;
     let judges = scenario.judges_liveness;
+    let lens = ClusterLens { ending: host.ending_clients() };
     let mut checkers: Vec<Box<dyn Checker<ClusterMachine>>> = vec![
         of_group((host, &host.membership), judges),
         of_group((host, &host.key_value), judges),
         Box::new(Views::new(foundation.system_key, foundation.certified.clone())),
         Box::new(Leases::new(believed, LEASE, scenario.clocks.clone())),
-        Box::new(Papers::new(host.clients_without_papers())),
+        Box::new(Papers::new(host.papers(), host.servers(), scenario.clocks.clone())),
         Box::new(Traffic::new(clients)),
-        Box::new(Resources::new(ClusterLens, THRESHOLDS)),
+        Box::new(Resources::new(lens, THRESHOLDS)),
     ];
     let expected = Expected {
-        rotten: Nodes::EMPTY,
+        rotten: host.rotten(),
         owes_progress: judges,
         // Runs end before: that all holders come to have everything is shown by `storage`.
         converged_us: 2 * OPERATION_US_MAX,
     };
     checkers.extend(storage_checkers::all(InCluster, host.scene(), expected));
     if judges {
-        checkers.push(Box::new(Liveness::new(ClusterLens, scenario.heal_us, OPERATION_US_MAX)));
+        checkers.push(Box::new(Liveness::new(lens, scenario.heal_us, OPERATION_US_MAX)));
     }
     checkers
 }

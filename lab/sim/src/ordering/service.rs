@@ -52,8 +52,8 @@ impl<S: Replicated> Service for Watched<S> {
         let Caller::Client(client) = call.caller;
         let number = S::number(call.operation);
         let position = self.next_position(call.slot);
-        let digest = hash(Domain::Derivation, &reply);
-        self.served.push(Output::Served { client, number, position, reply: digest });
+        let (time, reply_digest) = (call.time, hash(Domain::Derivation, &reply));
+        self.served.push(Output::Served { client, number, position, time, reply: reply_digest });
         reply
     }
 

@@ -14,14 +14,17 @@ use super::ClusterHost;
 use super::seats::Client;
 use crate::cluster::founding::Role;
 use crate::cluster::villains::Roles;
-use crate::node::Node;
+use crate::node::{Node, Nodes};
 use crate::scenario::{FaultKind, Scenario};
+
+/// Chance in 1,000 that two bad members work together at the founding.
+const CANCELLING_PER_MILLE: u64 = 700;
 
 /// What a bad member of the membership group gives at the founding, by its index: two bad ones may
 /// work together.
 pub(super) fn contributions(bad: &[u16], prng: &mut Prng) -> BTreeMap<u16, Contribution> {
     if let [first, second] = *bad
-        && prng.chance(500)
+        && prng.chance(CANCELLING_PER_MILLE)
     {
         let cancelling = |accomplice| Contribution::Cancelling { accomplice };
         return BTreeMap::from([(first, cancelling(second)), (second, cancelling(first))]);
@@ -46,6 +49,26 @@ pub(super) fn villains(scenario: &Scenario) -> BTreeMap<Node, &'static str> {
         }
     }
     named
+}
+
+/// Members of a group that lie, by their index from 1: not those whose only fault is their disk.
+pub(super) fn liars(
+    group: &[NodeId],
+    servers: &[NodeId],
+    villains: &BTreeMap<Node, &'static str>,
+) -> Vec<u16> {
+    let is_liar = |id: &NodeId| {
+        let node = servers.iter().position(|server| server == id).map(Node::at);
+        let name = node.and_then(|node| villains.get(&node));
+        name.is_some_and(|name| *name != storage::ROT)
+    };
+    (1..).zip(group).filter(|(_, id)| is_liar(id)).map(|(index, _)| index).collect()
+}
+
+/// Those whose only fault is their disk.
+pub(super) fn rotten(villains: &BTreeMap<Node, &'static str>) -> Nodes {
+    let is_rotten = |(_, name): &(&Node, &&str)| **name == storage::ROT;
+    villains.iter().filter(is_rotten).map(|(node, _)| *node).collect()
 }
 
 impl ClusterHost {

@@ -62,7 +62,7 @@ pub(super) fn scene(
 /// A client with its papers, good or bad.
 pub(super) fn client(
     keys: &Keys,
-    (index, system): (usize, SystemId),
+    (index, system, expires): (usize, SystemId, UnixTime),
     vice: Option<ClientVice>,
 ) -> Client {
     let signer = keys.signer(Role::Client, index);
@@ -72,7 +72,7 @@ pub(super) fn client(
         system,
         client: signer.public_key().client(),
         name: format!("client {index}"),
-        expires: UnixTime::from_micros(if is_expired { 1 } else { u64::MAX }),
+        expires: if is_expired { UnixTime::from_micros(1) } else { expires },
     };
     let authority = if is_foreign { Role::Impostor } else { Role::Authority };
     let certificate = ClientCertificate::issue(grant, &*keys.signer(authority, 0));
