@@ -18,7 +18,7 @@ use super::{
     Operation,
 };
 use crate::fixture::{EPOCH, SYSTEM, node, registry, ring, signer};
-use crate::limits::CLIENT_CALLS_MAX;
+use crate::limits::{CLIENT_CALLS_MAX, SEQUENCE_SKIP_MAX};
 use crate::message::{
     CertifiedConfiguration, ContentReply, Head, Message, MessageContext, OperationId, Refusal,
     Refused, Stored, Versioned, WrongEpoch,
@@ -152,6 +152,27 @@ fn a_certificate_that_runs_out_between_two_answers_ends_the_operation() {
     assert!(bench.refused(members[1], Refusal::NotAuthorised).is_empty(), "or its clock ahead");
     bench.wall = UnixTime::from_micros(100);
     assert_eq!(bench.refused(members[1], Refusal::NotAuthorised), ends, "the own clock says so");
+}
+
+#[test]
+fn who_is_busy_says_nothing_of_the_certificate() {
+    let mut bench = Bench::with_lease(1_000);
+    let version = |sequence: u64| {
+        let value = Value::Data(Body::new(vec![7]));
+        Version::sign(SYSTEM, (sequence, WriterId::new([8; 16])), value, &signer(100))
+    };
+    bench.invoke(1, Operation::ReadObject(version(1).key().id()));
+    let group = ring(EPOCH, 5).group(version(1).key().id());
+    let members: Vec<Peer> = group.members().iter().map(|node| Peer::Node(*node)).collect();
+    let head = bench.head;
+    // The highest is on a level that nobody else is near: who reads waits for the fourth.
+    for (member, sequence) in members.iter().zip([1, 1, 2 * SEQUENCE_SKIP_MAX]) {
+        let Version { signed, value } = version(sequence);
+        let reply = Versioned { head, signed: Some(signed), value: Some(value) };
+        assert!(bench.reply(*member, Message::Versioned(reply)).is_empty());
+    }
+    bench.wall = UnixTime::from_micros(100);
+    assert!(bench.refused(members[3], Refusal::Busy).is_empty(), "a read needs no certificate");
 }
 
 #[test]
