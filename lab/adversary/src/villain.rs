@@ -52,6 +52,11 @@ pub trait Villain<H: Holdings>: Send {
         deeds.pass(sending);
     }
 
+    /// This came in, and the villain only listens.
+    fn overhear(&mut self, message: &H::Message) {
+        let _: &H::Message = message;
+    }
+
     /// This came in.
     fn on_receive(
         &mut self,
@@ -60,8 +65,8 @@ pub trait Villain<H: Holdings>: Send {
         message: &H::Message,
         deeds: &mut Deeds<H::Message>,
     ) -> Reception {
-        let _: (&Context<'_, H>, Peer, &H::Message, &Deeds<H::Message>) =
-            (context, from, message, deeds);
+        let _: (&Context<'_, H>, Peer, &Deeds<H::Message>) = (context, from, deeds);
+        self.overhear(message);
         Reception::Pass
     }
 

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use quorate_bft::Message;
 use quorate_bft::message::{Batch, Bundle, Tip, lane_origin};
-use quorate_types::LaneSeq;
+use quorate_machine::Class;
+use quorate_types::{LaneSeq, Peer};
 
-use super::Context;
+use super::{Context, Deeds};
+use crate::Reception;
 
 /// Bundles that wait for a batch.
 const WAITING_MAX: usize = 256;
@@ -31,13 +33,13 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// Takes a client's request; true if it was one.
-    pub(super) fn take(&mut self, message: &Message) -> bool {
-        let Message::Request(request) = message else { return false };
+    /// Takes a client's request, which the machine then does not get.
+    pub(super) fn take(&mut self, message: &Message) -> Reception {
+        let Message::Request(request) = message else { return Reception::Pass };
         if self.waiting.len() < WAITING_MAX && !self.waiting.contains(&request.bundle) {
             self.waiting.push_back(Arc::clone(&request.bundle));
         }
-        true
+        Reception::Swallow
     }
 
     /// The next few bundles, in the order in which they came.
@@ -76,11 +78,13 @@ impl Lane {
         batch
     }
 
-    /// The batches that somebody asks for.
-    pub(super) fn served(&self, message: &Message) -> Vec<Arc<Batch>> {
-        let Message::FetchBatches(fetch) = message else { return Vec::new() };
+    /// Sends the batches that somebody asks for.
+    pub(super) fn serve(&self, from: Peer, message: &Message, deeds: &mut Deeds) {
+        let Message::FetchBatches(fetch) = message else { return };
         let is_asked = |batch: &&Arc<Batch>| fetch.digests.contains(&batch.digest());
-        self.batches.iter().filter(is_asked).cloned().collect()
+        for batch in self.batches.iter().filter(is_asked) {
+            deeds.send(&[from], Class::Ordered, Message::Batch(Arc::clone(batch)));
+        }
     }
 }
 

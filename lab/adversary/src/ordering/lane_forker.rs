@@ -76,11 +76,9 @@ impl Villain<Holdings> for LaneForker {
         message: &Message,
         deeds: &mut Deeds,
     ) -> Reception {
-        let served = self.left.served(message).into_iter().chain(self.right.served(message));
-        for batch in served {
-            deeds.send(&[from], Class::Ordered, Message::Batch(batch));
-        }
-        if self.inbox.take(message) { Reception::Swallow } else { Reception::Pass }
+        self.left.serve(from, message, deeds);
+        self.right.serve(from, message, deeds);
+        self.inbox.take(message)
     }
 
     fn period(&self) -> Option<Duration> {

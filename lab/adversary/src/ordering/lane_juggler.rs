@@ -84,10 +84,8 @@ impl Villain<Holdings> for LaneJuggler {
         message: &Message,
         deeds: &mut Deeds,
     ) -> Reception {
-        for batch in self.lane.served(message) {
-            deeds.send(&[from], Class::Ordered, Message::Batch(batch));
-        }
-        if self.inbox.take(message) { Reception::Swallow } else { Reception::Pass }
+        self.lane.serve(from, message, deeds);
+        self.inbox.take(message)
     }
 
     fn period(&self) -> Option<Duration> {

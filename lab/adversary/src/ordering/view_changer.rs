@@ -8,11 +8,10 @@ use quorate_bft::Message;
 use quorate_bft::message::{Base, NewView, Prepared, ViewChange};
 use quorate_history::Prng;
 use quorate_machine::Class;
-use quorate_types::{Peer, ReplicaId, Slot, View};
+use quorate_types::{ReplicaId, Slot, View};
 
 use super::splits::Split;
 use super::{Context, Deeds, Holdings, Sending, Villain};
-use crate::Reception;
 
 /// View changes and prepared cuts that it remembers.
 const REMEMBERED_MAX: usize = 64;
@@ -127,18 +126,11 @@ impl Villain<Holdings> for ViewChanger {
         }
     }
 
-    fn on_receive(
-        &mut self,
-        _: &mut Context<'_>,
-        _: Peer,
-        message: &Message,
-        _: &mut Deeds,
-    ) -> Reception {
+    fn overhear(&mut self, message: &Message) {
         match message {
             Message::ViewChange(change) => self.remember(change),
             Message::NewView(start) => start.changes.iter().for_each(|one| self.remember(one)),
             _ => {}
         }
-        Reception::Pass
     }
 }

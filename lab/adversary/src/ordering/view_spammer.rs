@@ -6,10 +6,9 @@ use std::sync::Arc;
 use quorate_bft::Message;
 use quorate_bft::message::{Base, NewLeader, ViewChange};
 use quorate_machine::Class;
-use quorate_types::{Duration, Peer, Signature, View};
+use quorate_types::{Duration, Signature, View};
 
 use super::{Context, Deeds, Holdings, Villain};
-use crate::Reception;
 
 const PERIOD: Duration = Duration::from_millis(50);
 /// Views above the highest known one for which it asks.
@@ -32,17 +31,10 @@ impl Villain<Holdings> for ViewSpammer {
         "view-spammer"
     }
 
-    fn on_receive(
-        &mut self,
-        _: &mut Context<'_>,
-        _: Peer,
-        message: &Message,
-        _: &mut Deeds,
-    ) -> Reception {
+    fn overhear(&mut self, message: &Message) {
         if let Message::Status(status) = message {
             self.highest = self.highest.max(status.view);
         }
-        Reception::Pass
     }
 
     fn period(&self) -> Option<Duration> {

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use quorate_dht::Message;
 use quorate_dht::object::Stamp;
-use quorate_types::Peer;
 
 use super::{Context, Deeds, Holdings, Sending, Villain};
-use crate::Reception;
 
 /// Keeps to itself what it read.
 #[derive(Default)]
@@ -21,19 +19,12 @@ impl Villain<Holdings> for LoneReader {
         "lone-reader"
     }
 
-    fn on_receive(
-        &mut self,
-        _: &mut Context<'_>,
-        _: Peer,
-        message: &Message,
-        _: &mut Deeds,
-    ) -> Reception {
+    fn overhear(&mut self, message: &Message) {
         if let Message::Versioned(reply) = message
             && let Some(signed) = reply.signed
         {
             self.seen.insert(signed.stamp);
         }
-        Reception::Pass
     }
 
     fn on_send(&mut self, _: &mut Context<'_>, sending: Sending, deeds: &mut Deeds) {

@@ -7,7 +7,6 @@ use quorate_history::Prng;
 use quorate_types::Peer;
 
 use super::{Context, Deeds, Holdings, Sending, Villain};
-use crate::Reception;
 
 /// Versions of one object that it remembers.
 const VERSIONS_MAX: usize = 8;
@@ -54,20 +53,13 @@ impl Villain<Holdings> for Stale {
         "stale"
     }
 
-    fn on_receive(
-        &mut self,
-        _: &mut Context<'_>,
-        _: Peer,
-        message: &Message,
-        _: &mut Deeds,
-    ) -> Reception {
+    fn overhear(&mut self, message: &Message) {
         if let Message::WriteVersion(write) = message {
             let known = self.older.entry(write.version.key()).or_default();
             if known.len() < VERSIONS_MAX && !known.contains(&write.version) {
                 known.push(write.version.clone());
             }
         }
-        Reception::Pass
     }
 
     fn on_send(&mut self, context: &mut Context<'_>, sending: Sending, deeds: &mut Deeds) {
