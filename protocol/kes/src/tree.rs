@@ -6,14 +6,14 @@ use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
 use quorate_crypto::real::RealSigner;
 use quorate_crypto::{Domain, Hasher, Signer};
 use quorate_types::Digest;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Names the derivations for BLAKE3; a change of them changes every key.
 const LEFT: &str = "quorate 2026-11-21 kes left seed v1";
 const RIGHT: &str = "quorate 2026-11-21 kes right seed v1";
 
 /// Secret uniform bytes from which a subtree follows; erased when dropped.
-pub struct Seed([u8; Self::BYTES]);
+pub struct Seed(Zeroizing<[u8; Self::BYTES]>);
 
 impl Seed {
     /// Length in bytes.
@@ -21,24 +21,16 @@ impl Seed {
 
     /// The seed with these bytes, which must be uniform and secret.
     #[must_use]
-    pub const fn new(bytes: [u8; Self::BYTES]) -> Self {
-        Self(bytes)
+    pub fn new(bytes: [u8; Self::BYTES]) -> Self {
+        Self(Zeroizing::new(bytes))
     }
 
     /// The bytes.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
+    pub fn as_bytes(&self) -> &[u8; Self::BYTES] {
         &self.0
     }
 }
-
-impl Drop for Seed {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl ZeroizeOnDrop for Seed {}
 
 impl fmt::Debug for Seed {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

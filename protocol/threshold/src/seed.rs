@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::backend::UNIFORM_BYTES;
 use crate::parameters::{Parameters, ShareIndex};
@@ -21,27 +21,19 @@ pub const SESSION_BYTES: usize = 32;
 const DERIVATION: &str = "quorate 2026-11-21 threshold dealing coefficient v1";
 
 /// Secret uniform bytes of a dealer, fresh for each epoch; erased when dropped.
-pub struct Seed([u8; SEED_BYTES]);
+pub struct Seed(Zeroizing<[u8; SEED_BYTES]>);
 
 impl Seed {
     /// The seed with these bytes, which must be uniform and secret.
     #[must_use]
-    pub const fn new(bytes: [u8; SEED_BYTES]) -> Self {
-        Self(bytes)
+    pub fn new(bytes: [u8; SEED_BYTES]) -> Self {
+        Self(Zeroizing::new(bytes))
     }
 
-    pub(crate) const fn as_bytes(&self) -> &[u8; SEED_BYTES] {
+    pub(crate) fn as_bytes(&self) -> &[u8; SEED_BYTES] {
         &self.0
     }
 }
-
-impl Drop for Seed {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl ZeroizeOnDrop for Seed {}
 
 impl fmt::Debug for Seed {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,7 +94,7 @@ pub(crate) struct Derivation<'seed> {
 impl Derivation<'_> {
     /// The coefficient of degree `degree`, uniform to whoever does not know the seed.
     pub(crate) fn coefficient(&self, degree: u16) -> Scalar {
-        let key = Zeroizing::new(blake3::derive_key(DERIVATION, &self.seed.0));
+        let key = Zeroizing::new(blake3::derive_key(DERIVATION, self.seed.as_bytes()));
         let mut hasher = Zeroizing::new(blake3::Hasher::new_keyed(&key));
         hasher.update(self.origin.label());
         hasher.update(&self.session.0);
