@@ -23,7 +23,7 @@ pub const SECRET_BYTES_MAX: usize = 64 * 1024;
 const OWNER_ONLY: u32 = 0o600;
 const OTHERS: u32 = 0o077;
 
-/// Why a secret could not be read, written or erased.
+/// Why a secret could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -123,18 +123,6 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let mut secret = Zeroizing::new(vec![0; length]);
     file.read_exact(&mut secret).map_err(|error| fail("read", error))?;
     Ok(secret)
-}
-
-/// Destroys a secret: overwrites it, removes its name, and makes both durable. No file is no
-/// failure.
-///
-/// # Errors
-/// What the disk reports; the secret may still be there then.
-pub fn erase_secret(path: &Path) -> Result<(), KeyError> {
-    let fail = |error| failed("erase", path, error, 0);
-    erase_if_there(&files::temporary_of(path)).map_err(fail)?;
-    erase_if_there(path).map_err(fail)?;
-    files::sync_directory(&files::parent_of(path)).map_err(fail)
 }
 
 fn erase_if_there(path: &Path) -> io::Result<()> {

@@ -289,12 +289,6 @@ impl<M: Medium> Log<M> {
         self.pending_bytes
     }
 
-    /// How many segments hold needed records.
-    #[must_use]
-    pub fn segment_count(&self) -> usize {
-        self.live.len()
-    }
-
     /// The longest record that fits, in bytes.
     #[must_use]
     pub fn record_bytes_max(&self) -> usize {
