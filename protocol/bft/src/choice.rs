@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 use quorate_machine::{Plant, planted};
 use quorate_types::GroupConfiguration;
 
-use crate::message::{Base, Prepared, ViewChange};
+use crate::message::{Base, HashedCut, Prepared, ViewChange};
 
 /// What a quorum of view changes makes of a view.
 #[derive(Debug)]
@@ -49,8 +49,9 @@ pub fn choose<'a>(group: &GroupConfiguration, changes: &'a [Arc<ViewChange>]) ->
     let mut proposed_again = Vec::new();
     while !planted(Plant::ChoiceDropsPrepared) {
         slot = slot.next();
-        let is_next =
-            |prepared: &&Prepared| prepared.cut.slot == slot && prepared.cut.parent == digest;
+        let follows =
+            |cut: &HashedCut| cut.parent == digest || planted(Plant::ChoiceIgnoresParents);
+        let is_next = |prepared: &&Prepared| prepared.cut.slot == slot && follows(&prepared.cut);
         let shown = changes.iter().flat_map(|change| &change.prepared).filter(is_next);
         let Some(chosen) = shown.max_by_key(rank) else { break };
         digest = chosen.cut.digest();

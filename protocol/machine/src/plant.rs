@@ -29,6 +29,8 @@ pub enum Plant {
     ChoiceLowestView,
     /// A new view forgets what was prepared.
     ChoiceDropsPrepared,
+    /// A new view takes prepared cuts whatever they follow.
+    ChoiceIgnoresParents,
     /// A new view proposes the lowest of the prepared slots again, and forgets the others.
     ChoiceOfOneSlot,
     /// A proposal is accepted without a look at its proofs.

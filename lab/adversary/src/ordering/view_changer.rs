@@ -47,7 +47,7 @@ impl ViewChanger {
     /// What it really carries, with something left out, or with old certificates of others.
     fn twisted(&self, context: &mut Context<'_>, honest: &ViewChange) -> ViewChange {
         let mut change = honest.clone();
-        match context.prng.below(4) {
+        match context.prng.below(5) {
             0 => change.prepared.clear(),
             1 => {
                 change.base = Base::Start;
@@ -63,11 +63,22 @@ impl ViewChanger {
                 }
                 change.prepared = oldest.into_values().take(8).cloned().collect();
             }
+            3 => self.graft(&mut change),
             _ => {
                 change.prepared.pop();
             }
         }
         ViewChange::sign(context.group(), change, context.signer())
+    }
+
+    /// Puts the oldest cut that it knows of the lowest slot under what was prepared behind it.
+    fn graft(&self, change: &mut ViewChange) {
+        let Some(lowest) = change.prepared.first_mut() else { return };
+        let mut of_slot = self.prepared.range((lowest.cut.slot, View::ZERO)..);
+        if let Some((_, oldest)) = of_slot.next().filter(|((slot, _), _)| *slot == lowest.cut.slot)
+        {
+            *lowest = oldest.clone();
+        }
     }
 
     /// Starts of its own view: a different choice of view changes for each side.

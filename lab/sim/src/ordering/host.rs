@@ -54,7 +54,8 @@ const RESTARTS: u64 = 8;
 
 /// Feuds of a gate run. They are short, and view follows view in them: who lies as a leader leads
 /// in some of them, and seldom elsewhere.
-const FEUDS: &[(usize, Option<&str>)] = &[(150, None), (200, Some("cut-liar"))];
+const FEUDS: &[(usize, Option<&str>)] =
+    &[(150, None), (200, Some("cut-liar")), (50, Some("view-changer"))];
 
 /// Slots between two checkpoints, unless a scene wants them closer together.
 const CHECKPOINT_INTERVAL: u64 = 16;

@@ -67,6 +67,8 @@ pub(super) const MARKS: &[&str] = &[
     "liar.silent",
     "liar.state_diverged",
     "liar.used_again",
+    "liar.view_change_twisted",
+    "liar.view_started_twice",
     "liar.voted_twice",
     "liar.wished",
 ];

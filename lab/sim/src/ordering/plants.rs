@@ -85,6 +85,14 @@ pub(super) const PLANTS: &[Plant] = &[
     )
     .slow(),
     Plant::hooked(
+        Bug::ChoiceIgnoresParents,
+        "choice-ignores-parents",
+        "C3",
+        "a new view takes cuts whatever they follow",
+    )
+    .feud()
+    .baited("view-changer"),
+    Plant::hooked(
         Bug::ChoiceOfOneSlot,
         "choice-of-one-slot",
         "C3",
