@@ -16,6 +16,7 @@ use quorate_wire::{Encode, Writer};
 
 use crate::checker::{At, Broken, Checker, Verdict};
 use crate::fast::{FastMap, mixed};
+use crate::node::Node;
 use crate::ordering::knowledge::Shared;
 use crate::ordering::{OrderingMachine, Replicated};
 
@@ -26,8 +27,9 @@ pub(in crate::ordering) struct Audit {
     knowledge: Shared,
     /// Fingerprints of certificates that were found good.
     good: FastMap<u64, ()>,
-    /// By view: the decided slot from which it starts, its cut, and what is fixed behind it.
-    fixed: BTreeMap<u64, (u64, Digest, Vec<Digest>)>,
+    /// By replica and view: the decided slot from which the view starts there, its cut, and what is
+    /// fixed behind it. A bad leader may start a view in two ways; each replica goes on in one.
+    fixed: BTreeMap<(Node, u64), (u64, Digest, Vec<Digest>)>,
     /// Cuts whose rows were found good.
     cuts: FastMap<Digest, ()>,
 }
@@ -178,7 +180,7 @@ impl Audit {
 
     /// What the start of a view fixes: from the highest decided slot on, of the prepared cuts that
     /// follow what was fixed before the one of the highest view (settled points 3).
-    fn fix(&mut self, of: &NewView) {
+    fn fix(&mut self, node: Node, of: &NewView) {
         let origin = (self.group.base_slot.get(), self.group.base_digest);
         let decided = |change: &Arc<ViewChange>| match &change.base {
             Base::Start => origin,
@@ -202,13 +204,13 @@ impl Audit {
             last = best.cut.digest();
             fixed.push(last);
         }
-        self.fixed.insert(of.view.get(), (base, decided, fixed));
+        self.fixed.insert((node, of.view.get()), (base, decided, fixed));
     }
 
-    /// A cut that is accepted in a view is not another than the one which its start fixed, and the
-    /// first behind those follows them.
-    fn is_fixed(&self, view: u64, cut: &HashedCut) -> Found {
-        let Some((base, decided, fixed)) = self.fixed.get(&view) else { return Ok(()) };
+    /// A cut that is accepted in a view is not another than the one which its start fixed for the
+    /// replica, and the first behind those follows them.
+    fn is_fixed(&self, (node, view): (Node, u64), cut: &HashedCut) -> Found {
+        let Some((base, decided, fixed)) = self.fixed.get(&(node, view)) else { return Ok(()) };
         let Some(index) = cut.slot.get().checked_sub(base + 1) else { return Ok(()) };
         let index = usize::try_from(index).unwrap_or(usize::MAX);
         let what = || format!("cut {:?} in slot {:?} of view {view}", cut.digest(), cut.slot);
@@ -262,11 +264,11 @@ impl Audit {
         self.has_signed(row.from, digest, row.signature)
     }
 
-    fn record(&mut self, record: &Record) -> Found {
+    fn record(&mut self, node: Node, record: &Record) -> Found {
         match record {
             Record::Batch(_) => Ok(()),
             Record::Accepted { view, cut, parent, .. } => {
-                self.is_fixed(view.get(), cut)?;
+                self.is_fixed((node, view.get()), cut)?;
                 self.rows(cut)?;
                 parent.as_ref().map_or(Ok(()), |certificate| self.committed(certificate))
             }
@@ -277,7 +279,7 @@ impl Audit {
             Record::ViewChange(change) => self.change(change),
             Record::NewView(start) => {
                 self.start(start)?;
-                self.fix(start);
+                self.fix(node, start);
                 Ok(())
             }
             Record::Checkpoint { proof, .. } => self.base(proof),
@@ -321,7 +323,7 @@ impl<S: Replicated> Checker<OrderingMachine<S>> for Audit {
         if !at.is_good() {
             return Ok(());
         }
-        let found = self.record(record);
+        let found = self.record(at.node, record);
         broken(at, "keeps", found)
     }
 }
