@@ -531,10 +531,12 @@ fn count(
     answer: Answer,
     needed: usize,
 ) -> Option<Answer> {
-    // BFT-9: a replica counts once (G13), and answers are compared whole.
+    // A replica counts once (G13), and answers are compared whole.
     let is_alike =
         |(replica, other): &(&ReplicaId, &Answer)| **replica != from && **other == answer;
-    if answers.iter().filter(is_alike).count() + 1 >= needed {
+    let alike = answers.iter().filter(is_alike).count() + 1;
+    assert!(alike <= needed, "BFT-9: an answer is given once");
+    if alike == needed {
         return Some(answer);
     }
     answers.insert(from, answer);

@@ -38,10 +38,10 @@ pub(crate) struct PlanArguments {
     #[arg(long, value_name = "G", value_parser = tolerated())]
     f_ms: u16,
     /// How long an epoch lasts, in seconds.
-    #[arg(long, value_name = "S", default_value_t = 3600, value_parser = some())]
+    #[arg(long, value_name = "S", default_value_t = 3600, value_parser = at_least_one())]
     epoch_seconds: u32,
     /// How long the system is to last, in years.
-    #[arg(long, value_name = "Y", default_value_t = 10, value_parser = some())]
+    #[arg(long, value_name = "Y", default_value_t = 10, value_parser = at_least_one())]
     years: u32,
 }
 
@@ -49,7 +49,7 @@ fn tolerated() -> impl TypedValueParser<Value = u16> {
     value_parser!(u16).range(1..=i64::from(GROUP_F_MAX))
 }
 
-fn some() -> impl TypedValueParser<Value = u32> {
+fn at_least_one() -> impl TypedValueParser<Value = u32> {
     value_parser!(u32).range(1..)
 }
 
@@ -59,8 +59,8 @@ struct Choice {
     servers: u16,
     /// That a group fails that is drawn at random.
     fails: f64,
-    /// That a membership group fails in one of the epochs.
-    in_an_epoch: f64,
+    /// That a membership group fails in one of the epochs of all the years.
+    within_years: f64,
     /// Storage groups that have failed, on average, at any time.
     failed_groups: f64,
 }
@@ -73,13 +73,13 @@ impl Choice {
             f,
             servers: 3 * f + 1,
             fails,
-            in_an_epoch: odds::within(epochs, fails),
+            within_years: odds::within(epochs, fails),
             failed_groups: fails * f64::from(arguments.nodes),
         }
     }
 
-    /// Of any two groups that share servers one tells something about the other, but their average
-    /// number bounds the probability that there is one.
+    /// The most that the probability of one failed group or more can be: neighbours share servers,
+    /// but no probability that there is one is above the average number of them.
     fn any_group(&self) -> f64 {
         self.failed_groups.min(1.0)
     }
@@ -94,7 +94,7 @@ impl Choice {
             "servers": self.servers,
             "group_fails": self.fails,
             "membership_years_between": self.seconds_between(arguments) / SECONDS_OF_A_YEAR,
-            "membership_fails_within_years": self.in_an_epoch,
+            "membership_fails_within_years": self.within_years,
             "storage_groups_failed": self.failed_groups,
             "any_storage_group_fails_at_most": self.any_group(),
         })
@@ -152,7 +152,7 @@ fn text(
             membership.f,
             duration(f64::from(*epoch_seconds)),
             duration(membership.seconds_between(arguments)),
-            share(membership.in_an_epoch),
+            share(membership.within_years),
         ),
         format!(
             "{nodes} storage groups of {}, each survives {} bad: {} of them have \
@@ -181,7 +181,7 @@ fn text(
             choice.servers,
             share(choice.fails),
             duration(choice.seconds_between(arguments)),
-            share(choice.in_an_epoch),
+            share(choice.within_years),
             share(choice.any_group()),
             if is_chosen { "  <" } else { "" },
         )

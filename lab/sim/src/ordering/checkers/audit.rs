@@ -179,8 +179,9 @@ impl Audit {
     }
 
     /// What the start of a view fixes: from the highest decided slot on, of the prepared cuts that
-    /// follow what was fixed before the one of the highest view (settled points 3).
-    fn fix(&mut self, node: Node, of: &NewView) {
+    /// follow what was fixed before the one of the highest view (settled points 3). It stays so: a
+    /// replica takes one start of a view.
+    fn fix(&mut self, node: Node, of: &NewView) -> Found {
         let origin = (self.group.base_slot.get(), self.group.base_digest);
         let decided = |change: &Arc<ViewChange>| match &change.base {
             Base::Start => origin,
@@ -204,7 +205,14 @@ impl Audit {
             last = best.cut.digest();
             fixed.push(last);
         }
-        self.fixed.insert((node, of.view.get()), (base, decided, fixed));
+        let start = (base, decided, fixed);
+        let before = self.fixed.insert((node, of.view.get()), start.clone());
+        match before.filter(|before| *before != start) {
+            Some(before) => {
+                Err(format!("a start of view {:?} with {start:?} after {before:?}", of.view))
+            }
+            None => Ok(()),
+        }
     }
 
     /// A cut that is accepted in a view is not another than the one which its start fixed for the
@@ -279,8 +287,7 @@ impl Audit {
             Record::ViewChange(change) => self.change(change),
             Record::NewView(start) => {
                 self.start(start)?;
-                self.fix(node, start);
-                Ok(())
+                self.fix(node, start)
             }
             Record::Checkpoint { proof, .. } => self.base(proof),
             Record::Installed { certificate, .. } => self.state(certificate, self.vouched()),
