@@ -119,6 +119,28 @@ domains! {
     ConfigurationHeader = "configuration header",
     /// A member's answer to a freshness challenge.
     Freshness = "freshness",
+    /// A server's statement about the encryption key of its next epoch.
+    NextKeys = "next keys",
+    /// What a server shows that it can decrypt.
+    DecryptionProof = "decryption proof",
+    /// A member's vote that the epoch ends.
+    EndVote = "end vote",
+    /// A member's vote that an attempt at a handover ends.
+    AbortVote = "abort vote",
+    /// The changes that take effect with the next epoch.
+    FrozenChanges = "frozen changes",
+    /// The randomness of an epoch, and of a group that is drawn again.
+    EpochRandomness = "epoch randomness",
+    /// What the system's key signs to make randomness.
+    Beacon = "beacon",
+    /// An attempt at dealing the system's key to another group.
+    HandoverSession = "handover session",
+    /// A dealing with its sealed subshares.
+    Dealing = "dealing",
+    /// A recipient's word that it holds what a dealing owes it.
+    DealingAck = "dealing ack",
+    /// A recipient's word that it holds its share of the next epoch.
+    Completion = "completion",
     /// Id of a chunk of a file, and of any content-hash object.
     Content = "content",
     /// Id of the manifest of a file.

@@ -53,6 +53,7 @@ pub mod election;
 pub mod epoch_key;
 pub mod freshness;
 pub mod genesis;
+pub mod handover;
 pub mod header;
 pub mod limits;
 pub mod member_proof;

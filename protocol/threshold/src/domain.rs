@@ -19,12 +19,14 @@ pub enum Domain {
     Group,
     /// The holder of a public share or key knows its secret.
     ProofOfPossession,
+    /// The holder of a share of the next epoch has it, before anything is signed with it.
+    Share,
 }
 
 impl Domain {
     /// Every domain.
-    pub const ALL: [Self; 4] =
-        [Self::Configuration, Self::Beacon, Self::Group, Self::ProofOfPossession];
+    pub const ALL: [Self; 5] =
+        [Self::Configuration, Self::Beacon, Self::Group, Self::ProofOfPossession, Self::Share];
 
     /// The domain separation tag that goes into the hash to the curve.
     #[must_use]
@@ -34,6 +36,7 @@ impl Domain {
             Self::Beacon => b"QUORATE-V1-BEACON_BLS12381G2_XMD:SHA-256_SSWU_RO_",
             Self::Group => b"QUORATE-V1-GROUP_BLS12381G2_XMD:SHA-256_SSWU_RO_",
             Self::ProofOfPossession => b"QUORATE-V1-POSSESSION_BLS12381G2_XMD:SHA-256_SSWU_RO_",
+            Self::Share => b"QUORATE-V1-SHARE_BLS12381G2_XMD:SHA-256_SSWU_RO_",
         }
     }
 }

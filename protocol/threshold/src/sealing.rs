@@ -10,8 +10,9 @@
 //! keys that are sealed for, so fresh keys have a fresh ephemeral point.
 //!
 //! # Invariants
-//! - THR-12: an encryption key is used only with the proof that its owner holds the other half.
-//!   Without it, a recipient could choose its key as a multiple of another's.
+//! - THR-12: an encryption key is used only if its owner has proved to hold the other half, to the
+//!   caller or to those whose word the caller acts on. Without it, a recipient could choose its key
+//!   as a multiple of another's.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -109,8 +110,16 @@ impl EncryptionKey {
         statement: &[u8],
         proof: &Signature,
     ) -> Result<Self, Rejected> {
-        // THR-12: the only way to a key that came from somebody else.
+        // THR-12: the first time that a key of somebody else is seen.
         PublicKey::new(*bytes).verify(Domain::ProofOfPossession, statement, proof)?;
+        KeyPoint::decode(bytes).map(Self)
+    }
+
+    /// Reads a key whose proof was checked before, by those whose word the caller acts on.
+    ///
+    /// # Errors
+    /// What a point may be refused for.
+    pub fn decode_vouched(bytes: &[u8; PUBLIC_KEY_BYTES]) -> Result<Self, Rejected> {
         KeyPoint::decode(bytes).map(Self)
     }
 
@@ -130,10 +139,15 @@ pub struct SealedSubshares {
 
 impl Dealer<'_> {
     /// Seals what was dealt in this session for the owners of the keys, in the order of indices.
+    /// A recipient without a key gets nothing: it is as good as silent.
     ///
     /// # Errors
-    /// [`Rejected::WrongShareCount`] unless there is one key for each subshare.
-    pub fn seal(&self, dealt: &Dealt, keys: &[EncryptionKey]) -> Result<SealedSubshares, Rejected> {
+    /// [`Rejected::WrongShareCount`] unless there is one place for each subshare.
+    pub fn seal(
+        &self,
+        dealt: &Dealt,
+        keys: &[Option<EncryptionKey>],
+    ) -> Result<SealedSubshares, Rejected> {
         let expected = self.parameters.share_count();
         if keys.len() != usize::from(expected) || dealt.subshares.len() != keys.len() {
             let got = u16::try_from(keys.len()).unwrap_or(u16::MAX);
@@ -142,7 +156,8 @@ impl Dealer<'_> {
         let dealer = dealt.dealing.dealer();
         let secret = self.derivation(Origin::Sealing, dealer).coefficient(0);
         let ephemeral = KeyPoint::of(&secret);
-        let seal = |(subshare, key): (&Subshare, &EncryptionKey)| {
+        let seal = |(subshare, key): (&Subshare, &Option<EncryptionKey>)| {
+            let Some(key) = key else { return [0; SCALAR_BYTES] };
             let shared = Shared { point: &key.0.mul(&secret), key: &key.0, ephemeral: &ephemeral };
             let mask = shared.mask(self.session, dealer, subshare.recipient());
             xor(&mask, &subshare.value().encode())

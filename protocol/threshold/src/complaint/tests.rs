@@ -29,7 +29,7 @@ impl Scene {
         let seed = seed(5);
         let dealer = Dealer { seed: &seed, session: session(3), parameters };
         let dealt = dealer.deal_fresh(index(1));
-        let public: Vec<_> = keys.iter().map(DecryptionKey::encryption_key).collect();
+        let public: Vec<_> = keys.iter().map(|key| Some(key.encryption_key())).collect();
         let sealed = dealer.seal(&dealt, &public).unwrap();
         let checked = dealt.dealing.clone().check_fresh(session(3), parameters).unwrap();
         Self { dealt, checked, sealed, keys }

@@ -15,15 +15,15 @@ fn keys(parameters: Parameters) -> Vec<DecryptionKey> {
     (0..u8::try_from(parameters.share_count()).unwrap()).map(key).collect()
 }
 
-fn public(keys: &[DecryptionKey]) -> Vec<EncryptionKey> {
-    keys.iter().map(DecryptionKey::encryption_key).collect()
+fn public(keys: &[DecryptionKey]) -> Vec<Option<EncryptionKey>> {
+    keys.iter().map(|key| Some(key.encryption_key())).collect()
 }
 
 /// Member 2 of a small committee deals its share to a new one in a session.
 fn sealed(
     parameters: Parameters,
     session: Session,
-    keys: &[EncryptionKey],
+    keys: &[Option<EncryptionKey>],
 ) -> (Dealt, CheckedDealing, SealedSubshares) {
     let (seed, old) = (seed(5), committee(2, 4));
     let dealer = Dealer { seed: &seed, session, parameters };
@@ -106,12 +106,26 @@ fn sealing_takes_one_key_for_each_subshare() {
 }
 
 #[test]
+fn a_recipient_without_a_key_gets_nothing_and_the_others_what_they_are_owed() {
+    let parameters = parameters(2, 4);
+    let keys = keys(parameters);
+    let mut known = public(&keys);
+    known[1] = None;
+    let (_, checked, sealed) = sealed(parameters, session(3), &known);
+    for (key, recipient) in keys.iter().zip(parameters.indices()) {
+        let opened = key.open(&checked, &sealed, recipient).unwrap();
+        assert_eq!(matches!(opened, Opened::Owed(_)), recipient.get() != 2);
+    }
+}
+
+#[test]
 fn a_key_counts_only_with_the_proof_of_its_owner_thr_12() {
     let (key, other) = (DecryptionKey::derive(&seed(1)), DecryptionKey::derive(&seed(2)));
     let (bytes, statement) = (key.encryption_key().encode(), b"node 1, epoch 7");
     let proof = key.prove_possession(statement);
     let read = EncryptionKey::decode_proved(&bytes, statement, &proof);
     assert_eq!(read, Ok(key.encryption_key()), "THR-12");
+    assert_eq!(EncryptionKey::decode_vouched(&bytes), read, "once the proof was seen");
     let refused = Err(Rejected::SignatureInvalid);
     assert_eq!(EncryptionKey::decode_proved(&bytes, b"node 2, epoch 7", &proof), refused);
     let foreign = other.prove_possession(statement);

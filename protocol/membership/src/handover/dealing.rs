@@ -1,0 +1,174 @@
+//! Dealings on their way: published to the recipients, acknowledged, certified in the log.
+//!
+//! Settled points 5 and 33; specification of the cryptography 2.3. The log gets the commitments and
+//! the digest of what was sealed; the sealed subshares themselves never enter it, so neither
+//! checkpoints nor backups hold them.
+
+use alloc::vec::Vec;
+
+use quorate_crypto::{Domain, hash_of};
+use quorate_threshold::{
+    CheckedDealing, Commitment, Dealing, PUBLIC_KEY_BYTES, Parameters, Rejected, SCALAR_BYTES,
+    SealedSubshares, Session, ShareIndex,
+};
+use quorate_types::Digest;
+use quorate_types::limits::REPLICAS_MAX;
+use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
+
+use super::word::{Said, Words};
+
+const COMMITMENT: Limit = Limit::new("commitment bytes", PUBLIC_KEY_BYTES * REPLICAS_MAX);
+const SEALED: Limit =
+    Limit::new("sealed subshare bytes", PUBLIC_KEY_BYTES + SCALAR_BYTES * REPLICAS_MAX);
+
+/// The points of a commitment as they travel, unchecked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CommitmentBytes(pub Vec<u8>);
+
+/// A dealing as its dealer hands it out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PublishedDealing {
+    /// The attempt.
+    pub session: Digest,
+    /// The dealer's index among the members of the old group, from 1.
+    pub dealer: u16,
+    /// What it commits to.
+    pub commitment: CommitmentBytes,
+    /// A subshare for each recipient, which that one alone can open.
+    pub sealed: Vec<u8>,
+}
+
+/// A dealing that stands in the log: all of it that has to be known to all.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChosenDealing {
+    /// The dealer's index.
+    pub dealer: u16,
+    /// What it commits to.
+    pub commitment: CommitmentBytes,
+    /// Names the dealing with what was sealed: [`PublishedDealing::digest`].
+    pub digest: Digest,
+}
+
+/// A recipient's word that it holds what a dealing owes it, and holds it durably.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Acknowledgement {
+    /// The attempt.
+    pub session: Digest,
+    /// The dealer's index.
+    pub dealer: u16,
+    /// The dealing.
+    pub digest: Digest,
+}
+
+/// A dealing with the acknowledgements of a quorum of recipients.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CertifiedDealing {
+    /// The attempt.
+    pub session: Digest,
+    /// The dealing.
+    pub dealing: ChosenDealing,
+    /// Acknowledgements, in ascending order of server.
+    pub acknowledgements: Words<Acknowledgement>,
+}
+
+impl PublishedDealing {
+    /// What a dealer publishes.
+    #[must_use]
+    pub fn new(dealing: &Dealing, sealed: &SealedSubshares) -> Self {
+        Self {
+            session: Digest::new(*dealing.session().as_bytes()),
+            dealer: dealing.dealer().get(),
+            commitment: CommitmentBytes(dealing.commitment().encode()),
+            sealed: sealed.encode(),
+        }
+    }
+
+    /// Names all of it.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        hash_of(Domain::Dealing, self)
+    }
+
+    /// The part that the log keeps.
+    #[must_use]
+    pub fn chosen(&self) -> ChosenDealing {
+        let (dealer, commitment) = (self.dealer, self.commitment.clone());
+        ChosenDealing { dealer, commitment, digest: self.digest() }
+    }
+
+    /// What was sealed.
+    ///
+    /// # Errors
+    /// What it may be refused for.
+    pub fn sealed(&self, parameters: Parameters) -> Result<SealedSubshares, Rejected> {
+        SealedSubshares::decode(&self.sealed, parameters.share_count())
+    }
+}
+
+impl ChosenDealing {
+    /// The dealing, if its session and size are right; against whom it is dealt is not asked.
+    ///
+    /// # Errors
+    /// What it may be refused for.
+    pub fn checked(
+        &self,
+        session: Session,
+        parameters: Parameters,
+    ) -> Result<CheckedDealing, Rejected> {
+        let commitment = Commitment::decode(&self.commitment.0, parameters)?;
+        let dealing = Dealing::new(session, ShareIndex::new(self.dealer)?, commitment);
+        dealing.check_fresh(session, parameters)
+    }
+}
+
+/// Names a choice of dealings, in the order of the log.
+#[must_use]
+pub fn choice_digest(dealings: &[ChosenDealing]) -> Digest {
+    struct Choice<'a>(&'a [ChosenDealing]);
+    impl Encode for Choice<'_> {
+        fn encode(&self, writer: &mut Writer) {
+            writer.sequence(self.0);
+        }
+    }
+    hash_of(Domain::Dealing, &Choice(dealings))
+}
+
+impl Said for Acknowledgement {
+    const DOMAIN: Domain = Domain::DealingAck;
+}
+
+quorate_wire::fields!(Acknowledgement { session, dealer, digest });
+quorate_wire::fields!(ChosenDealing { dealer, commitment, digest });
+quorate_wire::fields!(CertifiedDealing { session, dealing, acknowledgements });
+
+impl Encode for CommitmentBytes {
+    fn encode(&self, writer: &mut Writer) {
+        writer.bytes(&self.0);
+    }
+}
+
+impl Decode for CommitmentBytes {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.bytes(COMMITMENT).map(Self)
+    }
+}
+
+impl Encode for PublishedDealing {
+    fn encode(&self, writer: &mut Writer) {
+        self.session.encode(writer);
+        self.dealer.encode(writer);
+        self.commitment.encode(writer);
+        writer.bytes(&self.sealed);
+    }
+}
+
+impl Decode for PublishedDealing {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            session: Decode::decode(reader)?,
+            dealer: Decode::decode(reader)?,
+            commitment: Decode::decode(reader)?,
+            sealed: reader.bytes(SEALED)?,
+        })
+    }
+}

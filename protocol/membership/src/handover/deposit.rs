@@ -1,0 +1,160 @@
+//! What a server deposits during an epoch, to be drawn for the group of the next one: its keys.
+//!
+//! Settled points 14 and 31; specification of the cryptography, pitfall 1: the encryption key is
+//! made for one epoch and erased with it. A group is drawn only among servers whose keys stand in
+//! the log, so nobody waits for the key of a server that is down.
+
+use core::fmt;
+
+use quorate_crypto::{Domain, SignatureCheck, Signer, hash_of};
+use quorate_threshold::{
+    DecryptionKey, EncryptionKey, PUBLIC_KEY_BYTES, Rejected, Signature as ThresholdSignature,
+};
+use quorate_types::{Digest, Epoch, IdentityKey, PublicKey, Signature, SystemId};
+use quorate_wire::{Decode, DecodeError, Encode, Reader, Writer};
+
+use crate::codec::{read_signature, write_signature};
+use crate::epoch_key::EpochKeyCertificate;
+use crate::schemes::Schemes;
+
+/// An encryption key as it travels: a point of G1, unchecked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EncryptionKeyBytes(pub [u8; PUBLIC_KEY_BYTES]);
+
+/// A server's keys of the next epoch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Deposit {
+    /// The identity's word on the key that will sign.
+    pub certificate: EpochKeyCertificate,
+    /// What dealers will seal subshares with.
+    pub encryption_key: EncryptionKeyBytes,
+    /// Shows that the server can decrypt (THR-12).
+    pub possession: ThresholdSignature,
+    /// The next key's signature on the encryption key.
+    pub signature: Signature,
+}
+
+/// Why a deposit is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DepositRefused {
+    /// It is for another system.
+    OtherSystem,
+    /// It is not for the next epoch.
+    OtherEpoch,
+    /// The identity did not certify the key, or the key did not sign the encryption key.
+    BadSignature,
+    /// Nothing shows that the server can decrypt.
+    Possession(Rejected),
+}
+
+impl fmt::Display for DepositRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherSystem => f.write_str("the deposit is for another system"),
+            Self::OtherEpoch => f.write_str("the deposit is not for the next epoch"),
+            Self::BadSignature => f.write_str("a signature of the deposit does not fit"),
+            Self::Possession(reason) => write!(f, "no proof of the decryption key: {reason:?}"),
+        }
+    }
+}
+
+impl core::error::Error for DepositRefused {}
+
+impl Deposit {
+    /// The deposit of a server whose identity has certified the key of `signer`.
+    #[must_use]
+    pub fn new(
+        certificate: EpochKeyCertificate,
+        signer: &dyn Signer,
+        decryption_key: &DecryptionKey,
+    ) -> Self {
+        let key = EncryptionKeyBytes(decryption_key.encryption_key().encode());
+        let statement = possession_statement(&certificate);
+        let possession = decryption_key.prove_possession(statement.as_bytes());
+        let signature = signer.sign(&next_keys(&certificate, key));
+        Self { certificate, encryption_key: key, possession, signature }
+    }
+
+    /// Whose keys they are.
+    #[must_use]
+    pub fn identity_key(&self) -> IdentityKey {
+        self.certificate.statement.identity_key
+    }
+
+    /// The key that will sign.
+    #[must_use]
+    pub fn epoch_key(&self) -> PublicKey {
+        self.certificate.statement.epoch_key
+    }
+
+    /// Checks a deposit for the epoch behind `epoch`; whether the server may be drawn is not asked.
+    ///
+    /// # Errors
+    /// [`DepositRefused`], cheap reasons first.
+    pub fn check(
+        &self,
+        (system, epoch): (SystemId, Epoch),
+        schemes: &Schemes,
+    ) -> Result<(), DepositRefused> {
+        let statement = &self.certificate.statement;
+        if statement.system != Some(system) {
+            return Err(DepositRefused::OtherSystem);
+        }
+        if statement.epoch != epoch.next() {
+            return Err(DepositRefused::OtherEpoch);
+        }
+        let by_next_key = SignatureCheck {
+            key: statement.epoch_key,
+            digest: next_keys(&self.certificate, self.encryption_key),
+            signature: self.signature,
+        };
+        if !schemes.signatures.are_valid(&[self.certificate.check(), by_next_key]) {
+            return Err(DepositRefused::BadSignature);
+        }
+        let statement = possession_statement(&self.certificate);
+        let key = &self.encryption_key.0;
+        let proved = EncryptionKey::decode_proved(key, statement.as_bytes(), &self.possession);
+        proved.map(drop).map_err(DepositRefused::Possession)
+    }
+}
+
+/// Binds the owner and the epoch.
+fn possession_statement(certificate: &EpochKeyCertificate) -> Digest {
+    hash_of(Domain::DecryptionProof, &certificate.statement)
+}
+
+fn next_keys(certificate: &EpochKeyCertificate, key: EncryptionKeyBytes) -> Digest {
+    hash_of(Domain::NextKeys, &(certificate.statement, key))
+}
+
+impl Encode for EncryptionKeyBytes {
+    fn encode(&self, writer: &mut Writer) {
+        writer.raw(&self.0);
+    }
+}
+
+impl Decode for EncryptionKeyBytes {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.array().map(Self)
+    }
+}
+
+impl Encode for Deposit {
+    fn encode(&self, writer: &mut Writer) {
+        self.certificate.encode(writer);
+        self.encryption_key.encode(writer);
+        write_signature(writer, &self.possession);
+        self.signature.encode(writer);
+    }
+}
+
+impl Decode for Deposit {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            certificate: Decode::decode(reader)?,
+            encryption_key: Decode::decode(reader)?,
+            possession: read_signature(reader)?,
+            signature: Decode::decode(reader)?,
+        })
+    }
+}
