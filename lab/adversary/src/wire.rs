@@ -8,7 +8,8 @@
 use std::time::Duration;
 
 use quorate_crypto::{ClientCertificate, Signer};
-use quorate_types::{GroupId, MemberRecord, SystemId};
+use quorate_membership::EpochKeyCertificate;
+use quorate_types::{GroupId, SystemId};
 
 mod flooder;
 mod half_open;
@@ -54,8 +55,8 @@ pub struct Guise<'a> {
     pub system: SystemId,
     /// The group of the ordered service.
     pub group: GroupId,
-    /// A server of the system, as anybody can read it in the configuration.
-    pub server: &'a MemberRecord,
+    /// What a server of the system shows of itself, as anybody reads it who connects to it.
+    pub server: &'a EpochKeyCertificate,
     /// Its own key, which its links prove.
     pub signer: &'a dyn Signer,
     /// The authority's word for it.

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use quorate_client::carried::{self, ADMISSION};
 use quorate_client::cluster_file::ClusterFile;
+use quorate_membership::NodeAdmission;
 
 use crate::metrics;
 use crate::programs::Programs;
@@ -118,6 +120,15 @@ impl Cluster {
     #[must_use]
     pub fn listens_at(&self, server: usize) -> SocketAddr {
         self.seats[server].listen
+    }
+
+    /// What a server said of itself before it was one.
+    ///
+    /// # Errors
+    /// If its file cannot be read.
+    pub fn admission(&self, server: usize) -> Result<NodeAdmission, String> {
+        let path = self.seats[server].folder.join("admission");
+        carried::read(ADMISSION, &path).map_err(|error| error.to_string())
     }
 
     /// The server that is found at this address.

@@ -85,9 +85,8 @@ fn check_resilience(of: &'static str, resilience: Resilience) -> Result<(), Exce
 mod tests {
     //! The largest that is served, and one more.
     use quorate_types::{
-        Configuration, Epoch, FailureDomain, IdentityKey, IdentitySignature, MemberRecord,
-        MemberStatus, NodeId, PublicKey, Resilience, Signature, SoftwareVersion, SystemId,
-        UnixTime,
+        Configuration, Epoch, FailureDomain, IdentityKey, MemberRecord, MemberStatus, NodeId,
+        PublicKey, Resilience, SoftwareVersion, SystemId, UnixTime,
     };
 
     use super::{Excess, GROUP_F_MAX, PEERS_MAX, check};
@@ -96,8 +95,7 @@ mod tests {
         MemberRecord {
             id: NodeId::new([1; 32]),
             identity_key: IdentityKey::new([2; 32]),
-            epoch_key: PublicKey::new([3; 32]),
-            epoch_key_certificate: IdentitySignature::Plain(Signature::new([4; 64])),
+            epoch_key: Some(PublicKey::new([3; 32])),
             address: String::from("server.example:4700"),
             probe_port: 4701,
             failure_domain: FailureDomain(String::new()),

@@ -1,8 +1,9 @@
 //! Why something that a program asked of a cluster did not happen.
 
 use quorate_bft::ClientFailure;
+use quorate_dht::Failure;
 use quorate_dht::manifest::ManifestError;
-use quorate_dht::{Failure, TooFewServers};
+use quorate_duties::GroupError;
 use quorate_net::BindError;
 use quorate_runtime::{HostError, NodeError};
 
@@ -89,9 +90,9 @@ pub enum ClientError {
     /// The system is too much for this release.
     #[error("{0}")]
     Excess(Excess),
-    /// The system is smaller than one group.
-    #[error("{0}; a system needs at least 3f+1 active servers")]
-    TooFewServers(TooFewServers),
+    /// The groups of the configuration cannot be formed.
+    #[error("{0}; a system needs at least 3f+1 active servers with keys")]
+    Groups(GroupError),
     /// The operating system gives no random numbers.
     #[error("the operating system gives no random numbers")]
     Randomness,
@@ -148,7 +149,7 @@ impl ClientError {
             | Self::Node(_)
             | Self::Stopped
             | Self::Excess(_)
-            | Self::TooFewServers(_)
+            | Self::Groups(_)
             | Self::Randomness => (Kind::Internal, "client", "try again"),
         };
         // What helps has a place of its own.

@@ -12,7 +12,7 @@ use quorate_membership::recognition::Unrecognised;
 use quorate_membership::{EpochKeyCertificate, Recognition, VerifiedConfiguration};
 use quorate_net::limits::{PEERS_MAX, PROOF_BYTES_MAX};
 use quorate_net::{Credential, LinkKey, PeerKey, Recognise, Seed};
-use quorate_types::{IdentityKey, MemberRecord, PublicKey, SystemId};
+use quorate_types::{IdentityKey, PublicKey, SystemId};
 use zeroize::Zeroizing;
 
 const _: () = {
@@ -26,16 +26,13 @@ pub const fn peer_of(identity_key: &IdentityKey) -> PeerKey {
     PeerKey::new(*identity_key.as_bytes())
 }
 
-/// What a server proves itself with in an epoch: its key, and the certificate in its record.
+/// What a server proves itself with in an epoch: its key, and the certificate that it keeps.
 #[must_use]
 pub fn credential(
-    configuration: &VerifiedConfiguration,
-    member: &MemberRecord,
+    certificate: &EpochKeyCertificate,
     epoch_seed: &Zeroizing<[u8; 32]>,
 ) -> Credential {
-    let system = configuration.configuration().system;
-    let certificate = EpochKeyCertificate::of_member(system, configuration.epoch(), member);
-    Credential { seed: Seed::new(**epoch_seed), proof: quorate_wire::encode(&certificate) }
+    Credential { seed: Seed::new(**epoch_seed), proof: quorate_wire::encode(certificate) }
 }
 
 /// Tells servers by the certificates of their epoch keys.

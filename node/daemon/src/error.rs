@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use quorate_client::explanation::Explanation;
-use quorate_dht::{ObjectKey, TooFewServers};
+use quorate_dht::ObjectKey;
+use quorate_duties::GroupError;
 use quorate_net::BindError;
 use quorate_runtime::{HostError, JournalError, NodeError};
 use quorate_store::error::StoreError;
@@ -36,11 +37,11 @@ pub enum ServerError {
         /// Why.
         source: std::io::Error,
     },
-    /// The ring is smaller than a group.
-    #[error("{source}; a system needs at least 3f+1 active servers")]
-    TooFewServers {
-        /// How many there are.
-        source: TooFewServers,
+    /// The groups of the configuration cannot be formed.
+    #[error("{source}; a system needs at least 3f+1 active servers with keys")]
+    Groups {
+        /// Why.
+        source: GroupError,
     },
     /// A server's address does not resolve.
     #[error("the address {address} of a server cannot be resolved; check names and resolver")]

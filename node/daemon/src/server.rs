@@ -125,7 +125,7 @@ pub async fn start(
     let node = Node::new(links, &options).map_err(|source| ServerError::Host { source })?;
     let epoch: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&identity.epoch_seed));
     let duties = Duties::of(identity.founding.configuration(), identity.id)
-        .map_err(|source| ServerError::TooFewServers { source })?;
+        .map_err(|source| ServerError::Groups { source })?;
     let brake = Brake::new(node.control());
     let mut machines = Machines { node, epoch, duties };
     machines.membership(&data, between)?;
@@ -143,7 +143,7 @@ pub async fn start(
 /// Checks signatures, and knows the keys of all servers.
 fn verifier(identity: &NodeIdentity) -> Arc<AcquaintedVerifier> {
     let members = &identity.founding.configuration().configuration().members;
-    Arc::new(AcquaintedVerifier::new(members.iter().map(|member| member.epoch_key)))
+    Arc::new(AcquaintedVerifier::new(members.iter().filter_map(|member| member.epoch_key)))
 }
 
 async fn open_links(
@@ -155,7 +155,7 @@ async fn open_links(
     let system = configuration.configuration().system;
     let config = Config {
         own: peer_of(&identity.record().identity_key),
-        credential: credential(configuration, identity.record(), &identity.epoch_seed),
+        credential: credential(&identity.certificate, &identity.epoch_seed),
         recognise: Recogniser::member(configuration),
         system: SystemId::new(*system.as_bytes()),
         versions: PROTOCOL_VERSIONS,

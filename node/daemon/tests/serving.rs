@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_client::blob::CHUNKS_IN_FLIGHT;
+use quorate_client::carried::{self, ADMISSION};
 use quorate_client::cluster::{Cluster, Credentials, PROTOCOL_VERSIONS, with_cluster};
 use quorate_client::cluster_file::ClusterFile;
 use quorate_client::explanation::Kind;
@@ -25,7 +26,7 @@ use quorate_dht::object::{KEEP_FOR_EVER, StoredContent, StoredObject, register_i
 use quorate_dht::{Body, ContentKind, Ring, Value};
 use quorate_kv::{KvOperation, KvReply};
 use quorate_membership::{
-    CertifiedConfiguration, ConfigurationHeader, EpochKeyStatement, Lineage, VerifiedConfiguration,
+    CertifiedConfiguration, ConfigurationHeader, Lineage, NodeAdmission, VerifiedConfiguration,
 };
 use quorate_net::limits::STRANGER_CONNECTIONS_MAX;
 use quorate_net::{
@@ -276,16 +277,6 @@ fn following(nodes: &[PathBuf], old: &VerifiedConfiguration) -> CertifiedConfigu
     let identities: Vec<NodeIdentity> = settings.iter().map(load).collect();
     let mut configuration = old.configuration().clone();
     configuration.epoch = old.epoch().next();
-    for member in &mut configuration.members {
-        let place = identities.iter().position(|one| one.id == member.id);
-        let file = &settings[place.expect("each has its files")].identity_key;
-        let seed = quorate_store::keys::read_secret(file).expect("a key file");
-        let seed: &[u8; 32] = seed.as_slice().try_into().expect("a seed has 32 bytes");
-        let statement =
-            EpochKeyStatement::of_member(configuration.system, configuration.epoch, member);
-        let identity = RealSigner::from_seed(seed);
-        member.epoch_key_certificate = statement.sign(&identity);
-    }
     let lineage = Lineage { previous: old.hash(), ..old.header().header().lineage };
     let header = ConfigurationHeader::of(&configuration, lineage);
     let shares = identities.iter().filter_map(|one| one.share.as_ref());
@@ -373,7 +364,7 @@ fn stranger(number: u8, cluster: &Cluster) -> (Transport, Events) {
 
 /// Somebody who dials every server and says that it is the first one, with that one's certificate
 /// and a key of its own.
-async fn impostor(cluster: &Cluster) -> (Transport, Events) {
+async fn impostor(cluster: &Cluster, first: &NodeAdmission) -> (Transport, Events) {
     let configuration = cluster.configuration();
     let members = &configuration.configuration().members;
     let known = |server: &MemberRecord| Known {
@@ -383,7 +374,7 @@ async fn impostor(cluster: &Cluster) -> (Transport, Events) {
     let config = Config {
         // The lowest of all, so that it is the one who dials.
         own: PeerKey::new([0; 32]),
-        credential: credential(&configuration, &members[0], &Zeroizing::new([77; 32])),
+        credential: credential(&first.certificate(), &Zeroizing::new([77; 32])),
         recognise: Recogniser::member(&configuration),
         system: SystemId::new(*configuration.configuration().system.as_bytes()),
         versions: PROTOCOL_VERSIONS,
@@ -398,10 +389,13 @@ async fn impostor(cluster: &Cluster) -> (Transport, Events) {
 
 #[test]
 fn who_shows_the_certificate_of_a_server_without_its_key_is_refused_by_every_server() {
-    with_watched_servers(&scratch("impostor"), async |cluster, servers| {
+    let directory = scratch("impostor");
+    with_watched_servers(&directory, async |cluster, servers| {
+        let first = directory.join("node-0/admission");
+        let first = carried::read(ADMISSION, &first).expect("what the server said of itself");
         let links =
             || servers.iter().map(|server| server.metrics.snapshot().links).collect::<Vec<_>>();
-        let (impostor, _events) = impostor(&cluster).await;
+        let (impostor, _events) = impostor(&cluster, &first).await;
         while !links().iter().all(|link| link.cause(Cause::ProofOtherKey) > 0) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use quorate_crypto::Signer;
 use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
 use quorate_types::{
-    Configuration, Epoch, FailureDomain, IdentityKey, IdentitySignature, MemberRecord,
-    MemberStatus, NodeId, Resilience, Signature, SoftwareVersion, SystemId, UnixTime,
+    Configuration, Epoch, FailureDomain, IdentityKey, MemberRecord, MemberStatus, NodeId,
+    Resilience, SoftwareVersion, SystemId, UnixTime,
 };
 
 use crate::ring::Ring;
@@ -35,8 +35,7 @@ pub(crate) fn ring(epoch: Epoch, servers: u8) -> Ring {
     let member = |number: u8| MemberRecord {
         id: node(number),
         identity_key: IdentityKey::plain(signer(number).public_key()),
-        epoch_key: signer(number).public_key(),
-        epoch_key_certificate: IdentitySignature::Plain(Signature::new([0; 64])),
+        epoch_key: Some(signer(number).public_key()),
         address: String::new(),
         probe_port: 1,
         failure_domain: FailureDomain(String::new()),

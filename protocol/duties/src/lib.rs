@@ -21,6 +21,7 @@ extern crate alloc;
 extern crate std;
 
 use alloc::sync::Arc;
+use core::fmt;
 
 use quorate_crypto::{Domain, Signer, Verifier, hash};
 use quorate_dht::{Body, CertifiedConfiguration, MessageContext, Ring, TooFewServers};
@@ -33,6 +34,33 @@ use quorate_types::{
 
 #[cfg(test)]
 mod tests;
+
+/// Why the groups of a configuration cannot be formed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GroupError {
+    /// The ring is smaller than a group.
+    TooFewServers(TooFewServers),
+    /// A server that the ring places in a replicated group has no key of the epoch. Founders all
+    /// have one.
+    NoEpochKey(NodeId),
+}
+
+impl From<TooFewServers> for GroupError {
+    fn from(error: TooFewServers) -> Self {
+        Self::TooFewServers(error)
+    }
+}
+
+impl fmt::Display for GroupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooFewServers(error) => write!(f, "{error}"),
+            Self::NoEpochKey(id) => write!(f, "server {id} of a group has no key of the epoch"),
+        }
+    }
+}
+
+impl core::error::Error for GroupError {}
 
 /// A group of a replicated service, and which of its replicas a server runs.
 #[derive(Clone, Debug)]
@@ -56,8 +84,8 @@ impl OrderedGroups {
     /// The groups of a configuration.
     ///
     /// # Errors
-    /// [`TooFewServers`] if the ring is smaller than a group.
-    pub fn of(configuration: &VerifiedConfiguration) -> Result<Self, TooFewServers> {
+    /// [`GroupError`] if the groups cannot be formed.
+    pub fn of(configuration: &VerifiedConfiguration) -> Result<Self, GroupError> {
         Ok(Self {
             membership: Arc::new(membership_replicas(configuration, Slot::ZERO)),
             key_value: Arc::new(key_value_group(configuration)?),
@@ -78,8 +106,8 @@ impl Duties {
     /// The duties of a server in a configuration.
     ///
     /// # Errors
-    /// [`TooFewServers`] if the ring is smaller than a group.
-    pub fn of(configuration: &VerifiedConfiguration, me: NodeId) -> Result<Self, TooFewServers> {
+    /// [`GroupError`] if the groups cannot be formed.
+    pub fn of(configuration: &VerifiedConfiguration, me: NodeId) -> Result<Self, GroupError> {
         Ok(Self {
             ring: Ring::new(configuration.configuration())?,
             groups: OrderedGroups::of(configuration)?,
@@ -158,23 +186,24 @@ pub fn storage_context(configuration: &VerifiedConfiguration) -> MessageContext 
 /// The group of the key-value service: placed on the ring like an object.
 ///
 /// # Errors
-/// [`TooFewServers`] if the ring is smaller than a group.
+/// [`GroupError`] if it cannot be formed.
 pub fn key_value_group(
     configuration: &VerifiedConfiguration,
-) -> Result<GroupConfiguration, TooFewServers> {
+) -> Result<GroupConfiguration, GroupError> {
     let servers = configuration.configuration();
     let system = servers.system;
     let point = hash(Domain::Group, &[b"key-value".as_slice(), system.as_bytes()].concat());
     let group = Ring::new(servers)?.group(ObjectId::new(*point.as_bytes()));
     let member = |node: &NodeId| {
         let record = servers.member(*node).expect("the ring is made of members");
-        GroupMember { node: *node, key: record.epoch_key }
+        let key = record.epoch_key.ok_or(GroupError::NoEpochKey(*node))?;
+        Ok(GroupMember { node: *node, key })
     };
     Ok(GroupConfiguration {
         system,
         group: GroupId::new(*point.as_bytes()),
         epoch: servers.epoch,
-        members: group.members().iter().map(member).collect(),
+        members: group.members().iter().map(member).collect::<Result<_, GroupError>>()?,
         resilience: servers.storage,
         authority_key: servers.authority_key,
         read_mode: ReadMode::Ordered,

@@ -14,7 +14,7 @@ use quorate_types::{
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
 use crate::codec::{FORMAT, read_format, read_text};
-use crate::epoch_key::EpochKeyStatement;
+use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
 
 const ADDRESS: Limit = Limit::new("address bytes", ADDRESS_BYTES_MAX);
 
@@ -124,6 +124,15 @@ impl NodeAdmission {
             return Err(AdmissionError::Possession);
         }
         Ok(())
+    }
+
+    /// What the server shows on its links while it signs with this key of the epoch.
+    #[must_use]
+    pub const fn certificate(&self) -> EpochKeyCertificate {
+        EpochKeyCertificate {
+            statement: EpochKeyStatement::founding(self.identity_key, self.epoch_key),
+            signature: self.epoch_key_certificate,
+        }
     }
 
     /// What the proof of possession signs: everything but itself.

@@ -8,13 +8,12 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use quorate_crypto::{SignatureCheck, Verifier, merkle};
+use quorate_crypto::merkle;
 use quorate_threshold as threshold;
 use quorate_types::limits::MEMBERS_MAX;
-use quorate_types::{Configuration, Digest, Epoch, MemberRecord, MemberStatus, NodeId};
+use quorate_types::{Configuration, Digest, Epoch, MemberRecord, MemberStatus, NodeId, PublicKey};
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
-use crate::epoch_key::EpochKeyStatement;
 use crate::header::{CertifiedHeader, ConfigurationHeader, VerifiedHeader, member_leaves};
 use crate::member_proof::MemberProof;
 use crate::page::ConfigurationPage;
@@ -33,8 +32,9 @@ pub struct CertifiedConfiguration {
 }
 
 impl CertifiedConfiguration {
-    /// Checks everything: the signature under the one key, the root, the rules, and that every
-    /// epoch key is certified by the identity key beside it.
+    /// Checks everything: the signature under the one key, the root and the rules. That an epoch
+    /// key is certified by the identity key beside it was checked when it was taken: by the
+    /// authority for a founder, by the log for a deposit. The one key vouches for the record.
     ///
     /// # Errors
     /// [`Rejected`] says why it is not believed.
@@ -44,7 +44,7 @@ impl CertifiedConfiguration {
         schemes: &Schemes,
     ) -> Result<VerifiedConfiguration, Rejected> {
         let header = self.certified.verify(system_key, &*schemes.threshold)?;
-        VerifiedConfiguration::join(header, self.members.clone(), &*schemes.signatures)
+        VerifiedConfiguration::join(header, self.members.clone())
     }
 }
 
@@ -76,15 +76,19 @@ fn check_active(header: &ConfigurationHeader, members: &[MemberRecord]) -> Resul
     if !header.membership_group.iter().all(|id| active.contains(id)) {
         return Err(Rejected::GroupMember);
     }
-    Ok(())
+    check_keys(header, members)
 }
 
-fn epoch_key_checks(header: &ConfigurationHeader, members: &[MemberRecord]) -> Vec<SignatureCheck> {
-    let check = |member: &MemberRecord| {
-        EpochKeyStatement::of_member(header.system, header.epoch, member)
-            .check(member.epoch_key_certificate)
+/// Whoever has a duty of signing has a key: the members of the group, and all founders, since the
+/// groups of the storage's ring are among them.
+fn check_keys(header: &ConfigurationHeader, members: &[MemberRecord]) -> Result<(), Rejected> {
+    let needs_key = |member: &&MemberRecord| {
+        header.epoch == Epoch::ZERO || header.membership_group.contains(&member.id)
     };
-    members.iter().map(check).collect()
+    if members.iter().filter(needs_key).any(|member| member.epoch_key.is_none()) {
+        return Err(Rejected::NoEpochKey);
+    }
+    Ok(())
 }
 
 #[derive(PartialEq, Eq, Debug)]
@@ -103,12 +107,8 @@ impl VerifiedConfiguration {
     pub(crate) fn join(
         header: VerifiedHeader,
         members: Vec<MemberRecord>,
-        verifier: &dyn Verifier,
     ) -> Result<Self, Rejected> {
         check_members(header.header(), &members)?;
-        if !verifier.are_valid(&epoch_key_checks(header.header(), &members)) {
-            return Err(Rejected::BadSignature);
-        }
         let said = header.header();
         let configuration = Configuration {
             system: said.system,
@@ -152,6 +152,16 @@ impl VerifiedConfiguration {
     pub fn group_member(&self, id: NodeId) -> Option<&MemberRecord> {
         let is_in_group = self.0.configuration.membership_group.contains(&id);
         is_in_group.then(|| self.0.configuration.member(id)).flatten()
+    }
+
+    /// The key that a member of the membership group signs with in the epoch.
+    ///
+    /// # Panics
+    /// Never: a configuration in which such a member has no key is refused.
+    #[must_use]
+    pub fn group_key(&self, id: NodeId) -> Option<PublicKey> {
+        let record = self.group_member(id)?;
+        Some(record.epoch_key.expect("MEM-1: every member of the group has a key"))
     }
 
     /// The configuration as it is stored and sent.

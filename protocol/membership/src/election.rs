@@ -67,8 +67,8 @@ pub fn membership_replicas(
 ) -> GroupConfiguration {
     let servers = configuration.configuration();
     let member = |id: &NodeId| {
-        let record = servers.member(*id).expect("MEM-1: the group is among the members");
-        GroupMember { node: *id, key: record.epoch_key }
+        let key = configuration.group_key(*id).expect("MEM-1: the group is among the members");
+        GroupMember { node: *id, key }
     };
     GroupConfiguration {
         system: servers.system,

@@ -6,9 +6,7 @@
 
 use quorate_crypto::{Domain, IdentitySigner, SignatureCheck, hash_of, identity_check};
 use quorate_types::limits::IDENTITY_SIGNATURE_BYTES_MAX;
-use quorate_types::{
-    Digest, Epoch, IdentityKey, IdentitySignature, MemberRecord, PublicKey, SystemId,
-};
+use quorate_types::{Digest, Epoch, IdentityKey, IdentitySignature, PublicKey, SystemId};
 
 use quorate_wire::{Decode, DecodeError, Encode, Reader, Writer};
 
@@ -36,15 +34,16 @@ impl EpochKeyStatement {
         Self { system: None, identity_key, epoch: Epoch::ZERO, epoch_key }
     }
 
-    /// The statement that a member's record must be certified by.
+    /// The statement about the key of any epoch of a system.
     #[must_use]
-    pub fn of_member(system: SystemId, epoch: Epoch, member: &MemberRecord) -> Self {
-        Self {
-            system: (epoch != Epoch::ZERO).then_some(system),
-            identity_key: member.identity_key,
-            epoch,
-            epoch_key: member.epoch_key,
-        }
+    pub fn of_system(
+        system: SystemId,
+        identity_key: IdentityKey,
+        epoch: Epoch,
+        epoch_key: PublicKey,
+    ) -> Self {
+        let system = (epoch != Epoch::ZERO).then_some(system);
+        Self { system, identity_key, epoch, epoch_key }
     }
 
     fn digest(&self) -> Digest {
@@ -86,13 +85,6 @@ impl EpochKeyCertificate {
     #[must_use]
     pub fn issue(statement: EpochKeyStatement, identity: &(impl IdentitySigner + ?Sized)) -> Self {
         Self { statement, signature: statement.sign(identity) }
-    }
-
-    /// The certificate in a member's record.
-    #[must_use]
-    pub fn of_member(system: SystemId, epoch: Epoch, member: &MemberRecord) -> Self {
-        let statement = EpochKeyStatement::of_member(system, epoch, member);
-        Self { statement, signature: member.epoch_key_certificate }
     }
 
     /// The check of the identity key's signature.

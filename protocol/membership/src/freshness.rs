@@ -118,8 +118,8 @@ impl Subject {
         (member, signature): (NodeId, Signature),
         configuration: &VerifiedConfiguration,
     ) -> Result<SignatureCheck, Rejected> {
-        let record = configuration.group_member(member).ok_or(Rejected::NotInGroup)?;
-        Ok(SignatureCheck { key: record.epoch_key, digest: self.digest(member), signature })
+        let key = configuration.group_key(member).ok_or(Rejected::NotInGroup)?;
+        Ok(SignatureCheck { key, digest: self.digest(member), signature })
     }
 }
 
@@ -160,6 +160,7 @@ const fn unbelieved(reason: Rejected) -> Unbelieved {
         Rejected::Predecessor
         | Rejected::GroupShape
         | Rejected::GroupMember
+        | Rejected::NoEpochKey
         | Rejected::MemberOrder
         | Rejected::MemberCount { .. }
         | Rejected::MemberRoot

@@ -204,8 +204,7 @@ impl CheckedGenesis {
         MemberRecord {
             id: node_id(self.system, admission.identity_key, self.genesis.randomness),
             identity_key: admission.identity_key,
-            epoch_key: admission.epoch_key,
-            epoch_key_certificate: admission.epoch_key_certificate,
+            epoch_key: Some(admission.epoch_key),
             address: server.address.clone(),
             probe_port: server.probe_port,
             failure_domain: server.failure_domain.clone(),

@@ -5,9 +5,8 @@ use quorate_types::limits::MEMBERS_MAX;
 
 /// Members in a page of a configuration; every page but the last has exactly as many.
 pub const PAGE_MEMBERS_MAX: usize = 32;
-/// Longest reply of the service, in bytes: a full page of the longest records, also when their
-/// certificates are as long as any to come.
-pub const REPLY_BYTES_MAX: usize = 60 * 1024;
+/// Longest reply of the service, in bytes: a full page of the longest records.
+pub const REPLY_BYTES_MAX: usize = 20 * 1024;
 /// Pending changes in one reply of the service.
 pub const PENDING_PAGE_MAX: usize = 64;
 /// Most servers in a genesis: as many as a server or client can have links to.

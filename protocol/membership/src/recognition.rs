@@ -8,7 +8,7 @@
 //! # Invariants
 //! - MEM-11: whoever has a configuration takes a key for a server's only if the server's identity
 //!   key certified it for the epoch of that configuration, in which it must be the key that the
-//!   configuration names, or for the next epoch.
+//!   configuration names, if it names one, or for the next epoch.
 
 use core::fmt;
 
@@ -113,15 +113,15 @@ impl Recognition {
     }
 
     fn check_only_key(&self, statement: &EpochKeyStatement) -> Result<(), Unrecognised> {
-        // MEM-11: in the current epoch, the key that the configuration names.
+        // MEM-11: in the current epoch, the key that the configuration names, if it names one.
         let Self::Member(configuration) = self else { return Ok(()) };
         if statement.epoch != configuration.epoch() {
             return Ok(());
         }
         let mut members = configuration.configuration().members.iter();
-        let named = members.find(|member| member.identity_key == statement.identity_key);
-        match named {
-            Some(member) if member.epoch_key != statement.epoch_key => Err(Unrecognised::SecondKey),
+        let member = members.find(|member| member.identity_key == statement.identity_key);
+        match member.and_then(|member| member.epoch_key) {
+            Some(named) if named != statement.epoch_key => Err(Unrecognised::SecondKey),
             Some(_) | None => Ok(()),
         }
     }

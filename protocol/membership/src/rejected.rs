@@ -15,6 +15,8 @@ pub enum Rejected {
     GroupShape,
     /// A server of the membership group is no active member.
     GroupMember,
+    /// A server of the membership group, or a founder, has no key of the epoch.
+    NoEpochKey,
     /// The members are not in ascending order of id.
     MemberOrder,
     /// The number of members is not the one in the header.
@@ -68,6 +70,7 @@ impl Rejected {
             Self::Predecessor
             | Self::GroupShape
             | Self::GroupMember
+            | Self::NoEpochKey
             | Self::MemberOrder
             | Self::MemberCount { .. }
             | Self::MemberRoot
@@ -95,6 +98,7 @@ impl fmt::Display for Rejected {
             Self::Predecessor => f.write_str("only the first epoch has no predecessor"),
             Self::GroupShape => f.write_str("the membership group is malformed"),
             Self::GroupMember => f.write_str("the membership group names an unknown server"),
+            Self::NoEpochKey => f.write_str("a server that has to sign has no key of the epoch"),
             Self::MemberOrder => f.write_str("the members are out of order"),
             Self::MemberCount { expected, got } => {
                 write!(f, "{got} members where the header names {expected}")

@@ -16,7 +16,6 @@ use quorate_types::{
 
 use crate::admission::{NodeAdmission, ServerDescription};
 use crate::configuration::{CertifiedConfiguration, VerifiedConfiguration};
-use crate::epoch_key::EpochKeyStatement;
 use crate::genesis::{CheckedGenesis, Founding, Genesis};
 use crate::header::{ConfigurationHeader, Lineage};
 use crate::schemes::Schemes;
@@ -130,10 +129,7 @@ impl World {
         configuration.epoch = old.epoch().next();
         for member in &mut configuration.members {
             let server = self.number_of(member.identity_key);
-            member.epoch_key = epoch_signer(server, configuration.epoch).public_key();
-            let statement =
-                EpochKeyStatement::of_member(configuration.system, configuration.epoch, member);
-            member.epoch_key_certificate = statement.sign(&identity(server));
+            member.epoch_key = Some(epoch_signer(server, configuration.epoch).public_key());
         }
         let lineage = Lineage { previous: old.hash(), ..old.header().header().lineage };
         let certified = self.certify(configuration, lineage);

@@ -77,7 +77,7 @@ fn keys_made_on_each_server_end_in_a_lease() {
     let mut round = Round::new(configuration.clone(), nonce, sent_at, rule);
     let signer = |id: NodeId| {
         let key = configuration.configuration().member(id).expect("a member").epoch_key;
-        servers.iter().find(|server| server.epoch.public_key() == key).expect("its server")
+        servers.iter().find(|server| Some(server.epoch.public_key()) == key).expect("its server")
     };
     let mut leases = Vec::new();
     for id in configuration.configuration().membership_group.iter().take(3) {

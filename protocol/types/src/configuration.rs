@@ -7,8 +7,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::{
-    Digest, Epoch, GroupId, IdentityKey, IdentitySignature, NodeId, Peer, PublicKey, ReplicaId,
-    Resilience, Slot, SystemId, UnixTime,
+    Digest, Epoch, GroupId, IdentityKey, NodeId, Peer, PublicKey, ReplicaId, Resilience, Slot,
+    SystemId, UnixTime,
 };
 
 /// A label of what fails together: a rack, a site, an owner. Up to 63 bytes of UTF-8.
@@ -42,10 +42,9 @@ pub struct MemberRecord {
     pub id: NodeId,
     /// The key that stays: it certifies the key of each epoch, and signs nothing else.
     pub identity_key: IdentityKey,
-    /// The key that it signs with and authenticates its links with in this epoch.
-    pub epoch_key: PublicKey,
-    /// The identity key's signature on the epoch key.
-    pub epoch_key_certificate: IdentitySignature,
+    /// The key that it signs with in this epoch, if it deposited one for it in time. Whoever has
+    /// none is in no group; on links everybody shows a certificate of its own.
+    pub epoch_key: Option<PublicKey>,
     /// Host and port of its listener.
     pub address: String,
     /// Port of its datagram probes on the same host.

@@ -241,7 +241,6 @@ impl Encode for MemberRecord {
         self.id.encode(writer);
         self.identity_key.encode(writer);
         self.epoch_key.encode(writer);
-        self.epoch_key_certificate.encode(writer);
         writer.bytes(self.address.as_bytes());
         self.probe_port.encode(writer);
         self.failure_domain.encode(writer);
@@ -256,7 +255,6 @@ impl Decode for MemberRecord {
             id: Decode::decode(reader)?,
             identity_key: Decode::decode(reader)?,
             epoch_key: Decode::decode(reader)?,
-            epoch_key_certificate: Decode::decode(reader)?,
             address: text(reader, ADDRESS)?,
             probe_port: Decode::decode(reader)?,
             failure_domain: Decode::decode(reader)?,

@@ -12,8 +12,8 @@ use quorate_dht::{
 use quorate_history::Prng;
 use quorate_machine::{Class, Recipients};
 use quorate_types::{
-    Configuration, Epoch, FailureDomain, IdentityKey, IdentitySignature, Instant, MemberRecord,
-    MemberStatus, NodeId, Now, Peer, Resilience, Signature, SoftwareVersion, SystemId, UnixTime,
+    Configuration, Epoch, FailureDomain, IdentityKey, Instant, MemberRecord, MemberStatus, NodeId,
+    Now, Peer, Resilience, SoftwareVersion, SystemId, UnixTime,
 };
 
 use super::{CLIENT_VILLAINS, Context, Deeds, Holdings, Medium, SERVER_VILLAINS, Sending, villain};
@@ -58,8 +58,7 @@ fn stage() -> Stage {
     let member = |index: u8| MemberRecord {
         id: NodeId::new([index; 32]),
         identity_key: IdentityKey::plain(authority.public_key()),
-        epoch_key: authority.public_key(),
-        epoch_key_certificate: IdentitySignature::Plain(Signature::new([0; 64])),
+        epoch_key: Some(authority.public_key()),
         address: String::from("localhost:1"),
         probe_port: 1,
         failure_domain: FailureDomain(String::new()),

@@ -10,7 +10,7 @@ use super::{Act, Guise, KIND_HELLO, Nuisance, honest_frame};
 /// What it shows for the key that its link proves, which is its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pretence {
-    /// What the server shows of itself, as anybody can read it in the configuration.
+    /// What the server shows of itself, as anybody reads it who connects to it.
     Foreign,
     /// The server's identity for its own key, signed by itself.
     Forged,
@@ -29,7 +29,7 @@ impl Pretence {
 
     fn shown(self, guise: &Guise<'_>) -> Vec<u8> {
         let own = guise.signer;
-        let of_server = EpochKeyCertificate::of_member(guise.system, Epoch::ZERO, guise.server);
+        let of_server = *guise.server;
         let of_own = EpochKeyStatement::founding(own.identity_key(), own.public_key());
         let certificate = match self {
             Self::Foreign => of_server,

@@ -3,10 +3,8 @@
 use quorate_bft::Message;
 use quorate_crypto::ideal::IdealRegistry;
 use quorate_crypto::{ClientCertificate, ClientGrant, IdentitySigner, Signer};
-use quorate_membership::{EpochKeyStatement, Recognition, Unrecognised};
-use quorate_types::{
-    FailureDomain, GroupId, MemberRecord, MemberStatus, NodeId, SoftwareVersion, SystemId, UnixTime,
-};
+use quorate_membership::{EpochKeyCertificate, EpochKeyStatement, Recognition, Unrecognised};
+use quorate_types::{GroupId, SystemId, UnixTime};
 
 use super::{
     Act, FRAME_BYTES_MAX, FloodKind, Flooder, Guise, HalfOpen, Impostor, Nuisance, Oversizer,
@@ -25,20 +23,10 @@ fn with_guise<T>(work: impl FnOnce(&Guise<'_>) -> T) -> T {
     work(&Guise { system, group, server: &server, signer: &signer, certificate: &certificate })
 }
 
-/// A server that has certified its key of epoch 0.
-fn server(identity: &dyn Signer, epoch: &dyn Signer) -> MemberRecord {
-    let (identity_key, epoch_key) = (identity.identity_key(), epoch.public_key());
-    MemberRecord {
-        id: NodeId::new([7; 32]),
-        identity_key,
-        epoch_key,
-        epoch_key_certificate: EpochKeyStatement::founding(identity_key, epoch_key).sign(identity),
-        address: String::from("server.example:4700"),
-        probe_port: 4701,
-        failure_domain: FailureDomain(String::from("rack")),
-        version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
-        status: MemberStatus::Active,
-    }
+/// What a server shows that has certified its key of epoch 0.
+fn server(identity: &dyn Signer, epoch: &dyn Signer) -> EpochKeyCertificate {
+    let statement = EpochKeyStatement::founding(identity.identity_key(), epoch.public_key());
+    EpochKeyCertificate::issue(statement, identity)
 }
 
 /// The bodies of the frames in these bytes.

@@ -24,6 +24,7 @@ use quorate_rounds::telling::tell;
 use quorate_rounds::wire::Attack;
 
 const VICTIM: usize = 0;
+const OTHER: usize = 1;
 const DOWN: usize = 3;
 const FRIENDS: usize = 2;
 /// Operations of friends that must be acknowledged while an attack goes on.
@@ -161,10 +162,8 @@ fn a_server_under_attack_on_the_wire_keeps_its_bounds_and_serves_the_others() {
     let siege = Siege { friends, cluster, shared, seed: nuisance.seed, server };
     let signer = RealSigner::from_seed(&nuisance.seed);
     let (system, certificate) = (file.system, &nuisance.certificate);
-    let members = &configuration.configuration().members;
-    let other = members.iter().find(|it| siege.cluster.at(&it.address) != Some(VICTIM));
-    let other = other.expect("there are four");
-    let guise = Guise { system, group, server: other, signer: &signer, certificate };
+    let other = siege.cluster.admission(OTHER).expect("its file").certificate();
+    let guise = Guise { system, group, server: &other, signer: &signer, certificate };
 
     // In the body of a frame it takes the longest until it ends, so it goes on beside all others.
     let sloth = credentials(&cluster_client).expect("a certificate");

@@ -16,9 +16,8 @@ use quorate_dht::{
 use quorate_history::Prng;
 use quorate_machine::RecordNumber;
 use quorate_types::{
-    Configuration, Duration, Epoch, FailureDomain, IdentityKey, IdentitySignature, MemberRecord,
-    MemberStatus, NodeId, Peer, PublicKey, Resilience, Signature, SoftwareVersion, SystemId,
-    UnixTime,
+    Configuration, Duration, Epoch, FailureDomain, IdentityKey, MemberRecord, MemberStatus, NodeId,
+    Peer, PublicKey, Resilience, SoftwareVersion, SystemId, UnixTime,
 };
 
 use super::adversaries::adversary;
@@ -74,8 +73,7 @@ fn member(id: NodeId, key: PublicKey) -> MemberRecord {
     MemberRecord {
         id,
         identity_key: IdentityKey::plain(key),
-        epoch_key: key,
-        epoch_key_certificate: IdentitySignature::Plain(Signature::new([0; 64])),
+        epoch_key: Some(key),
         address: String::from("localhost:1"),
         probe_port: 1,
         failure_domain: FailureDomain(String::new()),

@@ -10,7 +10,7 @@ use quorate_client::settings::{self, Source};
 use quorate_daemon::configuration::NodeConfiguration;
 use quorate_daemon::founding::{FoundingError, FoundingFile, GenesisFault};
 use quorate_threshold as threshold;
-use quorate_types::MemberRecord;
+use quorate_types::{MemberRecord, PublicKey};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -134,7 +134,7 @@ fn show_genesis(file: &FoundingFile) -> Answer {
         json!({
             "id": member.id.to_hex(),
             "identity_key": member.identity_key.to_hex(),
-            "epoch_key": member.epoch_key.to_hex(),
+            "epoch_key": member.epoch_key.map(PublicKey::to_hex),
             "address": member.address,
             "probe_port": member.probe_port,
             "failure_domain": member.failure_domain.0,

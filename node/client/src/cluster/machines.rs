@@ -56,7 +56,7 @@ pub(super) async fn connect(
     let (scrubbed, checker): (Arc<Mutex<ScrubStates>>, Checker) = Default::default();
     let told = (&scrubbed, &checker);
     let (storage, stored) = host_storage(&mut node, &configuration, &identity, told)?;
-    let group = key_value_group(&configuration).map_err(ClientError::TooFewServers)?;
+    let group = key_value_group(&configuration).map_err(ClientError::Groups)?;
     let lease: Arc<LeaseEnd> = Arc::default();
     let of_ordered = (group, Arc::clone(&lease), tuning);
     let (key_value, ordered) = host_ordered(&mut node, of_ordered, &identity)?;
@@ -100,7 +100,8 @@ fn host_storage(
     identity: &Identity<'_>,
     (scrubbed, checker): (&Arc<Mutex<ScrubStates>>, &Checker),
 ) -> Result<HostedStorage, ClientError> {
-    let ring = Ring::new(configuration.configuration()).map_err(ClientError::TooFewServers)?;
+    let ring = Ring::new(configuration.configuration())
+        .map_err(|error| ClientError::Groups(error.into()))?;
     let writer = WriterId::new(random()?);
     let (certificate, signer) = (identity.certificate.clone(), Arc::clone(&identity.signer));
     let identity = ClientIdentity { certificate, signer, writer };

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use quorate_client::capacity;
 use quorate_client::explanation::Explanation;
 use quorate_crypto::{IdentitySigner, Signer, real::RealSigner};
+use quorate_membership::{EpochKeyCertificate, EpochKeyStatement};
 use quorate_store::directory::Expectation;
 use quorate_store::keys;
 use quorate_threshold::KeyShare;
@@ -31,6 +32,8 @@ pub struct NodeIdentity {
     /// identity is read for comparison only and not kept: it signs what a server makes before it
     /// runs, and the keys of later epochs.
     pub epoch_seed: Zeroizing<[u8; SEED_BYTES]>,
+    /// What it shows on links: whose key that is.
+    pub certificate: EpochKeyCertificate,
     /// Its share of the system's key, if it is in the membership group.
     pub share: Option<KeyShare>,
     served: PathBuf,
@@ -61,13 +64,16 @@ impl NodeIdentity {
             let fault = KeyFault::NotMember(identity_key);
             return Err(wrong_key(&configuration.identity_key, fault));
         };
-        if RealSigner::from_seed(&epoch_seed).public_key() != member.epoch_key {
+        let epoch_key = RealSigner::from_seed(&epoch_seed).public_key();
+        if Some(epoch_key) != member.epoch_key {
             return Err(wrong_key(&configuration.epoch_key, KeyFault::OtherEpochKey));
         }
         let id = member.id;
+        let statement = EpochKeyStatement::founding(identity_key, epoch_key);
+        let certificate = EpochKeyCertificate::issue(statement, &identity);
         let share = load_share(configuration, &founding, id)?;
         let served = served_mark(&configuration.identity_key);
-        Ok(Self { founding, id, epoch_seed, share, served })
+        Ok(Self { founding, id, epoch_seed, certificate, share, served })
     }
 
     /// The record of this server.

@@ -5,9 +5,8 @@ use alloc::vec::Vec;
 use std::collections::BTreeSet;
 
 use quorate_types::{
-    Configuration, Epoch, FailureDomain, IdentityKey, IdentitySignature, MemberRecord,
-    MemberStatus, NodeId, ObjectId, PublicKey, Resilience, Signature, SoftwareVersion, SystemId,
-    UnixTime,
+    Configuration, Epoch, FailureDomain, IdentityKey, MemberRecord, MemberStatus, NodeId, ObjectId,
+    PublicKey, Resilience, SoftwareVersion, SystemId, UnixTime,
 };
 
 use super::{Ring, TooFewServers};
@@ -17,8 +16,7 @@ fn member(first_byte: u8, status: MemberStatus) -> MemberRecord {
     MemberRecord {
         id: NodeId::new([first_byte; 32]),
         identity_key: IdentityKey::plain(key),
-        epoch_key: key,
-        epoch_key_certificate: IdentitySignature::Plain(Signature::new([0; 64])),
+        epoch_key: Some(key),
         address: String::from("localhost:1"),
         probe_port: 1,
         failure_domain: FailureDomain(String::new()),

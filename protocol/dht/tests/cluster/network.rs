@@ -17,9 +17,8 @@ use quorate_dht::{
 };
 use quorate_machine::{Effect, Effects, Input, Machine, Recipients};
 use quorate_types::{
-    ClientId, Configuration, Duration, Epoch, FailureDomain, IdentityKey, IdentitySignature,
-    Instant, MemberRecord, MemberStatus, NodeId, Now, Peer, PublicKey, Resilience, Signature,
-    SoftwareVersion, SystemId, UnixTime,
+    ClientId, Configuration, Duration, Epoch, FailureDomain, IdentityKey, Instant, MemberRecord,
+    MemberStatus, NodeId, Now, Peer, PublicKey, Resilience, SoftwareVersion, SystemId, UnixTime,
 };
 
 pub(crate) const SYSTEM: SystemId = SystemId::new([1; 32]);
@@ -114,8 +113,7 @@ fn member(registry: &IdealRegistry, index: u8) -> MemberRecord {
     MemberRecord {
         id: NodeId::new([index * 16; 32]),
         identity_key: IdentityKey::plain(key),
-        epoch_key: key,
-        epoch_key_certificate: IdentitySignature::Plain(Signature::new([0; 64])),
+        epoch_key: Some(key),
         address: String::from("localhost:1"),
         probe_port: 1,
         failure_domain: FailureDomain(String::new()),

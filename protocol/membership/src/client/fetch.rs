@@ -168,7 +168,7 @@ impl ConfigurationClient {
             return Outcome::More(download);
         }
         let Download { header, members } = download;
-        match VerifiedConfiguration::join(*header, members, &*self.schemes.signatures) {
+        match VerifiedConfiguration::join(*header, members) {
             Ok(configuration) => Outcome::Complete(configuration),
             Err(reason) => Outcome::Ignored(reason.mark()),
         }

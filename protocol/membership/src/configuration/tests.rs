@@ -1,8 +1,9 @@
 //! A configuration proves itself under one key; each single change of it is found.
-use quorate_types::MemberStatus;
+use quorate_types::{Epoch, MemberRecord, MemberStatus};
 use quorate_wire::{decode, encode};
 
 use super::CertifiedConfiguration;
+use crate::header::Lineage;
 use crate::rejected::Rejected;
 use crate::testing::{World, schemes};
 
@@ -50,9 +51,22 @@ fn a_signed_configuration_that_breaks_a_rule_is_refused_all_the_same() {
         certified.verify(&world.founding.system_key, &schemes()).map(|_| ())
     };
 
-    let mut uncertified = configuration.clone();
-    uncertified.members[0].epoch_key = uncertified.members[1].epoch_key;
-    assert_eq!(verdict(uncertified), Err(Rejected::BadSignature));
+    let mut keyless = configuration.clone();
+    let outsider = |member: &MemberRecord| !keyless.membership_group.contains(&member.id);
+    let outsider = keyless.members.iter().position(outsider).unwrap();
+    keyless.members[outsider].epoch_key = None;
+    assert_eq!(verdict(keyless.clone()), Err(Rejected::NoEpochKey), "founders have keys");
+    let following = Lineage { previous: world.first.hash(), ..lineage };
+    let of_next = |configuration| {
+        let certified = world.certify(configuration, following);
+        certified.verify(&world.founding.system_key, &schemes()).map(|_| ())
+    };
+    keyless.epoch = Epoch::new(1);
+    assert_eq!(of_next(keyless.clone()), Ok(()), "who is in no group may lack a key later");
+    let sworn = keyless.membership_group[2];
+    let sworn = keyless.members.iter().position(|member| member.id == sworn).unwrap();
+    keyless.members[sworn].epoch_key = None;
+    assert_eq!(of_next(keyless), Err(Rejected::NoEpochKey));
     let mut double = configuration.clone();
     double.members[0].identity_key = double.members[1].identity_key;
     assert_eq!(verdict(double), Err(Rejected::DuplicateIdentity));

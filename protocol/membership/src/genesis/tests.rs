@@ -7,7 +7,6 @@ use quorate_types::{Digest, Epoch, NodeId, Resilience};
 use quorate_wire::{DecodeError, Limit, decode, encode, vector};
 
 use super::{Genesis, GenesisError};
-use crate::EpochKeyCertificate;
 use crate::admission::AdmissionError;
 use crate::election::{elect, membership_replicas, node_id};
 use crate::header::commitment_digest;
@@ -32,14 +31,14 @@ fn what_a_founding_makes_has_its_golden_bytes() {
     let first = &world.first;
     let record = &first.configuration().members[0];
     let member = record.id;
-    let system = world.genesis.system();
-    let certificate = EpochKeyCertificate::of_member(system, first.epoch(), record);
+    let mut admissions = world.genesis.genesis().admissions.iter();
+    let admission = admissions.find(|it| it.identity_key == record.identity_key).unwrap();
     let vectors = [
         vector("genesis", &genesis(4, 1)),
         vector("system", &world.genesis.system()),
         vector("certified_configuration", &world.founding.configuration),
         vector("member_proof", &first.prove(member).unwrap()),
-        vector("epoch_key_certificate", &certificate),
+        vector("epoch_key_certificate", &admission.certificate()),
     ];
     expect_file!["golden/founding.txt"].assert_eq(&vectors.concat());
 }

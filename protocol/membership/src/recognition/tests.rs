@@ -9,10 +9,12 @@ use quorate_wire::{decode, encode};
 use super::{Recognition, Unrecognised};
 use crate::configuration::VerifiedConfiguration;
 use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
-use crate::testing::{World, epoch_signer, identity, registry};
+use crate::testing::{World, epoch_signer, identity, registry, schemes};
 
 /// The number of the server whose links are looked at.
 const SERVER: usize = 2;
+/// One more than the group has.
+const SERVERS: usize = 5;
 
 struct Door {
     world: World,
@@ -23,7 +25,7 @@ struct Door {
 
 impl Door {
     fn new() -> Self {
-        let world = World::new(4, 1);
+        let world = World::new(SERVERS, 1);
         let first = world.first.clone();
         let second = world.following(&first);
         let third = world.following(&second);
@@ -73,8 +75,8 @@ fn a_server_is_recognised_by_its_own_certificate_for_the_key_that_its_link_prove
         assert_eq!(judge(&member(configuration), key(epoch), &certificate), Ok(server()));
         let record = configuration.configuration().members.iter();
         let record = record.clone().find(|member| member.identity_key == server()).unwrap();
-        let of_record = EpochKeyCertificate::of_member(door.system(), Epoch::new(epoch), record);
-        assert_eq!(of_record, certificate, "what the configuration names is what is shown");
+        let named = record.epoch_key;
+        assert_eq!(named, Some(certificate.statement.epoch_key), "what is named is shown");
     }
 }
 
@@ -121,6 +123,34 @@ fn who_has_no_configuration_yet_believes_the_identity_whatever_the_epoch() {
     for epoch in [0, 1, 9] {
         assert_eq!(judge(&newcomer, key(epoch), &door.certificate(epoch)), Ok(server()));
     }
+}
+
+#[test]
+fn mem_11_a_server_that_deposited_no_key_is_known_by_any_that_it_certified_for_the_epoch() {
+    let door = Door::new();
+    let mut configuration = door.second.configuration().clone();
+    let group = configuration.membership_group.clone();
+    // Made larger than its group, so that somebody may be without.
+    let keyless = configuration.members.iter_mut().find(|member| !group.contains(&member.id));
+    let keyless = keyless.expect("five servers, four in the group");
+    keyless.epoch_key = None;
+    let identity_key = keyless.identity_key;
+    let lineage = door.second.header().header().lineage;
+    let certified = door.world.certify(configuration, lineage);
+    let verified = certified.verify(&door.world.founding.system_key, &schemes()).unwrap();
+    let own = (0..SERVERS).find(|server| identity(*server).identity_key() == identity_key);
+    let own = own.expect("it is one of the servers");
+    let shown = |epoch: u64| {
+        let (epoch, key) = (Epoch::new(epoch), epoch_signer(own, Epoch::new(epoch)).public_key());
+        let statement = EpochKeyStatement::of_system(door.system(), identity_key, epoch, key);
+        EpochKeyCertificate::issue(statement, &identity(own))
+    };
+    let verdict = |epoch| {
+        let shown = shown(epoch);
+        judge(&member(&verified), shown.statement.epoch_key, &shown)
+    };
+    assert_eq!([1, 2].map(verdict), [Ok(identity_key); 2]);
+    assert_eq!([0, 3].map(verdict), [Err(Unrecognised::OtherEpoch); 2]);
 }
 
 #[test]

@@ -18,8 +18,7 @@ fn member(byte: u8) -> MemberRecord {
     MemberRecord {
         id: NodeId::new([byte; 32]),
         identity_key: IdentityKey::new([1; 32]),
-        epoch_key: PublicKey::new([2; 32]),
-        epoch_key_certificate: IdentitySignature::Plain(Signature::new([3; 64])),
+        epoch_key: Some(PublicKey::new([2; 32])),
         address: String::from("127.0.0.1:4000"),
         probe_port: 4001,
         failure_domain: FailureDomain(String::from("rack-7")),

@@ -82,7 +82,7 @@ impl Leases {
         said.nonce.encode(&mut writer);
         vouch.member.encode(&mut writer);
         let digest = hash(Domain::Freshness, writer.as_bytes());
-        let (key, signature) = (member.epoch_key, vouch.signature);
+        let (Some(key), signature) = (member.epoch_key, vouch.signature) else { return false };
         self.verifier.is_valid(&SignatureCheck { key, digest, signature })
     }
 
