@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use quorate_crypto::{Domain, hash_of};
+use quorate_crypto::{Domain, hash, hash_of};
 use quorate_threshold::{
     CheckedDealing, Commitment, Dealing, PUBLIC_KEY_BYTES, Parameters, Rejected, SCALAR_BYTES,
     SealedSubshares, Session, ShareIndex,
@@ -45,8 +45,8 @@ pub struct ChosenDealing {
     pub dealer: u16,
     /// What it commits to.
     pub commitment: CommitmentBytes,
-    /// Names the dealing with what was sealed: [`PublishedDealing::digest`].
-    pub digest: Digest,
+    /// Hash of what was sealed.
+    pub sealed: Digest,
 }
 
 /// A recipient's word that it holds what a dealing owes it, and holds it durably.
@@ -56,7 +56,7 @@ pub struct Acknowledgement {
     pub session: Digest,
     /// The dealer's index.
     pub dealer: u16,
-    /// The dealing.
+    /// The dealing: [`ChosenDealing::digest`].
     pub digest: Digest,
 }
 
@@ -86,14 +86,14 @@ impl PublishedDealing {
     /// Names all of it.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        hash_of(Domain::Dealing, self)
+        self.chosen().digest(self.session)
     }
 
     /// The part that the log keeps.
     #[must_use]
     pub fn chosen(&self) -> ChosenDealing {
         let (dealer, commitment) = (self.dealer, self.commitment.clone());
-        ChosenDealing { dealer, commitment, digest: self.digest() }
+        ChosenDealing { dealer, commitment, sealed: hash(Domain::Dealing, &self.sealed) }
     }
 
     /// What was sealed.
@@ -106,6 +106,13 @@ impl PublishedDealing {
 }
 
 impl ChosenDealing {
+    /// Names the dealing with all that the log knows of it, so that nobody puts an acknowledgement
+    /// to another commitment than the one that the recipient checked its subshare against.
+    #[must_use]
+    pub fn digest(&self, session: Digest) -> Digest {
+        hash_of(Domain::Dealing, &(session, self.clone()))
+    }
+
     /// The dealing, if its session and size are right; against whom it is dealt is not asked.
     ///
     /// # Errors
@@ -138,7 +145,7 @@ impl Said for Acknowledgement {
 }
 
 quorate_wire::fields!(Acknowledgement { session, dealer, digest });
-quorate_wire::fields!(ChosenDealing { dealer, commitment, digest });
+quorate_wire::fields!(ChosenDealing { dealer, commitment, sealed });
 quorate_wire::fields!(CertifiedDealing { session, dealing, acknowledgements });
 
 impl Encode for CommitmentBytes {
