@@ -55,6 +55,17 @@ pub struct Occasion {
     pub system_key: Option<quorate_threshold::PublicKey>,
 }
 
+/// The size of the sharing among a group: `f + 1` shares sign.
+///
+/// # Panics
+/// Never: a group has at most 64 members.
+#[must_use]
+pub fn parameters(resilience: Resilience) -> Parameters {
+    let number = |count: usize| u16::try_from(count).expect("at most 64 members");
+    let (needed, shares) = (resilience.weak_quorum(), resilience.replicas());
+    Parameters::new(number(needed), number(shares)).expect("f + 1 is at most 3f + 1")
+}
+
 impl Attempt {
     /// Names the attempt in every dealing: the same for all dealers, different for all attempts.
     #[must_use]
@@ -70,15 +81,10 @@ impl Attempt {
         Session::new(*hash(Domain::HandoverSession, writer.as_bytes()).as_bytes())
     }
 
-    /// The size of the next sharing: `f + 1` shares sign.
-    ///
-    /// # Panics
-    /// Never: a group has at most 64 members.
+    /// The size of the next sharing.
     #[must_use]
     pub fn parameters(&self) -> Parameters {
-        let number = |count: usize| u16::try_from(count).expect("at most 64 members");
-        let (needed, shares) = (self.resilience.weak_quorum(), self.resilience.replicas());
-        Parameters::new(number(needed), number(shares)).expect("f + 1 is at most 3f + 1")
+        parameters(self.resilience)
     }
 
     /// The index of a server's share, if it gets one.

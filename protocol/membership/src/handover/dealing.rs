@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 
 use quorate_crypto::{Domain, hash, hash_of};
 use quorate_threshold::{
-    CheckedDealing, Commitment, Dealing, PUBLIC_KEY_BYTES, Parameters, Rejected, SCALAR_BYTES,
-    SealedSubshares, Session, ShareIndex,
+    CheckedDealing, Commitment, Dealing, GroupKey, PUBLIC_KEY_BYTES, Parameters, Rejected,
+    SCALAR_BYTES, SealedSubshares, Session, ShareIndex, Sharing,
 };
 use quorate_types::Digest;
 use quorate_types::limits::REPLICAS_MAX;
@@ -113,18 +113,39 @@ impl ChosenDealing {
         hash_of(Domain::Dealing, &(session, self.clone()))
     }
 
-    /// The dealing, if its session and size are right; against whom it is dealt is not asked.
+    /// The dealing, if its session and size are right, and if it deals out the share that its
+    /// dealer has of the sharing `old`; where there is none, the system's key is being made.
     ///
     /// # Errors
     /// What it may be refused for.
     pub fn checked(
         &self,
-        session: Session,
-        parameters: Parameters,
+        (session, parameters): (Session, Parameters),
+        old: Option<&GroupKey>,
     ) -> Result<CheckedDealing, Rejected> {
         let commitment = Commitment::decode(&self.commitment.0, parameters)?;
         let dealing = Dealing::new(session, ShareIndex::new(self.dealer)?, commitment);
-        dealing.check_fresh(session, parameters)
+        match old {
+            Some(old) => dealing.check_reshared(session, parameters, old),
+            None => dealing.check_fresh(session, parameters),
+        }
+    }
+}
+
+/// The sharing that a choice of dealings makes: of the old one's secret, or of a new secret.
+///
+/// # Errors
+/// What it may be refused for.
+pub fn sharing(
+    choice: &[ChosenDealing],
+    (session, parameters): (Session, Parameters),
+    old: Option<&GroupKey>,
+) -> Result<Sharing, Rejected> {
+    let checked = choice.iter().map(|it| it.checked((session, parameters), old));
+    let checked = checked.collect::<Result<Vec<_>, _>>()?;
+    match old {
+        Some(old) => Sharing::reshared(old, checked),
+        None => Sharing::fresh(checked),
     }
 }
 

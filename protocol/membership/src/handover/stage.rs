@@ -45,6 +45,8 @@ pub struct Decided {
     pub header: ConfigurationHeader,
     /// The attempt that succeeded.
     pub attempt: Attempt,
+    /// The dealings of which the sharing was made, for recipients that are behind.
+    pub dealings: Vec<ChosenDealing>,
     /// The public side of the sharing among the next group.
     pub sharing: CommitmentBytes,
 }
@@ -58,8 +60,8 @@ pub enum Stage {
     Frozen(Frozen),
     /// Dealings are awaited, and the completion of the group.
     Dealing(Box<Underway>),
-    /// The group did not complete twice; the randomness of another one is awaited. The attempt is
-    /// the last one that was aborted.
+    /// The group did not complete twice; the randomness of another one is awaited, which is drawn
+    /// for the attempt behind this one, the last that was aborted.
     Redrawing(Box<Underway>),
     /// DONE: the last operation of the epoch.
     Done(Box<Decided>),
@@ -84,8 +86,45 @@ pub struct News {
 }
 
 quorate_wire::fields!(Frozen { fixed, slot, time });
-quorate_wire::fields!(Decided { header, attempt, sharing });
 quorate_wire::fields!(News { system, epoch, header, sharing, change_count, stage });
+
+impl News {
+    /// How far this is: what comes later in the log is greater.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        match &self.stage {
+            Stage::Open => Progress(0, 0),
+            Stage::Frozen(_) => Progress(1, 0),
+            Stage::Dealing(it) => Progress(2 + 2 * u64::from(it.attempt.number), it.dealings.len()),
+            Stage::Redrawing(it) => Progress(3 + 2 * u64::from(it.attempt.number), 0),
+            Stage::Done(_) => Progress(u64::MAX, 0),
+        }
+    }
+}
+
+/// How far the end of an epoch has come, to be compared.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Progress(u64, usize);
+
+impl Encode for Decided {
+    fn encode(&self, writer: &mut Writer) {
+        self.header.encode(writer);
+        self.attempt.encode(writer);
+        writer.sequence(&self.dealings);
+        self.sharing.encode(writer);
+    }
+}
+
+impl Decode for Decided {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            header: Decode::decode(reader)?,
+            attempt: Decode::decode(reader)?,
+            dealings: reader.sequence(DEALINGS)?,
+            sharing: Decode::decode(reader)?,
+        })
+    }
+}
 
 impl Encode for Underway {
     fn encode(&self, writer: &mut Writer) {
