@@ -141,6 +141,16 @@ domains! {
     DealingAck = "dealing ack",
     /// A recipient's word that it holds its share of the next epoch.
     Completion = "completion",
+    /// A server's answer to a probe with a nonce.
+    ProbeAnswer = "probe answer",
+    /// What a prober draws from its own secret: tickets and nonces.
+    ProbeTicket = "probe ticket",
+    /// A member's statement that a server is silent, or answers.
+    Observation = "observation",
+    /// What a server that is about to be evicted has to sign.
+    EvictionChallenge = "eviction challenge",
+    /// A server's signature on such a challenge.
+    Rebuttal = "rebuttal",
     /// Id of a chunk of a file, and of any content-hash object.
     Content = "content",
     /// Id of the manifest of a file.

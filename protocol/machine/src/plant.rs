@@ -93,6 +93,14 @@ pub enum Plant {
     ExpiredWriterAdmitted,
     /// A storage server calls lost what silent peers could still mend.
     SilenceIsLoss,
+    /// A prober takes any answer, whatever it asked for.
+    PlainAnswerEnough,
+    /// Suspicions of one member count as often as it states them.
+    SuspicionsCountTwice,
+    /// Suspicions count however old they are.
+    SuspicionsNeverStale,
+    /// As many neighbours are evicted as are silent.
+    EvictionsUncapped,
 }
 
 #[cfg(plant)]

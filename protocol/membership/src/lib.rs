@@ -9,6 +9,7 @@
 //! authority --AddCertificate, RemoveCertificate--> MembershipService (ordered) --> pending changes
 //! client --GetConfiguration--> any server --ConfigurationPage--> verified under ONE pinned key
 //! client --Challenge--> membership group --Vouch x (2f+1)--> Lease
+//! Prober --Question--> Answerer --Answer--> Prober --SignedObservation--> log  (monitor)
 //! ```
 //!
 //! # Invariants
@@ -36,7 +37,7 @@
 //!   no system, since the system's id is the hash of a genesis that contains them.
 //!
 //! # Not here
-//! The end of an epoch: freezing, the beacon, resharing, evictions. The ordering of operations.
+//! The end of an epoch: freezing, the beacon, resharing. The ordering of operations.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -58,6 +59,7 @@ pub mod header;
 pub mod limits;
 pub mod member_proof;
 pub mod message;
+pub mod monitor;
 pub mod page;
 pub mod recognition;
 pub mod rejected;

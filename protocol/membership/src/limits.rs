@@ -27,6 +27,27 @@ pub const RETRY_DEFAULT: Duration = Duration::from_millis(200);
 pub const RETRY_MIN: Duration = Duration::from_millis(1);
 /// Longest wait of a client before it asks again, where nothing else is configured.
 pub const RETRY_MAX_DEFAULT: Duration = Duration::from_secs(10);
+/// Longest datagram of probing, in bytes: what every path carries in one piece (RFC 8200: 1280 less
+/// the headers of IPv6 and UDP).
+pub const PROBE_BYTES_MAX: usize = 1232;
+/// Each active server is asked once in this time, where nothing else is configured.
+pub const PROBE_PERIOD_DEFAULT: Duration = Duration::from_secs(60);
+/// Shortest period of probes that can be configured.
+pub const PROBE_PERIOD_MIN: Duration = Duration::from_millis(100);
+/// How long an answer to a probe counts, where nothing else is configured.
+pub const PROBE_WITHIN_DEFAULT: Duration = Duration::from_secs(5);
+/// A prober looks at its clock at most once in this time, where nothing else is configured.
+pub const PROBE_TICK_DEFAULT: Duration = Duration::from_millis(50);
+/// Most turns that a prober takes at once; their answers fit the buffer of a socket.
+pub const PROBE_TURNS_MAX: usize = 128;
+/// Most statements that a prober makes in one period.
+pub const STATEMENTS_PER_ROUND_MAX: usize = 64;
+/// Most evictions about which a prober asks the servers at the same time.
+pub const ACCUSED_MAX: usize = 4096;
+/// Keys of epochs with which a server answers probes at the same time.
+pub const ANSWER_KEYS_MAX: usize = 2;
+/// Longest statement that evidence holds, in bytes.
+pub const EVIDENCE_STATEMENT_BYTES_MAX: usize = 1024;
 
 const _: () = assert!(KNOWN_KEYS_MAX > MEMBERS_MAX as u64, "every member has a record");
 const _: () = assert!(CLOCK_DRIFT_PPM_DEFAULT < CLOCK_DRIFT_PPM_MAX, "the default is allowed");

@@ -1,0 +1,44 @@
+//! Monitoring: which servers are there, who says so, and how many of those that are not may go.
+//!
+//! TDSC'12 section VI.C; MD 3.1, 3.2; settled points 27, 28, 31, 32. Nothing here is ordered and
+//! nothing here decides: probers ask and sign what they found, the ordered service counts it, and
+//! at the freeze of an epoch the caps say who of those that were found silent goes.
+//!
+//! ```text
+//! Prober --Question--> Answerer --Answer--> Prober --SignedObservation--> log
+//! log: Eviction (f+1 observations) --> pending --Cancellation--> nothing happened
+//!                                         \--freeze: caps::decide--> inactive in the next epoch
+//! log: Reactivation (f+1 observations) --> active in the next epoch
+//! anybody: Evidence (two signatures that conflict) --> as an eviction, within the same caps
+//! ```
+//!
+//! # Invariants
+//! - MEM-41: an answer is never longer than its question (`datagram`).
+//! - MEM-42: what is signed for whoever asks counts for nothing else (`answerer`).
+//! - MEM-43: `f + 1` distinct members, none of them long ago (`observation`).
+//! - MEM-44: evidence is two signatures by one key that conflict (`evidence`).
+//! - MEM-45: at most `f` of any `3f + 1` neighbours go (`caps`).
+//! - MEM-46: at most so many with one epoch, and `3f + 1` stay (`caps`).
+//! - MEM-47: a run of misses ends with a signature (`prober`).
+//!
+//! # Not here
+//! The operations of the log that carry all this, and the sockets.
+
+pub mod answerer;
+pub mod caps;
+pub mod datagram;
+pub mod eviction;
+pub mod evidence;
+pub mod observation;
+pub mod prober;
+
+pub use answerer::{AnswerKey, Answerer, Answering, Unanswered};
+pub use datagram::{Answer, Proof, Question, Shown, Ticket, Wanted};
+pub use eviction::{Cancellation, Eviction, Reactivation, Rebuttal};
+pub use evidence::{Accused, Evidence, Unfounded};
+pub use observation::{
+    Claim, Judgement, Observation, Observations, SignedObservation, Unproven, Verdict,
+};
+pub use prober::{
+    ProbeRule, Prober, ProberOutput, ProberRequest, ProberStatus, ProberTimer, Watch,
+};

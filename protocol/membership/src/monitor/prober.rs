@@ -1,0 +1,544 @@
+//! A member's watch over all servers: whom it asks when, and what it says of those who are silent.
+//!
+//! TDSC'12 section VI.C. Each member of the membership group has one, and each judges by itself.
+//! What it says becomes known to the others through the ordered log.
+//!
+//! # Protocol
+//! Upon its turn, once per period: a server that has not answered since its last turn has missed.
+//! It is asked again: plainly; with a nonce one time in [`ProbeRule::signed_one_in`], which nobody
+//! can foresee; with a nonce every time while it misses, and while it is inactive.
+//! Upon an answer in time that shows what was asked for: the run of misses is over.
+//! Upon `n_propose` misses in a row: state `Suspect`, and again from time to time while it lasts.
+//! Upon the `Suspect` of another member: state the same after `n_evict < n_propose` misses, so that
+//! all correct members agree with one that proposed.
+//! Upon `n_return` answers in a row of an inactive server: state `Alive`; others agree after
+//! `n_agree` of them.
+//! Upon the eviction of a server, executed in slot `s`: ask it to sign `H(epoch, s, id)`; upon the
+//! signature give it to the node, and state `Alive`.
+//! While more than half of all servers miss, it is the prober who is cut off: state no `Suspect`.
+//!
+//! # Invariants
+//! - MEM-47: a run of misses ends with a signature that nobody but the server can make, so whoever
+//!   answers at the address of a server that is gone does not keep it in.
+//!
+//! # Deviations from the paper
+//! - A run of misses is probed with nonces alone: were only one probe in ten signed, ten in a row
+//!   would never be missed, and an impostor that answers the plain ones would do.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use quorate_crypto::{Domain, Hasher, Signer, Verifier};
+use quorate_machine::{Class, Effects, Input, Machine, Plant, planted};
+use quorate_types::{Digest, Instant, MemberRecord, NodeId, Now, Peer, PublicKey, Slot};
+
+use super::answerer::Answering;
+use super::datagram::{Answer, Proof, Question, Shown, Ticket, Wanted};
+use super::eviction::Rebuttal;
+use super::observation::{Claim, Observation, SignedObservation, Verdict};
+use crate::configuration::VerifiedConfiguration;
+use crate::epoch_key::EpochKeyStatement;
+use crate::freshness::Nonce;
+use crate::limits::{ACCUSED_MAX, STATEMENTS_PER_ROUND_MAX};
+
+mod pace;
+mod rule;
+mod table;
+pub use rule::{ProbeRule, ProbeRuleError};
+
+use pace::Pace;
+use table::{Row, Sent};
+
+/// For which configuration, and as whom, a prober works.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// The servers.
+    pub configuration: VerifiedConfiguration,
+    /// The member of its membership group that watches.
+    pub member: NodeId,
+    /// The member's key of the epoch.
+    pub signer: Arc<dyn Signer>,
+}
+
+/// What the node tells its prober.
+#[derive(Clone, Debug)]
+pub enum ProberRequest {
+    /// A new epoch.
+    Adopt(Watch),
+    /// The log has executed this slot.
+    Executed(Slot),
+    /// The log has recorded this of some member.
+    Heard(Claim),
+    /// The log has executed an eviction in this slot.
+    Evicted(NodeId, Slot),
+    /// The eviction of this server is cancelled, or final.
+    Settled(NodeId),
+}
+
+/// What a prober tells its node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ProberOutput {
+    /// To be put into the log.
+    State(SignedObservation),
+    /// To be put into the log together with `f + 1` statements that the server is alive.
+    Rebutted(Rebuttal),
+}
+
+// tidy: timers
+/// What a prober sets an alarm for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum ProberTimer {
+    /// Somebody's turn has come.
+    Turn,
+}
+
+/// What a prober has done and found, for people and their alarms.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ProberStatus {
+    /// Probes sent, since the prober began.
+    pub sent: u64,
+    /// Those of them that asked for a signature.
+    pub sent_signed: u64,
+    /// Answers that counted.
+    pub answered: u64,
+    /// Probes that were not answered in time.
+    pub missed: u64,
+    /// Answers that did not count: late, unasked for, without the signature that was asked for.
+    pub refused: u64,
+    /// Active servers in a run of `n_propose` misses or more, now.
+    pub suspects: u64,
+    /// Whether more than half of all servers missed in the last round: nothing is said meanwhile.
+    pub is_cut_off: bool,
+}
+
+/// What a draw from the secret is for.
+const START: u8 = 0;
+const TICKET: u8 = 1;
+const LOT: u8 = 2;
+const NONCE: u8 = 3;
+
+/// What happened in one round.
+#[derive(Clone, Copy, Default, Debug)]
+struct Round {
+    number: u32,
+    settled: u64,
+    missed: u64,
+    stated: usize,
+}
+
+impl Round {
+    const fn is_cut_off(&self) -> bool {
+        2 * self.missed > self.settled
+    }
+}
+
+/// The machine of a member of the membership group.
+#[derive(Debug)]
+pub struct Prober {
+    watch: Watch,
+    rule: ProbeRule,
+    verifier: Arc<dyn Verifier>,
+    /// What its tickets and nonces are drawn from.
+    secret: Digest,
+    rows: Vec<Row>,
+    pace: Option<Pace>,
+    executed: Slot,
+    /// The evictions that wait for a rebuttal, by place.
+    accused: BTreeMap<u32, Slot>,
+    round: Round,
+    last_round: Round,
+    status: ProberStatus,
+}
+
+impl Prober {
+    /// A prober that knows nothing yet; `secret` is uniform and of this start alone.
+    #[must_use]
+    pub fn new(
+        watch: Watch,
+        rule: ProbeRule,
+        (verifier, secret): (Arc<dyn Verifier>, Digest),
+    ) -> Self {
+        let rows = table::rows(watch.configuration.configuration(), |_| None);
+        Self {
+            watch,
+            rule,
+            verifier,
+            secret,
+            rows,
+            pace: None,
+            executed: Slot::ZERO,
+            accused: BTreeMap::new(),
+            round: Round::default(),
+            last_round: Round::default(),
+            status: ProberStatus::default(),
+        }
+    }
+
+    /// What it has done and found.
+    #[must_use]
+    pub const fn status(&self) -> ProberStatus {
+        self.status
+    }
+
+    /// The active servers that have missed `n_propose` times in a row.
+    pub fn suspects(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let rows = self.rows.iter().zip(&self.watch.configuration.configuration().members);
+        rows.filter(|(row, _)| self.is_suspect(row)).map(|(_, record)| record.id)
+    }
+
+    /// The servers, of which the place in a ticket is an index.
+    #[must_use]
+    pub fn members(&self) -> &[MemberRecord] {
+        &self.watch.configuration.configuration().members
+    }
+
+    const fn is_suspect(&self, row: &Row) -> bool {
+        row.is_active && row.missed >= self.rule.n_propose
+    }
+
+    fn place_of(&self, server: NodeId) -> Option<u32> {
+        let found = self.members().binary_search_by_key(&server, |record| record.id).ok()?;
+        u32::try_from(found).ok()
+    }
+
+    fn draw(&self, purpose: u8, (place, number): (u32, u32)) -> Digest {
+        let mut hasher = Hasher::new(Domain::ProbeTicket);
+        hasher.update(self.secret.as_bytes()).update(&[purpose]);
+        hasher.update(&place.to_be_bytes()).update(&number.to_be_bytes());
+        hasher.finish()
+    }
+
+    fn nonce(&self, at: (u32, u32)) -> Nonce {
+        Nonce::new(self.draw(NONCE, at))
+    }
+
+    fn ticket(&self, at: (u32, u32)) -> Ticket {
+        let place = at.0;
+        let drawn = self.draw(TICKET, at);
+        let (token, _) = drawn.as_bytes().split_first_chunk().expect("a digest has 32 bytes");
+        Ticket { place, token: u64::from_be_bytes(*token) }
+    }
+
+    /// Is this one of the probes that carry a nonce? Nobody knows before it is sent.
+    fn is_drawn(&self, at: (u32, u32)) -> bool {
+        let [first, second, ..] = *self.draw(LOT, at).as_bytes();
+        u16::from_be_bytes([first, second]).is_multiple_of(self.rule.signed_one_in)
+    }
+
+    fn begin(&mut self, now: Instant, effects: &mut Effects<Self>) {
+        let places = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        // Members begin at different places, so that no server is asked by all of them at once.
+        let [a, b, c, d, ..] = *self.draw(START, (0, 0)).as_bytes();
+        let place = u32::from_be_bytes([a, b, c, d]) % places.max(1);
+        let lengths = (self.rule.period, self.rule.tick);
+        self.pace = Some(Pace::new(now, (place, places), lengths));
+        self.arm(now, effects);
+    }
+
+    fn arm(&self, now: Instant, effects: &mut Effects<Self>) {
+        if let Some(pace) = &self.pace {
+            effects.arm(ProberTimer::Turn, pace.next(now));
+        }
+    }
+
+    fn on_turns(&mut self, now: Instant, effects: &mut Effects<Self>) {
+        let Some(mut pace) = self.pace else { return };
+        for _ in 0..pace.due(now) {
+            let (place, is_around) = pace.take();
+            self.turn(now, place, effects);
+            if is_around {
+                self.end_round();
+            }
+        }
+        self.pace = Some(pace);
+        self.arm(now, effects);
+    }
+
+    fn end_round(&mut self) {
+        self.last_round = self.round;
+        self.round = Round { number: self.round.number.wrapping_add(1), ..Round::default() };
+        self.status.is_cut_off = self.last_round.is_cut_off();
+    }
+
+    fn turn(&mut self, now: Instant, place: u32, effects: &mut Effects<Self>) {
+        if self.members()[place as usize].id == self.watch.member {
+            return;
+        }
+        if self.rows[place as usize].sent != Sent::Nothing {
+            self.on_missed(place, effects);
+        }
+        let row = &self.rows[place as usize];
+        // Who has begun to come back is asked as often as all others.
+        let is_resting = !row.is_active && row.answered == 0;
+        let turn = self.round.number.wrapping_add(place);
+        if is_resting && !turn.is_multiple_of(u32::from(self.rule.inactive_one_in)) {
+            return;
+        }
+        self.ask(now, place, effects);
+    }
+
+    fn ask(&mut self, now: Instant, place: u32, effects: &mut Effects<Self>) {
+        let at = (place, self.rows[place as usize].number.wrapping_add(1));
+        let (to, epoch) = (self.members()[place as usize].id, self.watch.configuration.epoch());
+        let wanted = self.wanted(at);
+
+        let row = &mut self.rows[place as usize];
+        row.number = at.1;
+        row.sent = if wanted.is_dear() { Sent::Signed } else { Sent::Plain };
+        row.sent_at = now;
+        self.status.sent += 1;
+        self.status.sent_signed += u64::from(wanted.is_dear());
+
+        let question = Question { to, epoch, ticket: self.ticket(at), wanted };
+        effects.send(Peer::Node(to), Class::Control, question);
+    }
+
+    fn wanted(&self, at: (u32, u32)) -> Wanted {
+        let certificate = self.key_of(at.0).is_none();
+        match self.accused.get(&at.0) {
+            Some(slot) => Wanted::Accused { slot: *slot, certificate },
+            None if self.rows[at.0 as usize].needs_proof() || self.is_drawn(at) => {
+                Wanted::Signed { nonce: self.nonce(at), certificate }
+            }
+            None => Wanted::Plain,
+        }
+    }
+
+    fn on_missed(&mut self, place: u32, effects: &mut Effects<Self>) {
+        let row = &mut self.rows[place as usize];
+        row.sent = Sent::Nothing;
+        row.answered = 0;
+        row.missed = row.missed.saturating_add(1);
+        self.status.missed += 1;
+        self.round.settled += 1;
+        self.round.missed += 1;
+        let ProbeRule { n_propose, n_evict, restate_every, .. } = self.rule;
+        let Row { missed, heard, is_active, .. } = *row;
+        if !is_active {
+            return;
+        }
+        self.status.suspects += u64::from(missed == n_propose);
+
+        let proposes = missed >= n_propose && (missed - n_propose).is_multiple_of(restate_every);
+        let agrees = heard == Some(Verdict::Suspect) && missed >= n_evict;
+        if proposes || agrees {
+            self.state(place, Verdict::Suspect, effects);
+        }
+    }
+
+    fn on_answer(&mut self, now: Instant, answer: &Answer, effects: &mut Effects<Self>) {
+        let Some(proof) = self.judge(now, answer) else {
+            self.status.refused += 1;
+            return;
+        };
+
+        let place = answer.ticket.place;
+        let is_suspect = self.is_suspect(&self.rows[place as usize]);
+        let row = &mut self.rows[place as usize];
+        assert!(row.missed == 0 || proof.is_some(), "MEM-47: a run of misses ends with a proof");
+        row.sent = Sent::Nothing;
+        row.missed = 0;
+        row.answered = row.answered.saturating_add(1);
+        row.heard = row.heard.filter(|verdict| *verdict == Verdict::Alive);
+        row.shown_key = proof.map(|(key, _)| key).or(row.shown_key);
+        self.status.suspects -= u64::from(is_suspect);
+        self.status.answered += 1;
+        self.round.settled += 1;
+
+        self.on_alive(place, proof.and_then(|(_, rebuttal)| rebuttal), effects);
+    }
+
+    /// Says what follows from an answer that counted.
+    fn on_alive(&mut self, place: u32, rebuttal: Option<Rebuttal>, effects: &mut Effects<Self>) {
+        if let Some(rebuttal) = rebuttal {
+            effects.emit(ProberOutput::Rebutted(rebuttal));
+            self.state(place, Verdict::Alive, effects);
+            return;
+        }
+        let Row { answered, heard, is_active, .. } = self.rows[place as usize];
+        let ProbeRule { n_return, n_agree, restate_every, .. } = self.rule;
+        let proposes = answered >= n_return && (answered - n_return).is_multiple_of(restate_every);
+        let agrees = heard == Some(Verdict::Alive) && answered >= n_agree;
+        if !is_active && (proposes || agrees) {
+            self.state(place, Verdict::Alive, effects);
+        }
+    }
+
+    /// Puts a statement into the log, unless there are too many, or it is we who are cut off.
+    fn state(&mut self, place: u32, verdict: Verdict, effects: &mut Effects<Self>) {
+        let is_cut_off = self.last_round.is_cut_off() && verdict == Verdict::Suspect;
+        if is_cut_off || self.round.stated >= STATEMENTS_PER_ROUND_MAX {
+            effects.mark("membership: a finding of the prober is not stated");
+            return;
+        }
+        self.round.stated += 1;
+        self.rows[place as usize].heard = None;
+        let configuration = self.watch.configuration.configuration();
+        let server = configuration.members[place as usize].id;
+        let observation = Observation {
+            system: configuration.system,
+            epoch: configuration.epoch,
+            slot: self.executed,
+            claim: Claim { server, verdict },
+        };
+        let said = observation.sign(self.watch.member, &*self.watch.signer);
+        effects.emit(ProberOutput::State(said));
+    }
+
+    fn on_request(&mut self, now: Instant, request: ProberRequest, effects: &mut Effects<Self>) {
+        match request {
+            ProberRequest::Adopt(watch) => self.adopt(now, watch, effects),
+            ProberRequest::Executed(slot) => self.executed = self.executed.max(slot),
+            ProberRequest::Heard(claim) => self.on_heard(claim, effects),
+            ProberRequest::Evicted(server, slot) => self.on_evicted(now, (server, slot), effects),
+            ProberRequest::Settled(server) => {
+                if let Some(place) = self.place_of(server) {
+                    self.accused.remove(&place);
+                }
+            }
+        }
+    }
+
+    fn on_heard(&mut self, claim: Claim, effects: &mut Effects<Self>) {
+        let Some(place) = self.place_of(claim.server) else { return };
+        let row = &mut self.rows[place as usize];
+        row.heard = Some(claim.verdict);
+        let agrees = match claim.verdict {
+            Verdict::Suspect => row.is_active && row.missed >= self.rule.n_evict,
+            Verdict::Alive => !row.is_active && row.answered >= self.rule.n_agree,
+        };
+        if agrees {
+            self.state(place, claim.verdict, effects);
+        }
+    }
+
+    fn on_evicted(
+        &mut self,
+        now: Instant,
+        (server, slot): (NodeId, Slot),
+        effects: &mut Effects<Self>,
+    ) {
+        let Some(place) = self.place_of(server) else { return };
+        if server == self.watch.member || self.accused.len() >= ACCUSED_MAX {
+            effects.mark("membership: an eviction is not asked about");
+            return;
+        }
+        self.accused.insert(place, slot);
+        self.ask(now, place, effects);
+    }
+
+    fn adopt(&mut self, now: Instant, watch: Watch, effects: &mut Effects<Self>) {
+        if watch.configuration.epoch() <= self.watch.configuration.epoch() {
+            effects.mark("membership: configuration is not newer");
+            return;
+        }
+        let ready = self.rule.n_propose - 1;
+        let known = |id| {
+            let row = self.rows[self.place_of(id)? as usize];
+            // No statement outlives its epoch, so it takes one more miss to state it again.
+            Some(Row { missed: row.missed.min(ready), ..row })
+        };
+        self.rows = table::rows(watch.configuration.configuration(), known);
+        self.watch = watch;
+        self.accused.clear();
+        self.executed = Slot::ZERO;
+        self.status.suspects = 0;
+        if self.pace.is_some() {
+            self.begin(now, effects);
+        }
+    }
+}
+
+/// The key of a proof, and the rebuttal that it was.
+type Proven = Option<(PublicKey, Option<Rebuttal>)>;
+
+/// Judging answers.
+impl Prober {
+    /// The key that the server's answers are checked with, if it is known.
+    fn key_of(&self, place: u32) -> Option<PublicKey> {
+        self.members()[place as usize].epoch_key.or(self.rows[place as usize].shown_key)
+    }
+
+    /// What the answer proves, if it counts.
+    fn judge(&self, now: Instant, answer: &Answer) -> Option<Proven> {
+        let place = answer.ticket.place;
+        let row = self.rows.get(place as usize)?;
+        if row.sent == Sent::Nothing || answer.ticket != self.ticket((place, row.number)) {
+            return None;
+        }
+        if now.since(row.sent_at) > self.rule.within {
+            return None;
+        }
+        match (&answer.shown, row.sent) {
+            (Shown::Life, Sent::Plain) => Some(None),
+            (Shown::Life, _) => planted(Plant::PlainAnswerEnough).then_some(None),
+            (Shown::Signature(proof) | Shown::Rebuttal(proof), _) => {
+                self.prove(answer, proof).map(Some)
+            }
+        }
+    }
+
+    fn prove(&self, answer: &Answer, proof: &Proof) -> Option<(PublicKey, Option<Rebuttal>)> {
+        let place = answer.ticket.place;
+        let configuration = self.watch.configuration.configuration();
+        if answer.epoch != configuration.epoch {
+            return None;
+        }
+        let record = &configuration.members[place as usize];
+        let key = self.key_of(place).or_else(|| self.certified_key(record, proof))?;
+        let (system, epoch) = (configuration.system, configuration.epoch);
+        let answering = Answering { system, epoch, server: record.id };
+        let said = (key, proof.signature);
+        let (check, rebuttal) = match (&answer.shown, self.accused.get(&place)) {
+            (Shown::Rebuttal(_), Some(eviction)) => {
+                let rebuttal =
+                    Rebuttal { server: record.id, eviction: *eviction, signature: proof.signature };
+                (answering.check_rebuttal(*eviction, said), Some(rebuttal))
+            }
+            (Shown::Signature(_), _) => {
+                let nonce = self.nonce((place, self.rows[place as usize].number));
+                (answering.check_answer(nonce, said), None)
+            }
+            (Shown::Life | Shown::Rebuttal(_), _) => return None,
+        };
+        self.verifier.is_valid(&check).then_some((key, rebuttal))
+    }
+
+    /// The key that the server's identity certified for this epoch, if the answer shows it.
+    fn certified_key(&self, record: &MemberRecord, proof: &Proof) -> Option<PublicKey> {
+        let shown = proof.certificate.as_deref()?;
+        let configuration = self.watch.configuration.configuration();
+        let (system, epoch) = (configuration.system, configuration.epoch);
+        let epoch_key = shown.statement.epoch_key;
+        let expected = EpochKeyStatement::of_system(system, record.identity_key, epoch, epoch_key);
+        let is_certified = shown.statement == expected && self.verifier.is_valid(&shown.check());
+        is_certified.then_some(epoch_key)
+    }
+}
+
+impl Machine for Prober {
+    type Inbound = Answer;
+    type Outbound = Question;
+    type Record = NoRecord;
+    type Timer = ProberTimer;
+    type Request = ProberRequest;
+    type Output = ProberOutput;
+
+    fn step(&mut self, now: Now, input: Input<Self>, effects: &mut Effects<Self>) {
+        match input {
+            Input::Start => self.begin(now.instant, effects),
+            // Whoever sent it: what counts is in it.
+            Input::Deliver { message, .. } => self.on_answer(now.instant, &message, effects),
+            Input::Expired(ProberTimer::Turn) => self.on_turns(now.instant, effects),
+            Input::Request(request) => self.on_request(now.instant, request, effects),
+        }
+    }
+}
+
+/// A prober writes nothing down: after a restart it counts again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum NoRecord {}
+
+#[cfg(test)]
+mod tests;

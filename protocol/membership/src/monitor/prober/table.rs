@@ -1,0 +1,80 @@
+//! What a prober knows of each server: 64 bytes in one row, no timer and no allocation.
+
+use alloc::vec::Vec;
+
+use quorate_types::{Configuration, Instant, MemberRecord, MemberStatus, NodeId, PublicKey};
+
+use crate::monitor::observation::Verdict;
+
+/// A probe that was sent and not settled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Sent {
+    /// None.
+    Nothing,
+    /// Any answer counts.
+    Plain,
+    /// Only a signature counts.
+    Signed,
+}
+
+/// One server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    /// The key that it showed a certificate for, where the configuration names none.
+    pub(super) shown_key: Option<PublicKey>,
+    /// When it was asked last.
+    pub(super) sent_at: Instant,
+    /// Makes its tickets differ from each other.
+    pub(super) number: u32,
+    /// Misses in a row.
+    pub(super) missed: u16,
+    /// Answers in a row.
+    pub(super) answered: u16,
+    /// What was asked last.
+    pub(super) sent: Sent,
+    /// What another member said of it, while it may still be agreed to.
+    pub(super) heard: Option<Verdict>,
+    /// Whether it has duties.
+    pub(super) is_active: bool,
+}
+
+const _: () = assert!(size_of::<Row>() <= 64, "a row is small");
+
+impl Row {
+    fn of(record: &MemberRecord) -> Self {
+        Self {
+            shown_key: None,
+            sent_at: Instant::ZERO,
+            number: 0,
+            missed: 0,
+            answered: 0,
+            sent: Sent::Nothing,
+            heard: None,
+            is_active: record.status == MemberStatus::Active,
+        }
+    }
+
+    /// Whether an answer proves something only with a signature: in a run of misses, and of who is
+    /// to be brought back. A plain answer can be given by anybody at the address.
+    pub(super) const fn needs_proof(&self) -> bool {
+        self.missed > 0 || !self.is_active
+    }
+}
+
+/// The rows in the order of the configuration's members.
+pub(super) fn rows(
+    configuration: &Configuration,
+    known: impl Fn(NodeId) -> Option<Row>,
+) -> Vec<Row> {
+    let row = |record: &MemberRecord| {
+        let fresh = Row::of(record);
+        match known(record.id) {
+            // What was counted of an active server says nothing of an inactive one.
+            Some(row) if row.is_active == fresh.is_active => {
+                Row { missed: row.missed, answered: row.answered, number: row.number, ..fresh }
+            }
+            Some(_) | None => fresh,
+        }
+    };
+    configuration.members.iter().map(row).collect()
+}
