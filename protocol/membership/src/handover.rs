@@ -18,6 +18,14 @@
 //! An attempt that was aborted has signed nothing. The first retry is with the same group; then a
 //! group is drawn anew, with randomness that nobody knew before the abort ([`attempt`]).
 //!
+//! # Invariants
+//! - MEM-14: a recipient acknowledges at most one dealing of a dealer in an attempt, also after a
+//!   crash.
+//! - MEM-15: a part of the signature on a configuration leaves only after DONE.
+//! - MEM-16: a part of the signature that is an epoch's randomness leaves only after the changes
+//!   are fixed.
+//! - MEM-17: a member drops its share only when the signed header of the next epoch is durable.
+//!
 //! # Deviations from the specification
 //! - Recipients sign with their deposited key of the next epoch, not of the current one (settled
 //!   point 33): it is fixed in the log before any of them speaks, the same for all, and a candidate
@@ -26,6 +34,8 @@
 pub mod attempt;
 pub mod dealing;
 pub mod deposit;
+pub mod machine;
+pub mod message;
 pub mod operation;
 pub mod randomness;
 pub mod stage;
@@ -35,6 +45,7 @@ pub mod word;
 pub use attempt::{Attempt, Seat, SeatKeys};
 pub use dealing::{Acknowledgement, CertifiedDealing, ChosenDealing, PublishedDealing};
 pub use deposit::{Deposit, DepositRefused};
+pub use machine::{Handover, MemberSecrets, NextKeys, Policy, Setup};
 pub use operation::HandoverOperation;
 pub use stage::{Decided, Frozen, News, Stage, Underway};
 pub use vote::{AbortVote, Completion, EndReason, EndVote};

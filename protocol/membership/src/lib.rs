@@ -37,7 +37,7 @@
 //!   no system, since the system's id is the hash of a genesis that contains them.
 //!
 //! # Not here
-//! The end of an epoch: freezing, the beacon, resharing. The ordering of operations.
+//! The ordering of operations; that the log carries those of a handover.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -78,6 +78,7 @@ pub use configuration::{CertifiedConfiguration, VerifiedConfiguration};
 pub use epoch_key::{EpochKeyCertificate, EpochKeyStatement};
 pub use freshness::{Challenge, FreshnessProof, Lease, LeaseRule, Nonce, Vouch};
 pub use genesis::{CheckedGenesis, Founding, Genesis, GenesisError};
+pub use handover::Handover;
 pub use header::{CertifiedHeader, ConfigurationHeader, Lineage, VerifiedHeader};
 pub use member_proof::MemberProof;
 pub use message::Message;

@@ -8,7 +8,7 @@ use std::vec::Vec;
 use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
 use quorate_crypto::{IdentitySigner, Signer};
 use quorate_machine::ServiceState;
-use quorate_threshold::{Bls12381, GroupKey, Seed};
+use quorate_threshold::{Bls12381, DecryptionKey, GroupKey, Seed};
 use quorate_types::{
     Configuration, Digest, Epoch, FailureDomain, IdentityKey, Instant, NodeId, Now, Resilience,
     SoftwareVersion, UnixTime,
@@ -16,7 +16,9 @@ use quorate_types::{
 
 use crate::admission::{NodeAdmission, ServerDescription};
 use crate::configuration::{CertifiedConfiguration, VerifiedConfiguration};
+use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
 use crate::genesis::{CheckedGenesis, Founding, Genesis};
+use crate::handover::deposit::Deposit;
 use crate::header::{ConfigurationHeader, Lineage};
 use crate::schemes::Schemes;
 
@@ -92,7 +94,7 @@ impl World {
     }
 
     /// The number of the server with this identity key.
-    fn number_of(&self, key: IdentityKey) -> usize {
+    pub(crate) fn number_of(&self, key: IdentityKey) -> usize {
         let found = (0..self.server_count).find(|server| identity(*server).identity_key() == key);
         found.unwrap()
     }
@@ -135,6 +137,26 @@ impl World {
         let certified = self.certify(configuration, lineage);
         certified.verify(&self.founding.system_key, &schemes()).unwrap()
     }
+}
+
+/// The keys of an epoch that a server deposits, and what opens what is sealed for it.
+pub(crate) fn deposit(world: &World, server: usize, epoch: Epoch) -> Deposit {
+    let signer = epoch_signer(server, epoch);
+    let statement = EpochKeyStatement {
+        system: Some(world.first.configuration().system),
+        identity_key: identity(server).identity_key(),
+        epoch,
+        epoch_key: signer.public_key(),
+    };
+    let certificate = EpochKeyCertificate::issue(statement, &identity(server));
+    Deposit::new(certificate, &signer, &decryption_key(server))
+}
+
+/// What opens the subshares that are sealed for a server.
+pub(crate) fn decryption_key(server: usize) -> DecryptionKey {
+    let mut seed = [b'k'; 32];
+    seed[..8].copy_from_slice(&(server as u64).to_be_bytes());
+    DecryptionKey::derive(&Seed::new(seed))
 }
 
 pub(crate) fn now(micros: u64) -> Now {

@@ -14,6 +14,7 @@
 //! - THR-10: dealings of different sessions are never put together.
 
 use alloc::vec::Vec;
+use core::borrow::Borrow;
 
 use crate::commitment::Commitment;
 use crate::dealing::{CheckedDealing, Subshare};
@@ -115,13 +116,13 @@ impl Sharing {
     pub fn assemble_share(
         &self,
         recipient: ShareIndex,
-        subshares: &[Subshare],
+        subshares: &[impl Borrow<Subshare>],
     ) -> Result<KeyShare, Rejected> {
         let mut secret = Scalar::from_u16(0);
         for (place, Chosen { dealing, weight }) in self.chosen.iter().enumerate() {
             let dealer = dealing.dealing().dealer();
-            let Some(subshare) = subshares.iter().find(|subshare| subshare.dealer() == dealer)
-            else {
+            let mut subshares = subshares.iter().map(Borrow::borrow);
+            let Some(subshare) = subshares.find(|subshare| subshare.dealer() == dealer) else {
                 return Err(Rejected::TooFewShares { needed: self.chosen.len(), got: place });
             };
             dealing.check_subshare(recipient, subshare)?;

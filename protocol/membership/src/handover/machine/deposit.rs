@@ -1,0 +1,61 @@
+//! Keys of the next epoch, from every server to the log.
+
+use alloc::boxed::Box;
+
+use quorate_types::{Instant, NodeId};
+
+use super::{Handover, Output, Topic, Turn};
+use crate::handover::deposit::Deposit;
+use crate::handover::message::Message;
+use crate::handover::operation::HandoverOperation;
+use crate::handover::stage::Stage;
+
+/// After so many repetitions a server asks whether the next header is signed.
+const QUESTION_EVERY: u32 = 8;
+
+impl Handover {
+    const fn takes_deposits(stage: Option<&Stage>) -> bool {
+        matches!(stage, None | Some(Stage::Open))
+    }
+
+    /// Sends the own keys to `f + 1` members, others each time: a lie, a crash or a loss costs no
+    /// more than a repetition. Who heard of the end of the epoch and then nothing more goes on with
+    /// it, more rarely: the answer is the signed header, if it is there.
+    pub(super) fn deposit(&mut self, turn: &mut Turn<'_>) {
+        let Some(next) = &self.setup.next else { return };
+        let deposit = Box::new(next.deposit.clone());
+        let is_due = Self::takes_deposits(self.stage()) || self.repetitions % QUESTION_EVERY == 1;
+        if !is_due || self.certified.is_some() || !self.says(Topic::Deposit) {
+            return;
+        }
+        if self.member_place().is_some() {
+            self.on_deposit(turn, self.setup.me, deposit.clone());
+        }
+        let (members, count) = (self.other_members(), self.resilience().weak_quorum());
+        let skipped = usize::try_from(self.repetitions).unwrap_or(0) * count % members.len();
+        for member in members.iter().cycle().skip(skipped).take(count) {
+            turn.send(*member, Message::Deposit(deposit.clone()));
+        }
+    }
+
+    pub(super) fn on_deposit(&mut self, turn: &mut Turn<'_>, from: NodeId, deposit: Box<Deposit>) {
+        let configuration = &self.setup.configuration;
+        let identity = configuration.member(from).map(|member| member.identity_key);
+        let is_own = identity == Some(deposit.identity_key());
+        if self.member_place().is_none() || !Self::takes_deposits(self.stage()) || !is_own {
+            return turn.mark("handover.deposit_ignored");
+        }
+        let wait = self.setup.policy.repeat_idle;
+        let is_recent = |at: &Instant| turn.now.instant < at.after(wait);
+        if self.deposited.get(&from).is_some_and(is_recent) {
+            return turn.mark("handover.deposit_repeated");
+        }
+        let place = (configuration.system, configuration.epoch);
+        if deposit.check(place, &self.setup.schemes).is_err() {
+            return turn.mark("handover.deposit_rejected");
+        }
+
+        self.deposited.insert(from, turn.now.instant);
+        turn.effects.emit(Output::Announce(Box::new(HandoverOperation::Deposit(deposit))));
+    }
+}

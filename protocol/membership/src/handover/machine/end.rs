@@ -1,0 +1,74 @@
+//! Votes that the epoch ends: `f + 1` of them fix its changes.
+
+use quorate_types::NodeId;
+
+use super::{Handover, Topic, Turn};
+use crate::handover::message::Message;
+use crate::handover::operation::HandoverOperation;
+use crate::handover::stage::Stage;
+use crate::handover::vote::{EndReason, EndVote};
+use crate::handover::word::{Word, Words};
+
+impl Handover {
+    pub(super) fn wish_end(&mut self, reason: EndReason) {
+        self.end_wish.get_or_insert(reason);
+    }
+
+    fn votes_end(&self) -> bool {
+        matches!(self.stage(), None | Some(Stage::Open))
+    }
+
+    pub(super) fn vote_end(&mut self, turn: &mut Turn<'_>) {
+        if !self.votes_end() {
+            return;
+        }
+        let known = self.known.as_ref().map_or(0, |news| news.change_count);
+        if known >= self.setup.policy.change_count_max {
+            self.wish_end(EndReason::Changes);
+        }
+        if let Some(reason) = self.end_wish {
+            self.say_end_vote(turn, reason);
+        }
+        if self.end_votes.len() >= self.resilience().weak_quorum() {
+            let votes = self.end_votes.values().cloned().collect();
+            self.announce(turn, HandoverOperation::End(Words(votes)));
+        }
+    }
+
+    fn say_end_vote(&mut self, turn: &mut Turn<'_>, reason: EndReason) {
+        let Some(member) = &self.setup.member else { return };
+        let configuration = &self.setup.configuration;
+        let (system, epoch) = (configuration.system, configuration.epoch);
+        let said = EndVote { system, epoch, reason };
+        let word = Word::sign(said, self.setup.me, &*member.signer);
+        if self.says(Topic::EndVote) {
+            self.end_votes.insert(self.setup.me, word.clone());
+            self.tell_members(turn, &Message::EndVote(word));
+            self.arm_repeat(turn);
+        }
+    }
+
+    pub(super) fn on_end_vote(&mut self, turn: &mut Turn<'_>, word: Word<EndVote>) {
+        let configuration = &self.setup.configuration;
+        let is_about_this =
+            word.said.system == configuration.system && word.said.epoch == configuration.epoch;
+        if !is_about_this
+            || !self.votes_end()
+            || !self.is_by_member(&word.by, |key| word.check(key))
+        {
+            return turn.mark("handover.end_vote_rejected");
+        }
+
+        self.end_votes.insert(word.by, word);
+    }
+
+    /// Did a member sign this with its key of the epoch?
+    pub(super) fn is_by_member(
+        &self,
+        by: &NodeId,
+        check: impl Fn(quorate_types::PublicKey) -> quorate_crypto::SignatureCheck,
+    ) -> bool {
+        let key = self.member_key(*by);
+        key.is_some_and(|key| self.setup.schemes.signatures.is_valid(&check(key)))
+    }
+}

@@ -1,0 +1,104 @@
+//! What the log says: from the own replica, or from `f + 1` members that tell alike.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use quorate_threshold::{Commitment, GroupKey};
+use quorate_types::NodeId;
+
+use super::{Handover, Topic, Turn};
+use crate::handover::attempt::{Attempt, Occasion, parameters};
+use crate::handover::message::Message;
+use crate::handover::stage::{News, Stage, Underway};
+
+impl Handover {
+    pub(super) fn on_own_news(&mut self, turn: &mut Turn<'_>, news: News) {
+        if !self.is_about_this_epoch(&news) {
+            return turn.mark("handover.news_of_another_epoch");
+        }
+        let news = Arc::new(news);
+        self.own = Some(Arc::clone(&news));
+        self.believe(turn, news);
+    }
+
+    pub(super) fn on_claim(&mut self, turn: &mut Turn<'_>, from: NodeId, news: News) {
+        if self.place_of(from).is_none() || !self.is_about_this_epoch(&news) {
+            return turn.mark("handover.claim_ignored");
+        }
+        self.claims.insert(from, Arc::new(news));
+        let count = |news: &Arc<News>| self.claims.values().filter(|other| *other == news).count();
+        let needed = self.resilience().weak_quorum();
+        let believed = self.claims.values().find(|news| count(news) >= needed).cloned();
+        if let Some(news) = believed {
+            self.believe(turn, news);
+        }
+    }
+
+    fn is_about_this_epoch(&self, news: &News) -> bool {
+        let configuration = &self.setup.configuration;
+        news.system == configuration.system && news.epoch == configuration.epoch
+    }
+
+    /// Goes on to a later stage; one that is not later says nothing new.
+    fn believe(&mut self, turn: &mut Turn<'_>, news: Arc<News>) {
+        if self.known.as_ref().is_some_and(|known| known.progress() >= news.progress()) {
+            return;
+        }
+        if self.group_key.is_none()
+            && let Some(sharing) = &news.sharing
+        {
+            let commitment = Commitment::decode(&sharing.0, parameters(self.resilience()));
+            self.group_key = commitment.and_then(GroupKey::new).ok().map(Arc::new);
+        }
+        self.known = Some(news);
+        self.said.clear();
+        self.repetitions = 0;
+        self.arm_repeat(turn);
+    }
+
+    /// Recipients that do not run the log hear of it from the members.
+    pub(super) fn tell_recipients(&mut self, turn: &mut Turn<'_>) {
+        let Some(news) = self.own.clone() else { return };
+        let attempt = match &news.stage {
+            Stage::Dealing(underway) => &underway.attempt,
+            Stage::Done(decided) => &decided.attempt,
+            Stage::Open | Stage::Frozen(_) | Stage::Redrawing(_) => return,
+        };
+        let is_over = self.certified.is_some() || self.member_place().is_none();
+        if is_over || !self.says(Topic::News) {
+            return;
+        }
+        let seats = attempt.seats.iter().map(|seat| seat.node);
+        let strangers: Vec<_> = seats.filter(|node| self.place_of(*node).is_none()).collect();
+        for node in strangers {
+            turn.send(node, Message::News(Box::new(News::clone(&news))));
+        }
+    }
+
+    /// What is being dealt, if anything is.
+    pub(super) fn underway(&self) -> Option<&Underway> {
+        match self.stage()? {
+            Stage::Dealing(underway) => Some(underway),
+            Stage::Open | Stage::Frozen(_) | Stage::Redrawing(_) | Stage::Done(_) => None,
+        }
+    }
+
+    /// The attempt in which shares are being made, or were made.
+    pub(super) fn attempt(&self) -> Option<&Attempt> {
+        match self.stage()? {
+            Stage::Dealing(underway) => Some(&underway.attempt),
+            Stage::Done(decided) => Some(&decided.attempt),
+            Stage::Open | Stage::Frozen(_) | Stage::Redrawing(_) => None,
+        }
+    }
+
+    pub(super) fn occasion(&self) -> Occasion {
+        let configuration = &self.setup.configuration;
+        Occasion {
+            system: configuration.system,
+            epoch: configuration.epoch.next(),
+            system_key: self.setup.system_key,
+        }
+    }
+}

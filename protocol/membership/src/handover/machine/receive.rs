@@ -1,0 +1,368 @@
+//! A recipient: takes dealings, acknowledges them, and puts its share together.
+//!
+//! Specification of the cryptography 2.3, steps 3 and 5; settled points 5 and 33. A dealing is
+//! acknowledged when its subshare is right and it is durable, and only the first of each dealer
+//! (MEM-14). The share is made of the dealings that the log chose and of no others, and is durable
+//! before anybody hears of it.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use quorate_threshold::{
+    CheckedDealing, Complaint, KeyShare, Opened, SealedSubshares, Session, ShareIndex, Sharing,
+    Subshare,
+};
+use quorate_types::{Digest, NodeId};
+
+use super::{Handover, Output, Record, Topic, Turn};
+use crate::handover::attempt::Attempt;
+use crate::handover::dealing::{
+    Acknowledgement, ChosenDealing, PublishedDealing, choice_digest, sharing,
+};
+use crate::handover::message::{DealingName, Message};
+use crate::handover::stage::Stage;
+use crate::handover::vote::{Completion, ShareProof};
+use crate::handover::word::Word;
+use crate::header::commitment_digest;
+
+/// What a recipient found in a dealing.
+pub(super) enum Inside {
+    /// What it is owed.
+    Subshare(Subshare),
+    /// Something else, and the proof of it.
+    Cheated(Box<Complaint>),
+}
+
+/// A dealing that this recipient has opened.
+pub(super) struct Held {
+    pub(super) published: PublishedDealing,
+    pub(super) checked: CheckedDealing,
+    pub(super) sealed: SealedSubshares,
+    pub(super) inside: Inside,
+    is_durable: bool,
+}
+
+/// All that a recipient holds of the attempt.
+#[derive(Default)]
+pub(super) struct Receiving {
+    session: Option<Digest>,
+    /// By dealer.
+    pub(super) held: BTreeMap<u16, Held>,
+    /// Dealings of an attempt that this server has not heard of, the latest of each dealer.
+    early: BTreeMap<u16, PublishedDealing>,
+    /// What was acknowledged before a crash.
+    durable: BTreeMap<(Digest, u16), PublishedDealing>,
+    /// What others say that a dealer that cheated dealt to them.
+    pub(super) help: BTreeMap<u16, Vec<Subshare>>,
+    /// Whom a complaint was found right or wrong for: each is judged once.
+    pub(super) judged: BTreeMap<(u16, ShareIndex), bool>,
+    sharing: Option<Arc<Sharing>>,
+    share: Option<(Digest, Arc<KeyShare>)>,
+}
+
+impl Receiving {
+    pub(super) fn share(&self) -> Option<&Arc<KeyShare>> {
+        self.share.as_ref().map(|(_, share)| share)
+    }
+
+    pub(super) fn replay_dealing(&mut self, published: PublishedDealing) {
+        self.durable.insert((published.session, published.dealer), published);
+    }
+
+    pub(super) fn replay_share(&mut self, session: Digest, share: Arc<KeyShare>) {
+        self.share = Some((session, share));
+    }
+
+    /// Leaves everything of the attempt before behind; was there a share in it?
+    fn enter(&mut self, session: Digest) -> bool {
+        if self.session == Some(session) {
+            return false;
+        }
+        self.session = Some(session);
+        self.held.clear();
+        self.help.clear();
+        self.judged.clear();
+        self.sharing = None;
+        self.share.take_if(|(known, _)| *known != session).is_some()
+    }
+}
+
+impl Handover {
+    /// The attempt and this server's share index in it, if its deposited keys are those that it
+    /// holds.
+    pub(super) fn seat(&self) -> Option<(&Attempt, ShareIndex)> {
+        let (attempt, me) = (self.attempt()?, self.setup.me);
+        let own = self.setup.next.as_ref()?.deposit.epoch_key();
+        (attempt.key_of(me) == Some(own)).then_some((attempt, attempt.index_of(me)?))
+    }
+
+    pub(super) fn session(&self) -> Option<Session> {
+        Some(self.attempt()?.session(&self.occasion()))
+    }
+
+    /// The dealings that the log chose, once there are enough.
+    pub(super) fn choice(&self) -> Option<&[ChosenDealing]> {
+        let dealings = match self.stage()? {
+            Stage::Dealing(underway) => &underway.dealings,
+            Stage::Done(decided) => &decided.dealings,
+            Stage::Open | Stage::Frozen(_) | Stage::Redrawing(_) => return None,
+        };
+        dealings.get(..self.resilience().weak_quorum())
+    }
+
+    pub(super) fn on_dealing(
+        &mut self,
+        turn: &mut Turn<'_>,
+        from: NodeId,
+        published: PublishedDealing,
+    ) {
+        let dealer = published.dealer;
+        let is_of_dealer = self.index_of(from).is_some_and(|index| index.get() == dealer);
+        let session = self.session().map(|session| Digest::new(*session.as_bytes()));
+        if session != Some(published.session) {
+            if is_of_dealer {
+                self.receiving.early.insert(dealer, published);
+            }
+            return;
+        }
+        let is_chosen = self.is_chosen(&published);
+        if !is_of_dealer && !is_chosen {
+            return turn.mark("handover.dealing_of_another");
+        }
+        if self.receiving.held.contains_key(&dealer) && !self.replaces(&published, is_chosen) {
+            return turn.mark("handover.dealing_repeated");
+        }
+
+        self.open(turn, published);
+    }
+
+    fn is_chosen(&self, published: &PublishedDealing) -> bool {
+        let (name, session) = (published.digest(), published.session);
+        let mut choice = self.choice().unwrap_or_default().iter();
+        choice.any(|it| it.dealer == published.dealer && it.digest(session) == name)
+    }
+
+    /// The log has the last word about which of two dealings of a liar it is.
+    fn replaces(&self, published: &PublishedDealing, is_chosen: bool) -> bool {
+        let held = self.receiving.held.get(&published.dealer);
+        is_chosen && held.is_some_and(|held| held.published != *published)
+    }
+
+    fn open(&mut self, turn: &mut Turn<'_>, published: PublishedDealing) {
+        let Some((attempt, me)) = self.seat() else { return };
+        let (session, parameters) = (attempt.session(&self.occasion()), attempt.parameters());
+        let checked = published.chosen().checked((session, parameters), self.group_key.as_deref());
+        let Ok((checked, sealed)) =
+            checked.and_then(|checked| Ok((checked, published.sealed(parameters)?)))
+        else {
+            return turn.mark("handover.dealing_rejected");
+        };
+        let Some(next) = &self.setup.next else { return };
+        let inside = match next.decryption_key.open(&checked, &sealed, me) {
+            Ok(Opened::Owed(subshare)) => Inside::Subshare(subshare),
+            Ok(Opened::Complaint(complaint)) => Inside::Cheated(Box::new(complaint)),
+            Err(_) => return turn.mark("handover.dealing_rejected"),
+        };
+        let is_durable = self.receiving.is_durable(&published);
+        let dealer = published.dealer;
+        let held = Held { published, checked, sealed, inside, is_durable };
+        self.receiving.held.insert(dealer, held);
+    }
+
+    pub(super) fn receive(&mut self, turn: &mut Turn<'_>) {
+        let Some(session) = self.session() else { return };
+        let session = Digest::new(*session.as_bytes());
+        if self.receiving.enter(session) {
+            turn.effects.emit(Output::Abandoned);
+        }
+        if self.seat().is_none() {
+            return;
+        }
+        self.take_up(turn, session);
+        if self.choice().is_none() {
+            return self.acknowledge(turn);
+        }
+        if self.receiving.share.is_none() {
+            self.assemble(turn, session);
+        }
+        if self.receiving.share.is_some() {
+            self.say_completion(turn, session);
+        }
+    }
+
+    /// Dealings that came too early, or before a crash.
+    fn take_up(&mut self, turn: &mut Turn<'_>, session: Digest) {
+        let of_before = self.receiving.durable.range((session, 0)..=(session, u16::MAX));
+        let of_before: Vec<_> = of_before.map(|(_, published)| published.clone()).collect();
+        let early = core::mem::take(&mut self.receiving.early).into_values();
+        let early = early.filter(|published| published.session == session);
+        for published in of_before.into_iter().chain(early) {
+            if !self.receiving.held.contains_key(&published.dealer) {
+                self.open(turn, published);
+            }
+        }
+    }
+
+    /// Says which dealings this server holds; MEM-14: what is not durable yet becomes so first.
+    fn acknowledge(&mut self, turn: &mut Turn<'_>) {
+        let right = |held: &&Held| matches!(held.inside, Inside::Subshare(_));
+        let held = self.receiving.held.values().filter(right);
+        let due: Vec<_> = held.map(|held| held.published.clone()).collect();
+        for published in due {
+            let dealer = published.dealer;
+            if !self.says(Topic::Acknowledgement(dealer)) || !self.keep(turn, &published) {
+                continue;
+            }
+            let session = published.session;
+            let said = Acknowledgement { session, dealer, digest: published.digest() };
+            let Some(next) = &self.setup.next else { return };
+            let word = Word::sign(said, self.setup.me, &*next.signer);
+            let place = usize::from(dealer) - 1;
+            let members = &self.setup.configuration.membership_group;
+            let Some(member) = members.get(place).copied() else { continue };
+            self.tell(turn, member, Message::Acknowledgement(word));
+        }
+    }
+
+    /// Makes a dealing durable, unless another one of its dealer is: that one was acknowledged.
+    fn keep(&mut self, turn: &mut Turn<'_>, published: &PublishedDealing) -> bool {
+        let name = (published.session, published.dealer);
+        if let Some(known) = self.receiving.durable.get(&name) {
+            return known == published;
+        }
+        // MEM-14: nothing of this dealer was acknowledged in this attempt, before a crash either.
+        self.persist(turn, Record::Dealing(Box::new(published.clone())));
+        self.receiving.durable.insert(name, published.clone());
+        if let Some(held) = self.receiving.held.get_mut(&published.dealer) {
+            held.is_durable = true;
+        }
+        true
+    }
+
+    /// Puts the share together, or asks for what it still lacks.
+    fn assemble(&mut self, turn: &mut Turn<'_>, session: Digest) {
+        let choice = self.choice().unwrap_or_default().to_vec();
+        for chosen in &choice {
+            self.lack(turn, chosen, session);
+        }
+        let Some((_, me)) = self.seat() else { return };
+        let Some(sharing) = self.sharing() else { return };
+        let mut subshares = Vec::with_capacity(choice.len());
+        for chosen in &choice {
+            let held = self.receiving.held.get(&chosen.dealer);
+            match held.filter(|held| held.is(chosen)).map(|held| &held.inside) {
+                Some(Inside::Subshare(subshare)) => subshares.push(subshare),
+                Some(Inside::Cheated(_)) | None => return,
+            }
+        }
+        let Ok(share) = sharing.assemble_share(me, &subshares) else {
+            return turn.mark("handover.share_rejected");
+        };
+        let share = Arc::new(share);
+        turn.mark("handover.share_assembled");
+        self.persist(turn, Record::Share { session, share: Arc::clone(&share) });
+        self.receiving.share = Some((session, share));
+    }
+
+    /// Asks for a chosen dealing that is missing, and complains about one that cheats.
+    fn lack(&mut self, turn: &mut Turn<'_>, chosen: &ChosenDealing, session: Digest) {
+        let dealer = chosen.dealer;
+        match self.receiving.held.get(&dealer).filter(|held| held.is(chosen)) {
+            Some(held) => match &held.inside {
+                Inside::Subshare(_) => {}
+                Inside::Cheated(complaint) => {
+                    let complaint = complaint.encode();
+                    self.complain(turn, DealingName { session, dealer }, complaint);
+                }
+            },
+            None => self.fetch_dealing(turn, DealingName { session, dealer }),
+        }
+    }
+
+    fn fetch_dealing(&mut self, turn: &mut Turn<'_>, name: DealingName) {
+        if !self.says(Topic::Fetch(name.dealer)) {
+            return;
+        }
+        turn.mark("handover.dealing_fetched");
+        let dealer = self.setup.configuration.membership_group.get(usize::from(name.dealer) - 1);
+        let seats = self.attempt().into_iter().flat_map(|attempt| &attempt.seats);
+        let asked = seats.map(|seat| seat.node).chain(dealer.copied());
+        let asked: Vec<_> = asked.filter(|node| *node != self.setup.me).collect();
+        for node in asked {
+            turn.send(node, Message::FetchDealing(name));
+        }
+    }
+
+    pub(super) fn on_fetch_dealing(
+        &mut self,
+        turn: &mut Turn<'_>,
+        from: NodeId,
+        name: DealingName,
+    ) {
+        let is_recipient = self.attempt().is_some_and(|attempt| attempt.index_of(from).is_some());
+        let held = self.receiving.held.get(&name.dealer).map(|held| &held.published);
+        let own = self.own_dealing(name.session).filter(|own| own.dealer == name.dealer);
+        let found = held.filter(|held| held.session == name.session).or(own).cloned();
+        match found.filter(|_| is_recipient) {
+            Some(published) => turn.send(from, Message::Dealing(Box::new(published))),
+            None => turn.mark("handover.dealing_not_served"),
+        }
+    }
+
+    /// The sharing that the choice makes.
+    pub(super) fn sharing(&mut self) -> Option<Arc<Sharing>> {
+        if self.receiving.sharing.is_none() {
+            let attempt = self.attempt()?;
+            let place = (attempt.session(&self.occasion()), attempt.parameters());
+            let made = sharing(self.choice()?, place, self.group_key.as_deref()).ok()?;
+            self.receiving.sharing = Some(Arc::new(made));
+        }
+        self.receiving.sharing.clone()
+    }
+
+    fn say_completion(&mut self, turn: &mut Turn<'_>, session: Digest) {
+        if self.certified.is_some() || !self.says(Topic::Completion) {
+            return;
+        }
+        let Some(sharing) = self.sharing() else { return };
+        let (Some(choice), Some(next)) = (self.choice(), &self.setup.next) else { return };
+        let Some(share) = self.receiving.share() else { return };
+        let domain = quorate_threshold::Domain::Share;
+        let scheme = &*self.setup.schemes.threshold;
+        let proof = scheme.sign_partial(share, domain, session.as_bytes());
+        let said = Completion {
+            session,
+            choice: choice_digest(choice),
+            commitments: commitment_digest(sharing.group_key().commitment()),
+            proof: ShareProof::new(&proof),
+        };
+        let word = Word::sign(said, self.setup.me, &*next.signer);
+        for member in self.setup.configuration.membership_group.clone() {
+            self.tell(turn, member, Message::Completion(word.clone()));
+        }
+    }
+
+    /// Sends to a server, or takes it at once if it is this one.
+    pub(super) fn tell(&mut self, turn: &mut Turn<'_>, to: NodeId, message: Message) {
+        if to == self.setup.me {
+            self.on_message(turn, to, message);
+        } else {
+            turn.send(to, message);
+        }
+    }
+}
+
+impl Receiving {
+    fn is_durable(&self, published: &PublishedDealing) -> bool {
+        self.durable.get(&(published.session, published.dealer)) == Some(published)
+    }
+}
+
+impl Held {
+    /// Is this the dealing that the log chose?
+    pub(super) fn is(&self, chosen: &ChosenDealing) -> bool {
+        self.published.dealer == chosen.dealer && self.published.chosen() == *chosen
+    }
+}

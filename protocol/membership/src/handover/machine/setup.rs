@@ -1,0 +1,72 @@
+//! What a participant is started with.
+
+use alloc::sync::Arc;
+use core::fmt;
+
+use quorate_crypto::Signer;
+use quorate_threshold::{DecryptionKey, KeyShare, PublicKey, Seed};
+use quorate_types::{Configuration, Duration, NodeId};
+
+use crate::handover::deposit::Deposit;
+use crate::schemes::Schemes;
+
+/// What a member of the epoch that ends holds.
+#[derive(Debug)]
+pub struct MemberSecrets {
+    /// Signs with the key of the epoch.
+    pub signer: Arc<dyn Signer>,
+    /// Its share of the system's key; none while the system is being founded.
+    pub share: Option<KeyShare>,
+    /// Uniform secret bytes, fresh for the epoch and durable: all its dealings follow from them.
+    pub seed: Seed,
+}
+
+/// A server's keys of the next epoch, durable before they are given here.
+#[derive(Debug)]
+pub struct NextKeys {
+    /// What it deposits.
+    pub deposit: Deposit,
+    /// Signs with the key of the next epoch.
+    pub signer: Arc<dyn Signer>,
+    /// Opens what dealers seal for it.
+    pub decryption_key: DecryptionKey,
+}
+
+/// How long things take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Policy {
+    /// How long an epoch lasts.
+    pub length: Duration,
+    /// With so many changes waiting it ends before its time.
+    pub change_count_max: u32,
+    /// Wait before what is not settled is said again.
+    pub repeat: Duration,
+    /// The same, while nothing but deposits is under way.
+    pub repeat_idle: Duration,
+    /// How long the first attempt may take; each later one twice as long.
+    pub attempt: Duration,
+}
+
+/// What a participant is started with.
+pub struct Setup {
+    /// The configuration of the epoch that ends.
+    pub configuration: Arc<Configuration>,
+    /// The system's key; none while the system is being founded.
+    pub system_key: Option<PublicKey>,
+    /// This server.
+    pub me: NodeId,
+    /// If it is a member of the epoch's group.
+    pub member: Option<MemberSecrets>,
+    /// If it wants to be drawn for the next one.
+    pub next: Option<NextKeys>,
+    /// What it checks with.
+    pub schemes: Schemes,
+    /// How long things take.
+    pub policy: Policy,
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Setup({}, {:?})", self.me, self.configuration.epoch)
+    }
+}

@@ -1,0 +1,205 @@
+//! An epoch ends, whatever gets lost, whoever crashes, and however some of them lie.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a villain changes one kind of message")]
+mod liars;
+mod log;
+mod network;
+
+use std::boxed::Box;
+use std::collections::BTreeMap;
+use std::vec::Vec;
+
+use quorate_threshold::{Bls12381, Domain, PartialSignature, ThresholdScheme};
+use quorate_types::NodeId;
+
+use self::network::Network;
+use super::{Message, Record};
+use crate::handover::operation::HandoverOperation;
+use crate::handover::stage::Stage;
+
+/// The next group signs under the key that never changes, everybody that is up has the signed
+/// header, and the shares of the old group are gone.
+fn assert_handed_over(network: &Network) {
+    let group_key = network.log.sharing();
+    let domain = Domain::Configuration;
+    let sign = |share: &_| Bls12381.sign_partial(share, domain, b"the next epoch");
+    let partials: Vec<PartialSignature> =
+        network.shares().iter().map(|share| sign(share)).collect();
+    let combined = Bls12381.combine(&group_key, domain, b"the next epoch", &partials).unwrap();
+    assert!(combined.bad.is_empty(), "{:?}", combined.bad);
+    let system_key = group_key.public_key();
+    system_key.verify(domain, b"the next epoch", &combined.signature).unwrap();
+    for node in network.nodes.values().filter(|node| node.is_up) {
+        let header = node.certified.as_ref().expect("every server has the header");
+        header.verify(&system_key, &Bls12381).unwrap();
+        assert_eq!(Some(header), node.handover.certified());
+        assert!(!node.handover.holds_old_share(), "MEM-17: the old share is gone");
+    }
+}
+
+fn count(network: &Network, is_kind: impl Fn(&HandoverOperation) -> bool) -> usize {
+    network.log.executed.iter().filter(|operation| is_kind(operation)).count()
+}
+
+fn aborts(network: &Network) -> usize {
+    count(network, |operation| matches!(operation, HandoverOperation::Abort(_)))
+}
+
+#[test]
+fn an_epoch_ends_and_the_next_group_signs_under_the_same_key() {
+    for (server_count, f, seed) in [(4, 1, 1), (7, 1, 2), (12, 2, 3)] {
+        let mut network = Network::new(server_count, f, seed);
+        network.run();
+        assert_handed_over(&network);
+        assert_eq!(aborts(&network), 0);
+        let deposits = count(&network, |it| matches!(it, HandoverOperation::Deposit(_)));
+        assert!(deposits >= server_count, "everybody deposits its keys");
+    }
+}
+
+#[test]
+fn a_system_is_founded_without_a_dealer() {
+    for seed in 0..3 {
+        let mut network = Network::founding(1, seed);
+        network.run();
+        assert_handed_over(&network);
+    }
+}
+
+#[test]
+fn messages_that_are_lost_are_said_again() {
+    for seed in 0..4 {
+        let mut network = Network::new(7, 1, seed);
+        let mut sent = 0_u64;
+        network.rule = Box::new(move |_, _, message| {
+            sent += 1;
+            if sent.wrapping_mul(0x9E37_79B9).wrapping_add(seed) % 10 < 3 {
+                return Vec::new();
+            }
+            Vec::from([message])
+        });
+        network.run();
+        assert_handed_over(&network);
+    }
+}
+
+#[test]
+fn f_silent_members_and_f_silent_recipients_hold_nothing_up() {
+    for seed in 0..3 {
+        let mut network = Network::new(7, 1, seed);
+        let silent = network.members()[usize::try_from(seed).unwrap()];
+        network.nodes.get_mut(&silent).unwrap().is_up = false;
+        network.run();
+        assert_handed_over(&network);
+        assert_eq!(aborts(&network), 0, "one silent server is no reason to give up");
+    }
+}
+
+/// Runs until the group of the first attempt is drawn.
+fn drawn(server_count: usize, seed: u64) -> (Network, Vec<NodeId>) {
+    let mut network = Network::new(server_count, 1, seed);
+    while !matches!(network.log.news.stage, Stage::Dealing(_)) {
+        network.turn();
+    }
+    let Stage::Dealing(underway) = &network.log.news.stage else { unreachable!() };
+    let seats = underway.attempt.seats.iter().map(|seat| seat.node).collect();
+    (network, seats)
+}
+
+#[test]
+fn a_group_that_does_not_answer_is_tried_twice_and_then_another_one_is_drawn() {
+    let (mut network, seats) = drawn(12, 5);
+    let members = network.members();
+    let silent: Vec<_> = seats.iter().filter(|node| !members.contains(node)).take(2).collect();
+    assert_eq!(silent.len(), 2, "the seed draws at least two that are no members");
+    for node in &silent {
+        network.nodes.get_mut(node).unwrap().is_up = false;
+    }
+    network.run();
+    assert_handed_over(&network);
+    assert!(aborts(&network) >= 2);
+    assert!(count(&network, |it| matches!(it, HandoverOperation::Redraw(_))) >= 1);
+    let Stage::Done(decided) = &network.log.news.stage else { panic!("it ended") };
+    assert_eq!(decided.header.lineage.attempt, decided.attempt.number);
+}
+
+#[test]
+fn a_share_of_an_attempt_that_failed_is_forgotten() {
+    let (mut network, seats) = drawn(7, 3);
+    let kept_out: Vec<_> = seats[..2].to_vec();
+    // Two of four recipients complete; nobody hears of it, so the members give up.
+    network.rule = Box::new(move |_, to, message| match message {
+        Message::Completion(_) => Vec::new(),
+        Message::Dealing(_) if kept_out.contains(&to) => Vec::new(),
+        message => Vec::from([message]),
+    });
+    while aborts(&network) == 0 {
+        network.turn();
+    }
+    let first: Vec<_> = network.shares();
+    network.rule = Box::new(|_, _, message| Vec::from([message]));
+    network.run();
+    assert_handed_over(&network);
+    let group_key = network.log.sharing();
+    for share in first {
+        let is_of_the_group = group_key.check_share(&share).is_ok();
+        assert!(!is_of_the_group, "shares of two attempts are of two sharings");
+    }
+}
+
+/// Crashes a server behind one of its effects after the other, evenly over all of them.
+fn crash_everywhere(whom: impl Fn(&Network) -> NodeId, runs: u64) {
+    let mut quiet = Network::new(5, 1, 11);
+    quiet.run();
+    let total = quiet.effects[&whom(&quiet)];
+    assert!(total >= runs, "{total} effects");
+    for run in 0..runs {
+        let mut network = Network::new(5, 1, 11);
+        network.crash = Some((whom(&network), run * total / runs));
+        network.run();
+        assert_handed_over(&network);
+        assert!(network.crash.is_none(), "the crash came");
+    }
+}
+
+#[test]
+fn a_member_that_crashes_anywhere_goes_on_where_its_disk_says() {
+    crash_everywhere(|network| network.members()[1], 12);
+}
+
+#[test]
+fn a_recipient_that_crashes_anywhere_goes_on_where_its_disk_says() {
+    let stranger = |network: &Network| {
+        let members = network.members();
+        *network.nodes.keys().find(|node| !members.contains(node)).unwrap()
+    };
+    crash_everywhere(stranger, 8);
+}
+
+#[test]
+fn all_crash_together_at_any_stage() {
+    for moment in [5_u64, 30, 60, 90, 120, 150, 200, 260] {
+        let mut network = Network::new(5, 1, 21);
+        for _ in 0..moment {
+            network.turn();
+        }
+        let all: Vec<NodeId> = network.nodes.keys().copied().collect();
+        for node in all {
+            network.restart(node);
+        }
+        network.run();
+        assert_handed_over(&network);
+    }
+}
+
+/// MEM-14, on the disks: what each recipient acknowledged of each dealer in each attempt.
+fn assert_one_dealing_each(network: &Network) {
+    for node in network.nodes.keys() {
+        let mut known = BTreeMap::new();
+        for record in network.disk(*node) {
+            let Record::Dealing(published) = record else { continue };
+            let name = (published.session, published.dealer);
+            let before = known.insert(name, published.digest());
+            assert!(before.is_none(), "MEM-14: two dealings of one dealer");
+        }
+    }
+}

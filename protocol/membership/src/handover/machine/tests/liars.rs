@@ -1,0 +1,227 @@
+//! What members and recipients may do to the others, and what comes of it.
+use std::boxed::Box;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::vec::Vec;
+
+use quorate_threshold::{Dealer, KeyShare, PartialSignature, Seed, ShareIndex};
+use quorate_types::{Digest, NodeId};
+
+use super::network::Network;
+use super::{assert_handed_over, assert_one_dealing_each, drawn};
+use crate::handover::attempt::{Attempt, Occasion};
+use crate::handover::dealing::{CertifiedDealing, PublishedDealing};
+use crate::handover::message::{Help, Message};
+use crate::handover::operation::HandoverOperation;
+use crate::handover::stage::Stage;
+use crate::handover::word::Words;
+
+fn attempt(network: &Network) -> Attempt {
+    let Stage::Dealing(underway) = &network.log.news.stage else { panic!("a group is drawn") };
+    underway.attempt.clone()
+}
+
+/// A dealing of a member's true share with other randomness than its own.
+fn dealing(network: &Network, villain: NodeId, seed: u8) -> PublishedDealing {
+    let configuration = network.world.first.configuration();
+    let occasion = Occasion {
+        system: configuration.system,
+        epoch: configuration.epoch.next(),
+        system_key: Some(network.world.founding.system_key),
+    };
+    let attempt = attempt(network);
+    let (seed, session) = (Seed::new([seed; 32]), attempt.session(&occasion));
+    let dealer = Dealer { seed: &seed, session, parameters: attempt.parameters() };
+    let shares = &network.world.founding.shares;
+    let bytes = shares.iter().find(|(node, _)| *node == villain).unwrap().1.encode();
+    let dealt = dealer.deal_again(&KeyShare::decode(bytes.as_ref()).unwrap());
+    let sealed = dealer.seal(&dealt, &attempt.encryption_keys().unwrap()).unwrap();
+    PublishedDealing::new(&dealt.dealing, &sealed)
+}
+
+/// The log takes this dealing of a villain with the acknowledgements of recipients that hold what
+/// they are owed, before any other dealing.
+fn cheat(seed: u64, victim_place: usize) -> (Network, NodeId) {
+    let (mut network, seats) = drawn(7, seed);
+    let villain = network.members()[0];
+    let others: Vec<_> = seats.iter().filter(|node| **node != villain).copied().collect();
+    let victim = others[victim_place];
+    let mut published = dealing(&network, villain, 77);
+    let slot = 48 + 32 * seats.iter().position(|node| *node == victim).unwrap();
+    published.sealed[slot + 31] ^= 1;
+    let acknowledged = Rc::new(RefCell::new(BTreeMap::new()));
+    let (known, bad) = (Rc::clone(&acknowledged), published.clone());
+    network.rule = Box::new(move |from, to, message| match message {
+        Message::Dealing(it) if from == villain && it.session == bad.session => {
+            Vec::from([Message::Dealing(Box::new(bad.clone()))])
+        }
+        Message::Acknowledgement(word) if to == villain => {
+            known.borrow_mut().insert(word.by, word);
+            Vec::new()
+        }
+        // Until the villain's stands in the log, nobody else's is acknowledged.
+        Message::Acknowledgement(word) if known.borrow().len() >= 3 => {
+            Vec::from([Message::Acknowledgement(word)])
+        }
+        Message::Acknowledgement(_) => Vec::new(),
+        message => Vec::from([message]),
+    });
+    let own = published.clone();
+    let needed = if seats.contains(&villain) { 2 } else { 3 };
+    while acknowledged.borrow().len() < needed {
+        network.turn();
+    }
+    if needed == 2 {
+        let word = acknowledge(&network, villain, &own);
+        acknowledged.borrow_mut().insert(villain, word);
+    }
+    let words = acknowledged.borrow().values().cloned().collect();
+    let (session, chosen) = (published.session, published.chosen());
+    let certified = CertifiedDealing { session, dealing: chosen, acknowledgements: Words(words) };
+    network.put(&HandoverOperation::Dealt(Box::new(certified)));
+    (network, victim)
+}
+
+/// The villain acknowledges its own dealing.
+fn acknowledge(
+    network: &Network,
+    villain: NodeId,
+    published: &PublishedDealing,
+) -> crate::handover::word::Word<crate::handover::Acknowledgement> {
+    let signer = network.world.signer(villain, network.log.news.epoch.next());
+    let said = crate::handover::Acknowledgement {
+        session: published.session,
+        dealer: published.dealer,
+        digest: published.digest(),
+    };
+    crate::handover::word::Word::sign(said, villain, &*signer)
+}
+
+#[test]
+fn a_recipient_that_a_dealer_cheats_is_made_whole_by_the_others() {
+    for (seed, victim_place) in [(3, 0), (4, 1), (8, 2)] {
+        let (mut network, victim) = cheat(seed, victim_place);
+        let villain = network.members()[0];
+        network.run();
+        assert_handed_over(&network);
+        let is_whole = network.nodes[&victim].handover.share().is_some();
+        for _ in 0..2_000 {
+            if network.nodes[&victim].handover.share().is_some() {
+                break;
+            }
+            network.turn();
+        }
+        assert!(network.nodes[&victim].handover.share().is_some(), "{is_whole}");
+        assert!(network.marks["handover.repaired"] >= 1);
+        let finders = network.nodes.values().filter(|node| node.cheats.contains(&villain));
+        assert!(finders.count() >= 1, "whoever helps has found the liar out");
+        assert_one_dealing_each(&network);
+    }
+}
+
+#[test]
+fn help_that_is_wrong_is_found_out_and_other_help_is_enough() {
+    let (mut network, victim) = cheat(3, 0);
+    let liar = Rc::new(RefCell::new(None));
+    network.rule = Box::new(move |from, to, message| match message {
+        Message::Help(mut help) if to == victim => {
+            let is_liar = *liar.borrow_mut().get_or_insert(from) == from;
+            help.subshare[35] ^= u8::from(is_liar);
+            Vec::from([Message::Help(Help { ..help })])
+        }
+        message => Vec::from([message]),
+    });
+    network.run();
+    for _ in 0..3_000 {
+        if network.nodes[&victim].handover.share().is_some() {
+            break;
+        }
+        network.turn();
+    }
+    assert!(network.nodes[&victim].handover.share().is_some());
+    assert!(network.marks["handover.help_rejected"] >= 1);
+    assert_handed_over(&network);
+}
+
+#[test]
+fn a_dealer_that_deals_twice_is_acknowledged_at_most_once_by_each_mem_14() {
+    let (mut network, seats) = drawn(7, 6);
+    let villain = network.members()[0];
+    let second = dealing(&network, villain, 99);
+    let half: Vec<_> = seats.iter().take(2).copied().collect();
+    network.rule = Box::new(move |from, to, message| match message {
+        Message::Dealing(it) if from == villain && it.session == second.session => {
+            let second = Message::Dealing(Box::new(second.clone()));
+            let first = Message::Dealing(it);
+            if half.contains(&to) { Vec::from([second, first]) } else { Vec::from([first, second]) }
+        }
+        message => Vec::from([message]),
+    });
+    network.run();
+    assert_handed_over(&network);
+    assert_one_dealing_each(&network);
+}
+
+#[test]
+fn parts_that_are_wrong_are_named_and_the_others_suffice() {
+    for seed in 0..3_u8 {
+        let mut network = Network::new(4, 1, u64::from(seed));
+        let villain = network.members()[usize::from(seed)];
+        let place = u16::from(seed) + 1;
+        let wrong = network.world.founding.shares[0].1.sign(quorate_threshold::Domain::Group, b"");
+        let index = ShareIndex::new(place).unwrap();
+        let wrong = PartialSignature::new(index, *wrong.signature()).encode();
+        network.rule = Box::new(move |from, _, message| match message {
+            Message::Part(mut part) if from == villain => {
+                part.partial = wrong;
+                Vec::from([Message::Part(part)])
+            }
+            message => Vec::from([message]),
+        });
+        network.run();
+        assert_handed_over(&network);
+    }
+}
+
+#[test]
+fn what_f_members_tell_a_recipient_of_the_log_is_not_believed() {
+    let (mut network, _) = drawn(7, 3);
+    let members = network.members();
+    let stranger = *network.nodes.keys().find(|node| !members.contains(node)).unwrap();
+    let mut lie = network.log.news.clone();
+    let Stage::Dealing(underway) = &mut lie.stage else { panic!("a group is drawn") };
+    underway.attempt.number = 7;
+    underway.randomness = Digest::new([9; 32]);
+    for _ in 0..3 {
+        network.deliver(members[0], stranger, Message::News(Box::new(lie.clone())));
+    }
+    assert!(!network.knows(stranger, &lie), "one of f + 1 says so");
+    network.deliver(members[1], stranger, Message::News(Box::new(lie.clone())));
+    assert!(network.knows(stranger, &lie), "with f + 1 one of them is correct");
+}
+
+#[test]
+fn no_part_of_the_next_header_leaves_before_the_log_has_decided_mem_15_mem_16() {
+    let mut network = Network::new(7, 1, 4);
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let known = Rc::clone(&seen);
+    network.rule = Box::new(move |_, _, message| {
+        if let Message::Part(part) = &message {
+            known.borrow_mut().push(part.message);
+        }
+        Vec::from([message])
+    });
+    let mut messages_before = Vec::new();
+    while !matches!(network.log.news.stage, Stage::Done(_)) {
+        network.turn();
+        messages_before.clone_from(&seen.borrow());
+    }
+    let Stage::Done(decided) = network.log.news.stage.clone() else { unreachable!() };
+    let early = messages_before.contains(&decided.header.hash());
+    assert!(!early, "MEM-15: a part of the header before DONE");
+    assert!(!messages_before.is_empty(), "MEM-16: the beacon was signed, after the freeze");
+    network.run();
+    assert!(seen.borrow().contains(&decided.header.hash()));
+    assert_handed_over(&network);
+}

@@ -1,0 +1,293 @@
+//! Servers with disks, and a network that loses, delays and reorders, by a seed.
+use std::boxed::Box;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::vec::Vec;
+
+use quorate_machine::{Effect, Effects, Input, Machine, Recipients, RecordNumber};
+use quorate_threshold::{KeyShare, Seed};
+use quorate_types::{Duration, Instant, NodeId, Now, Peer, UnixTime};
+
+use super::super::{
+    Handover, MemberSecrets, NextKeys, Output, Policy, Record, Request, Setup, Timer,
+};
+use super::log::Log;
+use crate::handover::attempt::SeatKeys;
+use crate::handover::message::Message;
+use crate::handover::operation::HandoverOperation;
+use crate::handover::stage::News;
+use crate::header::CertifiedHeader;
+use crate::testing::{World, decryption_key, deposit, schemes};
+
+/// A server.
+pub(super) struct Node {
+    pub(super) handover: Handover,
+    disk: Vec<(RecordNumber, Record)>,
+    alarms: BTreeMap<Timer, Instant>,
+    pub(super) certified: Option<CertifiedHeader>,
+    pub(super) cheats: Vec<NodeId>,
+    pub(super) is_up: bool,
+}
+
+/// What becomes of a message.
+pub(super) type Rule = Box<dyn FnMut(NodeId, NodeId, Message) -> Vec<Message>>;
+
+/// The servers of a system at the end of its first epoch.
+pub(super) struct Network {
+    pub(super) world: World,
+    pub(super) log: Log,
+    pub(super) nodes: BTreeMap<NodeId, Node>,
+    pub(super) rule: Rule,
+    /// Effects after which a server loses power, each with how many are still to come.
+    pub(super) crash: Option<(NodeId, u64)>,
+    pub(super) marks: BTreeMap<&'static str, u64>,
+    /// Effects of each server so far.
+    pub(super) effects: BTreeMap<NodeId, u64>,
+    is_founding: bool,
+    queue: Vec<(NodeId, NodeId, Message)>,
+    now: u64,
+    random: u64,
+}
+
+const POLICY: Policy = Policy {
+    length: Duration::from_secs(60),
+    change_count_max: 1_000,
+    repeat: Duration::from_millis(200),
+    repeat_idle: Duration::from_secs(5),
+    attempt: Duration::from_secs(3),
+};
+
+fn seed_of(kind: u8, place: usize) -> Seed {
+    let mut bytes = [kind; 32];
+    bytes[0] = u8::try_from(place).unwrap();
+    Seed::new(bytes)
+}
+
+impl Network {
+    pub(super) fn new(server_count: usize, f: u16, random: u64) -> Self {
+        let world = World::new(server_count, f);
+        let log = Log::new(&world);
+        Self::start(world, log, random, false)
+    }
+
+    /// A system whose group has no key yet.
+    pub(super) fn founding(f: u16, random: u64) -> Self {
+        let world = World::new(usize::from(3 * f + 1), f);
+        let keys = |id: &NodeId| {
+            let next = setup(&world, *id, (false, true)).next.unwrap();
+            let (epoch_key, encryption_key) =
+                (next.deposit.epoch_key(), next.deposit.encryption_key);
+            (*id, SeatKeys { epoch_key, encryption_key })
+        };
+        let keys = world.group().iter().map(keys).collect();
+        let log = Log::of_founding(&world, &keys);
+        let mut network = Self::start(world, log, random, true);
+        network.tell_news();
+        network
+    }
+
+    fn start(world: World, log: Log, random: u64, is_founding: bool) -> Self {
+        let ids: Vec<NodeId> = world.first.configuration().members.iter().map(|it| it.id).collect();
+        let start = |id: &NodeId| {
+            let handover = Handover::new(setup(&world, *id, (true, is_founding)), []);
+            let (disk, alarms, cheats) = (Vec::new(), BTreeMap::new(), Vec::new());
+            (*id, Node { handover, disk, alarms, certified: None, cheats, is_up: true })
+        };
+        let nodes = ids.iter().map(start).collect();
+        let created = world.first.configuration().created.as_micros();
+        let mut network = Self {
+            world,
+            log,
+            nodes,
+            rule: Box::new(|_, _, message| Vec::from([message])),
+            crash: None,
+            marks: BTreeMap::new(),
+            effects: BTreeMap::new(),
+            is_founding,
+            queue: Vec::new(),
+            now: created,
+            random: random.wrapping_mul(2).wrapping_add(1),
+        };
+        for id in ids {
+            network.step(id, Input::Start);
+        }
+        network
+    }
+
+    /// A number below `bound`, by the seed.
+    pub(super) fn draw(&mut self, bound: usize) -> usize {
+        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(self.random >> 33).unwrap() % bound
+    }
+
+    pub(super) fn members(&self) -> Vec<NodeId> {
+        self.world.group().to_vec()
+    }
+
+    /// Goes on until every server that is up has the signed header, or there is no progress.
+    pub(super) fn run(&mut self) {
+        for _ in 0..40_000 {
+            if self.nodes.values().all(|node| !node.is_up || node.certified.is_some()) {
+                return;
+            }
+            self.turn();
+        }
+        panic!("no end in sight: {:?}", self.log.news.stage);
+    }
+
+    /// One message arrives, or time passes.
+    pub(super) fn turn(&mut self) {
+        if self.queue.is_empty() {
+            return self.pass_time();
+        }
+        let place = self.draw(self.queue.len());
+        let (from, to, message) = self.queue.swap_remove(place);
+        for message in (self.rule)(from, to, message) {
+            self.step(to, Input::Deliver { from: Peer::Node(from), message });
+        }
+    }
+
+    fn pass_time(&mut self) {
+        let up = self.nodes.iter().filter(|(_, node)| node.is_up);
+        let alarms =
+            up.flat_map(|(id, node)| node.alarms.iter().map(|(timer, at)| (*at, *id, *timer)));
+        let Some((at, id, timer)) = alarms.min() else { panic!("nobody waits for anything") };
+        self.now = self.now.max(at.as_micros());
+        self.nodes.get_mut(&id).unwrap().alarms.remove(&timer);
+        self.step(id, Input::Expired(timer));
+    }
+
+    pub(super) fn step(&mut self, id: NodeId, input: Input<Handover>) {
+        let now =
+            Now { instant: Instant::from_micros(self.now), wall: UnixTime::from_micros(self.now) };
+        let node = self.nodes.get_mut(&id).unwrap();
+        if !node.is_up {
+            return;
+        }
+        let mut effects = Effects::new();
+        node.handover.step(now, input, &mut effects);
+        let effects: Vec<_> = effects.drain().collect();
+        for effect in effects {
+            if self.loses_power(id) {
+                return self.restart(id);
+            }
+            *self.effects.entry(id).or_default() += 1;
+            self.perform(id, effect);
+        }
+    }
+
+    fn loses_power(&mut self, id: NodeId) -> bool {
+        match &mut self.crash {
+            Some((whom, 0)) if *whom == id => {
+                self.crash = None;
+                true
+            }
+            Some((whom, left)) if *whom == id => {
+                *left -= 1;
+                false
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// What is not on the disk is gone; the share of the old epoch is in a file of its own, which
+    /// the node erases when it is told that the next header is durable.
+    pub(super) fn restart(&mut self, id: NodeId) {
+        let node = self.nodes.get_mut(&id).unwrap();
+        let has_share = node.certified.is_none();
+        let setup = setup(&self.world, id, (has_share, self.is_founding));
+        node.handover = Handover::new(setup, node.disk.clone());
+        node.alarms.clear();
+        self.step(id, Input::Start);
+        if self.world.group().contains(&id) {
+            let news = Box::new(self.log.news.clone());
+            self.step(id, Input::Request(Request::News(news)));
+        }
+    }
+
+    fn perform(&mut self, id: NodeId, effect: Effect<Handover>) {
+        let node = self.nodes.get_mut(&id).unwrap();
+        match effect {
+            Effect::Persist(record) => {
+                let number = RecordNumber::new(node.disk.len() as u64 + 1);
+                node.disk.push((number, record));
+            }
+            Effect::Release(_) => {}
+            Effect::Send { to: Recipients::One(Peer::Node(to)), message, .. } => {
+                self.queue.push((id, to, message));
+            }
+            Effect::Send { .. } => panic!("a handover speaks with one server at a time"),
+            Effect::Arm { timer, at } => drop(node.alarms.insert(timer, at)),
+            Effect::Disarm(timer) => drop(node.alarms.remove(&timer)),
+            Effect::Mark(mark) => *self.marks.entry(mark).or_default() += 1,
+            Effect::Emit(Output::Announce(operation)) => {
+                if self.log.execute(&self.world, &operation) {
+                    self.tell_news();
+                }
+            }
+            Effect::Emit(Output::Certified(header)) => node.certified = Some(*header),
+            Effect::Emit(Output::Cheated(liar)) => node.cheats.push(liar),
+            Effect::Emit(Output::Abandoned) => {}
+        }
+    }
+
+    fn tell_news(&mut self) {
+        for member in self.members() {
+            let news = Box::new(self.log.news.clone());
+            self.step(member, Input::Request(Request::News(news)));
+        }
+    }
+
+    /// Puts an operation into the log.
+    pub(super) fn put(&mut self, operation: &HandoverOperation) {
+        assert!(self.log.execute(&self.world, operation), "it counts");
+        self.tell_news();
+    }
+
+    pub(super) fn deliver(&mut self, from: NodeId, to: NodeId, message: Message) {
+        self.step(to, Input::Deliver { from: Peer::Node(from), message });
+    }
+
+    /// Does a server take this for what the log says?
+    pub(super) fn knows(&self, id: NodeId, news: &News) -> bool {
+        self.nodes[&id].handover.known.as_deref() == Some(news)
+    }
+
+    /// What a server has made durable.
+    pub(super) fn disk(&self, id: NodeId) -> impl Iterator<Item = &Record> {
+        self.nodes[&id].disk.iter().map(|(_, record)| record)
+    }
+
+    /// The shares of the next group that are there.
+    pub(super) fn shares(&self) -> Vec<Arc<KeyShare>> {
+        self.nodes.values().filter_map(|node| node.handover.share().cloned()).collect()
+    }
+}
+
+fn setup(world: &World, me: NodeId, (has_share, is_founding): (bool, bool)) -> Setup {
+    let configuration = world.first.configuration();
+    let epoch = configuration.epoch;
+    let record = configuration.member(me).unwrap();
+    let place = world.number_of(record.identity_key);
+    let share = || {
+        let bytes = world.founding.shares.iter().find(|(node, _)| *node == me)?.1.encode();
+        KeyShare::decode(bytes.as_ref()).ok()
+    };
+    let member = world.group().contains(&me).then(|| MemberSecrets {
+        signer: world.signer(me, epoch),
+        share: (has_share && !is_founding).then(share).flatten(),
+        seed: seed_of(b'd', place),
+    });
+    let signer = world.signer(me, epoch.next());
+    let decryption_key = decryption_key(place);
+    let deposit = deposit(world, place, epoch.next());
+    Setup {
+        configuration: Arc::new(configuration.clone()),
+        system_key: (!is_founding).then_some(world.founding.system_key),
+        me,
+        member,
+        next: Some(NextKeys { deposit, signer, decryption_key }),
+        schemes: schemes(),
+        policy: POLICY,
+    }
+}
