@@ -17,6 +17,7 @@ use quorate_types::{Duration, GroupConfiguration, Peer, ReplicaId, View};
 pub use crate::deeds::{Carries, peers};
 use crate::villain::{self, Entry, Legion, Villain, names};
 
+mod announcer;
 mod checkpoint_liar;
 mod client_flooder;
 mod client_juggler;
@@ -142,6 +143,7 @@ const REPLICAS: &[Entry<Holdings>] = &[
     ("misplacer", |_| Box::new(misplacer::Misplacer::new())),
     ("checkpoint-liar", |prng| Box::new(checkpoint_liar::CheckpointLiar::new(prng))),
     ("transfer-liar", |prng| Box::new(transfer_liar::TransferLiar::new(prng))),
+    ("announcer", |_| Box::new(announcer::Announcer::default())),
     ("lane-juggler", |_| Box::new(lane_juggler::LaneJuggler::default())),
     ("lane-forker", |prng| Box::new(lane_forker::LaneForker::new(prng))),
     ("view-changer", |prng| Box::new(view_changer::ViewChanger::new(prng))),

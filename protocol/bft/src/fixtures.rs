@@ -12,7 +12,7 @@ use quorate_types::{
 };
 
 use crate::message::{
-    AckVector, Batch, Bundle, BundleBody, Cut, HashedCut, Operation, SessionId, Tip,
+    AckVector, Batch, Bundle, BundleBody, Contents, Cut, HashedCut, Operation, SessionId, Tip,
 };
 
 pub(crate) struct Fixture {
@@ -55,7 +55,12 @@ impl Fixture {
         let bundle = Bundle::sign((self.group.system, self.group.group), body, &self.signers[0]);
         let place = (ReplicaId::new(lane), tip.seq.next(), tip.digest);
         let signer = &self.signers[usize::from(lane)];
-        Arc::new(Batch::sign(&self.group, place, vec![Arc::new(bundle)], signer))
+        Arc::new(Batch::sign(
+            &self.group,
+            place,
+            Contents::of_clients(vec![Arc::new(bundle)]),
+            signer,
+        ))
     }
 
     /// So many batches of a lane behind a tip.

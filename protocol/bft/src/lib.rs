@@ -59,4 +59,4 @@ pub use client::{Client, ClientFailure, ClientOutput, ClientRequest, ClientTimer
 pub use message::Message;
 pub use parameters::Parameters;
 pub use record::{Image, Record};
-pub use replica::{Output, Replica, Setup, Timer};
+pub use replica::{Output, Replica, Request, Setup, Timer};

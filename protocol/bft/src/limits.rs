@@ -17,9 +17,19 @@ pub const REPLY_BYTES_MAX: usize = 60 * 1024;
 const REPLY_FRAMING_BYTES: usize = 64;
 /// Most bundles in a batch.
 pub const BATCH_BUNDLES_MAX: usize = 1024;
-/// Most bytes of bundles in a batch.
+/// Most bytes of bundles and announcements in a batch.
 pub const BATCH_BYTES_MAX: usize = 512 * 1024;
-/// Most bytes of bundles in a batch that travels inside a proposal.
+/// Longest operation that a member announces, in bytes.
+pub const ANNOUNCEMENT_BYTES_MAX: usize = OPERATION_BYTES_MAX;
+/// Most announcements in a batch: clients' bundles find room beside them.
+pub const BATCH_ANNOUNCEMENTS_MAX: usize = 16;
+/// Most bytes of announcements in a batch.
+pub const BATCH_ANNOUNCEMENT_BYTES_MAX: usize = 256 * 1024;
+/// Most announcements that wait at a replica for a batch of its lane.
+pub const ANNOUNCEMENTS_WAITING_MAX: usize = 64;
+/// Most bytes of such announcements.
+pub const ANNOUNCEMENTS_WAITING_BYTES_MAX: usize = 1024 * 1024;
+/// Most bytes of bundles and announcements in a batch that travels inside a proposal.
 pub const INLINE_BYTES_MAX: usize = 16 * 1024;
 /// Most batches of a lane that are acknowledged but not executed.
 pub const LANE_WINDOW_BATCHES: u64 = 32;
@@ -61,6 +71,14 @@ const _: () = assert!(
 const _: () = assert!(INLINE_BYTES_MAX <= BATCH_BYTES_MAX, "an inline batch is a batch");
 const _: () = assert!(OPERATION_BYTES_MAX < BUNDLE_BYTES_MAX, "an operation fits a bundle");
 const _: () = assert!(2 * BUNDLE_BYTES_MAX <= BATCH_BYTES_MAX, "a bundle fits a batch");
+const _: () = assert!(
+    BATCH_ANNOUNCEMENT_BYTES_MAX + BUNDLE_BYTES_MAX <= BATCH_BYTES_MAX,
+    "a bundle fits a batch beside announcements"
+);
+const _: () = assert!(
+    ANNOUNCEMENT_BYTES_MAX + 4 <= BATCH_ANNOUNCEMENT_BYTES_MAX,
+    "an announcement fits a batch"
+);
 const _: () = assert!(BUNDLE_BYTES_MAX <= EARLY_BYTES_MAX, "an early bundle can be kept");
 const _: () = assert!(LANE_QUOTA_BATCHES <= LANE_WINDOW_BATCHES, "a quota fits the window");
 const _: () = assert!(SLOTS_IN_FLIGHT_MAX < SLOTS_AHEAD_MAX, "slots in flight are kept");

@@ -20,7 +20,9 @@ use quorate_crypto::{Domain, Rejected, SignatureCheck, Verifiable, hash_of};
 use quorate_types::{Digest, Epoch, GroupConfiguration, GroupId, SystemId};
 use quorate_wire::Encode;
 
-pub use batch::{Batch, BatchHeader, SignedHeader, lane_origin, link_digest};
+pub use batch::{
+    Announcement, Batch, BatchHeader, Contents, SignedHeader, lane_origin, link_digest,
+};
 pub use checkpoint::{Checkpoint, CheckpointCertificate, CheckpointStatement};
 pub use cut::{AckVector, Cut, HashedCut, Tip};
 pub use fetch::{FetchBatches, FetchProposal, FetchSlots, FetchState, Slots, StateChunk, Status};

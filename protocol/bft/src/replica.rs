@@ -24,7 +24,6 @@ mod view_change;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::convert::Infallible;
 
 use quorate_crypto::{Signer, Verified};
 use quorate_machine::{Class, Effects, Input, Machine, RecordNumber, Service};
@@ -70,6 +69,14 @@ pub enum Timer {
     Fetch,
     /// Ask another replica for the state.
     Transfer,
+}
+
+/// What its node asks of a replica.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// Have this operation executed in the node's own name. It may be lost in a crash, or find no
+    /// room; the node announces it again until the service shows that it was executed.
+    Announce(Vec<u8>),
 }
 
 /// What a replica tells its node.
@@ -173,7 +180,7 @@ impl<S: Service> Machine for Replica<S> {
     type Outbound = Message;
     type Record = Record;
     type Timer = Timer;
-    type Request = Infallible;
+    type Request = Request;
     type Output = Output;
 
     fn step(&mut self, now: Now, input: Input<Self>, effects: &mut Effects<Self>) {
@@ -182,7 +189,7 @@ impl<S: Service> Machine for Replica<S> {
             Input::Start => self.start(turn),
             Input::Deliver { from, message } => self.on_message(turn, from, message.into_inner()),
             Input::Expired(timer) => self.on_timer(turn, timer),
-            Input::Request(never) => match never {},
+            Input::Request(Request::Announce(operation)) => self.announce(turn, operation),
         }
         self.propose(turn);
         self.flush_lane(turn);

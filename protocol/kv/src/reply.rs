@@ -28,6 +28,8 @@ pub enum KvReply {
     Malformed,
     /// A part of the operation is above its limit; nothing happened.
     TooLarge(Part),
+    /// A member of the group asked, not a client; nothing happened.
+    NotAClient,
 }
 
 impl KvReply {
@@ -94,6 +96,7 @@ impl Encode for KvReply {
                 writer.tag(5);
                 part.encode(writer);
             }
+            Self::NotAClient => writer.tag(6),
         }
     }
 }
@@ -106,6 +109,7 @@ impl Decode for KvReply {
             3 => Decode::decode(reader).map(Self::Swapped),
             4 => Ok(Self::Malformed),
             5 => Decode::decode(reader).map(Self::TooLarge),
+            6 => Ok(Self::NotAClient),
             tag => Err(DecodeError::UnknownTag { of: "KvReply", tag }),
         }
     }

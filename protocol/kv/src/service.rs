@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 
-use quorate_machine::{Call, Service, ServiceState};
+use quorate_machine::{Call, Caller, Service, ServiceState};
 
 use crate::operation::KvOperation;
 use crate::reply::KvReply;
@@ -14,12 +14,14 @@ use crate::reply::KvReply;
 pub struct KeyValueService;
 
 impl Service for KeyValueService {
-    // KVS-1: of the call only the operation is looked at.
+    // KVS-1: of the call only the operation is looked at, and whether a client asks: members of
+    // the group have no business here.
     // KVS-3: what does not decode is answered, not asserted.
     fn execute(&mut self, call: &Call<'_>, state: &mut dyn ServiceState) -> Vec<u8> {
-        let reply = match KvOperation::from_bytes(call.operation) {
-            Ok(operation) => perform(operation, state),
-            Err(error) => KvReply::refusal(error),
+        let reply = match (call.caller, KvOperation::from_bytes(call.operation)) {
+            (Caller::Member(_), _) => KvReply::NotAClient,
+            (Caller::Client(_), Ok(operation)) => perform(operation, state),
+            (Caller::Client(_), Err(error)) => KvReply::refusal(error),
         };
         reply.to_bytes()
     }

@@ -8,13 +8,16 @@
 
 use alloc::vec::Vec;
 
-use quorate_types::{ClientId, Digest, Epoch, Slot, UnixTime};
+use quorate_types::{ClientId, Digest, Epoch, NodeId, Slot, UnixTime};
 
 /// On whose behalf a request is executed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Caller {
     /// A client with an open session, whose signature covers the request.
     Client(ClientId),
+    /// A member of the group, which announced the request in its own lane. No session covers it:
+    /// it may come again, from this member or another, and the service says what that means.
+    Member(NodeId),
 }
 
 /// One request to execute, with all that is agreed about it.

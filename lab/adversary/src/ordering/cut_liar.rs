@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use quorate_bft::Message;
-use quorate_bft::message::{AckVector, Batch, Cut, HashedCut, PrePrepare, SignedProposal, Tip};
+use quorate_bft::message::{
+    AckVector, Batch, Contents, Cut, HashedCut, PrePrepare, SignedProposal, Tip,
+};
 use quorate_bft::rules;
 use quorate_history::Prng;
 use quorate_types::{Digest, ReplicaId};
@@ -97,7 +99,7 @@ fn a_row_twice(context: &mut Context<'_>, cut: &mut Cut) {
 fn a_gap(context: &mut Context<'_>, cut: &mut Cut) {
     let tip = cut.tips[context.me().index()];
     let place = (context.me(), tip.seq.plus(2), tip.digest);
-    let batch = Batch::sign(context.group(), place, Vec::new(), context.signer());
+    let batch = Batch::sign(context.group(), place, Contents::default(), context.signer());
     cut.inline = Some(batch.header);
 }
 
@@ -132,7 +134,7 @@ mod tests {
     //! Each wrong breaks the rule that it is about, and breaks it in every cut.
     use std::sync::Arc;
 
-    use quorate_bft::message::{AckVector, Batch, Cut, HashedCut};
+    use quorate_bft::message::{AckVector, Batch, Contents, Cut, HashedCut};
     use quorate_bft::rules::{self, CutFault};
     use quorate_history::Prng;
     use quorate_types::{GroupConfiguration, Instant, Now, ReplicaId, UnixTime};
@@ -154,7 +156,7 @@ mod tests {
     fn batch(group: &Group, lane: ReplicaId) -> Batch {
         let tip = Cut::origin(&group.configuration).tips[lane.index()];
         let place = (lane, tip.seq.next(), tip.digest);
-        Batch::sign(&group.configuration, place, Vec::new(), &*group.signers[lane.index()])
+        Batch::sign(&group.configuration, place, Contents::default(), &*group.signers[lane.index()])
     }
 
     /// Behind the origin, with a batch inline.

@@ -110,15 +110,16 @@ pub(super) fn other_proposal(context: &Context<'_>, first: &PrePrepare) -> Optio
 
 /// A batch for the same place with the same bundles, differently.
 pub(super) fn other_batch(context: &Context<'_>, batch: &Batch) -> Batch {
-    let mut bundles = batch.bundles.clone();
+    let mut contents = batch.contents.clone();
+    let bundles = &mut contents.bundles;
     if bundles.len() > 1 {
         bundles.reverse();
     } else {
-        bundles.extend(batch.bundles.iter().cloned());
+        bundles.extend(batch.contents.bundles.iter().cloned());
     }
     let header = &batch.header.header;
     let place = (header.lane, header.seq, header.previous);
-    Batch::sign(context.group(), place, bundles, context.signer())
+    Batch::sign(context.group(), place, contents, context.signer())
 }
 
 impl Villain<Holdings> for Equivocator {

@@ -69,7 +69,7 @@ fn proposal(context: &mut Context<'_>, honest: &PrePrepare) -> PrePrepare {
 fn batch(context: &mut Context<'_>, honest: &Batch) -> Batch {
     let header = &honest.header.header;
     let place = (context.me(), LaneSeq::new(huge(context.prng)), header.previous);
-    Batch::sign(context.group(), place, honest.bundles.clone(), context.signer())
+    Batch::sign(context.group(), place, honest.contents.clone(), context.signer())
 }
 
 fn status(prng: &mut Prng, honest: &Status) -> Status {

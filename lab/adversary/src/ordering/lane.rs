@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use quorate_bft::Message;
-use quorate_bft::message::{Batch, Bundle, Tip, lane_origin};
+use quorate_bft::message::{Batch, Bundle, Contents, Tip, lane_origin};
 use quorate_machine::Class;
 use quorate_types::{LaneSeq, Peer};
 
@@ -67,9 +67,14 @@ impl Lane {
         context: &Context<'_>,
         bundles: Vec<Arc<Bundle>>,
     ) -> Arc<Batch> {
+        self.extend_by(context, Contents::of_clients(bundles))
+    }
+
+    /// Makes the next batch of these contents.
+    pub(super) fn extend_by(&mut self, context: &Context<'_>, contents: Contents) -> Arc<Batch> {
         let tip = self.tip(context);
         let place = (context.me(), tip.seq.next(), tip.digest);
-        let batch = Arc::new(Batch::sign(context.group(), place, bundles, context.signer()));
+        let batch = Arc::new(Batch::sign(context.group(), place, contents, context.signer()));
         self.tip = Some(Tip { seq: tip.seq.next(), digest: batch.digest() });
         self.batches.push_back(Arc::clone(&batch));
         if self.batches.len() > KEPT_MAX {

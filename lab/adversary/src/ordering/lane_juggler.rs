@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use quorate_bft::Message;
-use quorate_bft::message::{Batch, Bundle, BundleBody};
+use quorate_bft::message::{Batch, Bundle, BundleBody, Contents};
 use quorate_machine::Class;
 use quorate_types::{Duration, Peer, RequestId};
 
@@ -67,7 +67,8 @@ impl LaneJuggler {
             bundles = vec![Arc::clone(bundle), Arc::new(forged), Arc::clone(bundle)];
         }
         deeds.mark("liar.batch_invalid");
-        let batch = Batch::sign(context.group(), place, bundles, context.signer());
+        let batch =
+            Batch::sign(context.group(), place, Contents::of_clients(bundles), context.signer());
         deeds.send(context.others(), Class::Ordered, Message::Batch(Arc::new(batch)));
     }
 }

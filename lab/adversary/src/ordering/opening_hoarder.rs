@@ -60,9 +60,11 @@ impl Villain<Holdings> for OpeningHoarder {
     ) -> Reception {
         match message {
             Message::Request(request) => self.keep(&request.bundle),
-            Message::Batch(batch) => batch.bundles.iter().for_each(|bundle| self.keep(bundle)),
+            Message::Batch(batch) => {
+                batch.contents.bundles.iter().for_each(|bundle| self.keep(bundle));
+            }
             Message::PrePrepare(proposal) => {
-                let bundles = proposal.inline.iter().flat_map(|batch| &batch.bundles);
+                let bundles = proposal.inline.iter().flat_map(|batch| &batch.contents.bundles);
                 bundles.for_each(|bundle| self.keep(bundle));
             }
             _ => {}

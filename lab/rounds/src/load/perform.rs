@@ -114,7 +114,7 @@ fn output(reply: &KvReply) -> Option<KvOutput> {
         }
         KvReply::Done => Some(KvOutput::Stored),
         KvReply::Swapped(is_swapped) => Some(KvOutput::Swapped(*is_swapped)),
-        KvReply::Malformed | KvReply::TooLarge(_) => None,
+        KvReply::Malformed | KvReply::TooLarge(_) | KvReply::NotAClient => None,
     }
 }
 

@@ -4,6 +4,7 @@
 /// Fewer than ten hits of one in a run of the gate, and the run has shown nothing about it.
 pub(super) const MARKS: &[&str] = &[
     "bft.accepted",
+    "bft.announcement_executed",
     "bft.batch_again",
     "bft.batch_made",
     "bft.batches_fetched_again",
@@ -47,6 +48,8 @@ pub(super) const MARKS: &[&str] = &[
     "bft.view_invited",
     "bft.view_started",
     "liar.acknowledged_both",
+    "liar.announced",
+    "liar.announced_too_much",
     "liar.batch_invalid",
     "liar.boasted",
     "liar.checkpoint",

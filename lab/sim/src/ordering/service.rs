@@ -49,7 +49,7 @@ impl<S> Watched<S> {
 impl<S: Replicated> Service for Watched<S> {
     fn execute(&mut self, call: &Call<'_>, state: &mut dyn ServiceState) -> Vec<u8> {
         let reply = self.service.execute(call, state);
-        let Caller::Client(client) = call.caller;
+        let Caller::Client(client) = call.caller else { return reply };
         let number = S::number(call.operation);
         let position = self.next_position(call.slot);
         let (time, reply_digest) = (call.time, hash(Domain::Derivation, &reply));
@@ -65,8 +65,9 @@ impl<S: Replicated> Service for Watched<S> {
 /// A ledger: numbers every request that it executes.
 ///
 /// An operation is the client's own number for it, eight bytes; the reply is its place among all
-/// executed requests. The state holds the number of executed requests and, per client, a hash
-/// chain of what was executed, so that states agree only if histories do.
+/// executed requests. The state holds the number of executed requests and, per client and per
+/// member that announced something, a hash chain of what was executed, so that states agree only
+/// if histories do.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Ledger;
 
@@ -78,16 +79,26 @@ fn chain_key(client: ClientId) -> Vec<u8> {
     client.as_bytes()[..8].to_vec()
 }
 
+fn chain(state: &mut dyn ServiceState, key: &[u8], operation: &[u8]) {
+    let before = number(state.get(key));
+    let asked = number(Some(operation.to_vec()));
+    let after = before.rotate_left(5) ^ asked.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    state.put(key, after.to_be_bytes().to_vec());
+}
+
 impl Service for Ledger {
     fn execute(&mut self, call: &Call<'_>, state: &mut dyn ServiceState) -> Vec<u8> {
-        let Caller::Client(client) = call.caller;
+        let client = match call.caller {
+            Caller::Client(client) => client,
+            Caller::Member(node) => {
+                // What members announce leaves a trace too, so that states agree on it.
+                chain(state, &[b"member", &node.as_bytes()[..8]].concat(), call.operation);
+                return Vec::new();
+            }
+        };
         let position = number(state.get(b"executed"));
         state.put(b"executed", (position + 1).to_be_bytes().to_vec());
-        let key = chain_key(client);
-        let before = number(state.get(&key));
-        let asked = number(Some(call.operation.to_vec()));
-        let after = before.rotate_left(5) ^ asked.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        state.put(&key, after.to_be_bytes().to_vec());
+        chain(state, &chain_key(client), call.operation);
         position.to_be_bytes().to_vec()
     }
 

@@ -1,7 +1,7 @@
 //! A replica of an ordered service: its messages, and its log with the image of its state.
 
 use quorate_bft::message::{BundleBody, Message};
-use quorate_bft::{Image, Output, Record, Replica, Setup};
+use quorate_bft::{Image, Output, Record, Replica, Request, Setup};
 use quorate_crypto::Verified;
 use quorate_machine::{RecordNumber, Service};
 use quorate_runtime::{Hosted, JournalError, LogJournal, RecordCodec};
@@ -69,9 +69,8 @@ impl<S: Service + 'static> Hosted for OrderingHost<S> {
 
     fn record_bytes(&self, record: &Record) -> usize {
         let carried = match record {
-            Record::Batch(batch) => batch.bundles.iter().map(|bundle| bundle.size_bytes()).sum(),
-            Record::Accepted { inline: Some(batch), .. } => {
-                batch.bundles.iter().map(|bundle| bundle.size_bytes()).sum()
+            Record::Batch(batch) | Record::Accepted { inline: Some(batch), .. } => {
+                batch.contents.size_bytes()
             }
             Record::Checkpoint { changes, .. } | Record::Installed { entries: changes, .. } => {
                 let size = |(key, value): &quorate_state::Change| {
@@ -88,7 +87,7 @@ impl<S: Service + 'static> Hosted for OrderingHost<S> {
         carried + RECORD_OVERHEAD_BYTES
     }
 
-    fn on_output(&mut self, output: Output, _: &mut Vec<std::convert::Infallible>) {
+    fn on_output(&mut self, output: Output, _: &mut Vec<Request>) {
         let service = self.name;
         match output {
             Output::Executed { slot, requests, .. } => {

@@ -72,7 +72,8 @@ impl<S: Service> Replica<S> {
     fn execute_slot(&mut self, turn: &mut Turn<'_, S>, mut running: Running, batches: &[Digest]) {
         for digest in batches {
             let batch: Arc<Batch> = Arc::clone(&self.bodies[digest]);
-            for bundle in &batch.bundles {
+            self.execute_announcements(turn, &running, &batch);
+            for bundle in &batch.contents.bundles {
                 let reply = self.execute_bundle(&mut running, bundle);
                 if matches!(
                     reply.answers[..],
@@ -87,6 +88,24 @@ impl<S: Service> Replica<S> {
         }
         let Running { slot, cut, time, request_count: requests, .. } = running;
         turn.emit(Output::Executed { slot, cut, time, requests });
+    }
+
+    /// Executes what the owner of the batch asks for itself. A batch is executed once, and that is
+    /// all: no session recalls it, and what the service answers goes nowhere.
+    fn execute_announcements(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        running: &Running,
+        batch: &Arc<Batch>,
+    ) {
+        let owner = self.group.member(batch.header.header.lane).expect("the lane was checked");
+        let caller = Caller::Member(owner.node);
+        for (index, announcement) in (0_u32..).zip(&batch.contents.announcements) {
+            let label = (running.cut, (batch.digest(), index));
+            let randomness = hash_of(Domain::Randomness, &label);
+            self.call(running, (caller, randomness), &announcement.operation);
+            turn.mark("bft.announcement_executed");
+        }
     }
 
     fn execute_bundle(&mut self, running: &mut Running, bundle: &Bundle) -> Reply {
@@ -124,17 +143,8 @@ impl<S: Service> Replica<S> {
             return answer;
         }
         let label = (running.cut, (client, operation.id));
-        let call = Call {
-            caller: Caller::Client(client),
-            operation: &operation.payload,
-            epoch: self.group.epoch,
-            slot: running.slot,
-            time: running.time,
-            randomness: hash_of(Domain::Randomness, &label),
-        };
-        let (service, mut state) = self.service_state();
-        let reply = service.execute(&call, &mut state);
-        assert!(reply.len() <= REPLY_BYTES_MAX, "a service keeps its replies within the limit");
+        let randomness = hash_of(Domain::Randomness, &label);
+        let reply = self.call(running, (Caller::Client(client), randomness), &operation.payload);
         running.request_count += 1;
         let answer = Answer {
             id: operation.id,
@@ -143,6 +153,21 @@ impl<S: Service> Replica<S> {
         };
         self.sessions(|table| table.record(visit, &answer));
         answer
+    }
+
+    /// Has the service execute an operation.
+    fn call(
+        &mut self,
+        running: &Running,
+        (caller, randomness): (Caller, Digest),
+        operation: &[u8],
+    ) -> Vec<u8> {
+        let (slot, time, epoch) = (running.slot, running.time, self.group.epoch);
+        let call = Call { caller, operation, epoch, slot, time, randomness };
+        let (service, mut state) = self.service_state();
+        let reply = service.execute(&call, &mut state);
+        assert!(reply.len() <= REPLY_BYTES_MAX, "a service keeps its replies within the limit");
+        reply
     }
 
     fn sessions<T>(&mut self, act: impl FnOnce(&mut Sessions<'_>) -> T) -> T {

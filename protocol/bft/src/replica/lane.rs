@@ -13,7 +13,7 @@ use quorate_types::{Digest, Instant};
 use super::{Replica, Timer, Turn};
 use crate::lanes::{Lane, Placement};
 use crate::limits::{BATCH_BYTES_MAX, INLINE_BYTES_MAX, LANE_WINDOW_BATCHES};
-use crate::message::{AckVector, Batch, Message, Tip};
+use crate::message::{AckVector, Batch, Contents, Message, Tip};
 use crate::record::Record;
 
 /// When this replica last said what it holds.
@@ -102,8 +102,8 @@ impl<S: Service> Replica<S> {
     /// Makes the next batch of this replica's own lane, if it is time for one.
     pub(super) fn flush_lane(&mut self, turn: &mut Turn<'_, S>) {
         while !self.requests.is_empty() && self.may_flush() {
-            let bundles = self.requests.take(BATCH_BYTES_MAX);
-            let batch = self.next_own_batch(bundles);
+            let contents = self.requests.take(BATCH_BYTES_MAX);
+            let batch = self.next_own_batch(contents);
             let digest = batch.digest();
             turn.mark("bft.batch_made");
             if planted(Plant::BatchBeforePersist) {
@@ -129,14 +129,11 @@ impl<S: Service> Replica<S> {
         !is_waiting || waiting_bytes >= BATCH_BYTES_MAX / 2
     }
 
-    /// The batch of these bundles behind what this replica's lane holds.
-    pub(super) fn next_own_batch(
-        &self,
-        bundles: alloc::vec::Vec<Arc<crate::message::Bundle>>,
-    ) -> Arc<Batch> {
+    /// The batch with these contents behind what this replica's lane holds.
+    pub(super) fn next_own_batch(&self, contents: Contents) -> Arc<Batch> {
         let tip = self.lanes.lane(self.me).acknowledged;
         let place = (self.me, tip.seq.next(), tip.digest);
-        Arc::new(Batch::sign(&self.group, place, bundles, &*self.signer))
+        Arc::new(Batch::sign(&self.group, place, contents, &*self.signer))
     }
 
     /// Says soon what is held: at once, unless that was said a moment ago.

@@ -176,8 +176,10 @@ impl<S: Service> Replica<S> {
 
     fn inline_batch(&mut self) -> Option<Arc<Batch>> {
         let fits = self.requests.first_bytes()? <= INLINE_BYTES_MAX;
-        let bundles = if fits { self.requests.take(INLINE_BYTES_MAX) } else { Vec::new() };
-        (!bundles.is_empty()).then(|| self.next_own_batch(bundles))
+        fits.then(|| {
+            let contents = self.requests.take(INLINE_BYTES_MAX);
+            self.next_own_batch(contents)
+        })
     }
 
     /// Adds rows that move the agreed time on, when it is old and nothing else moves it.

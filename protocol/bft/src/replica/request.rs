@@ -18,10 +18,13 @@ use quorate_types::{ClientId, Digest, Epoch, Peer, Slot};
 
 use super::{Replica, Turn};
 use crate::limits::{
-    BATCH_BUNDLES_MAX, CLIENT_BUNDLES_MAX, EARLY_BUNDLES_MAX, EARLY_BYTES_MAX,
-    REQUEST_QUEUE_BYTES_MAX,
+    ANNOUNCEMENT_BYTES_MAX, ANNOUNCEMENTS_WAITING_BYTES_MAX, ANNOUNCEMENTS_WAITING_MAX,
+    BATCH_ANNOUNCEMENT_BYTES_MAX, BATCH_ANNOUNCEMENTS_MAX, BATCH_BUNDLES_MAX, CLIENT_BUNDLES_MAX,
+    EARLY_BUNDLES_MAX, EARLY_BYTES_MAX, REQUEST_QUEUE_BYTES_MAX,
 };
-use crate::message::{Answer, Bundle, BundleBody, Message, Reply, Request, SessionId};
+use crate::message::{
+    Announcement, Answer, Bundle, BundleBody, Contents, Message, Reply, Request, SessionId,
+};
 use crate::sessions::Sessions;
 
 /// Prefix of the engine's own part of the replicated state.
@@ -46,18 +49,21 @@ pub(super) struct Requests {
     early: VecDeque<(SessionId, Request)>,
     early_bytes: usize,
     queue: VecDeque<Arc<Bundle>>,
+    announcements: VecDeque<Announcement>,
+    /// Of the queue and the announcements.
     queued_bytes: usize,
+    announced_bytes: usize,
     under_way: BTreeMap<ClientId, Vec<Digest>>,
 }
 
 impl Requests {
     pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.is_empty() && self.announcements.is_empty()
     }
 
-    /// Bundles in memory.
+    /// Bundles and announcements in memory.
     pub(super) fn len(&self) -> usize {
-        self.queue.len() + self.early.len()
+        self.queue.len() + self.early.len() + self.announcements.len()
     }
 
     pub(super) const fn queued_bytes(&self) -> usize {
@@ -94,7 +100,8 @@ impl Requests {
             return Err("bft.request_under_way");
         }
         let size = bundle.size_bytes();
-        if known.len() >= CLIENT_BUNDLES_MAX || self.queued_bytes + size > REQUEST_QUEUE_BYTES_MAX {
+        let bundle_bytes = self.queued_bytes - self.announced_bytes;
+        if known.len() >= CLIENT_BUNDLES_MAX || bundle_bytes + size > REQUEST_QUEUE_BYTES_MAX {
             return Err("bft.request_over_limit");
         }
         self.under_way.entry(bundle.client).or_default().push(digest);
@@ -103,21 +110,52 @@ impl Requests {
         Ok(())
     }
 
-    /// Takes bundles for a batch of at most this size; always one if there is any.
-    pub(super) fn take(&mut self, bytes_max: usize) -> Vec<Arc<Bundle>> {
-        let mut taken = Vec::new();
-        let mut taken_bytes = 0;
+    /// Lets an announcement wait for a batch.
+    fn announce(&mut self, announcement: Announcement) -> Result<(), &'static str> {
+        let size = announcement.size_bytes();
+        if announcement.operation.len() > ANNOUNCEMENT_BYTES_MAX {
+            return Err("bft.announcement_too_long");
+        }
+        let is_full = self.announcements.len() >= ANNOUNCEMENTS_WAITING_MAX;
+        if is_full || self.announced_bytes + size > ANNOUNCEMENTS_WAITING_BYTES_MAX {
+            return Err("bft.announcement_over_limit");
+        }
+        self.announced_bytes += size;
+        self.queued_bytes += size;
+        self.announcements.push_back(announcement);
+        Ok(())
+    }
+
+    /// Takes contents for a batch of at most this size; always something if there is anything.
+    pub(super) fn take(&mut self, bytes_max: usize) -> Contents {
+        let announcements = self.take_announcements(bytes_max.min(BATCH_ANNOUNCEMENT_BYTES_MAX));
+        let announced: usize = announcements.iter().map(Announcement::size_bytes).sum();
+        let mut bundles = Vec::new();
+        let mut taken_bytes = announced;
         while let Some(bundle) = self.queue.front() {
             let size = bundle.size_bytes();
-            let is_full = taken_bytes + size > bytes_max || taken.len() >= BATCH_BUNDLES_MAX;
-            if is_full && !taken.is_empty() {
+            let is_full = taken_bytes + size > bytes_max || bundles.len() >= BATCH_BUNDLES_MAX;
+            if is_full && taken_bytes > 0 {
                 break;
             }
             taken_bytes += size;
-            taken.extend(self.queue.pop_front());
+            bundles.extend(self.queue.pop_front());
         }
+        self.announced_bytes -= announced;
         self.queued_bytes -= taken_bytes;
-        taken
+        Contents { announcements, bundles }
+    }
+
+    fn take_announcements(&mut self, bytes_max: usize) -> Vec<Announcement> {
+        let mut bytes = 0;
+        let fits = |one: &&Announcement| {
+            bytes += one.size_bytes();
+            bytes <= bytes_max
+        };
+        let waiting = self.announcements.iter().take(BATCH_ANNOUNCEMENTS_MAX);
+        let count = waiting.take_while(fits).count();
+        let forced = usize::from(count == 0 && !self.announcements.is_empty());
+        self.announcements.drain(..count + forced).collect()
     }
 
     /// A bundle was executed.
@@ -139,13 +177,24 @@ impl Requests {
         });
     }
 
-    /// Size of the first bundle in the queue.
+    /// Size of what the next batch holds first.
     pub(super) fn first_bytes(&self) -> Option<usize> {
-        self.queue.front().map(|bundle| bundle.size_bytes())
+        let announcement = self.announcements.front().map(Announcement::size_bytes);
+        announcement.or_else(|| self.queue.front().map(|bundle| bundle.size_bytes()))
     }
 }
 
 impl<S: Service> Replica<S> {
+    /// The node asks for an operation in its own name. It waits for a batch of this replica's lane;
+    /// from the batch on it survives a restart. Whether it is to be announced again, the node sees
+    /// from what the service did.
+    pub(super) fn announce(&mut self, turn: &mut Turn<'_, S>, operation: Vec<u8>) {
+        match self.requests.announce(Announcement { operation }) {
+            Ok(()) => turn.mark("bft.announcement_admitted"),
+            Err(mark) => turn.mark(mark),
+        }
+    }
+
     pub(super) fn on_request(&mut self, turn: &mut Turn<'_, S>, request: Request) {
         match self.recall(&request.bundle) {
             Recalled::Answered(reply) => {

@@ -180,7 +180,8 @@ impl<S: Service> Replica<S> {
         let own = self.lanes.lane(self.me);
         let waiting = own.links_above(own.executed.seq);
         let batches = waiting.filter_map(|(_, link)| self.bodies.get(&link.digest));
-        let in_lane = batches.flat_map(|batch| batch.bundles.iter().map(|bundle| bundle.digest()));
+        let in_lane =
+            batches.flat_map(|batch| batch.contents.bundles.iter().map(|bundle| bundle.digest()));
         self.requests.keep_under_way(in_lane.collect());
     }
 

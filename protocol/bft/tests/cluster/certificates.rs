@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use quorate_bft::message::{
-    Base, Batch, Bundle, CommitCertificate, HashedCut, Message, Phase, Slots, StateChunk,
+    Base, Batch, Bundle, CommitCertificate, Contents, HashedCut, Message, Phase, Slots, StateChunk,
     ViewChange, Vote,
 };
 use quorate_crypto::{Certificate, Rejected, verify};
@@ -231,17 +231,21 @@ fn an_operation_is_its_clients_in_its_group_alone_25() {
 fn one_bad_bundle_in_a_batch_is_refused_by_all_alike_18() {
     let cluster = silent();
     let batch = cluster.batch(1, cluster.origin_tip(1), "x");
-    let mut forged = Bundle::clone(&batch.bundles[0]);
+    let mut forged = Bundle::clone(&batch.contents.bundles[0]);
     forged.signature = Signature::new([1; 64]);
     let place = (ReplicaId::new(1), batch.header.header.seq, batch.header.header.previous);
-    let bundles = vec![Arc::clone(&batch.bundles[0]), Arc::new(forged)];
+    let bundles =
+        Contents::of_clients(vec![Arc::clone(&batch.contents.bundles[0]), Arc::new(forged)]);
     let bad = Arc::new(Batch::sign(&cluster.group, place, bundles, &*cluster.signers[1]));
     assert!(judge(&cluster, Message::Batch(Arc::clone(&bad))).is_err());
     let cut = cluster.cut_inline(&cluster.origin_cut(), &bad);
     assert!(judge(&cluster, cluster.proposal(1, &cut, Some(bad))).is_err(), "inline too");
-    let empty = Batch::sign(&cluster.group, place, Vec::new(), &*cluster.signers[1]);
+    let empty = Batch::sign(&cluster.group, place, Contents::default(), &*cluster.signers[1]);
     assert_eq!(judge(&cluster, Message::Batch(Arc::new(empty))), Err(Rejected::WrongLength), "B12");
-    let swapped = Batch { header: batch.header, bundles: vec![cluster.bundle(240, 9, "other")] };
+    let swapped = Batch {
+        header: batch.header,
+        contents: Contents::of_clients(vec![cluster.bundle(240, 9, "other")]),
+    };
     let swapped = judge(&cluster, Message::Batch(Arc::new(swapped)));
     assert_eq!(swapped, Err(Rejected::Inconsistent), "another body under the header");
 }

@@ -115,7 +115,7 @@ fn one_operation_by_itself_takes_three_phases_and_two_records_of_each_replica() 
     // it prepares, and the quorum before it commits.
     let allocations = cost.allocations;
     let known =
-        Cost { messages: 29, bytes: 5905, signed: 10, checked: 23, records: 8, allocations };
+        Cost { messages: 29, bytes: 5917, signed: 10, checked: 23, records: 8, allocations };
     assert_eq!(cost, known);
     assert!((1..=LONE_ALLOCATIONS_MAX).contains(&allocations), "{allocations}");
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use quorate_bft::message::{
     Accusation, AckVector, Base, Batch, Bundle, BundleBody, Checkpoint, CheckpointCertificate,
-    CheckpointStatement, CommitCertificate, Cut, HashedCut, Message, NewView, Operation, Phase,
-    PrePrepare, PrepareCertificate, Prepared, SessionId, SignedProposal, Tip, ViewChange, Vote,
-    lane_origin,
+    CheckpointStatement, CommitCertificate, Contents, Cut, HashedCut, Message, NewView, Operation,
+    Phase, PrePrepare, PrepareCertificate, Prepared, SessionId, SignedProposal, Tip, ViewChange,
+    Vote, lane_origin,
 };
 use quorate_crypto::{Certificate, Signer};
 use quorate_types::{
@@ -58,7 +58,7 @@ impl Cluster {
     pub(crate) fn batch(&self, lane: u16, tip: Tip, payload: &str) -> Arc<Batch> {
         let bundles = vec![self.bundle(240, tip.seq.get() + 1, payload)];
         let place = (ReplicaId::new(lane), tip.seq.next(), tip.digest);
-        Arc::new(Batch::sign(&self.group, place, bundles, self.signer(lane)))
+        Arc::new(Batch::sign(&self.group, place, Contents::of_clients(bundles), self.signer(lane)))
     }
 
     pub(crate) fn vector(&self, from: u16, tips: &[Tip]) -> Arc<AckVector> {

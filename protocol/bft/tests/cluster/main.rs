@@ -2,6 +2,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a story looks at few kinds of messages")]
 #![expect(clippy::panic, reason = "a harness fails as a test does")]
 
+mod announcements;
 mod bound;
 mod carried;
 mod certificates;

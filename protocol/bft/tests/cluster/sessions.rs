@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quorate_bft::client::CALLS_WAITING_MAX;
 use quorate_bft::limits::{CLIENT_SESSIONS_MAX, EARLY_BUNDLES_MAX};
 use quorate_bft::message::{
-    Batch, BundleBody, Message, Opening, Outcome, Reply, Request, SessionId,
+    Batch, BundleBody, Contents, Message, Opening, Outcome, Reply, Request, SessionId,
 };
 use quorate_types::{Duration, Epoch, Peer, ReplicaId, Slot, View};
 
@@ -75,7 +75,12 @@ fn openings_of_closed_sessions_that_are_ordered_again_close_nothing_25() {
     let bundles: Vec<_> = openings.into_iter().map(|opening| opening.bundle).collect();
     let tip = cluster.origin_tip(3);
     let place = (ReplicaId::new(3), tip.seq.next(), tip.digest);
-    let batch = Arc::new(Batch::sign(&cluster.group, place, bundles, &*cluster.signers[3]));
+    let batch = Arc::new(Batch::sign(
+        &cluster.group,
+        place,
+        Contents::of_clients(bundles),
+        &*cluster.signers[3],
+    ));
     for index in 0..3 {
         let (from, to) = (cluster.peer(3), cluster.peer(index));
         cluster.carry(from, to, Message::Batch(Arc::clone(&batch)));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quorate_bft::message::{
-    Batch, Checkpoint, CheckpointStatement, Message, Phase, SessionId, Slots,
+    Batch, Checkpoint, CheckpointStatement, Contents, Message, Phase, SessionId, Slots,
 };
 use quorate_bft::{Output, Parameters};
 use quorate_types::{Digest, Duration, Epoch, ReplicaId, Slot, View};
@@ -450,7 +450,12 @@ fn an_operation_that_fails_fails_alike_everywhere_p08() {
     let bundle = cluster.bundle_in(200, unknown, (1, "never"));
     let tip = cluster.origin_tip(3);
     let place = (ReplicaId::new(3), tip.seq.next(), tip.digest);
-    let batch = Arc::new(Batch::sign(&cluster.group, place, vec![bundle], &*cluster.signers[3]));
+    let batch = Arc::new(Batch::sign(
+        &cluster.group,
+        place,
+        Contents::of_clients(vec![bundle]),
+        &*cluster.signers[3],
+    ));
     for index in 0..3 {
         assert!(cluster.deliver(cluster.peer(3), index, Message::Batch(Arc::clone(&batch))));
     }

@@ -13,7 +13,7 @@ use quorate_bft::{
 use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
 use quorate_crypto::{ClientCertificate, ClientGrant, Signer, verify};
 use quorate_machine::{
-    Call, Effect, Effects, Input, Machine, Recipients, RecordNumber, Service, ServiceState,
+    Call, Caller, Effect, Effects, Input, Machine, Recipients, RecordNumber, Service, ServiceState,
 };
 use quorate_state::Map;
 use quorate_types::{
@@ -23,6 +23,7 @@ use quorate_types::{
 
 /// Appends the beginning of each operation to a register and answers with all of it; one that
 /// begins with `#` leaves no trace, and one that begins with `?` asks for the agreed randomness.
+/// What a member announces has the member's number before it.
 #[derive(Debug)]
 pub(crate) struct Journal;
 
@@ -35,6 +36,9 @@ impl Service for Journal {
             return format!("{:?}", call.randomness).into_bytes();
         }
         let mut journal = state.get(b"journal").unwrap_or_default();
+        if let Caller::Member(node) = call.caller {
+            journal.extend_from_slice(format!("{}:", node.as_bytes()[0] - 1).as_bytes());
+        }
         journal.extend_from_slice(call.operation.get(..64).unwrap_or(call.operation));
         journal.push(b';');
         state.put(b"journal", journal.clone());
@@ -562,6 +566,12 @@ impl Cluster {
             self.client_timers.clear();
             self.step_client(Input::Expired(ClientTimer::Retry));
         }
+    }
+
+    /// The node of a replica announces an operation.
+    pub(crate) fn announce(&mut self, index: u16, operation: &[u8]) {
+        let announced = quorate_bft::Request::Announce(operation.to_vec());
+        self.step(ReplicaId::new(index), Input::Request(announced));
     }
 
     /// The client calls, without waiting.

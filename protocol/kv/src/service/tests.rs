@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 use quorate_machine::{Call, Caller, Service, ServiceState};
-use quorate_types::{ClientId, Digest, Epoch, Slot, UnixTime};
+use quorate_types::{ClientId, Digest, Epoch, NodeId, Slot, UnixTime};
 
 use super::KeyValueService;
 use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
@@ -48,6 +48,15 @@ fn call(operation: &[u8], salt: u8) -> Call<'_> {
 fn execute(operation: &[u8], state: &mut MapState) -> KvReply {
     let reply = KeyValueService.execute(&call(operation, 1), state);
     KvReply::from_bytes(&reply).unwrap()
+}
+
+#[test]
+fn what_a_member_announces_is_refused_and_changes_nothing() {
+    let operation = KvOperation::Put { key: b"key".to_vec(), value: b"value".to_vec() }.to_bytes();
+    let (mut state, caller) = (MapState::default(), Caller::Member(NodeId::new([1; 32])));
+    let reply = KeyValueService.execute(&Call { caller, ..call(&operation, 1) }, &mut state);
+    assert_eq!(KvReply::from_bytes(&reply).unwrap(), KvReply::NotAClient);
+    assert_eq!(state, MapState::default());
 }
 
 fn ask(operation: &KvOperation, state: &mut MapState) -> KvReply {

@@ -11,7 +11,7 @@ use crate::scenario::FaultKind;
 
 /// Villains that never stop asking, so that a replica may be behind when the run is over: by no
 /// more slots than the group may propose above a stable checkpoint.
-const RESTLESS: &[&str] = &["client-flooder", "lane-juggler", "legion"];
+const RESTLESS: &[&str] = &["announcer", "client-flooder", "lane-juggler", "legion"];
 
 /// Compares the replicas of the core when a run is over.
 #[derive(Debug)]
