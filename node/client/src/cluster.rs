@@ -16,7 +16,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use quorate_bft::{ClientFailure, ClientOutput as OrderedOutput, ClientRequest as OrderedRequest};
+use quorate_bft::{
+    ClientCall, ClientFailure, ClientOutput as OrderedOutput, ClientRequest as OrderedRequest,
+};
 use quorate_crypto::{ClientCertificate, Signer};
 use quorate_dht::{
     Answer, Body, CallId, ClientRequest as StorageRequest, ContentKind, ObjectKey, Value, Version,
@@ -227,7 +229,7 @@ impl Cluster {
         let mut place = self.ordered.enter();
         let (ticket, timeout) = (place.number(), operation_timeout());
         let operation = operation.to_bytes();
-        let request = OrderedRequest { ticket, operation, timeout };
+        let request = OrderedRequest::Call(ClientCall { ticket, operation, timeout });
         self.key_value.ask(request).await.or(Err(ClientError::Stopped))?;
         match place.outcome().await.ok_or(ClientError::Stopped)? {
             OrderedOutput::Replied { reply, .. } => {

@@ -10,6 +10,11 @@
 //! The client has no disk. It numbers its session by the clock; if that is too low, the group says
 //! which number was the highest, and the client opens one above it.
 //!
+//! When the group of the next epoch takes over, the client goes on with it: the session and the
+//! record of what was executed are part of the state that the group begins with, and a signature on
+//! a bundle names the group and not the epoch. So the same bundles are sent again, and what was
+//! executed is not executed again.
+//!
 //! # Invariants
 //! - BFT-9: an answer is given once per call, and only when enough distinct replicas gave it alike
 //!   for the very operation that was asked.
@@ -62,9 +67,18 @@ pub struct ClientSetup {
     pub bundle_operations_max: usize,
 }
 
+/// What the client's own program asks of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ClientRequest {
+    /// An operation.
+    Call(ClientCall),
+    /// Go on with the same group as it is in a later epoch; anything else is ignored.
+    Follow(Arc<GroupConfiguration>),
+}
+
 /// A call of the client's own program.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ClientRequest {
+pub struct ClientCall {
     /// The caller's name for the call.
     pub ticket: u64,
     /// The operation in the service's encoding.
@@ -178,7 +192,8 @@ impl Machine for Client {
     fn step(&mut self, now: Now, input: Input<Self>, effects: &mut Effects<Self>) {
         match input {
             Input::Start => self.open(now, effects),
-            Input::Request(request) => self.on_call(now, request, effects),
+            Input::Request(ClientRequest::Call(call)) => self.on_call(now, call, effects),
+            Input::Request(ClientRequest::Follow(group)) => self.follow(now, group, effects),
             Input::Deliver { from, message } => {
                 if let (Some(replica), Message::Reply(reply)) =
                     (self.replica_of(from), message.into_inner())
@@ -237,7 +252,32 @@ impl Client {
         effects.arm(ClientTimer::Retry, now.instant.after(RETRY_TIMEOUT_MIN));
     }
 
-    fn on_call(&mut self, now: Now, request: ClientRequest, effects: &mut Effects<Self>) {
+    /// Asks the group of a later epoch for what is under way. What members of the one before
+    /// answered does not count in it: they are others, or had not executed all yet.
+    fn follow(&mut self, now: Now, group: Arc<GroupConfiguration>, effects: &mut Effects<Self>) {
+        let known = &self.setup.group;
+        let is_same = group.system == known.system && group.group == known.group;
+        if !is_same || group.epoch <= known.epoch {
+            return effects.mark("bft.client_stays");
+        }
+        effects.mark("bft.client_followed");
+        self.setup.group = group;
+        self.views.clear();
+        self.waiting.values_mut().for_each(|call| call.answers.clear());
+        if let SessionState::Opening { answers } = &mut self.session {
+            answers.clear();
+        }
+        for number in self.sent.keys().copied().collect::<Vec<u64>>() {
+            let home = self.home(number);
+            let due = now.instant.after(RETRY_TIMEOUT_MIN);
+            let Some(sent) = self.sent.get_mut(&number) else { continue };
+            (sent.attempt, sent.due) = (0, due);
+            let bundle = Arc::clone(&sent.bundle);
+            self.request_from(home, &bundle, true, effects);
+        }
+    }
+
+    fn on_call(&mut self, now: Now, request: ClientCall, effects: &mut Effects<Self>) {
         let failure = match self.session {
             SessionState::Refused(failure) => Some(failure),
             _ if request.operation.len() > OPERATION_BYTES_MAX => Some(ClientFailure::TooLarge),
@@ -246,7 +286,7 @@ impl Client {
         };
         match failure {
             None => {
-                let ClientRequest { ticket, operation, timeout } = request;
+                let ClientCall { ticket, operation, timeout } = request;
                 self.queue.push_back(Queued { ticket, operation, due: now.instant.after(timeout) });
             }
             Some(failure) => {

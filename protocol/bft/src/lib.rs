@@ -14,7 +14,9 @@
 //! all: execute the difference between cuts --Reply--> client             (execution)
 //! ```
 //!
-//! The engine is started with a group's configuration and knows nothing of epochs beyond it.
+//! The engine is started with a group's configuration and knows nothing of epochs beyond it. Its
+//! service says which slot is the last of the epoch (`replica::end`); the next group begins with
+//! the state after it ([`succession`]).
 //!
 //! # Invariants
 //! - BFT-1 (`lanes`), BFT-2 (`rules`), BFT-3 (`sessions`) stand in their modules.
@@ -23,6 +25,7 @@
 //!   (`replica::commit`).
 //! - BFT-6: decided cuts form one chain, executed in order, each once (`replica::execute`).
 //! - BFT-7: after it entered a view a replica votes in no earlier one (`replica::view_change`).
+//! - BFT-11, BFT-12, BFT-13 (`replica::end`) and BFT-14 (`succession`) stand in their modules.
 //!
 //! # Deviations from the papers
 //! - Votes are signed, so certificates are transferable and the view change needs neither PBFT's
@@ -54,9 +57,11 @@ pub mod replica;
 pub mod rules;
 pub mod sessions;
 pub mod slots;
+pub mod succession;
 
-pub use client::{Client, ClientFailure, ClientOutput, ClientRequest, ClientTimer};
+pub use client::{Client, ClientCall, ClientFailure, ClientOutput, ClientRequest, ClientTimer};
 pub use message::Message;
 pub use parameters::Parameters;
 pub use record::{Image, Record};
 pub use replica::{Output, Replica, Request, Setup, Timer};
+pub use succession::{Inheritance, Succession, SuccessionTimer};

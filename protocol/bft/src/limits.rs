@@ -57,6 +57,10 @@ pub const CLIENT_BUNDLES_MAX: usize = 16;
 pub const CLIENT_SESSIONS_MAX: usize = 4;
 /// Requests of a session whose replies are kept.
 pub const SESSION_WINDOW_REQUESTS: u64 = 1024;
+/// Most servers of the next epoch that may ask for the final state.
+pub const HEIRS_MAX: usize = 64;
+/// Longest news of a service to its node, in bytes.
+pub const NEWS_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of entries in one chunk of a state transfer.
 pub const STATE_CHUNK_BYTES: usize = 256 * 1024;
 /// Most entries in one record: those that a checkpoint changed, or all of a state that was got
@@ -81,4 +85,5 @@ const _: () = assert!(
 );
 const _: () = assert!(BUNDLE_BYTES_MAX <= EARLY_BYTES_MAX, "an early bundle can be kept");
 const _: () = assert!(LANE_QUOTA_BATCHES <= LANE_WINDOW_BATCHES, "a quota fits the window");
+const _: () = assert!(HEIRS_MAX == quorate_types::limits::REPLICAS_MAX, "a group may inherit");
 const _: () = assert!(SLOTS_IN_FLIGHT_MAX < SLOTS_AHEAD_MAX, "slots in flight are kept");

@@ -78,6 +78,8 @@ pub enum Message {
     FetchState(FetchState),
     /// A part of the state with its proof.
     StateChunk(Arc<StateChunk>),
+    /// The epoch is over: what a replica of an ended epoch answers.
+    Ended(Arc<CheckpointCertificate>),
 }
 
 quorate_wire::variants!(Message {
@@ -101,6 +103,7 @@ quorate_wire::variants!(Message {
     18 => Slots,
     19 => FetchState,
     20 => StateChunk,
+    21 => Ended,
 });
 
 struct Statement<'a, T: ?Sized> {
@@ -149,6 +152,7 @@ impl Verifiable for Message {
             Self::NewView(new_view) => new_view.checks(group, checks),
             Self::Slots(slots) => slots.checks(group, checks),
             Self::StateChunk(chunk) => chunk.certificate.checks(group, checks),
+            Self::Ended(certificate) => certificate.checks_end(group, checks),
             // These are believed only as far as the link goes: they ask, or help to ask.
             Self::Reply(_)
             | Self::Status(_)

@@ -68,6 +68,15 @@ pub enum Record {
     },
     /// A quorum says the same of the state.
     Stable(CheckpointCertificate),
+    /// The state with which this epoch begins, inherited from the one before: the first record.
+    Inherited {
+        /// What the replica says of the state at the base of its epoch.
+        statement: CheckpointStatement,
+        /// The cut before the first one.
+        cut: HashedCut,
+        /// Every entry.
+        entries: Vec<Change>,
+    },
 }
 
 /// What the executor keeps of the records that describe the state: the state itself.
@@ -85,7 +94,8 @@ quorate_wire::fields!(Image { statement, cut, proof });
 
 impl Record {
     /// What the record makes of the image: its new description, and the entries that change it;
-    /// nothing if it leaves the image alone. An [`Record::Installed`] replaces every entry.
+    /// nothing if it leaves the image alone. [`Record::Installed`] and [`Record::Inherited`]
+    /// replace every entry.
     #[must_use]
     pub fn image(&self) -> Option<(Image, &[Change])> {
         match self {
@@ -97,6 +107,10 @@ impl Record {
                 let (statement, certificate) = (certificate.statement, certificate.clone());
                 let proof = Base::Checkpoint { cut: cut.clone(), certificate };
                 Some((Image { statement, cut: cut.clone(), proof }, entries))
+            }
+            Self::Inherited { statement, cut, entries } => {
+                let (statement, cut) = (*statement, cut.clone());
+                Some((Image { statement, cut, proof: Base::Start }, entries))
             }
             Self::Batch(_)
             | Self::Accepted { .. }
@@ -110,7 +124,7 @@ impl Record {
     /// Does the record replace the whole image, rather than change entries of it?
     #[must_use]
     pub const fn replaces_image(&self) -> bool {
-        matches!(self, Self::Installed { .. })
+        matches!(self, Self::Installed { .. } | Self::Inherited { .. })
     }
 }
 
@@ -186,6 +200,12 @@ impl Encode for Record {
                 writer.tag(8);
                 certificate.encode(writer);
             }
+            Self::Inherited { statement, cut, entries } => {
+                writer.tag(9);
+                statement.encode(writer);
+                cut.encode(writer);
+                write_changes(writer, entries);
+            }
         }
     }
 }
@@ -218,6 +238,11 @@ impl Decode for Record {
                 entries: read_changes(reader)?,
             },
             8 => Self::Stable(Decode::decode(reader)?),
+            9 => Self::Inherited {
+                statement: Decode::decode(reader)?,
+                cut: Decode::decode(reader)?,
+                entries: read_changes(reader)?,
+            },
             tag => return Err(DecodeError::UnknownTag { of: "Record", tag }),
         })
     }

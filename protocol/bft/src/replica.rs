@@ -5,10 +5,12 @@
 //! and executed (`execute`); from time to time the state is certified (`checkpoint`). A leader
 //! that makes no progress is suspected (`suspicion`) and replaced (`view_change`). Whoever is
 //! behind learns it (`status`), fetches what it lacks (`fetch`) or the whole state
-//! (`state_transfer`). A replica that crashed begins again from its log (`recovery`).
+//! (`state_transfer`). A replica that crashed begins again from its log (`recovery`). When the
+//! service says that a slot was the last, the epoch is over (`end`).
 
 mod checkpoint;
 mod commit;
+mod end;
 mod execute;
 mod fetch;
 mod lane;
@@ -34,7 +36,8 @@ use quorate_types::{
 
 use crate::lanes::{Lanes, Placement};
 use crate::message::{
-    Accusation, Base, Batch, CheckpointStatement, CommitCertificate, HashedCut, Message,
+    Accusation, Base, Batch, CheckpointCertificate, CheckpointStatement, CommitCertificate,
+    HashedCut, Message,
 };
 use crate::parameters::Parameters;
 use crate::record::Record;
@@ -77,6 +80,13 @@ pub enum Request {
     /// Have this operation executed in the node's own name. It may be lost in a crash, or find no
     /// room; the node announces it again until the service shows that it was executed.
     Announce(Vec<u8>),
+    /// Sign the end of the epoch: the node has made durable that it vouches for the epoch no more.
+    /// Asked after each [`Output::Concluded`].
+    Seal {
+        /// The servers that begin the next epoch: they may ask for the final state. Of more than
+        /// [`HEIRS_MAX`](crate::limits::HEIRS_MAX) the first count.
+        heirs: Vec<NodeId>,
+    },
 }
 
 /// What a replica tells its node.
@@ -103,6 +113,13 @@ pub enum Output {
     Evidence(Arc<Accusation>),
     /// A quorum certified another state than this replica's; it gets theirs.
     Diverged(Slot),
+    /// What the service has to say to the node.
+    News(Vec<u8>),
+    /// The last slot of the epoch is executed, and the state after it durable: the replica only
+    /// serves from here on, and waits for [`Request::Seal`]. Told again after a restart.
+    Concluded(CheckpointStatement),
+    /// A quorum signed the end of the epoch. Told again after a restart.
+    Ended(CheckpointCertificate),
 }
 
 /// The slot up to which this replica has executed.
@@ -144,6 +161,12 @@ pub struct Replica<S> {
     gossip: status::Gossip,
     fetching: fetch::Fetching,
     transfer: Option<state_transfer::Transfer>,
+    /// What the node was told of the service's state.
+    told: Option<Vec<u8>>,
+    /// The last slot of the epoch is executed.
+    end: Option<end::End>,
+    /// The inherited state is not recorded yet.
+    has_inherited: bool,
     log: LogPosition,
 }
 
@@ -190,10 +213,13 @@ impl<S: Service> Machine for Replica<S> {
             Input::Deliver { from, message } => self.on_message(turn, from, message.into_inner()),
             Input::Expired(timer) => self.on_timer(turn, timer),
             Input::Request(Request::Announce(operation)) => self.announce(turn, operation),
+            Input::Request(Request::Seal { heirs }) => self.seal(turn, heirs),
         }
-        self.propose(turn);
-        self.flush_lane(turn);
-        self.watch_progress(turn);
+        if self.end.is_none() {
+            self.propose(turn);
+            self.flush_lane(turn);
+            self.watch_progress(turn);
+        }
     }
 }
 
@@ -279,8 +305,11 @@ impl<S: Service> Replica<S> {
             Peer::Client(_) => None,
         };
         let Some(sender) = sender.filter(|sender| *sender != self.me) else {
-            return turn.mark("bft.stranger_ignored");
+            return self.on_message_of_stranger(turn, from, &message);
         };
+        if self.end.is_some() {
+            return self.on_message_behind_end(turn, sender, message);
+        }
         match message {
             Message::Request(_) | Message::Reply(_) => turn.mark("bft.reply_ignored"),
             Message::Batch(batch) => self.on_batch(turn, batch),
@@ -299,12 +328,17 @@ impl<S: Service> Replica<S> {
             Message::FetchProposal(fetch) => self.on_fetch_proposal(turn, sender, fetch),
             Message::FetchSlots(fetch) => self.on_fetch_slots(turn, sender, fetch),
             Message::Slots(slots) => self.on_slots(turn, &slots),
-            Message::FetchState(fetch) => self.on_fetch_state(turn, sender, &fetch),
+            Message::FetchState(fetch) => self.on_fetch_state(turn, from, &fetch),
             Message::StateChunk(chunk) => self.on_state_chunk(turn, sender, &chunk),
+            Message::Ended(certificate) => self.on_ended(turn, sender, &certificate),
         }
     }
 
     fn on_timer(&mut self, turn: &mut Turn<'_, S>, timer: Timer) {
+        let is_kept = matches!(timer, Timer::Status | Timer::Transfer);
+        if self.end.is_some() && !is_kept {
+            return;
+        }
         match timer {
             Timer::Acknowledge => self.send_vector(turn),
             Timer::Status => self.send_status(turn),

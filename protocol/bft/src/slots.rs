@@ -209,6 +209,18 @@ impl Slots {
         self.decided.insert(cut.slot, Decided { cut, certificate });
     }
 
+    /// Nothing behind this decided cut counts any more. Where no votes on the cut itself are known,
+    /// those on a later one prove it, and the cuts up to there are kept for that: as the way to the
+    /// votes, and not as slots.
+    pub fn end_at(&mut self, cut: &HashedCut) {
+        self.open.clear();
+        let mut behind = self.decided.range(cut.slot..);
+        let proof = behind.find(|(_, decided)| decided.certificate.is_some());
+        let last = proof.map_or(cut.slot, |(slot, _)| *slot);
+        self.decided.split_off(&last.next());
+        self.committed = cut.clone();
+    }
+
     /// Keeps no decided slot up to this one.
     pub fn forget_upto(&mut self, slot: Slot) {
         self.decided = self.decided.split_off(&slot.next());

@@ -28,7 +28,7 @@ pub use effect::{Class, Effect, Effects, Recipients, RecordNumber};
 #[cfg(plant)]
 pub use plant::select;
 pub use plant::{Plant, planted};
-pub use service::{Call, Caller, Service, ServiceState};
+pub use service::{Call, Caller, Conclusion, Service, ServiceState};
 
 use quorate_types::{Now, Peer};
 

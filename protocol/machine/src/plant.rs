@@ -101,6 +101,12 @@ pub enum Plant {
     SuspicionsNeverStale,
     /// As many neighbours are evicted as are silent.
     EvictionsUncapped,
+    /// A slot behind the last of the epoch is executed, if it is decided.
+    ExecutesBehindEnd,
+    /// `f + 1` signatures make an end certificate.
+    ShortEnd,
+    /// A replica signs the end before its node has asked for it.
+    SealsUnasked,
 }
 
 #[cfg(plant)]

@@ -52,6 +52,17 @@ pub trait ServiceState {
     fn scan(&self, from: &[u8], count_max: usize) -> Vec<(Vec<u8>, Vec<u8>)>;
 }
 
+/// What a service says of its state between two slots.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Conclusion {
+    /// What the state has to say to the member's own node, in the service's encoding: all of it,
+    /// and not what has changed. The node is told when it is other than before, and again when the
+    /// replica has restarted.
+    pub news: Option<Vec<u8>>,
+    /// Was that the last slot of the epoch?
+    pub is_last: bool,
+}
+
 /// A deterministic service behind the ordering engine.
 pub trait Service {
     /// Executes one request and returns the reply.
@@ -63,4 +74,13 @@ pub trait Service {
 
     /// Rebuilds what was derived from the state, after it was replaced as a whole.
     fn restore(&mut self, state: &dyn ServiceState);
+
+    /// Says what the state means for the member's own node, and for the epoch: asked after each
+    /// slot, which is executed as a whole, and after [`Service::restore`].
+    ///
+    /// Requires: depends on nothing but its arguments and what [`Service::restore`] derives. Where
+    /// a state says that an epoch is over, later states of that epoch say so too.
+    fn conclude(&mut self, _epoch: Epoch, _state: &dyn ServiceState) -> Conclusion {
+        Conclusion::default()
+    }
 }

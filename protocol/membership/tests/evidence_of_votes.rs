@@ -76,6 +76,7 @@ fn checkpoint(slot: u64, root: u8) -> SignedStatement {
         cut: Digest::ZERO,
         time: UnixTime::ZERO,
         root: Digest::new([root; 32]),
+        is_last: false,
     };
     let signed = Checkpoint::sign(&group(), statement, (ReplicaId::new(0), &signer()));
     said(StatementKind::Checkpoint, &statement, signed.signature)

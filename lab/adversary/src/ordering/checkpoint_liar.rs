@@ -1,5 +1,5 @@
 //! Byzantine participant that lies about its state: a wrong root, two roots, a slot without a
-//! checkpoint, a slot that is far away (B10).
+//! checkpoint, a slot that is far away, an end of the epoch (B10).
 
 use quorate_bft::Message;
 use quorate_bft::message::{Checkpoint, CheckpointStatement};
@@ -16,6 +16,7 @@ enum Lie {
     TwoRoots,
     Slot,
     Far,
+    End,
 }
 
 /// Signs statements that are not true.
@@ -27,7 +28,7 @@ pub(super) struct CheckpointLiar {
 
 impl CheckpointLiar {
     pub(super) fn new(prng: &mut Prng) -> Self {
-        let lie = [Lie::Root, Lie::TwoRoots, Lie::Slot, Lie::Far][prng.index(4)];
+        let lie = [Lie::Root, Lie::TwoRoots, Lie::Slot, Lie::Far, Lie::End][prng.index(5)];
         Self { lie, split: Split::ALL[prng.index(Split::ALL.len())] }
     }
 }
@@ -63,6 +64,10 @@ impl Villain<Holdings> for CheckpointLiar {
                 let slot = said.slot.plus(more);
                 deeds.send(&to, sending.class, sign(CheckpointStatement { slot, ..said }));
                 deeds.pass(sending);
+            }
+            Lie::End => {
+                let is_last = !said.is_last;
+                deeds.send(&to, sending.class, sign(CheckpointStatement { is_last, ..said }));
             }
         }
     }

@@ -94,7 +94,8 @@ fn status(prng: &mut Prng, honest: &Status) -> Status {
 fn checkpoint(context: &mut Context<'_>, honest: &Checkpoint) -> Checkpoint {
     let slot = Slot::new(huge(context.prng));
     let time = UnixTime::from_micros(huge(context.prng));
-    let statement = CheckpointStatement { slot, time, ..honest.statement };
+    let is_last = context.prng.chance(500);
+    let statement = CheckpointStatement { slot, time, is_last, ..honest.statement };
     Checkpoint::sign(context.group(), statement, (context.me(), context.signer()))
 }
 
@@ -133,6 +134,7 @@ fn exaggerated(context: &mut Context<'_>, honest: &Message) -> Option<Message> {
         | Message::NewView(_)
         | Message::FetchBatches(_)
         | Message::Slots(_)
+        | Message::Ended(_)
         | Message::StateChunk(_) => return None,
     })
 }

@@ -28,7 +28,7 @@ const fn phase(message: &Message) -> Option<u64> {
         Message::PrePrepare(_) => Some(0),
         Message::Prepare(_) => Some(1),
         Message::Commit(_) => Some(2),
-        Message::Checkpoint(_) => Some(3),
+        Message::Checkpoint(_) | Message::Ended(_) => Some(3),
         Message::NewView(_) => Some(4),
         Message::AckVector(_) => Some(5),
         Message::Batch(_) => Some(6),

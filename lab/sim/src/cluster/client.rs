@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use quorate_adversary::membership::Skew;
 use quorate_bft::client::ClientSetup;
-use quorate_bft::{Client as OrderedClient, ClientRequest as OrderedRequest};
+use quorate_bft::{Client as OrderedClient, ClientCall, ClientRequest as OrderedRequest};
 use quorate_crypto::{ClientCertificate, Domain, Signer, hash_of};
 use quorate_dht::{ClientIdentity, ClientRequest as StorageRequest, Ring, WriterId};
 use quorate_duties::OrderedGroups;
@@ -222,14 +222,17 @@ impl ClientSeat {
                 effects.mark(mark);
             }
             let timeout = CALL_TIMEOUT;
-            let call = |operation| Input::Request(OrderedRequest { ticket, operation, timeout });
+            let call = |operation| {
+                let call = ClientCall { ticket, operation, timeout };
+                Input::Request(OrderedRequest::Call(call))
+            };
             match ask {
                 Ask::Membership(operation) => {
                     let input = call(operation);
                     self.step_membership(now, input);
                 }
                 Ask::KeyValue(operation) => {
-                    let request = OrderedRequest { ticket, operation, timeout };
+                    let request = OrderedRequest::Call(ClientCall { ticket, operation, timeout });
                     self.step_key_value(now, Input::Request(request));
                 }
                 Ask::Storage(request) => self.step_storage(now, Input::Request(request)),

@@ -145,7 +145,8 @@ fn input_of<S: Hosted>(input: &Input<ClusterMachine>) -> Option<Input<OrderingMa
         Input::Request(Request { ticket, ask }) => {
             let operation = S::asked(ask)?.clone();
             let (ticket, timeout) = (*ticket, ordering::CALL_TIMEOUT);
-            Some(Input::Request(quorate_bft::ClientRequest { ticket, operation, timeout }))
+            let call = quorate_bft::ClientCall { ticket, operation, timeout };
+            Some(Input::Request(quorate_bft::ClientRequest::Call(call)))
         }
         // No observer of a group looks at alarms.
         Input::Expired(_) => None,

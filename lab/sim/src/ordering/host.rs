@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quorate_adversary::Adversary;
 use quorate_adversary::ordering::Seat;
 use quorate_bft::message::Message;
-use quorate_bft::{ClientRequest, Parameters, Record};
+use quorate_bft::{ClientCall, ClientRequest, Parameters, Record};
 use quorate_crypto::ideal::IdealRegistry;
 use quorate_crypto::real::{RealSigner, RealVerifier};
 use quorate_crypto::{ClientCertificate, ClientGrant, Domain, Signer, Verified, Verifier, hash_of};
@@ -221,7 +221,8 @@ impl Host<OrderingMachine<Ledger>> for OrderingHost {
 
     fn request(&mut self, _: Node, number: u64) -> Option<ClientRequest> {
         let operation = number.to_be_bytes().to_vec();
-        Some(ClientRequest { ticket: number, operation, timeout: CALL_TIMEOUT })
+        let call = ClientCall { ticket: number, operation, timeout: CALL_TIMEOUT };
+        Some(ClientRequest::Call(call))
     }
 
     fn rewrite(&mut self, prng: &mut Prng, message: &Arc<Message>) -> Option<Arc<Message>> {

@@ -80,6 +80,10 @@ impl Facts {
                 self.image = Some((cut.slot.get(), cut.frontier()));
                 self.note_base(proof);
             }
+            Record::Inherited { statement, cut, .. } => {
+                self.states.insert((statement.slot.get(), statement.root), ());
+                self.image = Some((cut.slot.get(), cut.frontier()));
+            }
             Record::Installed { certificate, cut, .. } => {
                 let statement = &certificate.statement;
                 self.states.insert((statement.slot.get(), statement.root), ());

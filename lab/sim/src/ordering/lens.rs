@@ -57,7 +57,10 @@ impl OrderingLens {
 
 impl<S: Replicated> Lens<OrderingMachine<S>> for OrderingLens {
     fn requested(&self, node: Node, request: &ClientRequest) -> Option<RequestKey> {
-        Some(RequestKey { client: node, number: request.ticket })
+        match request {
+            ClientRequest::Call(call) => Some(RequestKey { client: node, number: call.ticket }),
+            ClientRequest::Follow(_) => None,
+        }
     }
 
     fn completed(&self, node: Node, output: &Output, into: &mut Vec<RequestKey>) {

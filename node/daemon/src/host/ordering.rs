@@ -72,7 +72,9 @@ impl<S: Service + 'static> Hosted for OrderingHost<S> {
             Record::Batch(batch) | Record::Accepted { inline: Some(batch), .. } => {
                 batch.contents.size_bytes()
             }
-            Record::Checkpoint { changes, .. } | Record::Installed { entries: changes, .. } => {
+            Record::Checkpoint { changes, .. }
+            | Record::Installed { entries: changes, .. }
+            | Record::Inherited { entries: changes, .. } => {
                 let size = |(key, value): &quorate_state::Change| {
                     key.len() + value.as_ref().map_or(0, |value| value.len())
                 };
@@ -108,6 +110,16 @@ impl<S: Service + 'static> Hosted for OrderingHost<S> {
             Output::Diverged(slot) => {
                 tracing::error!(service, %slot, "a quorum has another state: getting theirs");
             }
+            Output::News(news) => {
+                tracing::trace!(service, bytes = news.len(), "the service has news");
+            }
+            Output::Concluded(statement) => {
+                tracing::info!(service, slot = %statement.slot, "executed the last slot");
+            }
+            Output::Ended(certificate) => {
+                let slot = certificate.statement.slot;
+                tracing::info!(service, %slot, "a quorum signed the end of the epoch");
+            }
         }
     }
 }
@@ -133,6 +145,11 @@ impl RecordCodec for Codec {
             }),
             Record::Installed { certificate, cut, .. } => encode(&Record::Installed {
                 certificate: certificate.clone(),
+                cut: cut.clone(),
+                entries: Vec::new(),
+            }),
+            Record::Inherited { statement, cut, .. } => encode(&Record::Inherited {
+                statement: *statement,
                 cut: cut.clone(),
                 entries: Vec::new(),
             }),

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use quorate_crypto::{Certificate, Domain, Rejected, SignatureCheck, Signer};
+use quorate_crypto::{Certificate, Domain, Rejected, SignatureCheck, Signer, hash_of};
 use quorate_types::{Digest, GroupConfiguration, ReplicaId, Signature, Slot, UnixTime};
 
 use super::{member_check, statement};
@@ -22,9 +22,25 @@ pub struct CheckpointStatement {
     pub time: UnixTime,
     /// Root of the replicated state: the service's part and the client table.
     pub root: Digest,
+    /// Is it the last slot of the epoch? Everything behind it is void.
+    pub is_last: bool,
 }
 
-quorate_wire::fields!(CheckpointStatement { slot, cut, time, root });
+quorate_wire::fields!(CheckpointStatement { slot, cut, time, root, is_last });
+
+impl CheckpointStatement {
+    /// What the first cut of the next epoch names as its parent: it binds this end, and the hash of
+    /// the configuration that begins there. Of the signatures on the end there are many sets, so
+    /// they are not in it.
+    ///
+    /// # Panics
+    /// If this is not the end of an epoch: the caller looked.
+    #[must_use]
+    pub fn base_digest(&self, configuration: Digest) -> Digest {
+        assert!(self.is_last, "BFT-13: an epoch follows the end of the one before");
+        hash_of(Domain::EpochStart, &(configuration, *self))
+    }
+}
 
 /// One replica's signature on a statement about the state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,6 +107,30 @@ impl CheckpointCertificate {
     ) -> Result<(), Rejected> {
         let digest = statement(Domain::Checkpoint, group, &self.statement);
         self.certificate.checks(digest, (group, group.resilience.weak_quorum()), checks)
+    }
+
+    /// Lists the signatures of an end certificate. A weak quorum, which is enough for a state, is
+    /// not enough for an end: a quorum of members that vouch for the epoch no more is what makes
+    /// sure that nobody proves it to be current (settled points 4).
+    ///
+    /// # Errors
+    /// [`Rejected`] unless a quorum signed the end of the epoch.
+    pub fn checks_end(
+        &self,
+        group: &GroupConfiguration,
+        checks: &mut Vec<SignatureCheck>,
+    ) -> Result<(), Rejected> {
+        if !self.statement.is_last {
+            return Err(Rejected::Inconsistent);
+        }
+        let digest = statement(Domain::Checkpoint, group, &self.statement);
+        self.certificate.checks(digest, (group, group.resilience.quorum()), checks)
+    }
+
+    /// Is it the end of the epoch, signed by a quorum?
+    #[must_use]
+    pub fn is_end(&self, group: &GroupConfiguration) -> bool {
+        self.statement.is_last && self.is_stable(group)
     }
 
     /// Did a quorum sign?

@@ -26,7 +26,10 @@ const STATEMENTS_MAX: usize = 8;
 /// This replica's own state after a slot.
 #[derive(Debug)]
 pub(super) struct OwnCheckpoint {
-    pub(super) message: Checkpoint,
+    pub(super) statement: CheckpointStatement,
+    /// The statement under this replica's signature; nothing while the node has not asked for it
+    /// at the end of the epoch.
+    pub(super) message: Option<Checkpoint>,
     pub(super) cut: HashedCut,
     pub(super) snapshot: Snapshot,
     pub(super) record: RecordNumber,
@@ -108,7 +111,7 @@ impl Checkpoints {
     pub(super) fn vouched(&self, count: usize) -> Option<StableCheckpoint> {
         self.own.values().rev().find_map(|own| {
             let certificate = self.certificate(own.cut.slot, count)?;
-            let is_own = certificate.statement == own.message.statement;
+            let is_own = certificate.statement == own.statement;
             is_own.then(|| StableCheckpoint {
                 certificate,
                 cut: own.cut.clone(),
@@ -127,17 +130,26 @@ impl Checkpoints {
         }
     }
 
-    /// Did a quorum certify another state after this slot than this replica has?
-    pub(super) fn has_diverged(&self, slot: Slot) -> bool {
+    /// Did a quorum certify another state after this slot than this replica, which has executed up
+    /// to the other one, has? Who went on behind an end has no state after the last slot to show.
+    pub(super) fn has_diverged(&self, slot: Slot, executed: Slot) -> bool {
         let certified = self.beyond.as_ref().filter(|beyond| beyond.statement.slot == slot);
-        certified.is_some_and(|beyond| {
-            self.own.get(&slot).is_some_and(|own| own.message.statement != beyond.statement)
+        certified.is_some_and(|beyond| match self.own.get(&slot) {
+            Some(own) => own.statement != beyond.statement,
+            None => beyond.statement.is_last && slot <= executed,
         })
+    }
+
+    /// The certificate of an end that this replica, which has executed up to this slot, has not
+    /// reached.
+    pub(super) fn end_beyond(&self, executed: Slot) -> Option<Slot> {
+        let beyond = self.beyond.as_ref().map(|beyond| beyond.statement)?;
+        (beyond.is_last && beyond.slot > executed).then_some(beyond.slot)
     }
 
     /// This replica's statement about a slot.
     pub(super) fn own_message(&self, slot: Slot) -> Option<Checkpoint> {
-        self.own.get(&slot).map(|own| own.message)
+        self.own.get(&slot).and_then(|own| own.message)
     }
 }
 
@@ -150,17 +162,30 @@ impl<S: Service> Replica<S> {
             cut: cut.digest(),
             time: self.executed.time,
             root: self.state.root(),
+            is_last: self.end.is_some(),
         };
         let changes = self.state.take_changes();
         let proof = self.proof.clone();
         let record =
             self.persist(turn, Record::Checkpoint { statement, cut: cut.clone(), proof, changes });
-        self.carry_over(turn);
-        let message = Checkpoint::sign(&self.group, statement, (self.me, &*self.signer));
-        let snapshot = self.state.snapshot();
-        self.checkpoints.own.insert(cut.slot, OwnCheckpoint { message, cut, snapshot, record });
+        let (message, snapshot) = (None, self.state.snapshot());
+        let own = OwnCheckpoint { statement, message, cut, snapshot, record };
+        self.checkpoints.own.insert(statement.slot, own);
         turn.mark("bft.checkpoint_taken");
+        if statement.is_last {
+            // Nothing is alive behind it, and its signature waits for the node.
+            return;
+        }
+        self.carry_over(turn);
         self.relax_progress_timeout();
+        self.sign_checkpoint(turn, statement.slot);
+    }
+
+    /// Signs what this replica says of its state after a slot, and tells the others.
+    pub(super) fn sign_checkpoint(&mut self, turn: &mut Turn<'_, S>, slot: Slot) {
+        let Some(own) = self.checkpoints.own.get_mut(&slot) else { return };
+        let message = Checkpoint::sign(&self.group, own.statement, (self.me, &*self.signer));
+        own.message = Some(message);
         self.broadcast(turn, Class::Control, Message::Checkpoint(message));
         self.on_checkpoint(turn, message);
     }
@@ -203,20 +228,43 @@ impl<S: Service> Replica<S> {
     }
 
     pub(super) fn on_checkpoint(&mut self, turn: &mut Turn<'_, S>, checkpoint: Checkpoint) {
-        let slot = checkpoint.statement.slot;
+        let CheckpointStatement { slot, is_last, .. } = checkpoint.statement;
         let is_due = slot.get().is_multiple_of(self.parameters.checkpoint_interval);
-        if !is_due || slot <= self.checkpoints.stable_slot() {
+        if !(is_due || is_last) || slot <= self.checkpoints.stable_slot() {
             return turn.mark("bft.checkpoint_ignored");
         }
         self.checkpoints.take(checkpoint);
-        let needed = self.quorum() - usize::from(planted(Plant::ShortCheckpoint));
-        let Some(certificate) = self.checkpoints.certificate(slot, needed) else { return };
+        self.certify(turn, slot);
+    }
+
+    /// Looks whether a quorum says the same of the state after a slot.
+    pub(super) fn certify(&mut self, turn: &mut Turn<'_, S>, slot: Slot) {
+        let needed = match self.checkpoints.own.get(&slot) {
+            Some(own) if own.statement.is_last && planted(Plant::ShortEnd) => {
+                self.group.resilience.weak_quorum()
+            }
+            _ => self.quorum() - usize::from(planted(Plant::ShortCheckpoint)),
+        };
+        let certificate = self.checkpoints.certificate(slot, needed);
+        if let Some(certificate) = certificate.filter(|_| slot > self.checkpoints.stable_slot()) {
+            self.on_certificate(turn, certificate);
+        }
+    }
+
+    /// A quorum says this of the state after a slot above the stable one.
+    pub(super) fn on_certificate(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        certificate: CheckpointCertificate,
+    ) {
+        let CheckpointStatement { slot, is_last, .. } = certificate.statement;
         match self.checkpoints.own.get(&slot) {
-            Some(own) if own.message.statement == certificate.statement => {
+            Some(own) if own.statement == certificate.statement => {
                 let (cut, snapshot) = (own.cut.clone(), own.snapshot.clone());
                 self.stabilise(turn, StableCheckpoint { certificate, cut, snapshot });
             }
             Some(_) => self.diverged(turn, certificate),
+            None if is_last && slot <= self.executed_slot() => self.diverged(turn, certificate),
             None => {
                 self.fetch_slots_upto(turn, slot);
                 self.leap_to(turn, &certificate);
@@ -254,9 +302,13 @@ impl<S: Service> Replica<S> {
         turn.mark("bft.checkpoint_stable");
         self.persist(turn, Record::Stable(stable.certificate.clone()));
         turn.emit(Output::Stable(stable.certificate.statement));
+        let end = stable.certificate.statement.is_last.then(|| stable.certificate.clone());
         self.checkpoints.stable = Some(stable);
         self.forget(turn, before);
         self.checkpoints.forget_below(slot);
+        if let Some(certificate) = end {
+            self.certified(turn, certificate);
+        }
     }
 
     /// Forgets slots and bodies up to the stable checkpoint before the last.

@@ -21,6 +21,7 @@ use crate::message::{
 };
 use crate::rules::{delta, slot_time};
 use crate::sessions::{Sessions, Visit};
+use crate::slots::Decided;
 
 /// What is agreed about the slot that is being executed.
 struct Running {
@@ -34,7 +35,7 @@ struct Running {
 impl<S: Service> Replica<S> {
     /// Executes decided slots in order, as far as their bodies are at hand.
     pub(super) fn execute_ready(&mut self, turn: &mut Turn<'_, S>) {
-        while let Some(decided) = self.slots.decided(self.executed_slot().next()) {
+        while let Some(decided) = self.next_to_execute() {
             let cut = decided.cut.clone();
             assert_eq!(
                 cut.parent,
@@ -64,12 +65,22 @@ impl<S: Service> Replica<S> {
             }
             self.bodies_of.insert(cut.slot, batches);
             self.executed = Executed { cut, time };
+            if self.conclude(turn) {
+                return self.end_epoch(turn);
+            }
             self.fill_lanes(turn);
             self.after_executing(turn);
         }
     }
 
+    /// The next slot, if it is decided and not void.
+    fn next_to_execute(&self) -> Option<&Decided> {
+        let next = self.executed_slot().next();
+        self.slots.decided(next).filter(|_| self.end.is_none())
+    }
+
     fn execute_slot(&mut self, turn: &mut Turn<'_, S>, mut running: Running, batches: &[Digest]) {
+        assert!(self.end.is_none(), "BFT-11: {} is behind the last slot", running.slot);
         for digest in batches {
             let batch: Arc<Batch> = Arc::clone(&self.bodies[digest]);
             self.execute_announcements(turn, &running, &batch);

@@ -100,6 +100,10 @@ impl<S: Service> Replica<S> {
     pub(super) fn fetch_again(&mut self, turn: &mut Turn<'_, S>) {
         self.fetching.is_armed = false;
         let source = self.next_source();
+        if let Some(end) = self.checkpoints.end_beyond(self.executed_slot()) {
+            // Slots were asked for when the end was learned, and those who have ended wait.
+            self.begin_transfer(turn, end, source);
+        }
         self.fetching.batches = self.missing_bodies();
         self.fetch_batches_from(turn, source);
         self.fetch_lane_heads(turn, source);
@@ -188,6 +192,9 @@ impl<S: Service> Replica<S> {
     /// Asks for decided slots, or for the whole state where the slots are not kept any more.
     pub(super) fn fetch_slots_from(&mut self, turn: &mut Turn<'_, S>, source: ReplicaId) {
         let above = self.committed_slot();
+        if self.end.is_some() {
+            return;
+        }
         self.fetching.decided_upto = self.fetching.decided_upto.filter(|upto| *upto > above);
         let is_ahead = |status: &Status| status.committed > above;
         let is_proven = self.fetching.decided_upto.is_some();

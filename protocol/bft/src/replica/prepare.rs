@@ -52,6 +52,7 @@ impl<S: Service> Replica<S> {
     pub(super) fn votes_in(&self, view: quorate_types::View, slot: Slot) -> bool {
         let committed = self.committed_slot();
         self.views.is_active()
+            && self.end.is_none()
             && view == self.views.view()
             && slot > committed
             && slot <= committed.plus(SLOTS_AHEAD_MAX)

@@ -13,17 +13,19 @@ use quorate_state::Map;
 use quorate_types::{Digest, Instant, Peer, ReplicaId, Slot, UnixTime, View};
 
 use super::checkpoint::{Checkpoints, OwnCheckpoint, StableCheckpoint};
+use super::end::End;
 use super::view_change::{Entry, Views};
 use super::{Executed, LogPosition, Replica, Setup, Timer, Turn};
 use crate::lanes::Lanes;
 use crate::limits::FETCH_SLOTS_MAX;
 use crate::message::{
-    Base, Batch, Checkpoint, CheckpointCertificate, CommitCertificate, HashedCut, NewView, Phase,
-    PrepareCertificate, Prepared, ViewChange,
+    Base, Batch, Checkpoint, CheckpointCertificate, CheckpointStatement, CommitCertificate, Cut,
+    HashedCut, NewView, Phase, PrepareCertificate, Prepared, ViewChange,
 };
 use crate::record::{Image, Record};
 use crate::rules::delta;
 use crate::slots::Slots;
+use crate::succession::Inheritance;
 
 /// What a log tells of decided slots, by digest.
 #[derive(Default)]
@@ -49,6 +51,7 @@ impl History {
                 Record::ViewChange(_)
                 | Record::NewView(_)
                 | Record::Installed { .. }
+                | Record::Inherited { .. }
                 | Record::Stable(_) => {}
             }
         }
@@ -75,12 +78,54 @@ impl History {
 }
 
 impl<S: Service> Replica<S> {
-    /// A replica that never ran, or that finds nothing.
+    /// A replica that never ran, or that finds nothing, of a group that begins with nothing.
+    ///
+    /// # Panics
+    /// If the group follows another one: it begins with the state of that one
+    /// ([`Replica::succeed`]).
     #[must_use]
     pub fn new(setup: Setup, service: S) -> Self {
+        assert_eq!(setup.group.base_slot, Slot::ZERO, "BFT-14: this group inherits a state");
         let origin = HashedCut::origin(&setup.group);
         let executed = Executed { cut: origin, time: UnixTime::ZERO };
         Self::at(setup, (service, Map::new()), executed)
+    }
+
+    /// A replica of a group that follows another one, with the state of that one's end. Its first
+    /// record makes the state durable: if nothing is found after a crash, it has said nothing yet,
+    /// and begins so again.
+    ///
+    /// # Panics
+    /// If the group does not begin where the inheritance ends: the caller made it with
+    /// [`Inheritance::begin`].
+    #[must_use]
+    pub fn succeed(setup: Setup, service: S, inheritance: Inheritance) -> Self {
+        let (end, state) = inheritance.into_parts();
+        assert_eq!(setup.group.base_slot, end.slot, "BFT-14: the slots go on behind the last one");
+        let cut = HashedCut::origin(&setup.group);
+        let statement = CheckpointStatement { cut: cut.digest(), is_last: false, ..end };
+        let executed = Executed { cut: cut.clone(), time: end.time };
+        let mut replica = Self::at(setup, (service, state), executed);
+        let record = RecordNumber::ZERO.next();
+        let (message, snapshot) = (None, replica.state.snapshot());
+        let own = OwnCheckpoint { statement, message, cut, snapshot, record };
+        replica.checkpoints.own.insert(statement.slot, own);
+        replica.has_inherited = true;
+        replica
+    }
+
+    /// The first record of a replica that begins with an inherited state.
+    fn record_inheritance(&mut self, turn: &mut Turn<'_, S>) {
+        if !core::mem::take(&mut self.has_inherited) {
+            return;
+        }
+        let base = self.checkpoints.own.get(&self.group.base_slot);
+        let statement = base.expect("BFT-14: it begins with the base").statement;
+        let entries = self.state.take_changes();
+        let cut = HashedCut::new(Cut::origin(&self.group));
+        let number = self.persist(turn, Record::Inherited { statement, cut, entries });
+        assert_eq!(number, RecordNumber::ZERO.next(), "BFT-14: nothing is recorded before it");
+        turn.mark("bft.state_inherited");
     }
 
     fn at(setup: Setup, (service, state): (S, Map), executed: Executed) -> Self {
@@ -114,6 +159,9 @@ impl<S: Service> Replica<S> {
             gossip: super::status::Gossip::new(replica_count),
             fetching: super::fetch::Fetching::default(),
             transfer: None,
+            told: None,
+            end: None,
+            has_inherited: false,
             log: LogPosition { last: RecordNumber::ZERO },
             executed,
             group,
@@ -135,6 +183,7 @@ impl<S: Service> Replica<S> {
         records: Vec<(RecordNumber, Record)>,
     ) -> Self {
         let has_run = image.is_some() || !records.is_empty();
+        let has_ended = image.as_ref().is_some_and(|(image, _)| image.statement.is_last);
         let mut replica = match image {
             None => Self::new(setup, service),
             Some((image, state)) => Self::from_image(setup, (service, state), image),
@@ -151,21 +200,30 @@ impl<S: Service> Replica<S> {
         if has_run {
             replica.views.forbid_proposals();
         }
+        if has_ended {
+            replica.slots.end_at(&replica.executed.cut);
+            replica.end = Some(End::default());
+        }
         replica
     }
 
     fn from_image(setup: Setup, (service, mut state): (S, Map), image: Image) -> Self {
         let Image { statement, cut, proof } = image;
+        // The digest of the base is the group's, and not the hash of its cut.
+        let is_base = cut.slot == setup.group.base_slot;
+        let cut = if is_base { HashedCut::origin(&setup.group) } else { cut };
+        assert_eq!(statement.cut, cut.digest(), "BFT-14: the image is of this group's epoch");
         assert_eq!(state.root(), statement.root, "the store gives back the state that it got");
         state.discard_changes();
-        let message = Checkpoint::sign(&setup.group, statement, (setup.me, &*setup.signer));
+        let sign = || Checkpoint::sign(&setup.group, statement, (setup.me, &*setup.signer));
+        let message = (!statement.is_last).then(sign);
         let snapshot = state.snapshot();
         let executed = Executed { cut: cut.clone(), time: statement.time };
         let mut replica = Self::at(setup, (service, state), executed);
         replica.proof = proof;
-        let own = OwnCheckpoint { message, cut, snapshot, record: RecordNumber::ZERO };
+        let own = OwnCheckpoint { statement, message, cut, snapshot, record: RecordNumber::ZERO };
         replica.checkpoints.own.insert(statement.slot, own);
-        replica.checkpoints.take(message);
+        message.into_iter().for_each(|message| replica.checkpoints.take(message));
         replica
     }
 
@@ -181,7 +239,7 @@ impl<S: Service> Replica<S> {
             Record::Prepared { certificate, cut } => self.replay_prepared(certificate, cut),
             Record::ViewChange(change) => self.replay_view_change(change),
             Record::NewView(new_view) => self.replay_new_view(&new_view),
-            Record::Checkpoint { statement, .. } => {
+            Record::Checkpoint { statement, .. } | Record::Inherited { statement, .. } => {
                 if let Some(own) = self.checkpoints.own.get_mut(&statement.slot) {
                     own.record = number;
                 }
@@ -280,7 +338,7 @@ impl<S: Service> Replica<S> {
         let Some(own) = self.checkpoints.own.get(&slot) else {
             return self.checkpoints.remember_stable(slot);
         };
-        if own.message.statement == certificate.statement {
+        if own.statement == certificate.statement {
             let (cut, snapshot) = (own.cut.clone(), own.snapshot.clone());
             self.checkpoints.stable = Some(StableCheckpoint { certificate, cut, snapshot });
         }
@@ -288,10 +346,18 @@ impl<S: Service> Replica<S> {
 
     /// The first step of a replica, new or recovered.
     pub(super) fn start(&mut self, turn: &mut Turn<'_, S>) {
+        self.record_inheritance(turn);
+        self.conclude(turn);
+        if self.end.is_some() {
+            return self.start_behind_end(turn);
+        }
         self.remember_votes();
         self.fill_lanes(turn);
         self.follow_again(turn);
         self.execute_ready(turn);
+        if self.end.is_some() {
+            return;
+        }
         if self.views.is_active() && !self.views.may_propose() && self.leader() == self.me {
             turn.mark("bft.restarted_leader_resigns");
             self.suspect(turn);

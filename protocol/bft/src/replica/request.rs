@@ -189,6 +189,9 @@ impl<S: Service> Replica<S> {
     /// from the batch on it survives a restart. Whether it is to be announced again, the node sees
     /// from what the service did.
     pub(super) fn announce(&mut self, turn: &mut Turn<'_, S>, operation: Vec<u8>) {
+        if self.end.is_some() {
+            return turn.mark("bft.announcement_void");
+        }
         match self.requests.announce(Announcement { operation }) {
             Ok(()) => turn.mark("bft.announcement_admitted"),
             Err(mark) => turn.mark(mark),
@@ -201,6 +204,10 @@ impl<S: Service> Replica<S> {
                 turn.mark("bft.reply_repeated");
                 let client = Peer::Client(request.bundle.client);
                 turn.send(client, Class::Ordered, Message::Reply(reply));
+            }
+            // It is ordered in the next epoch: the client asks there.
+            Recalled::Early(_) | Recalled::Fresh if self.end.is_some() => {
+                turn.mark("bft.request_void");
             }
             Recalled::Early(session) => {
                 turn.mark("bft.request_early");

@@ -9,7 +9,7 @@ use alloc::collections::BTreeSet;
 
 use quorate_machine::{Class, Plant, Service, planted};
 use quorate_state::{Map, Restore};
-use quorate_types::{Digest, ReplicaId, Slot};
+use quorate_types::{Digest, Peer, ReplicaId, Slot};
 
 use super::checkpoint::{OwnCheckpoint, StableCheckpoint};
 use super::{Executed, Output, Replica, Timer, Turn};
@@ -44,7 +44,7 @@ impl<S: Service> Replica<S> {
             return;
         }
         turn.mark("bft.transfer_begun");
-        let has_diverged = self.checkpoints.has_diverged(slot_min);
+        let has_diverged = self.checkpoints.has_diverged(slot_min, self.executed_slot());
         self.transfer =
             Some(Transfer { slot_min, source, has_diverged, switch_count: 0, restore: None });
         if source == self.me {
@@ -89,7 +89,7 @@ impl<S: Service> Replica<S> {
     pub(super) fn on_fetch_state(
         &mut self,
         turn: &mut Turn<'_, S>,
-        sender: ReplicaId,
+        asker: Peer,
         fetch: &FetchState,
     ) {
         let stable = self.checkpoints.stable.clone();
@@ -104,7 +104,7 @@ impl<S: Service> Replica<S> {
         let chunk = snapshot.chunk(fetch.after.as_deref(), STATE_CHUNK_BYTES);
         let chunk = alloc::sync::Arc::new(StateChunk { certificate, cut, chunk });
         turn.mark("bft.state_served");
-        turn.send(self.peer(sender), Class::Bulk, Message::StateChunk(chunk));
+        turn.send(asker, Class::Bulk, Message::StateChunk(chunk));
     }
 
     pub(super) fn on_state_chunk(
@@ -210,25 +210,40 @@ impl<S: Service> Replica<S> {
             let certificate = certificate.clone();
             self.proof = Base::Checkpoint { cut: cut.clone(), certificate };
         }
+        let stable = StableCheckpoint { certificate, cut, snapshot };
+        self.checkpoints.own.clear();
+        // This replica can vouch for the state too: others may have lost their certificate. For the
+        // end of the epoch it does when its node says so.
+        let sign = || Checkpoint::sign(&self.group, statement, (self.me, &*self.signer));
+        let message = (!statement.is_last).then(sign);
+        let (cut, snapshot) = (stable.cut.clone(), stable.snapshot.clone());
+        let own = OwnCheckpoint { statement, message, cut, snapshot, record };
+        self.checkpoints.own.insert(statement.slot, own);
+        message.into_iter().for_each(|message| self.checkpoints.take(message));
+        let slot_max = statement.slot.max(self.committed_slot());
+        self.checkpoints.installed.insert(slot_max, record);
+        turn.mark("bft.state_installed");
+        turn.emit(Output::Installed(statement));
+        self.told = None;
+        self.conclude(turn);
+        if statement.is_last {
+            self.conclude_epoch(turn, statement);
+            return self.stabilise_installed(turn, stable);
+        }
         self.fill_lanes(turn);
         self.fetching.forget_batches();
         self.forget_skipped();
-        self.checkpoints.own.clear();
-        // This replica can vouch for the state too: others may have lost their certificate.
-        let message = Checkpoint::sign(&self.group, statement, (self.me, &*self.signer));
-        let own = OwnCheckpoint { message, cut: cut.clone(), snapshot: snapshot.clone(), record };
-        self.checkpoints.own.insert(cut.slot, own);
-        self.checkpoints.take(message);
-        let slot_max = cut.slot.max(self.committed_slot());
-        self.checkpoints.installed.insert(slot_max, record);
         self.carry_over(turn);
-        turn.mark("bft.state_installed");
-        turn.emit(Output::Installed(statement));
-        if cut.slot > self.checkpoints.stable_slot() && certificate.is_stable(&self.group) {
-            self.stabilise(turn, StableCheckpoint { certificate, cut, snapshot });
-        }
+        self.stabilise_installed(turn, stable);
         self.progressed(turn);
         self.take_up_early(turn);
         self.after_deciding(turn);
+    }
+
+    fn stabilise_installed(&mut self, turn: &mut Turn<'_, S>, stable: StableCheckpoint) {
+        let is_news = stable.cut.slot > self.checkpoints.stable_slot();
+        if is_news && stable.certificate.is_stable(&self.group) {
+            self.stabilise(turn, stable);
+        }
     }
 }

@@ -39,7 +39,7 @@ impl Gossip {
 }
 
 impl<S: Service> Replica<S> {
-    fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Status {
         Status {
             view: self.views.view(),
             is_active: self.views.is_active(),
@@ -53,6 +53,9 @@ impl<S: Service> Replica<S> {
 
     pub(super) fn send_status(&mut self, turn: &mut Turn<'_, S>) {
         self.broadcast(turn, Class::Control, Message::Status(self.status()));
+        if self.end.is_some() {
+            return self.await_certificate(turn);
+        }
         let tips = self.lanes.acknowledged();
         if self.acknowledging.is_stale(&tips) {
             self.send_vector(turn);

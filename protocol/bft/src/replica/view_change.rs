@@ -260,7 +260,7 @@ impl<S: Service> Replica<S> {
     /// Votes for a cut that an earlier view prepared: its certificate vouches for it, and a quorum
     /// holds its inline batch (settled points 20).
     fn prepare_again(&mut self, turn: &mut Turn<'_, S>, cut: &HashedCut) {
-        if cut.slot <= self.committed_slot() {
+        if cut.slot <= self.committed_slot() || self.end.is_some() {
             return;
         }
         turn.mark("bft.prepared_again");

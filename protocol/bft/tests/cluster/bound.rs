@@ -35,7 +35,8 @@ fn two_ends(cluster: &Cluster) -> [HashedCut; 2] {
 
 fn certified(cluster: &Cluster, cut: &HashedCut, state: &mut Map) -> CheckpointCertificate {
     let (time, root): (UnixTime, _) = (ORIGIN, state.root());
-    let statement = CheckpointStatement { slot: cut.slot, cut: cut.digest(), time, root };
+    let statement =
+        CheckpointStatement { slot: cut.slot, cut: cut.digest(), time, root, is_last: false };
     let said = [1, 2, 3].map(|from: u16| {
         let signer = (ReplicaId::new(from), &*cluster.signers[usize::from(from)]);
         Checkpoint::sign(&cluster.group, statement, signer)

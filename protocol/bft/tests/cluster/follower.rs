@@ -180,7 +180,8 @@ impl Follower {
         let mut state = Map::new();
         state.insert(b"\x02journal", format!("{};", cut.slot).as_bytes());
         let (slot, digest, root) = (cut.slot, cut.digest(), state.root());
-        let statement = CheckpointStatement { slot, cut: digest, time: ORIGIN, root };
+        let statement =
+            CheckpointStatement { slot, cut: digest, time: ORIGIN, root, is_last: false };
         let said = OTHERS.map(|from| {
             let signer = (ReplicaId::new(from), &*self.cluster.signers[usize::from(from)]);
             Checkpoint::sign(&self.cluster.group, statement, signer)

@@ -186,11 +186,21 @@ impl Cluster {
     }
 
     pub(crate) fn checkpoint(&self, from: &[u16], cut: &HashedCut) -> CheckpointCertificate {
+        self.certified(from, (cut, false))
+    }
+
+    /// These members say that the epoch ended with this cut.
+    pub(crate) fn end(&self, from: &[u16], cut: &HashedCut) -> CheckpointCertificate {
+        self.certified(from, (cut, true))
+    }
+
+    fn certified(&self, from: &[u16], (cut, is_last): (&HashedCut, bool)) -> CheckpointCertificate {
         let statement = CheckpointStatement {
             slot: cut.slot,
             cut: cut.digest(),
             time: ORIGIN,
             root: Digest::new([9; 32]),
+            is_last,
         };
         let said = from.iter().map(|&from| {
             Checkpoint::sign(&self.group, statement, (ReplicaId::new(from), self.signer(from)))

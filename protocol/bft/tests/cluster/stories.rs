@@ -545,7 +545,8 @@ fn a_statement_about_a_state_between_checkpoints_is_ignored() {
     let before = cluster.replica(0).live_items();
     for slot in [1, 2, 3, 5, 1_001] {
         let (cut, time, root) = (Digest::ZERO, quorate_types::UnixTime::ZERO, Digest::ZERO);
-        let statement = CheckpointStatement { slot: Slot::new(slot), cut, time, root };
+        let statement =
+            CheckpointStatement { slot: Slot::new(slot), cut, time, root, is_last: false };
         let signer = (ReplicaId::new(3), &*cluster.signers[3]);
         let checkpoint = Checkpoint::sign(&cluster.group, statement, signer);
         assert!(cluster.deliver(cluster.peer(3), 0, Message::Checkpoint(checkpoint)));

@@ -7,8 +7,8 @@ use allocation_counter::measure;
 use quorate_bft::client::ClientSetup;
 use quorate_bft::message::{HashedCut, NewLeader, Reply, Request, SessionId};
 use quorate_bft::{
-    Client, ClientOutput, ClientRequest, ClientTimer, Image, Message, Output, Parameters, Record,
-    Replica, Setup, Timer,
+    Client, ClientCall, ClientOutput, ClientRequest, ClientTimer, Image, Message, Output,
+    Parameters, Record, Replica, Setup, Timer,
 };
 use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
 use quorate_crypto::{ClientCertificate, ClientGrant, Signer, verify};
@@ -584,7 +584,8 @@ impl Cluster {
         self.next_ticket += 1;
         let ticket = self.next_ticket;
         let operation = operation.as_bytes().to_vec();
-        self.step_client(Input::Request(ClientRequest { ticket, operation, timeout }));
+        let call = ClientCall { ticket, operation, timeout };
+        self.step_client(Input::Request(ClientRequest::Call(call)));
         ticket
     }
 

@@ -111,6 +111,7 @@ fn messages(cluster: &Cluster) -> Vec<(&'static str, Message)> {
         ("slots", Message::Slots(Arc::new(slots))),
         ("fetch_state", Message::FetchState(FetchState { slot_min: far, after: Some(vec![1, 2]) })),
         ("state_chunk", Message::StateChunk(Arc::new(state))),
+        ("ended", Message::Ended(Arc::new(cluster.end(&[0, 1, 2], &inline)))),
     ]
 }
 
@@ -139,8 +140,16 @@ fn records(cluster: &Cluster) -> Vec<(&'static str, Record)> {
             "checkpoint",
             Record::Checkpoint { statement, cut: cut.clone(), proof, changes: entries.clone() },
         ),
-        ("installed", Record::Installed { certificate: certificate.clone(), cut, entries }),
+        (
+            "installed",
+            Record::Installed {
+                certificate: certificate.clone(),
+                cut: cut.clone(),
+                entries: entries.clone(),
+            },
+        ),
         ("stable", Record::Stable(certificate)),
+        ("inherited", Record::Inherited { statement, cut, entries }),
     ]
 }
 
@@ -179,7 +188,7 @@ fn every_record_comes_back_as_it_was() {
         if let Some((image, _)) = record.image() {
             assert_eq!(decode::<Image>(&encode(&image)), Ok(image), "{name}");
         }
-        assert_eq!(record.replaces_image(), name == "installed");
+        assert_eq!(record.replaces_image(), ["installed", "inherited"].contains(&name));
     }
 }
 
@@ -238,7 +247,7 @@ proptest! {
 }
 
 /// Records that end with entries of the state: one of each kind, with these.
-fn with_entries(entries: &[Change]) -> [Record; 2] {
+fn with_entries(entries: &[Change]) -> [Record; 3] {
     let mut with = records(&silent()).into_iter().filter_map(|(_, record)| match record {
         Record::Checkpoint { statement, cut, proof, .. } => {
             Some(Record::Checkpoint { statement, cut, proof, changes: entries.to_vec() })
@@ -246,9 +255,12 @@ fn with_entries(entries: &[Change]) -> [Record; 2] {
         Record::Installed { certificate, cut, .. } => {
             Some(Record::Installed { certificate, cut, entries: entries.to_vec() })
         }
+        Record::Inherited { statement, cut, .. } => {
+            Some(Record::Inherited { statement, cut, entries: entries.to_vec() })
+        }
         _ => None,
     });
-    [(); 2].map(|()| with.next().expect("both kinds are among the records"))
+    [(); 3].map(|()| with.next().expect("all kinds are among the records"))
 }
 
 fn is_over_limit(read: &Result<Record, DecodeError>) -> bool {

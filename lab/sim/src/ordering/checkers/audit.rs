@@ -142,6 +142,7 @@ impl Audit {
             statement.cut.encode(writer);
             statement.time.encode(writer);
             statement.root.encode(writer);
+            statement.is_last.encode(writer);
         });
         self.signed(("states", needed), digest, &of.certificate)
     }
@@ -292,6 +293,7 @@ impl Audit {
             Record::Checkpoint { proof, .. } => self.base(proof),
             Record::Installed { certificate, .. } => self.state(certificate, self.vouched()),
             Record::Stable(certificate) => self.state(certificate, self.quorum()),
+            Record::Inherited { .. } => Ok(()),
         }
     }
 
@@ -302,6 +304,7 @@ impl Audit {
             Message::NewView(start) => self.start(start),
             Message::NewLeaderProof(proof) => self.wishes(proof),
             Message::StateChunk(chunk) => self.state(&chunk.certificate, self.vouched()),
+            Message::Ended(certificate) => self.state(certificate, self.quorum()),
             _ => Ok(()),
         }
     }

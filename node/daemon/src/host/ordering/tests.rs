@@ -32,7 +32,7 @@ fn group() -> GroupConfiguration {
 
 fn statement(slot: u64) -> CheckpointStatement {
     let (cut, root) = (Digest::new([4; 32]), Digest::new([5; 32]));
-    CheckpointStatement { slot: Slot::new(slot), cut, time: UnixTime::ZERO, root }
+    CheckpointStatement { slot: Slot::new(slot), cut, time: UnixTime::ZERO, root, is_last: false }
 }
 
 fn entry(key: &str, value: Option<&str>) -> quorate_state::Change {

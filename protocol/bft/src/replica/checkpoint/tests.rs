@@ -13,6 +13,7 @@ fn said(fixture: &Fixture, from: u16, slot: u64, root: u8) -> Checkpoint {
         cut: Digest::new([9; 32]),
         time: UnixTime::ZERO,
         root: Digest::new([root; 32]),
+        is_last: false,
     };
     let signer = &fixture.signers[usize::from(from)];
     Checkpoint::sign(&fixture.group, statement, (ReplicaId::new(from), signer))
