@@ -66,6 +66,18 @@ impl Routes {
         }
     }
 
+    /// Frees a channel.
+    pub(crate) fn remove(&mut self, channel: Channel) {
+        match channel {
+            Channel::Single(tag) => drop(self.0.remove(&tag)),
+            Channel::Grouped(tag, group) => {
+                if let Some(Route::Grouped(places)) = self.0.get_mut(&tag) {
+                    places.remove(&group);
+                }
+            }
+        }
+    }
+
     /// The place of the machine that this frame is for, and where its own bytes begin.
     pub(crate) fn find(&self, frame: &[u8]) -> Option<(usize, usize)> {
         let (tag, rest) = frame.split_first()?;
@@ -106,6 +118,11 @@ mod tests {
         let stranger = Channel::Grouped(8, GroupId::new([3; 32])).prefix();
         for nobody in [&[][..], &[9], &[8, 1, 1], &stranger] {
             assert_eq!(routes.find(nobody), None);
+        }
+        for channel in channels {
+            routes.remove(channel);
+            assert_eq!(routes.find(&channel.prefix()), None);
+            assert!(routes.add(channel, 5), "a channel that was freed is given again");
         }
     }
 }

@@ -65,9 +65,14 @@ impl NodeOptions {
     }
 }
 
-/// What a node was told since its last tick: bounded, since a later word replaces an earlier one.
+/// What somebody does to a node between two ticks.
+type Work = Box<dyn FnOnce(&mut Node) + Send>;
+
+/// What a node was told since its last tick: bounded, since a later word replaces an earlier one,
+/// and work is ordered by the process itself, when an epoch ends.
 #[derive(Default)]
 struct Orders {
+    work: Vec<Work>,
     stop: bool,
     servers: Option<Vec<Server>>,
     disconnect: BTreeSet<Peer>,
@@ -111,6 +116,13 @@ impl Control {
         self.wake.notify_one();
     }
 
+    /// Has the node hosted or retired machines, or whatever else is done between two ticks; in the
+    /// order in which it was asked. Must not block.
+    pub fn order(&self, work: impl FnOnce(&mut Node) + Send + 'static) {
+        self.orders().work.push(Box::new(work));
+        self.wake.notify_one();
+    }
+
     /// Ends the connections of a peer.
     pub fn disconnect(&self, peer: Peer) {
         self.orders().disconnect.insert(peer);
@@ -118,10 +130,19 @@ impl Control {
     }
 }
 
+/// A machine of a node.
+struct Place {
+    channel: Channel,
+    member: Box<dyn Member>,
+    /// It takes nothing any more, and goes when nothing of it waits for its disk.
+    is_retiring: bool,
+}
+
 /// Some machines in one process.
 pub struct Node {
     links: Links,
-    members: Vec<Box<dyn Member>>,
+    /// Places of machines that went are given to others.
+    members: Vec<Option<Place>>,
     routes: Routes,
     pool: Pool,
     verifier: Arc<CachingVerifier>,
@@ -133,6 +154,7 @@ pub struct Node {
     watcher: Option<LinkWatcher>,
     /// What every server hears first, with its class.
     greeting: Option<(Class, Arc<Vec<u8>>)>,
+    is_running: bool,
     stopping: bool,
 }
 
@@ -140,7 +162,7 @@ impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Node")
             .field("links", &self.links)
-            .field("machines", &self.members.len())
+            .field("machines", &self.members.iter().flatten().count())
             .finish_non_exhaustive()
     }
 }
@@ -169,11 +191,12 @@ impl Node {
             control: Control { orders: Arc::default(), wake },
             watcher: None,
             greeting: None,
+            is_running: false,
             stopping: false,
         })
     }
 
-    /// Adds a machine. It starts with [`Node::run`].
+    /// Adds a machine. It starts with [`Node::run`], or at once if the node runs already.
     ///
     /// # Errors
     /// [`HostError`] if the channel is taken, there are too many machines, or no thread is left.
@@ -182,7 +205,8 @@ impl Node {
         Record<H>: Send,
     {
         let Hosting { name, channel, hosted, machine, journal, interceptor } = hosting;
-        if self.members.len() >= MACHINES_MAX {
+        let place = self.free_place();
+        if place >= MACHINES_MAX {
             return Err(HostError::TooMany { machine: name, max: MACHINES_MAX });
         }
         let wake = &self.control.wake;
@@ -190,12 +214,12 @@ impl Node {
         let start = |journal| Disk::start(name, journal, Arc::clone(wake), Arc::clone(&metrics));
         let disk = journal.map(start).transpose();
         let disk = disk.map_err(|source| HostError::Thread { machine: name, source })?;
-        if !self.routes.add(channel, self.members.len()) {
+        if !self.routes.add(channel, place) {
             return Err(HostError::ChannelTaken { machine: name, channel });
         }
         let inbox = Arc::new(Inbox::new(Arc::clone(wake)));
         let handle = Handle { inbox: Arc::clone(&inbox) };
-        self.members.push(Box::new(Cell {
+        let member = Box::new(Cell {
             name,
             prefix: channel.prefix(),
             hosted,
@@ -205,8 +229,38 @@ impl Node {
             inbox,
             parts: Parts::new(&metrics),
             metrics,
-        }));
+        });
+        self.settle(place, Place { channel, member, is_retiring: false });
         Ok(handle)
+    }
+
+    /// The first place without a machine.
+    fn free_place(&self) -> usize {
+        self.members.iter().position(Option::is_none).unwrap_or(self.members.len())
+    }
+
+    fn settle(&mut self, at: usize, place: Place) {
+        if at == self.members.len() {
+            self.members.push(None);
+        }
+        self.members[at] = Some(place);
+        if self.is_running {
+            let started = self.at(at, |member, world| {
+                member.start(world);
+                Ok(())
+            });
+            assert!(started.is_ok(), "a machine starts without its disk");
+        }
+    }
+
+    /// Has the machine of a channel take nothing any more: frames of the channel find nobody, its
+    /// handles refuse, and it goes when its disk is done. The channel is free at once.
+    pub fn retire(&mut self, channel: Channel) {
+        let is_of = |place: &&mut Place| place.channel == channel && !place.is_retiring;
+        if let Some(place) = self.members.iter_mut().flatten().find(is_of) {
+            place.is_retiring = true;
+            self.routes.remove(channel);
+        }
     }
 
     /// Starts threads for blocking work; they end with the node, or when all others that hold them
@@ -269,21 +323,20 @@ impl Node {
     }
 
     async fn drive(&mut self) -> Result<(), NodeError> {
-        self.each(|member, world| {
-            member.start(world);
-            Ok(())
-        })?;
+        self.is_running = true;
+        for at in 0..self.members.len() {
+            self.at(at, |member, world| {
+                member.start(world);
+                Ok(())
+            })?;
+        }
         loop {
             self.take_orders();
             if self.stopping {
                 return self.drain().await;
             }
             self.take_event();
-            let mut has_more = false;
-            self.each(|member, world| {
-                has_more |= member.tick(world)?;
-                Ok(())
-            })?;
+            let has_more = self.tick()?;
             count(&self.metrics.ticks);
             self.check_threads()?;
             match has_more {
@@ -293,10 +346,26 @@ impl Node {
         }
     }
 
-    fn each(
+    /// Each machine does what there is to do; true if one has more.
+    fn tick(&mut self) -> Result<bool, NodeError> {
+        let mut has_more = false;
+        for at in 0..self.members.len() {
+            let is_retiring = self.members[at].as_ref().is_some_and(|place| place.is_retiring);
+            if !is_retiring {
+                has_more |= self.at(at, |member, world| member.tick(world))?.unwrap_or(false);
+            } else if self.at(at, |member, world| member.drain(world))? == Some(true) {
+                self.members[at] = None;
+            }
+        }
+        Ok(has_more)
+    }
+
+    /// Does something with the machine of a place, if there is one.
+    fn at<T>(
         &mut self,
-        mut visit: impl FnMut(&mut dyn Member, &mut World<'_>) -> Result<(), NodeError>,
-    ) -> Result<(), NodeError> {
+        at: usize,
+        act: impl FnOnce(&mut dyn Member, &mut World<'_>) -> Result<T, NodeError>,
+    ) -> Result<Option<T>, NodeError> {
         let mut world = World {
             clock: &mut self.clock,
             links: &self.links,
@@ -304,7 +373,8 @@ impl Node {
             verifier: &self.verifier,
             metrics: &self.metrics,
         };
-        self.members.iter_mut().try_for_each(|member| visit(&mut **member, &mut world))
+        let place = self.members[at].as_mut();
+        place.map(|place| act(&mut *place.member, &mut world)).transpose()
     }
 
     fn check_threads(&self) -> Result<(), NodeError> {
@@ -318,7 +388,7 @@ impl Node {
     }
 
     fn is_full(&self) -> bool {
-        self.members.iter().any(|member| member.is_full())
+        self.members.iter().flatten().any(|place| place.member.is_full())
     }
 
     fn take_orders(&mut self) {
@@ -335,6 +405,7 @@ impl Node {
             tracing::error!(%error, "the keys of the new configuration are not used");
         }
         orders.disconnect.into_iter().for_each(|peer| self.links.disconnect(peer));
+        orders.work.into_iter().for_each(|work| work(self));
     }
 
     /// Takes an event of the links if there is one and there is room for what it brings.
@@ -377,11 +448,14 @@ impl Node {
             self.metrics.complain(from, Complaint::UnknownChannel);
             return;
         };
-        self.members[place].accept(Frame { from, class: to_machine(class), bytes, start });
+        let frame = Frame { from, class: to_machine(class), bytes, start };
+        let place = self.members[place].as_mut().expect("a route leads to a machine");
+        place.member.accept(frame);
     }
 
     fn next_alarm(&self) -> Option<Instant> {
-        self.members.iter().filter_map(|member| member.next_alarm()).min()
+        let active = self.members.iter().flatten().filter(|place| !place.is_retiring);
+        active.filter_map(|place| place.member.next_alarm()).min()
     }
 
     /// Waits until there may be something to do. If there is something already, the transport
@@ -414,10 +488,9 @@ impl Node {
     async fn drain(&mut self) -> Result<(), NodeError> {
         loop {
             let mut done = true;
-            self.each(|member, world| {
-                done &= member.drain(world)?;
-                Ok(())
-            })?;
+            for at in 0..self.members.len() {
+                done &= self.at(at, |member, world| member.drain(world))?.unwrap_or(true);
+            }
             if done {
                 break;
             }

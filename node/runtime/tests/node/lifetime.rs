@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use quorate_runtime::limits::REQUESTS_MAX;
-use quorate_runtime::{LinkNews, NodeError, RequestError};
+use quorate_runtime::{LinkNews, NodeError, RequestError, Snapshot};
 use quorate_types::Peer;
 
 use crate::support::journals::Gate;
-use crate::support::toy::{ToyOutput, ToyRequest};
+use crate::support::toy::{Message, PROPOSE, ToyOutput, ToyRequest};
 use crate::support::{
-    Running, Setup, Stranger, beside, ended, hosting, id, introduce, listen, next_output, node,
-    until, watched,
+    CHANNEL, Running, Setup, Stranger, beside, ended, heard, hosting, id, introduce, listen, look,
+    next_output, node, registry, until, watched,
 };
 
 #[test]
@@ -41,6 +41,51 @@ fn who_asks_where_too_many_requests_wait_is_told_when_there_is_room_again() {
         nodes[0].control.stop();
         assert!(ended(&mut nodes, 0).await.is_ok());
         assert_eq!(handle.ask(request).await, Err(RequestError::Stopped(request)));
+    });
+}
+
+#[test]
+fn a_machine_is_replaced_by_another_on_its_channel_while_the_node_runs() {
+    watched(async {
+        let mut links = [listen(1).await];
+        let server = introduce(&mut links)[0];
+        let [links] = links;
+        let gate = Gate::shut();
+        let setup = Setup { journal: gate.journal(), ..Setup::default() };
+        let mut nodes = [Running::start(links, (1, 1), setup)];
+        let stranger = Stranger::connect(77, server, &mut nodes).await;
+        stranger.send(&Message::sign(PROPOSE, 1, &registry().signer(&[9; 32])));
+        until(&mut nodes, 0, |seen| seen.machines[0].records == 1).await;
+
+        // The first one still waits for its disk; the second one has the channel already.
+        let (tell, told) = tokio::sync::oneshot::channel();
+        nodes[0].control.order(move |node| {
+            node.retire(CHANNEL);
+            let (recovered, journal) = (vec![5], Gate::shut().journal());
+            let setup = Setup { recovered, journal, ..Setup::default() };
+            let (second, outputs) = hosting(1, 1, setup);
+            drop(tell.send((node.host(second).expect("the channel was freed"), outputs)));
+        });
+        let first = nodes[0].handle.clone();
+        let (second, outputs) = beside(&mut nodes, told).await.expect("it is hosted");
+        nodes[0].handle = second;
+        assert_eq!(look(&mut nodes, 0).await, [5], "the second one answers");
+        let request = ToyRequest::Set(1, 1);
+        until(&mut nodes, 0, |_| first.request(request) == Err(RequestError::Stopped(request)))
+            .await;
+        gate.open();
+        assert_eq!(heard(&mut nodes, 0, 1).await, [1], "what waited for the disk is done");
+        nodes[0].outputs = outputs;
+        stranger.send(&Message::sign(PROPOSE, 2, &registry().signer(&[9; 32])));
+        let has_reached =
+            |seen: &Snapshot| seen.machines.iter().filter(|it| it.records == 1).count() == 2;
+        until(&mut nodes, 0, has_reached).await;
+
+        nodes[0].control.order(|node| node.retire(CHANNEL));
+        stranger.send(&Message::sign(PROPOSE, 3, &registry().signer(&[9; 32])));
+        let is_unknown =
+            |seen: &Snapshot| seen.complaints.iter().any(|(_, why, _)| *why == "unknown_channel");
+        until(&mut nodes, 0, is_unknown).await;
     });
 }
 
