@@ -16,7 +16,8 @@ use quorate_crypto::real::{AcquaintedVerifier, RealSigner, RealVerifier};
 use quorate_duties::{Duties, Seat};
 use quorate_kv::KeyValueService;
 use quorate_machine::Service;
-use quorate_membership::{MembershipService, VerifiedConfiguration};
+use quorate_membership::handover::CommitmentBytes;
+use quorate_membership::{MembershipService, Schemes, VerifiedConfiguration};
 use quorate_net::{Config, Known, Limits, SystemId};
 use quorate_runtime::{Channel, Handle, Hosting, Interceptor, Links, Node, NodeOptions, Server};
 use quorate_store::directory::DataDirectory;
@@ -127,7 +128,8 @@ pub async fn start(
     let duties = Duties::of(identity.founding.configuration(), identity.id)
         .map_err(|source| ServerError::Groups { source })?;
     let brake = Brake::new(node.control());
-    let mut machines = Machines { node, epoch, duties };
+    let sharing = CommitmentBytes::of(identity.founding.group_key().commitment());
+    let mut machines = Machines { node, epoch, duties, sharing };
     machines.membership(&data, between)?;
     machines.key_value(&data, between)?;
     machines.responder(&data)?;
@@ -207,6 +209,7 @@ struct Machines {
     node: Node,
     epoch: Arc<dyn Signer>,
     duties: Duties,
+    sharing: CommitmentBytes,
 }
 
 impl Machines {
@@ -215,7 +218,7 @@ impl Machines {
         data: &DataDirectory,
         between: &mut dyn Intermediary,
     ) -> Result<(), ServerError> {
-        let service = self.duties.membership_service(Arc::new(RealVerifier));
+        let service = self.duties.membership_service(self.sharing.clone(), Schemes::real());
         let seat = self.duties.membership();
         self.replica(("membership", data), seat, service, |setup| between.membership(setup))
     }

@@ -26,8 +26,9 @@ use core::fmt;
 use quorate_crypto::{Domain, Signer, Verifier, hash};
 use quorate_dht::{Body, CertifiedConfiguration, MessageContext, Ring, TooFewServers};
 use quorate_membership::election::membership_replicas;
+use quorate_membership::handover::CommitmentBytes;
 use quorate_membership::responder::{Member, ResponderLog};
-use quorate_membership::{FreshnessResponder, MembershipService, VerifiedConfiguration};
+use quorate_membership::{FreshnessResponder, MembershipService, Schemes, VerifiedConfiguration};
 use quorate_types::{
     GroupConfiguration, GroupId, GroupMember, NodeId, ObjectId, ReadMode, ReplicaId, Slot,
 };
@@ -139,10 +140,15 @@ impl Duties {
         self.seat(&self.groups.key_value)
     }
 
-    /// The service that the membership group replicates.
+    /// The service that the first membership group replicates, with the public side of the sharing
+    /// of the system's key.
     #[must_use]
-    pub fn membership_service(&self, verifier: Arc<dyn Verifier>) -> MembershipService {
-        MembershipService::new(self.configuration.clone(), verifier)
+    pub fn membership_service(
+        &self,
+        sharing: CommitmentBytes,
+        schemes: Schemes,
+    ) -> MembershipService {
+        MembershipService::founded(self.configuration.clone(), sharing, schemes)
     }
 
     /// Who serves the configuration, and vouches with the server's key of the epoch if the server

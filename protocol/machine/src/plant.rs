@@ -65,6 +65,14 @@ pub enum Plant {
     StaleFreshness,
     /// The system's signature on a header is not checked.
     HeaderNotVerified,
+    /// What the randomness of an epoch binds leaves its changes out.
+    FreezeBindsNothing,
+    /// One acknowledgement of a correct recipient is enough for a dealing.
+    ShortDealing,
+    /// A new group completes with whatever choice of dealings.
+    CompletionOfAnyChoice,
+    /// A change that comes after the freeze is put among the fixed ones.
+    FreezeStaysOpen,
     /// An opening opens a session again after that was closed.
     SessionsReopened,
     /// A session opens whenever its certificate ran out.

@@ -43,10 +43,12 @@ pub mod vote;
 pub mod word;
 
 pub use attempt::{Attempt, Seat, SeatKeys};
-pub use dealing::{Acknowledgement, CertifiedDealing, ChosenDealing, PublishedDealing};
+pub use dealing::{
+    Acknowledgement, CertifiedDealing, ChosenDealing, CommitmentBytes, PublishedDealing,
+};
 pub use deposit::{Deposit, DepositRefused};
 pub use machine::{Handover, MemberSecrets, NextKeys, Policy, Setup};
 pub use operation::HandoverOperation;
 pub use stage::{Decided, Frozen, News, Stage, Underway};
 pub use vote::{AbortVote, Completion, EndReason, EndVote};
-pub use word::{Said, Word, WordRefused};
+pub use word::{Said, Word, WordRefused, Words};

@@ -22,6 +22,7 @@ use quorate_types::{
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer, encode};
 
 use crate::codec::{FORMAT, read_format, read_signature, write_signature};
+use crate::handover::CommitmentBytes;
 use crate::rejected::Rejected;
 
 const GROUP: Limit = Limit::new("membership group", REPLICAS_MAX);
@@ -67,9 +68,7 @@ pub struct ConfigurationHeader {
 /// The digest of a commitment, as a header names it: a Merkle root over its points.
 #[must_use]
 pub fn commitment_digest(commitment: &Commitment) -> Digest {
-    let bytes = commitment.encode();
-    let points = bytes.chunks(threshold::PUBLIC_KEY_BYTES).map(merkle::leaf);
-    merkle::root(&points.collect::<Vec<_>>())
+    CommitmentBytes::of(commitment).digest()
 }
 
 pub(crate) fn member_leaves(members: &[MemberRecord]) -> Vec<Digest> {

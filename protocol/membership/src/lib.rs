@@ -90,6 +90,6 @@ pub use responder::{
 };
 pub use schemes::Schemes;
 pub use service::{
-    KeyRecord, MembershipOperation, MembershipReply, MembershipService, PendingChange, PendingPage,
-    Refusal, Statement,
+    HandoverRefusal, KeyRecord, MembershipOperation, MembershipReply, MembershipService,
+    PendingChange, PendingPage, PendingPlace, Refusal, Statement,
 };

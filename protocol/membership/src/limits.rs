@@ -7,6 +7,12 @@ use quorate_types::limits::MEMBERS_MAX;
 pub const PAGE_MEMBERS_MAX: usize = 32;
 /// Longest reply of the service, in bytes: a full page of the longest records.
 pub const REPLY_BYTES_MAX: usize = 20 * 1024;
+/// Entries of the replicated map that the service looks at in one go.
+pub const WALK_ENTRIES: usize = 256;
+/// Attempts that a group has to take over, the first one counted.
+pub const ATTEMPTS_OF_GROUP: u32 = 2;
+/// Groups that are drawn to take over an epoch, before the old one goes on by itself.
+pub const GROUPS_DRAWN_MAX: u32 = 3;
 /// Pending changes in one reply of the service.
 pub const PENDING_PAGE_MAX: usize = 64;
 /// Most servers in a genesis: as many as a server or client can have links to.

@@ -1,47 +1,81 @@
-//! The membership service as the ordering engine runs it: changes to the set of servers, in order.
+//! The membership service as the ordering engine runs it: changes to the set of servers, in order,
+//! and the end of each epoch.
 //!
-//! TDSC'12 section VI.C (ADD, REMOVE); settled point 32. All state lies in the replicated map; the
-//! first request finds it empty and fills it from the configuration that the service was made
-//! with, which is the same at all replicas. Changes are recorded here and take effect with the
-//! next epoch.
+//! TDSC'12 sections VI.C (ADD, REMOVE) and VI.D; settled points 1, 10, 32. All state lies in the
+//! replicated map; the first request finds it empty and fills it, or finds what the group of the
+//! epoch before left, and goes on with it. Changes are recorded here and take effect with the next
+//! epoch. Every step of the end of an epoch proves itself, whoever asks for it.
 //!
-//! Invariants: MEM-4, MEM-8.
+//! Invariants: MEM-4, MEM-8, MEM-20 to MEM-25.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use quorate_crypto::Verifier;
 use quorate_machine::{Call, Service, ServiceState};
-use quorate_types::IdentityKey;
+use quorate_types::NodeId;
 
 use crate::configuration::VerifiedConfiguration;
+use crate::handover::{CommitmentBytes, News, Stage};
 use crate::limits::PENDING_PAGE_MAX;
+use crate::page::ConfigurationPage;
+use crate::schemes::Schemes;
 
 mod change;
+mod handover;
+mod next;
+mod opening;
 mod operation;
+mod plan;
 mod reply;
 mod table;
 pub use change::{PendingChange, Statement};
-pub use operation::MembershipOperation;
+pub use handover::HandoverRefusal;
+pub use operation::{MembershipOperation, PendingPlace};
 pub use reply::{MembershipReply, PendingPage, Refusal};
 pub use table::KeyRecord;
 
+use handover::Step;
+use opening::Opening;
 use table::{Reader, Table};
 
 /// The deterministic service; it keeps nothing outside the replicated map.
 #[derive(Clone, Debug)]
 pub struct MembershipService {
-    founding: VerifiedConfiguration,
-    verifier: Arc<dyn Verifier>,
+    opening: Opening,
+    schemes: Schemes,
 }
 
 impl MembershipService {
-    /// The service of a group whose replicated map is empty, or was received from the group of the
-    /// epoch before; `founding` fills an empty one.
+    /// The service of the first group of a system whose key was dealt by a dealer: it fills an
+    /// empty map with the configuration and the public side of the sharing.
+    ///
+    /// # Panics
+    /// If the configuration does not name this sharing.
     #[must_use]
-    pub fn new(founding: VerifiedConfiguration, verifier: Arc<dyn Verifier>) -> Self {
-        Self { founding, verifier }
+    pub fn founded(
+        founding: VerifiedConfiguration,
+        sharing: CommitmentBytes,
+        schemes: Schemes,
+    ) -> Self {
+        Self { opening: Opening::founded(founding, sharing), schemes }
+    }
+
+    /// The service of a group that got its map from the group of the epoch before.
+    #[must_use]
+    pub const fn following(configuration: VerifiedConfiguration, schemes: Schemes) -> Self {
+        Self { opening: Opening::following(configuration), schemes }
+    }
+
+    /// What the servers that run the service have to know: a function of the map.
+    #[must_use]
+    pub fn news(&self, state: &dyn ServiceState) -> News {
+        self.opening.news(&Reader::new(state))
+    }
+
+    /// Is the slot of DONE, the last of the epoch, in the map?
+    #[must_use]
+    pub fn is_over(&self, state: &dyn ServiceState) -> bool {
+        self.opening.is_over(&Reader::new(state))
     }
 
     fn perform(
@@ -57,14 +91,23 @@ impl MembershipService {
             MembershipOperation::Remove(certificate) => {
                 self.change(Statement::Remove(certificate), call, state)
             }
-            MembershipOperation::GetConfiguration(from) => {
-                MembershipReply::Configuration(Box::new(Reader::new(state).page(from)))
-            }
+            MembershipOperation::GetConfiguration(from) => page(&Reader::new(state), from),
             MembershipOperation::GetPending(from) => {
-                MembershipReply::Pending(pending_page(state, from))
+                MembershipReply::Pending(pending_page(&Reader::new(state), from))
             }
             MembershipOperation::GetMember(id) => {
                 MembershipReply::Member(Reader::new(state).member(id).map(Box::new))
+            }
+            MembershipOperation::Handover(step) => {
+                let reader = Reader::new(state);
+                // MEM-8: a refusal returns before anything is written.
+                match (Step { call, reader, schemes: &self.schemes }).take(*step) {
+                    Ok(outcome) => {
+                        outcome.record(&mut Table::new(state));
+                        MembershipReply::Advanced
+                    }
+                    Err(refusal) => MembershipReply::Unmoved(refusal),
+                }
             }
         }
     }
@@ -77,22 +120,31 @@ impl MembershipService {
     ) -> MembershipReply {
         let reader = Reader::new(state);
         // MEM-8: a refusal returns before anything is written.
-        if let Err(refusal) = statement.reject((call, &reader), &*self.verifier) {
+        if let Err(refusal) = statement.reject((call, &reader), &*self.schemes.signatures) {
             return MembershipReply::Refused(refusal);
         }
-        statement.record(call, &mut Table::new(state));
-        MembershipReply::Recorded(call.epoch)
+        MembershipReply::Recorded(statement.record(call, &mut Table::new(state)))
     }
 }
 
-fn pending_page(state: &dyn ServiceState, from: IdentityKey) -> PendingPage {
-    let changes = Reader::new(state).pending(from, PENDING_PAGE_MAX);
-    PendingPage { from, changes }
+fn page(reader: &Reader<'_>, from: NodeId) -> MembershipReply {
+    match reader.page(from) {
+        Some((certified, members)) => {
+            MembershipReply::Configuration(Box::new(ConfigurationPage { certified, from, members }))
+        }
+        None => MembershipReply::Awaited(reader.header().epoch.next()),
+    }
+}
+
+fn pending_page(reader: &Reader<'_>, from: PendingPlace) -> PendingPage {
+    let is_frozen = from.epoch == reader.header().epoch && reader.stage() != Stage::Open;
+    let changes = reader.pending_from((from.epoch, from.key), PENDING_PAGE_MAX);
+    PendingPage { from, is_frozen, changes }
 }
 
 impl Service for MembershipService {
     fn execute(&mut self, call: &Call<'_>, state: &mut dyn ServiceState) -> Vec<u8> {
-        Table::new(state).fill_if_empty(&self.founding);
+        self.opening.open(&mut Table::new(state));
         let reply = match quorate_wire::decode(call.operation) {
             Ok(operation) => self.perform(operation, call, state),
             Err(_) => MembershipReply::Malformed,

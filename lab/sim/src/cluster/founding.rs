@@ -8,6 +8,7 @@ use quorate_adversary::membership::ceremony::{Ceremony, Contribution};
 use quorate_crypto::ideal::IdealRegistry;
 use quorate_crypto::real::{RealSigner, RealVerifier};
 use quorate_crypto::{Domain, IdentitySigner, Signer, Verifier, hash_of};
+use quorate_membership::handover::CommitmentBytes;
 use quorate_membership::{
     CertifiedConfiguration, CheckedGenesis, Genesis, NodeAdmission, Schemes, ServerDescription,
     VerifiedConfiguration,
@@ -152,6 +153,8 @@ pub(super) struct Foundation {
     pub(super) system_key: PublicKey,
     /// What came out of the ceremony.
     pub(super) certified: CertifiedConfiguration,
+    /// The public side of the sharing of the system's key.
+    pub(super) sharing: CommitmentBytes,
     /// As servers have verified it.
     pub(super) configuration: VerifiedConfiguration,
     pub(super) schemes: Schemes,
@@ -175,6 +178,7 @@ impl Foundation {
             configuration: configuration.expect("C3: what the ceremony certifies verifies"),
             had_cancelled: ceremony.had_cancelled(),
             certified,
+            sharing: CommitmentBytes::of(&founding.commitment),
             system_key,
             schemes,
         }

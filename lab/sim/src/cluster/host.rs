@@ -104,7 +104,8 @@ impl ClusterHost {
                 group: Arc::clone(&groups.membership),
                 parameters: parameters(),
                 verifier: keys.verifier(),
-                service: duties.membership_service(keys.verifier()),
+                service: duties
+                    .membership_service(foundation.sharing.clone(), foundation.schemes.clone()),
             }),
             key_value: GroupHost::new(GroupSetup {
                 signers: signers(&groups.key_value.members),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use quorate_crypto::{Domain, Signer, hash_of};
 use quorate_kv::{KeyValueService, KvOperation};
 use quorate_membership::{
-    AddCertificate, AddGrant, MembershipOperation, MembershipService, RemoveCertificate,
-    RemoveGrant, ServerDescription, Validity,
+    AddCertificate, AddGrant, MembershipOperation, MembershipService, PendingPlace,
+    RemoveCertificate, RemoveGrant, ServerDescription, Validity,
 };
 use quorate_types::{Epoch, FailureDomain, IdentityKey, NodeId, SoftwareVersion, SystemId};
 
@@ -99,7 +99,10 @@ impl Workload {
     fn question(number: u64) -> MembershipOperation {
         match number / 5 % 3 {
             0 => MembershipOperation::GetMember(NodeId::new(numbered(number))),
-            1 => MembershipOperation::GetPending(IdentityKey::new(numbered(number))),
+            1 => MembershipOperation::GetPending(PendingPlace {
+                epoch: Epoch::ZERO,
+                key: IdentityKey::new(numbered(number)),
+            }),
             _ => MembershipOperation::GetConfiguration(NodeId::new(numbered(number))),
         }
     }
@@ -123,8 +126,8 @@ impl Replicated for MembershipService {
             Ok(MembershipOperation::GetMember(id) | MembershipOperation::GetConfiguration(id)) => {
                 number_in(id.as_bytes())
             }
-            Ok(MembershipOperation::GetPending(key)) => number_in(key.as_bytes()),
-            Err(_) => 0,
+            Ok(MembershipOperation::GetPending(from)) => number_in(from.key.as_bytes()),
+            Ok(MembershipOperation::Handover(_)) | Err(_) => 0,
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use quorate_crypto::{Domain, hash, hash_of};
+use quorate_crypto::{Domain, hash, hash_of, merkle};
 use quorate_threshold::{
     CheckedDealing, Commitment, Dealing, GroupKey, PUBLIC_KEY_BYTES, Parameters, Rejected,
     SCALAR_BYTES, SealedSubshares, Session, ShareIndex, Sharing,
@@ -71,6 +71,21 @@ pub struct CertifiedDealing {
     pub acknowledgements: Words<Acknowledgement>,
 }
 
+impl CommitmentBytes {
+    /// The points of a commitment.
+    #[must_use]
+    pub fn of(commitment: &Commitment) -> Self {
+        Self(commitment.encode())
+    }
+
+    /// The digest by which a header names a commitment: a Merkle root over its points.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let points = self.0.chunks(PUBLIC_KEY_BYTES).map(merkle::leaf);
+        merkle::root(&points.collect::<Vec<_>>())
+    }
+}
+
 impl PublishedDealing {
     /// What a dealer publishes.
     #[must_use]
@@ -78,7 +93,7 @@ impl PublishedDealing {
         Self {
             session: Digest::new(*dealing.session().as_bytes()),
             dealer: dealing.dealer().get(),
-            commitment: CommitmentBytes(dealing.commitment().encode()),
+            commitment: CommitmentBytes::of(dealing.commitment()),
             sealed: sealed.encode(),
         }
     }

@@ -1,16 +1,25 @@
 //! Whether a certificate of the authority counts, and what it leaves behind.
 //!
-//! Settled point 32. The checks go from cheap to dear, and the signature comes last.
+//! Settled points 10, 27, 32. The checks go from cheap to dear, and the signature comes last.
 //!
-//! Invariants: MEM-4, MEM-8.
+//! A removal that would leave too few active servers is refused when it comes, with all recorded
+//! changes counted: a replacement is first added, then the other removed, in one epoch.
+//!
+//! # Invariants
+//! - MEM-25: no removal leaves fewer active servers than a group of each kind has members.
+//!
+//! Also MEM-4, MEM-8, MEM-22.
 
 use quorate_crypto::{SignatureCheck, Verifier};
 use quorate_machine::Call;
-use quorate_types::{Epoch, IdentityKey, PublicKey, Slot, SystemId};
+use quorate_types::limits::MEMBERS_MAX;
+use quorate_types::{Epoch, IdentityKey, MemberStatus, PublicKey, Slot, SystemId};
 
 use super::reply::Refusal;
 use super::table::{KeyRecord, Reader, Table};
 use crate::authority::{AddCertificate, RemoveCertificate, Validity};
+use crate::handover::Stage;
+use crate::header::ConfigurationHeader;
 use crate::limits::KNOWN_KEYS_MAX;
 
 /// What the authority says of a server.
@@ -24,10 +33,10 @@ pub enum Statement {
 
 quorate_wire::variants!(Statement { 1 => Add, 2 => Remove });
 
-/// A change that takes effect with the next epoch.
+/// A change that takes effect when an epoch ends.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PendingChange {
-    /// The epoch in which it was recorded.
+    /// That epoch: the one in which it was recorded, or the next if the changes of that were fixed.
     pub epoch: Epoch,
     /// The slot in which it was recorded.
     pub slot: Slot,
@@ -76,13 +85,15 @@ impl Statement {
         if self.system() != header.system {
             return Err(Refusal::Foreign);
         }
-        self.reject_time(call.epoch)?;
+        let epoch = epoch_of(call, table);
+        self.reject_time(epoch)?;
         match table.key_record(self.identity_key()) {
-            Some(record) => self.reject_replay(&record, call.epoch)?,
-            None if table.known_keys() >= KNOWN_KEYS_MAX => return Err(Refusal::Full),
+            Some(record) => self.reject_replay(&record, epoch)?,
+            None if table.tally().known_keys >= KNOWN_KEYS_MAX => return Err(Refusal::Full),
             None => {}
         }
         self.reject_server()?;
+        self.reject_count(table)?;
         if !verifier.is_valid(&self.check(header.authority_key)) {
             return Err(Refusal::BadSignature);
         }
@@ -121,12 +132,30 @@ impl Statement {
         }
     }
 
-    /// Records it, in the place of an earlier change of the same server.
-    pub(super) fn record(self, call: &Call<'_>, table: &mut Table<'_>) {
+    /// MEM-25: are there enough servers left, and not too many?
+    fn reject_count(&self, table: &Reader<'_>) -> Result<(), Refusal> {
+        let (before, after) = (table.prospect(self.identity_key()), table.outcome(self));
+        let mut tally = table.tally();
+        tally.replace(before, after);
+        // MEM-25: with all recorded changes counted, so none of them takes away more later.
+        if before == Some(MemberStatus::Active) && tally.active < needed(&table.header()) {
+            return Err(Refusal::TooFewServers);
+        }
+        if before.is_none() && tally.members > MEMBERS_MAX as u64 {
+            return Err(Refusal::Full);
+        }
+        Ok(())
+    }
+
+    /// Records it, in the place of an earlier change of the same server that no freeze has taken;
+    /// returns after which epoch it takes effect.
+    pub(super) fn record(self, call: &Call<'_>, table: &mut Table<'_>) -> Epoch {
+        let reader = table.reader();
         let key = self.identity_key();
         let (sequence, last_epoch) = (self.validity().sequence, self.validity().last_epoch);
-        let known = table.reader().key_record(key);
-        let is_known = known.is_some();
+        let known = reader.key_record(key);
+        let mut tally = reader.tally();
+        tally.known_keys += u64::from(known.is_none());
         let mut record = known.unwrap_or_default();
 
         assert!(record.highest_sequence < Some(sequence), "MEM-4: a certificate counts once");
@@ -135,8 +164,22 @@ impl Statement {
         if matches!(self, Self::Remove(_)) {
             record.removed_until = record.removed_until.max(Some(last_epoch));
         }
-        table.put_key_record(key, record, is_known);
-        let change = PendingChange { epoch: call.epoch, slot: call.slot, statement: self };
-        table.put_pending(key, &change);
+        let epoch = reader.open_batch();
+        tally.waiting += u64::from(reader.pending_change(epoch, key).is_none());
+        tally.replace(reader.prospect(key), reader.outcome(&self));
+        table.put_tally(tally);
+        table.put_key_record(key, record);
+        table.put_pending(&PendingChange { epoch, slot: call.slot, statement: self });
+        epoch
     }
+}
+
+/// Active servers that there must always be: a group of each kind.
+fn needed(header: &ConfigurationHeader) -> u64 {
+    header.storage.replicas().max(header.membership.replicas()) as u64
+}
+
+/// The epoch for which an operation counts: that of its slot, and behind DONE the next.
+fn epoch_of(call: &Call<'_>, table: &Reader<'_>) -> Epoch {
+    if matches!(table.stage(), Stage::Done(_)) { call.epoch.next() } else { call.epoch }
 }

@@ -1,8 +1,22 @@
 //! What may be asked of the membership service.
 
-use quorate_types::{IdentityKey, NodeId};
+use alloc::boxed::Box;
+
+use quorate_types::{Epoch, IdentityKey, NodeId};
 
 use crate::authority::{AddCertificate, RemoveCertificate};
+use crate::handover::HandoverOperation;
+
+/// Where a page of recorded changes begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PendingPlace {
+    /// Changes that take effect after this epoch.
+    pub epoch: Epoch,
+    /// The first identity key.
+    pub key: IdentityKey,
+}
+
+quorate_wire::fields!(PendingPlace { epoch, key });
 
 /// One request.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,10 +27,12 @@ pub enum MembershipOperation {
     Remove(RemoveCertificate),
     /// The page of the certified configuration that begins at this id.
     GetConfiguration(NodeId),
-    /// Recorded changes of servers with identity keys from this one on.
-    GetPending(IdentityKey),
+    /// Recorded changes from this place on.
+    GetPending(PendingPlace),
     /// The record of a server.
     GetMember(NodeId),
+    /// A step of the end of the epoch.
+    Handover(Box<HandoverOperation>),
 }
 
 quorate_wire::variants!(MembershipOperation {
@@ -25,4 +41,5 @@ quorate_wire::variants!(MembershipOperation {
     3 => GetConfiguration,
     4 => GetPending,
     5 => GetMember,
+    6 => Handover,
 });

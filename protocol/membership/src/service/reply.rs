@@ -3,10 +3,12 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use quorate_types::{Epoch, IdentityKey, MemberRecord};
+use quorate_types::{Epoch, MemberRecord};
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
 use super::change::PendingChange;
+use super::handover::HandoverRefusal;
+use super::operation::PendingPlace;
 use crate::limits::PENDING_PAGE_MAX;
 use crate::page::ConfigurationPage;
 
@@ -35,13 +37,17 @@ pub enum Refusal {
     BadServer,
     /// No record of another server can be kept.
     Full,
+    /// Too few active servers would be left, all recorded changes counted.
+    TooFewServers,
 }
 
 /// Some recorded changes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PendingPage {
     /// Where the page begins.
-    pub from: IdentityKey,
+    pub from: PendingPlace,
+    /// Whether the changes are fixed: these take effect, and no other does.
+    pub is_frozen: bool,
     /// Up to [`PENDING_PAGE_MAX`] changes in ascending order of identity key; fewer: the last page.
     pub changes: Vec<PendingChange>,
 }
@@ -49,7 +55,8 @@ pub struct PendingPage {
 /// One answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum MembershipReply {
-    /// The change is recorded; it takes effect after this epoch.
+    /// The change is recorded; it takes effect after this epoch, which is the next one if the
+    /// changes of the present one are fixed already.
     Recorded(Epoch),
     /// The certificate changes nothing.
     Refused(Refusal),
@@ -61,6 +68,12 @@ pub enum MembershipReply {
     Member(Option<Box<MemberRecord>>),
     /// The bytes are no operation.
     Malformed,
+    /// The configuration of this epoch is decided, and the system's signature on it is awaited.
+    Awaited(Epoch),
+    /// The step of the end of the epoch counts.
+    Advanced,
+    /// The step of the end of the epoch changes nothing.
+    Unmoved(HandoverRefusal),
 }
 
 const PENDING: Limit = Limit::new("pending changes", PENDING_PAGE_MAX);
@@ -68,13 +81,18 @@ const PENDING: Limit = Limit::new("pending changes", PENDING_PAGE_MAX);
 impl Encode for PendingPage {
     fn encode(&self, writer: &mut Writer) {
         self.from.encode(writer);
+        self.is_frozen.encode(writer);
         writer.sequence(&self.changes);
     }
 }
 
 impl Decode for PendingPage {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { from: Decode::decode(reader)?, changes: reader.sequence(PENDING)? })
+        Ok(Self {
+            from: Decode::decode(reader)?,
+            is_frozen: Decode::decode(reader)?,
+            changes: reader.sequence(PENDING)?,
+        })
     }
 }
 
@@ -95,6 +113,7 @@ impl Encode for Refusal {
             Self::BadSignature => writer.tag(6),
             Self::BadServer => writer.tag(7),
             Self::Full => writer.tag(8),
+            Self::TooFewServers => writer.tag(9),
         }
     }
 }
@@ -110,6 +129,7 @@ impl Decode for Refusal {
             6 => Ok(Self::BadSignature),
             7 => Ok(Self::BadServer),
             8 => Ok(Self::Full),
+            9 => Ok(Self::TooFewServers),
             tag => Err(DecodeError::UnknownTag { of: "Refusal", tag }),
         }
     }
@@ -139,6 +159,15 @@ impl Encode for MembershipReply {
                 member.encode(writer);
             }
             Self::Malformed => writer.tag(6),
+            Self::Awaited(epoch) => {
+                writer.tag(7);
+                epoch.encode(writer);
+            }
+            Self::Advanced => writer.tag(8),
+            Self::Unmoved(refusal) => {
+                writer.tag(9);
+                refusal.encode(writer);
+            }
         }
     }
 }
@@ -152,6 +181,9 @@ impl Decode for MembershipReply {
             4 => Decode::decode(reader).map(Self::Pending),
             5 => Decode::decode(reader).map(Self::Member),
             6 => Ok(Self::Malformed),
+            7 => Decode::decode(reader).map(Self::Awaited),
+            8 => Ok(Self::Advanced),
+            9 => Decode::decode(reader).map(Self::Unmoved),
             tag => Err(DecodeError::UnknownTag { of: "MembershipReply", tag }),
         }
     }

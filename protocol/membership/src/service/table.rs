@@ -1,31 +1,44 @@
 //! How the service's state lies in the replicated map.
 //!
 //! ```text
-//! "c"              number of identity keys with a record
-//! "h"              the certified header
+//! "c"              Tally
+//! "d" + key        SeatKeys that an identity key deposited for the next epoch
+//! "g"              Stage of the epoch's end; nothing: it goes on
+//! "h"              the header of the epoch
 //! "k" + key        KeyRecord of an identity key
 //! "m" + id         MemberRecord
-//! "p" + key        PendingChange of an identity key
+//! "p" + epoch + key  PendingChange of an identity key that takes effect after that epoch
+//! "s"              the public side of the sharing of the system's key; nothing: there is no key
+//! "t"              the system's signature on the header; nothing: it is being founded
 //! ```
-//! Only this module writes these keys, so what stands under one always decodes.
+//! Only the service writes these keys, so what stands under one always decodes. From DONE to the
+//! first request of the next epoch the members are those of the next epoch already, while header,
+//! signature and sharing are those of the epoch that ends.
 
 use alloc::vec::Vec;
+use core::iter;
 
-use quorate_machine::ServiceState;
-use quorate_types::{Epoch, IdentityKey, MemberRecord, NodeId};
-use quorate_wire::{Decode, Encode, decode, encode};
+use quorate_machine::{Plant, ServiceState, planted};
+use quorate_threshold::{Commitment, GroupKey, Signature as ThresholdSignature};
+use quorate_types::{Epoch, IdentityKey, MemberRecord, MemberStatus, NodeId};
+use quorate_wire::{Decode, DecodeError, Encode, decode, encode};
 
-use super::change::PendingChange;
-use crate::configuration::VerifiedConfiguration;
+use super::change::{PendingChange, Statement};
+use crate::codec::{read_signature, write_signature};
+use crate::handover::attempt::parameters;
+use crate::handover::{CommitmentBytes, SeatKeys, Stage};
 use crate::header::{CertifiedHeader, ConfigurationHeader};
-use crate::limits::PAGE_MEMBERS_MAX;
-use crate::page::ConfigurationPage;
+use crate::limits::{PAGE_MEMBERS_MAX, WALK_ENTRIES};
 
-const COUNT: &[u8] = b"c";
+const TALLY: &[u8] = b"c";
+const DEPOSIT: &[u8] = b"d";
+const STAGE: &[u8] = b"g";
 const HEADER: &[u8] = b"h";
-const KEY: u8 = b'k';
-const MEMBER: u8 = b'm';
-const PENDING: u8 = b'p';
+const KEY: &[u8] = b"k";
+const MEMBER: &[u8] = b"m";
+const PENDING: &[u8] = b"p";
+const SHARING: &[u8] = b"s";
+const SIGNATURE: &[u8] = b"t";
 
 /// What is kept of an identity key for as long as the system lives.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -40,18 +53,59 @@ pub struct KeyRecord {
 
 quorate_wire::fields!(KeyRecord { highest_sequence, removed_until, member });
 
-fn place(kind: u8, name: &[u8; 32]) -> Vec<u8> {
-    let mut key = Vec::with_capacity(33);
-    key.push(kind);
-    key.extend_from_slice(name);
-    key
+/// Numbers that the service needs often.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Tally {
+    /// Identity keys with a record.
+    pub(super) known_keys: u64,
+    /// Members, once all recorded changes have taken effect.
+    pub(super) members: u64,
+    /// Active ones of these.
+    pub(super) active: u64,
+    /// Changes that no freeze has taken yet.
+    pub(super) waiting: u64,
+}
+
+quorate_wire::fields!(Tally { known_keys, members, active, waiting });
+
+impl Tally {
+    /// A server's state after all recorded changes was `before`, and is `after` from now on.
+    pub(super) fn replace(&mut self, before: Option<MemberStatus>, after: Option<MemberStatus>) {
+        let is_active = |status: Option<MemberStatus>| status == Some(MemberStatus::Active);
+        self.members = self.members + u64::from(after.is_some()) - u64::from(before.is_some());
+        self.active = self.active + u64::from(is_active(after)) - u64::from(is_active(before));
+    }
+}
+
+fn place(kind: &[u8], name: &[u8]) -> Vec<u8> {
+    [kind, name].concat()
+}
+
+fn batch_of(epoch: Epoch) -> Vec<u8> {
+    place(PENDING, &epoch.get().to_be_bytes())
 }
 
 fn read<T: Decode>(bytes: &[u8]) -> T {
     decode(bytes).expect("the service wrote what stands under its keys")
 }
 
+/// The system's signature as it lies in the map.
+struct SignatureEntry(ThresholdSignature);
+
+impl Encode for SignatureEntry {
+    fn encode(&self, writer: &mut quorate_wire::Writer) {
+        write_signature(writer, &self.0);
+    }
+}
+
+impl Decode for SignatureEntry {
+    fn decode(reader: &mut quorate_wire::Reader<'_>) -> Result<Self, DecodeError> {
+        read_signature(reader).map(Self)
+    }
+}
+
 /// Reads the state.
+#[derive(Clone, Copy)]
 pub(super) struct Reader<'a>(&'a dyn ServiceState);
 
 impl<'a> Reader<'a> {
@@ -59,40 +113,150 @@ impl<'a> Reader<'a> {
         Self(state)
     }
 
-    fn certified(&self) -> CertifiedHeader {
-        read(&self.0.get(HEADER).expect("the first request filled the state"))
+    fn value<T: Decode>(&self, key: &[u8]) -> Option<T> {
+        self.0.get(key).map(|bytes| read(&bytes))
+    }
+
+    /// The header, unless the map is empty.
+    pub(super) fn header_if_any(&self) -> Option<ConfigurationHeader> {
+        self.value(HEADER)
     }
 
     pub(super) fn header(&self) -> ConfigurationHeader {
-        self.certified().header
+        self.header_if_any().expect("the first request filled the state")
     }
 
-    pub(super) fn known_keys(&self) -> u64 {
-        self.0.get(COUNT).map_or(0, |bytes| read(&bytes))
+    /// The header with the system's signature, if there is one on the members in the map.
+    fn certified(&self) -> Option<CertifiedHeader> {
+        let SignatureEntry(signature) = self.value(SIGNATURE)?;
+        let is_decided = matches!(self.stage(), Stage::Done(_));
+        (!is_decided).then(|| CertifiedHeader { header: self.header(), signature })
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        self.value(STAGE).unwrap_or(Stage::Open)
+    }
+
+    pub(super) fn sharing_bytes(&self) -> Option<CommitmentBytes> {
+        self.value(SHARING)
+    }
+
+    /// The public side of the sharing among the members of this epoch; nothing in a founding.
+    pub(super) fn sharing(&self) -> Option<GroupKey> {
+        let CommitmentBytes(points) = self.sharing_bytes()?;
+        let commitment = Commitment::decode(&points, parameters(self.header().membership));
+        let key = commitment.and_then(GroupKey::new);
+        Some(key.expect("a sharing was made before it was written"))
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        self.value(TALLY).unwrap_or_default()
     }
 
     pub(super) fn key_record(&self, key: IdentityKey) -> Option<KeyRecord> {
-        self.0.get(&place(KEY, key.as_bytes())).map(|bytes| read(&bytes))
+        self.value(&place(KEY, key.as_bytes()))
+    }
+
+    pub(super) fn deposit(&self, key: IdentityKey) -> Option<SeatKeys> {
+        self.value(&place(DEPOSIT, key.as_bytes()))
     }
 
     pub(super) fn member(&self, id: NodeId) -> Option<MemberRecord> {
-        self.0.get(&place(MEMBER, id.as_bytes())).map(|bytes| read(&bytes))
+        self.value(&place(MEMBER, id.as_bytes()))
     }
 
-    pub(super) fn page(&self, from: NodeId) -> ConfigurationPage {
-        let members = self.values(&place(MEMBER, from.as_bytes()), PAGE_MEMBERS_MAX);
-        ConfigurationPage { certified: self.certified(), from, members }
+    /// All members in ascending order of id.
+    pub(super) fn members(&self) -> impl Iterator<Item = MemberRecord> {
+        self.walk(MEMBER.to_vec()).map(|(_, value)| read(&value))
     }
 
-    pub(super) fn pending(&self, from: IdentityKey, count_max: usize) -> Vec<PendingChange> {
-        self.values(&place(PENDING, from.as_bytes()), count_max)
+    /// The signed header and members from an id on, unless the signature is awaited.
+    pub(super) fn page(&self, from: NodeId) -> Option<(CertifiedHeader, Vec<MemberRecord>)> {
+        let certified = self.certified()?;
+        let members = self.values(MEMBER, &place(MEMBER, from.as_bytes()), PAGE_MEMBERS_MAX);
+        Some((certified, members))
     }
 
-    /// Values under keys of the same kind as `from`, not below it.
-    fn values<T: Decode>(&self, from: &[u8], count_max: usize) -> Vec<T> {
+    /// MEM-22: after which epoch a change takes effect that is recorded now.
+    pub(super) fn open_batch(&self) -> Epoch {
+        let epoch = self.header().epoch;
+        let is_open = self.stage() == Stage::Open || planted(Plant::FreezeStaysOpen);
+        if is_open { epoch } else { epoch.next() }
+    }
+
+    /// The change of a server that takes effect after an epoch.
+    pub(super) fn pending_change(&self, batch: Epoch, key: IdentityKey) -> Option<PendingChange> {
+        self.value(&place(&batch_of(batch), key.as_bytes()))
+    }
+
+    /// Changes that take effect after an epoch, from an identity key on.
+    pub(super) fn pending_from(
+        &self,
+        (batch, from): (Epoch, IdentityKey),
+        count_max: usize,
+    ) -> Vec<PendingChange> {
+        let batch = batch_of(batch);
+        self.values(&batch, &place(&batch, from.as_bytes()), count_max)
+    }
+
+    /// All changes that take effect after an epoch, in ascending order of identity key.
+    pub(super) fn pending(&self, batch: Epoch) -> impl Iterator<Item = PendingChange> {
+        self.walk(batch_of(batch)).map(|(_, value)| read(&value))
+    }
+
+    /// What a freeze fixes, as it lies in the map: the changes after an epoch, then the deposits.
+    pub(super) fn entries_to_fix(&self, batch: Epoch) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+        self.walk(batch_of(batch)).chain(self.walk(DEPOSIT.to_vec()))
+    }
+
+    /// What a server will be when all recorded changes have taken effect.
+    pub(super) fn prospect(&self, key: IdentityKey) -> Option<MemberStatus> {
+        let epoch = self.header().epoch;
+        let later = self.pending_change(epoch.next(), key);
+        match later.or_else(|| self.pending_change(epoch, key)) {
+            Some(change) => self.outcome(&change.statement),
+            None => self.status(key),
+        }
+    }
+
+    /// What a server will be when a statement about it has taken effect.
+    pub(super) fn outcome(&self, statement: &Statement) -> Option<MemberStatus> {
+        match statement {
+            Statement::Add(certificate) => {
+                let status = self.status(certificate.grant.identity_key);
+                Some(status.unwrap_or(MemberStatus::Active))
+            }
+            Statement::Remove(_) => None,
+        }
+    }
+
+    fn status(&self, key: IdentityKey) -> Option<MemberStatus> {
+        let id = self.key_record(key)?.member?;
+        self.member(id).map(|member| member.status)
+    }
+
+    /// Values under keys that begin with `prefix`, from a key on.
+    fn values<T: Decode>(&self, prefix: &[u8], from: &[u8], count_max: usize) -> Vec<T> {
         let entries = self.0.scan(from, count_max).into_iter();
-        let of_kind = entries.take_while(|(key, _)| key.first() == from.first());
-        of_kind.map(|(_, value)| read(&value)).collect()
+        let inside = entries.take_while(|(key, _)| key.starts_with(prefix));
+        inside.map(|(_, value)| read(&value)).collect()
+    }
+
+    /// All entries whose keys begin with `prefix`, some at a time.
+    fn walk(&self, prefix: Vec<u8>) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+        let state = self.0;
+        let mut from = Some(prefix.clone());
+        let page = move || {
+            let mut page = state.scan(&from.take()?, WALK_ENTRIES);
+            let is_full = page.len() == WALK_ENTRIES;
+            let end = page.partition_point(|(key, _)| key.starts_with(&prefix));
+            let is_inside = end == page.len();
+            page.truncate(end);
+            let last = page.last().filter(|_| is_full && is_inside);
+            from = last.map(|(key, _)| place(key, &[0]));
+            Some(page)
+        };
+        iter::from_fn(page).flatten()
     }
 }
 
@@ -108,35 +272,54 @@ impl<'a> Table<'a> {
         Reader(self.0)
     }
 
-    /// Writes the founding configuration, unless there is one.
-    pub(super) fn fill_if_empty(&mut self, founding: &VerifiedConfiguration) {
-        let servers = founding.configuration();
-        if self.0.get(HEADER).is_some() {
-            let system = self.reader().header().system;
-            assert!(system == servers.system, "MEM-1: the state belongs to another system");
-            return;
-        }
-        self.0.put(HEADER, encode(founding.header().certified()));
-        for member in &servers.members {
-            self.put(MEMBER, member.id.as_bytes(), member);
-            let record = KeyRecord { member: Some(member.id), ..KeyRecord::default() };
-            self.put_key_record(member.identity_key, record, false);
+    pub(super) fn put_header(&mut self, header: &ConfigurationHeader) {
+        self.0.put(HEADER, encode(header));
+    }
+
+    pub(super) fn put_signature(&mut self, signature: ThresholdSignature) {
+        self.0.put(SIGNATURE, encode(&SignatureEntry(signature)));
+    }
+
+    pub(super) fn put_sharing(&mut self, sharing: &CommitmentBytes) {
+        self.0.put(SHARING, encode(sharing));
+    }
+
+    pub(super) fn put_stage(&mut self, stage: &Stage) {
+        if *stage == Stage::Open {
+            self.0.remove(STAGE);
+        } else {
+            self.0.put(STAGE, encode(stage));
         }
     }
 
-    pub(super) fn put_key_record(&mut self, key: IdentityKey, record: KeyRecord, is_known: bool) {
-        if !is_known {
-            let count = self.reader().known_keys() + 1;
-            self.0.put(COUNT, encode(&count));
-        }
-        self.put(KEY, key.as_bytes(), &record);
+    pub(super) fn put_tally(&mut self, tally: Tally) {
+        self.0.put(TALLY, encode(&tally));
     }
 
-    pub(super) fn put_pending(&mut self, key: IdentityKey, change: &PendingChange) {
-        self.put(PENDING, key.as_bytes(), change);
+    pub(super) fn put_key_record(&mut self, key: IdentityKey, record: KeyRecord) {
+        self.0.put(&place(KEY, key.as_bytes()), encode(&record));
     }
 
-    fn put<T: Encode>(&mut self, kind: u8, name: &[u8; 32], value: &T) {
-        self.0.put(&place(kind, name), encode(value));
+    pub(super) fn put_member(&mut self, member: &MemberRecord) {
+        self.0.put(&place(MEMBER, member.id.as_bytes()), encode(member));
+    }
+
+    pub(super) fn remove_member(&mut self, id: NodeId) {
+        self.0.remove(&place(MEMBER, id.as_bytes()));
+    }
+
+    pub(super) fn put_pending(&mut self, change: &PendingChange) {
+        let key = change.statement.identity_key();
+        self.0.put(&place(&batch_of(change.epoch), key.as_bytes()), encode(change));
+    }
+
+    pub(super) fn put_deposit(&mut self, key: IdentityKey, keys: &SeatKeys) {
+        self.0.put(&place(DEPOSIT, key.as_bytes()), encode(keys));
+    }
+
+    /// Forgets the changes that took effect after an epoch, and the deposits.
+    pub(super) fn forget_fixed(&mut self, batch: Epoch) {
+        let entries: Vec<_> = self.reader().entries_to_fix(batch).map(|(key, _)| key).collect();
+        entries.iter().for_each(|key| self.0.remove(key));
     }
 }

@@ -1,5 +1,4 @@
 //! Certificates of the authority count once, in their system and time; nothing else changes state.
-use std::sync::Arc;
 use std::vec;
 use std::vec::Vec;
 
@@ -10,10 +9,15 @@ use quorate_machine::{Call, Caller, Service, ServiceState};
 use quorate_types::{ClientId, Digest, Epoch, IdentityKey, NodeId, Slot, SystemId, UnixTime};
 use quorate_wire::{decode, encode, vector};
 
-use super::{MembershipOperation, MembershipReply, MembershipService, Refusal, Statement};
+use super::table::Tally;
+use super::{
+    HandoverRefusal, MembershipOperation, MembershipReply, MembershipService, PendingPlace,
+    Refusal, Statement,
+};
 use crate::authority::{AddCertificate, AddGrant, RemoveCertificate, RemoveGrant, Validity};
 use crate::configuration::CertifiedConfiguration;
-use crate::testing::{MapState, World, authority, description, identity, registry, schemes};
+use crate::handover::CommitmentBytes;
+use crate::testing::{MapState, World, authority, description, identity, schemes};
 
 struct Replica {
     world: World,
@@ -23,7 +27,8 @@ struct Replica {
 
 fn replica() -> Replica {
     let world = World::new(7, 1);
-    let service = MembershipService::new(world.first.clone(), Arc::new(registry()));
+    let sharing = CommitmentBytes::of(&world.founding.commitment);
+    let service = MembershipService::founded(world.first.clone(), sharing, schemes());
     Replica { world, service, state: MapState::default() }
 }
 
@@ -59,10 +64,14 @@ impl Replica {
     }
 
     fn pending(&mut self) -> Vec<Statement> {
-        let all = MembershipOperation::GetPending(IdentityKey::new([0; 32]));
+        let all = MembershipOperation::GetPending(pending_from(IdentityKey::new([0; 32])));
         let MembershipReply::Pending(page) = self.execute(&all, 0) else { panic!("no page") };
         page.changes.into_iter().map(|change| change.statement).collect()
     }
+}
+
+fn pending_from(key: IdentityKey) -> PendingPlace {
+    PendingPlace { epoch: Epoch::ZERO, key }
 }
 
 fn validity(sequence: u64, first: u64, last: u64) -> Validity {
@@ -135,7 +144,7 @@ fn a_removed_server_does_not_come_back_before_the_removal_has_run_out() {
     let last_epoch = Epoch::new(3);
     assert_eq!(replica.execute(&back, 0), refused(Refusal::Removed { last_epoch }));
     assert_eq!(replica.execute(&back, 3), refused(Refusal::Removed { last_epoch }));
-    assert_eq!(replica.execute(&back, 4), MembershipReply::Recorded(Epoch::new(4)));
+    assert_eq!(replica.execute(&back, 4), RECORDED);
 }
 
 #[test]
@@ -175,7 +184,7 @@ fn mem_8_each_fault_of_a_certificate_has_its_reply_and_changes_nothing() {
     }
     for (sequence, epoch) in [(1, 2), (2, 4)] {
         let good = added(replica.add(20, validity(sequence, 2, 4)));
-        assert_eq!(replica.execute(&good, epoch), MembershipReply::Recorded(Epoch::new(epoch)));
+        assert_eq!(replica.execute(&good, epoch), RECORDED);
     }
 }
 
@@ -225,7 +234,7 @@ fn pending_changes_come_in_pages() {
     let page = replica.pending();
     assert_eq!(page.len(), crate::limits::PENDING_PAGE_MAX);
     let last = page.last().unwrap().identity_key();
-    let rest = MembershipOperation::GetPending(last);
+    let rest = MembershipOperation::GetPending(pending_from(last));
     let MembershipReply::Pending(rest) = replica.execute(&rest, 0) else { panic!("page") };
     assert_eq!(rest.changes.len(), 70 - page.len() + 1);
     assert!(encode(&rest).len() < 256 * 1024);
@@ -236,12 +245,49 @@ fn a_full_table_takes_news_of_known_servers_only() {
     let mut replica = replica();
     let other = added(replica.add(21, validity(1, 0, 9)));
     assert_eq!(replica.execute(&other, 0), RECORDED);
-    assert_eq!(replica.state.get(b"c"), Some(encode(&8u64)), "seven founders and one more");
-    replica.state.put(b"c", encode(&crate::limits::KNOWN_KEYS_MAX));
+    let tally = Tally { known_keys: 8, members: 8, active: 8, waiting: 1 };
+    assert_eq!(replica.state.get(b"c"), Some(encode(&tally)), "seven founders and one more");
+    let full = Tally { known_keys: crate::limits::KNOWN_KEYS_MAX, ..tally };
+    replica.state.put(b"c", encode(&full));
     let unknown = added(replica.add(20, validity(1, 0, 9)));
     assert_eq!(replica.execute(&unknown, 0), refused(Refusal::Full));
     let known = added(replica.add(0, validity(1, 0, 9)));
     assert_eq!(replica.execute(&known, 0), RECORDED);
+}
+
+#[test]
+fn a_full_configuration_takes_no_other_member() {
+    let mut replica = replica();
+    let other = added(replica.add(21, validity(1, 0, 9)));
+    assert_eq!(replica.execute(&other, 0), RECORDED);
+    let members = quorate_types::limits::MEMBERS_MAX as u64;
+    let full = Tally { known_keys: 8, members, active: 8, waiting: 1 };
+    replica.state.put(b"c", encode(&full));
+    let unknown = added(replica.add(20, validity(1, 0, 9)));
+    assert_eq!(replica.execute(&unknown, 0), refused(Refusal::Full));
+    let known = added(replica.add(21, validity(2, 0, 9)));
+    assert_eq!(replica.execute(&known, 0), RECORDED);
+}
+
+#[test]
+fn mem_25_a_removal_that_leaves_too_few_servers_is_refused_and_a_replacement_is_not() {
+    let mut replica = replica();
+    for server in 0..3 {
+        let gone = removed(replica.remove(server, validity(1, 0, 3)));
+        assert_eq!(replica.execute(&gone, 0), RECORDED);
+    }
+    let before = replica.state.clone();
+    let one_more = removed(replica.remove(3, validity(1, 0, 3)));
+    assert_eq!(replica.execute(&one_more, 0), refused(Refusal::TooFewServers), "MEM-25");
+    assert_eq!(replica.state, before, "MEM-8");
+    let unknown = removed(replica.remove(30, validity(1, 0, 3)));
+    assert_eq!(replica.execute(&unknown, 0), RECORDED, "it takes nobody away");
+
+    let successor = added(replica.add(20, validity(1, 0, 3)));
+    assert_eq!(replica.execute(&successor, 0), RECORDED);
+    assert_eq!(replica.execute(&one_more, 0), RECORDED, "MEM-25: four are left");
+    let gone = removed(replica.remove(20, validity(2, 0, 3)));
+    assert_eq!(replica.execute(&gone, 0), refused(Refusal::TooFewServers), "MEM-25");
 }
 
 #[test]
@@ -282,7 +328,8 @@ fn operations_and_replies_have_their_golden_bytes_and_come_back_from_them() {
     let remove = replica.remove(20, validity(2, 0, 9));
     let (node, key) = (NodeId::new([3; 32]), IdentityKey::new([0; 32]));
     replica.execute(&added(add.clone()), 0);
-    let pending = replica.execute(&MembershipOperation::GetPending(key), 0);
+    let from = pending_from(key);
+    let pending = replica.execute(&MembershipOperation::GetPending(from), 0);
     let refusals = [
         Refusal::Foreign,
         Refusal::NotYetValid,
@@ -292,15 +339,18 @@ fn operations_and_replies_have_their_golden_bytes_and_come_back_from_them() {
         Refusal::BadSignature,
         Refusal::BadServer,
         Refusal::Full,
+        Refusal::TooFewServers,
     ];
     let mut replies: Vec<_> = refusals.into_iter().map(MembershipReply::Refused).collect();
     replies.extend(vec![RECORDED, MembershipReply::Malformed, pending]);
     replies.push(MembershipReply::Member(None));
+    replies.extend([MembershipReply::Awaited(Epoch::new(4)), MembershipReply::Advanced]);
+    replies.extend(HandoverRefusal::ALL.map(MembershipReply::Unmoved));
     let operations = [
         added(add),
         removed(remove),
         MembershipOperation::GetConfiguration(node),
-        MembershipOperation::GetPending(key),
+        MembershipOperation::GetPending(from),
         MembershipOperation::GetMember(node),
     ];
     for reply in &replies {

@@ -1,0 +1,50 @@
+//! Which group is dealt to: drawn by lot, or the old one to itself.
+//!
+//! Settled points 14 and 27. Attempts are numbered over the whole end of the epoch; each group gets
+//! [`ATTEMPTS_OF_GROUP`] of them. Behind [`GROUPS_DRAWN_MAX`] groups the old group keeps the key,
+//! with fresh shares, as often as it takes.
+
+use alloc::boxed::Box;
+
+use quorate_types::{Digest, NodeId};
+
+use super::Step;
+use crate::election::elect;
+use crate::handover::{Attempt, Stage, Underway};
+use crate::limits::{ATTEMPTS_OF_GROUP, GROUPS_DRAWN_MAX};
+use crate::service::plan::Plan;
+pub(super) use crate::service::plan::seats;
+
+impl Step<'_> {
+    /// MEM-10: the group of an attempt; with too few candidates the old one.
+    pub(super) fn drawn(&self, (randomness, number): (Digest, u32)) -> Attempt {
+        let header = self.reader.header();
+        let candidates = Plan::of(&self.reader).candidates(&self.reader);
+        let drawn = elect((randomness, number), candidates, header.membership);
+        self.attempt(number, &drawn.unwrap_or(header.membership_group))
+    }
+
+    fn attempt(&self, number: u32, group: &[NodeId]) -> Attempt {
+        let resilience = self.reader.header().membership;
+        Attempt { number, resilience, seats: seats(&self.reader, group) }
+    }
+
+    /// What follows on an attempt that was given up.
+    pub(super) fn after_abort(&self, underway: Underway) -> Stage {
+        let next = underway.attempt.number.saturating_add(1);
+        if is_redrawn(next) && self.reader.sharing_bytes().is_some() {
+            return Stage::Redrawing(Box::new(underway));
+        }
+        let attempt = if next == ATTEMPTS_OF_GROUP * GROUPS_DRAWN_MAX {
+            self.attempt(next, &self.reader.header().membership_group)
+        } else {
+            Attempt { number: next, ..underway.attempt }
+        };
+        Stage::Dealing(Box::new(Underway { attempt, dealings: Default::default(), ..underway }))
+    }
+}
+
+/// Is another group drawn for this attempt?
+const fn is_redrawn(number: u32) -> bool {
+    number.is_multiple_of(ATTEMPTS_OF_GROUP) && number / ATTEMPTS_OF_GROUP < GROUPS_DRAWN_MAX
+}

@@ -1,0 +1,9 @@
+//! Whole epochs in the log of one group after the other, with real shares and signatures.
+
+mod attempts;
+mod epochs;
+mod golden;
+mod harness;
+mod order;
+mod properties;
+mod refusals;

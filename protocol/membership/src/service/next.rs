@@ -1,0 +1,172 @@
+//! What DONE makes of the map: the members of the next epoch and the header that the system signs.
+//!
+//! TDSC'12 section VI.D; settled points 1, 9, 10, 27.
+//!
+//! # Invariants
+//! - MEM-24: the header of the next epoch is a function of the log up to DONE, the map goes on from
+//!   there with nothing lost, and no later step of the old epoch counts.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use quorate_types::{Configuration, Digest, IdentityKey, MemberRecord, MemberStatus, NodeId};
+
+use super::change::{PendingChange, Statement};
+use super::table::{KeyRecord, Reader, Table};
+use crate::admission::ServerDescription;
+use crate::authority::AddGrant;
+use crate::election::node_id;
+use crate::handover::{CommitmentBytes, Decided, Stage, Underway};
+use crate::header::{ConfigurationHeader, Lineage};
+
+/// The next epoch.
+pub(super) struct Next {
+    decided: Decided,
+    members: Vec<MemberRecord>,
+    joined: Vec<(IdentityKey, NodeId)>,
+    left: Vec<(IdentityKey, NodeId)>,
+    postponed: Vec<PendingChange>,
+}
+
+impl Next {
+    /// The epoch that an attempt leads to, with the public side of its sharing and the digest.
+    pub(super) fn of(
+        reader: &Reader<'_>,
+        underway: Underway,
+        (sharing, commitments): (CommitmentBytes, Digest),
+    ) -> Self {
+        let group = underway.attempt.seats.iter().map(|seat| seat.node).collect();
+        let change = Changeover::of(reader, underway.randomness, group);
+        let old = reader.header();
+        let configuration = Configuration {
+            system: old.system,
+            epoch: old.epoch.next(),
+            storage: old.storage,
+            membership: underway.attempt.resilience,
+            authority_key: old.authority_key,
+            membership_group: change.group,
+            created: underway.frozen.time,
+            members: change.members.into_values().collect(),
+        };
+        let lineage = Lineage {
+            previous: underway.frozen.fixed.previous,
+            attempt: underway.attempt.number,
+            randomness: underway.randomness,
+            commitments,
+        };
+        let header = ConfigurationHeader::of(&configuration, lineage);
+        let Underway { attempt, dealings, .. } = underway;
+        let decided = Decided { header, attempt, dealings, sharing };
+        Self {
+            decided,
+            members: configuration.members,
+            joined: change.joined,
+            left: change.left,
+            postponed: change.postponed,
+        }
+    }
+
+    /// Moves the map on.
+    pub(super) fn record(self, table: &mut Table<'_>) {
+        let reader = table.reader();
+        let (old, mut tally) = (reader.header().epoch, reader.tally());
+        let is_news = |change: &PendingChange| {
+            let key = change.statement.identity_key();
+            reader.pending_change(change.epoch, key).is_none()
+        };
+        let postponed: Vec<_> = self.postponed.into_iter().filter(is_news).collect();
+        tally.waiting += postponed.len() as u64;
+
+        table.forget_fixed(old);
+        table.put_tally(tally);
+        postponed.iter().for_each(|change| table.put_pending(change));
+        for (key, id) in self.left {
+            table.remove_member(id);
+            put_id(key, None, table);
+        }
+        self.joined.into_iter().for_each(|(key, id)| put_id(key, Some(id), table));
+        self.members.iter().for_each(|member| table.put_member(member));
+        table.put_stage(&Stage::Done(Box::new(self.decided)));
+    }
+}
+
+fn put_id(key: IdentityKey, member: Option<NodeId>, table: &mut Table<'_>) {
+    let record = table.reader().key_record(key).expect("whoever was added or removed is known");
+    table.put_key_record(key, KeyRecord { member, ..record });
+}
+
+/// The members while the fixed changes are applied to them.
+struct Changeover {
+    randomness: Digest,
+    group: Vec<NodeId>,
+    members: BTreeMap<NodeId, MemberRecord>,
+    joined: Vec<(IdentityKey, NodeId)>,
+    left: Vec<(IdentityKey, NodeId)>,
+    postponed: Vec<PendingChange>,
+}
+
+impl Changeover {
+    fn of(reader: &Reader<'_>, randomness: Digest, group: Vec<NodeId>) -> Self {
+        let members = reader.members().map(|member| (member.id, member)).collect();
+        let (joined, left, postponed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut change = Self { randomness, group, members, joined, left, postponed };
+        for pending in reader.pending(reader.header().epoch) {
+            let record = reader.key_record(pending.statement.identity_key());
+            change.apply(pending, record.and_then(|record| record.member));
+        }
+        for member in change.members.values_mut() {
+            let deposited = reader.deposit(member.identity_key).map(|keys| keys.epoch_key);
+            // Whoever stays in a group without a deposit is as good as silent: its key counts for
+            // the epoch that ends, and is in no certificate for the next.
+            let kept = member.epoch_key.filter(|_| change.group.contains(&member.id));
+            member.epoch_key = deposited.or(kept);
+        }
+        change
+    }
+
+    fn apply(&mut self, pending: PendingChange, id: Option<NodeId>) {
+        match (&pending.statement, id) {
+            (Statement::Add(certificate), Some(id)) => {
+                let member = self.members.get_mut(&id).expect("a known member has a record");
+                describe(member, &certificate.grant.server);
+            }
+            (Statement::Add(certificate), None) => self.join(&certificate.grant),
+            // Too few candidates, so the group stays as it is, and with it those who should leave.
+            (Statement::Remove(_), Some(id)) if self.group.contains(&id) => {
+                let epoch = pending.epoch.next();
+                self.postponed.push(PendingChange { epoch, ..pending });
+            }
+            (Statement::Remove(certificate), Some(id)) => {
+                self.members.remove(&id);
+                self.left.push((certificate.grant.identity_key, id));
+            }
+            (Statement::Remove(_), None) => {}
+        }
+    }
+
+    /// MEM-10: the id of a new member follows from the randomness that nobody knew before.
+    fn join(&mut self, grant: &AddGrant) {
+        let key = grant.identity_key;
+        let id = node_id(grant.system, key, self.randomness);
+        let member = MemberRecord {
+            id,
+            identity_key: key,
+            epoch_key: None,
+            address: grant.server.address.clone(),
+            probe_port: grant.server.probe_port,
+            failure_domain: grant.server.failure_domain.clone(),
+            version: grant.server.version,
+            status: MemberStatus::Active,
+        };
+        self.members.insert(id, member);
+        self.joined.push((key, id));
+    }
+}
+
+fn describe(member: &mut MemberRecord, server: &ServerDescription) {
+    member.address.clone_from(&server.address);
+    member.probe_port = server.probe_port;
+    member.failure_domain = server.failure_domain.clone();
+    member.version = server.version;
+}
