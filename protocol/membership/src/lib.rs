@@ -22,12 +22,14 @@
 //! - MEM-5: a proof of freshness has `2f + 1` distinct members of the group of its epoch.
 //! - MEM-6: a member that has ended an epoch never vouches for it again, also after a crash.
 //! - MEM-7: a lease is granted only if it still holds when the last vouch is accepted.
-//! - MEM-8: a certificate of the authority that is refused changes nothing.
+//! - MEM-8: a certificate of the authority, or a step of an epoch's end, that is refused changes
+//!   nothing.
 //! - MEM-9: a header is a function of its configuration and lineage alone.
 //! - MEM-10: ids and the membership group follow from the randomness of the epoch alone, in an
 //!   order that no server can choose.
 //! - MEM-11: on a link, a key is a server's only if its identity key certified it for the current
 //!   epoch, as the configuration names it, or for the next (`recognition`).
+//! - MEM-20 to MEM-25: what the log decides about the end of an epoch (`service`).
 //!
 //! # Deviations from the paper
 //! - Freshness takes `2f + 1` vouches, not `f + 1`: with `f + 1` a correct member that missed the
@@ -37,7 +39,7 @@
 //!   no system, since the system's id is the hash of a genesis that contains them.
 //!
 //! # Not here
-//! The ordering of operations; that the log carries those of a handover.
+//! The ordering of operations.
 #![no_std]
 #![forbid(unsafe_code)]
 
