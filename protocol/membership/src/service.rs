@@ -11,10 +11,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use quorate_machine::{Call, Service, ServiceState};
-use quorate_types::NodeId;
+use quorate_machine::{Call, Conclusion, Service, ServiceState};
+use quorate_types::{Epoch, NodeId};
 
 use crate::configuration::VerifiedConfiguration;
+use crate::genesis::CheckedGenesis;
 use crate::handover::{CommitmentBytes, News, Stage};
 use crate::limits::PENDING_PAGE_MAX;
 use crate::page::ConfigurationPage;
@@ -63,7 +64,14 @@ impl MembershipService {
     /// The service of a group that got its map from the group of the epoch before.
     #[must_use]
     pub const fn following(configuration: VerifiedConfiguration, schemes: Schemes) -> Self {
-        Self { opening: Opening::following(configuration), schemes }
+        Self { opening: Opening::Following(configuration), schemes }
+    }
+
+    /// The service of the first group of a system that makes its key itself: in epoch 0 its group
+    /// does nothing else, and the configuration of epoch 1 is the first that is signed.
+    #[must_use]
+    pub fn genesis(genesis: &CheckedGenesis, schemes: Schemes) -> Self {
+        Self { opening: Opening::genesis(genesis), schemes }
     }
 
     /// What the servers that run the service have to know: a function of the map.
@@ -153,6 +161,11 @@ impl Service for MembershipService {
     }
 
     fn restore(&mut self, _state: &dyn ServiceState) {}
+
+    fn conclude(&mut self, _epoch: Epoch, state: &dyn ServiceState) -> Conclusion {
+        let news = Some(quorate_wire::encode(&self.news(state)));
+        Conclusion { news, is_last: self.is_over(state) }
+    }
 }
 
 #[cfg(test)]

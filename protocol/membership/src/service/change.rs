@@ -85,6 +85,10 @@ impl Statement {
         if self.system() != header.system {
             return Err(Refusal::Foreign);
         }
+        // MEM-10: no randomness comes that nobody knows yet, from which a new id could follow.
+        if table.sharing_bytes().is_none() {
+            return Err(Refusal::Founding);
+        }
         let epoch = epoch_of(call, table);
         self.reject_time(epoch)?;
         match table.key_record(self.identity_key()) {

@@ -3,39 +3,99 @@
 //! TDSC'12 section VI.D; settled point 10: the next group starts from the checkpoint of the slot
 //! that holds DONE, so nothing that was acknowledged before is lost.
 //!
+//! A system without a dealer begins with its genesis as epoch 0, which no key has signed: there is
+//! none. The group of the genesis makes it at the end of that epoch, and the first configuration
+//! that is signed is that of epoch 1; it names the hash of the genesis' header as the one before.
+//!
 //! Invariants: MEM-1, MEM-24.
 
-use quorate_types::{Digest, Epoch};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use quorate_threshold::Signature as ThresholdSignature;
+use quorate_types::{Digest, Epoch, MemberRecord};
 
 use super::table::{KeyRecord, Reader, Table};
 use crate::configuration::VerifiedConfiguration;
+use crate::genesis::CheckedGenesis;
 use crate::handover::{CommitmentBytes, Decided, News, Stage};
+use crate::header::{ConfigurationHeader, Lineage};
 
 /// What a group begins with.
 #[derive(Clone, Debug)]
-pub(super) struct Opening {
-    configuration: VerifiedConfiguration,
-    /// The public side of the sharing, for a map that is empty.
-    sharing: Option<CommitmentBytes>,
+pub(super) enum Opening {
+    /// The first epoch of a system whose key a dealer has dealt.
+    Founded(VerifiedConfiguration, CommitmentBytes),
+    /// An epoch whose group has the map of the group before.
+    Following(VerifiedConfiguration),
+    /// The epoch in which a system makes its key.
+    Genesis(Box<Unsigned>),
+}
+
+/// A configuration that nobody has signed.
+#[derive(Clone, Debug)]
+pub(super) struct Unsigned {
+    header: ConfigurationHeader,
+    members: Vec<MemberRecord>,
 }
 
 impl Opening {
-    /// The first epoch of a system whose key a dealer has dealt.
-    ///
     /// Requires: the header of the configuration names this sharing.
     pub(super) fn founded(configuration: VerifiedConfiguration, sharing: CommitmentBytes) -> Self {
         let named = configuration.header().header().lineage.commitments;
         assert!(sharing.digest() == named, "MEM-1: the sharing of another configuration");
-        Self { configuration, sharing: Some(sharing) }
+        Self::Founded(configuration, sharing)
     }
 
-    /// An epoch whose group has the map of the group before.
-    pub(super) const fn following(configuration: VerifiedConfiguration) -> Self {
-        Self { configuration, sharing: None }
+    pub(super) fn genesis(genesis: &CheckedGenesis) -> Self {
+        let configuration = genesis.configuration();
+        let lineage = Lineage {
+            previous: Digest::ZERO,
+            attempt: 0,
+            randomness: genesis.genesis().randomness,
+            commitments: Digest::ZERO,
+        };
+        let header = ConfigurationHeader::of(&configuration, lineage);
+        Self::Genesis(Box::new(Unsigned { header, members: configuration.members }))
     }
 
-    pub(super) fn epoch(&self) -> Epoch {
-        self.configuration.epoch()
+    fn header(&self) -> &ConfigurationHeader {
+        match self {
+            Self::Founded(configuration, _) | Self::Following(configuration) => {
+                configuration.header().header()
+            }
+            Self::Genesis(unsigned) => &unsigned.header,
+        }
+    }
+
+    fn signature(&self) -> Option<ThresholdSignature> {
+        match self {
+            Self::Founded(configuration, _) | Self::Following(configuration) => {
+                Some(configuration.header().certified().signature)
+            }
+            Self::Genesis(_) => None,
+        }
+    }
+
+    fn members(&self) -> &[MemberRecord] {
+        match self {
+            Self::Founded(configuration, _) | Self::Following(configuration) => {
+                &configuration.configuration().members
+            }
+            Self::Genesis(unsigned) => &unsigned.members,
+        }
+    }
+
+    /// The sharing that an empty map begins with.
+    fn sharing(&self) -> Option<&CommitmentBytes> {
+        match self {
+            Self::Founded(_, sharing) => Some(sharing),
+            Self::Following(_) | Self::Genesis(_) => None,
+        }
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.header().epoch
     }
 
     /// Makes the map one of this epoch, if it is not yet.
@@ -43,8 +103,7 @@ impl Opening {
         let Some(header) = table.reader().header_if_any() else {
             return self.fill(table);
         };
-        let system = self.configuration.configuration().system;
-        assert!(header.system == system, "MEM-1: the state belongs to another system");
+        assert!(header.system == self.header().system, "MEM-1: the state of another system");
         if header.epoch != self.epoch() {
             let stage = table.reader().stage();
             let decided = self.decided(&stage).expect("MEM-24: the state of another epoch");
@@ -53,12 +112,12 @@ impl Opening {
     }
 
     fn fill(&self, table: &mut Table<'_>) {
-        let sharing = self.sharing.as_ref();
-        let sharing = sharing.expect("MEM-24: only the first group begins with nothing");
+        let is_first = !matches!(self, Self::Following(_));
+        assert!(is_first, "MEM-24: only the first group begins with nothing");
         self.put_header(table);
-        table.put_sharing(sharing);
+        self.sharing().into_iter().for_each(|sharing| table.put_sharing(sharing));
         let mut tally = table.reader().tally();
-        for member in &self.configuration.configuration().members {
+        for member in self.members() {
             let record = KeyRecord { member: Some(member.id), ..KeyRecord::default() };
             table.put_member(member);
             table.put_key_record(member.identity_key, record);
@@ -70,17 +129,15 @@ impl Opening {
 
     /// Goes on with the state that the last slot of the epoch before left.
     fn begin(&self, decided: &Decided, table: &mut Table<'_>) {
-        let header = self.configuration.header().header();
-        assert!(*header == decided.header, "MEM-24: signed is what the log decided");
+        assert!(*self.header() == decided.header, "MEM-24: signed is what the log decided");
         self.put_header(table);
         table.put_sharing(&decided.sharing);
         table.put_stage(&Stage::Open);
     }
 
     fn put_header(&self, table: &mut Table<'_>) {
-        let certified = self.configuration.header().certified();
-        table.put_header(&certified.header);
-        table.put_signature(certified.signature);
+        table.put_header(self.header());
+        self.signature().into_iter().for_each(|signature| table.put_signature(signature));
     }
 
     /// What was decided about this epoch by the one before, if the map stands there.
@@ -93,22 +150,18 @@ impl Opening {
     pub(super) fn news(&self, reader: &Reader<'_>) -> News {
         let stage = reader.stage();
         let (sharing, stage) = match (reader.header_if_any(), self.decided(&stage)) {
-            (None, _) => (self.sharing.clone(), Stage::Open),
+            (None, _) => (self.sharing().cloned(), Stage::Open),
             (Some(_), Some(decided)) => (Some(decided.sharing.clone()), Stage::Open),
             (Some(_), None) => (reader.sharing_bytes(), stage),
         };
         News {
-            system: self.configuration.configuration().system,
+            system: self.header().system,
             epoch: self.epoch(),
-            header: self.header_hash(),
+            header: self.header().hash(),
             sharing,
             change_count: u32::try_from(reader.tally().waiting).unwrap_or(u32::MAX),
             stage,
         }
-    }
-
-    fn header_hash(&self) -> Digest {
-        self.configuration.hash()
     }
 
     /// Is DONE of this epoch in the map?

@@ -39,6 +39,8 @@ pub enum Refusal {
     Full,
     /// Too few active servers would be left, all recorded changes counted.
     TooFewServers,
+    /// The system is making its key: its servers can change once it has one.
+    Founding,
 }
 
 /// Some recorded changes.
@@ -114,6 +116,7 @@ impl Encode for Refusal {
             Self::BadServer => writer.tag(7),
             Self::Full => writer.tag(8),
             Self::TooFewServers => writer.tag(9),
+            Self::Founding => writer.tag(10),
         }
     }
 }
@@ -130,6 +133,7 @@ impl Decode for Refusal {
             7 => Ok(Self::BadServer),
             8 => Ok(Self::Full),
             9 => Ok(Self::TooFewServers),
+            10 => Ok(Self::Founding),
             tag => Err(DecodeError::UnknownTag { of: "Refusal", tag }),
         }
     }

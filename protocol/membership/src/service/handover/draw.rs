@@ -24,7 +24,7 @@ impl Step<'_> {
         self.attempt(number, &drawn.unwrap_or(header.membership_group))
     }
 
-    fn attempt(&self, number: u32, group: &[NodeId]) -> Attempt {
+    pub(super) fn attempt(&self, number: u32, group: &[NodeId]) -> Attempt {
         let resilience = self.reader.header().membership;
         Attempt { number, resilience, seats: seats(&self.reader, group) }
     }

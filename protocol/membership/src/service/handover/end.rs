@@ -4,12 +4,16 @@
 //! before a quorum of its group has deposited keys: if no other group completes, it must be able to
 //! keep the system's key itself.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
 use quorate_crypto::{Domain, hash_of};
 use quorate_machine::{Plant, planted};
+use quorate_wire::{Encode, Writer};
 
 use super::{HandoverRefusal, Outcome, Step};
 use crate::handover::randomness::{ChangesDigest, Fixed};
-use crate::handover::{EndVote, Frozen, Stage, Word};
+use crate::handover::{EndVote, Frozen, Stage, Underway, Word};
 use crate::header::ConfigurationHeader;
 
 impl Step<'_> {
@@ -29,7 +33,21 @@ impl Step<'_> {
             previous: header.hash(),
             changes: self.changes(&header).finish(),
         };
-        Ok(Outcome::Frozen(Frozen { fixed, slot: self.call.slot, time: self.call.time }))
+        let frozen = Frozen { fixed, slot: self.call.slot, time: self.call.time };
+        Ok(if self.reader.sharing_bytes().is_some() {
+            Outcome::Frozen(frozen)
+        } else {
+            self.found(frozen, &header)
+        })
+    }
+
+    /// Without a key there is no randomness to wait for: the group of the genesis, drawn with its
+    /// randomness, deals to itself.
+    fn found(&self, frozen: Frozen, header: &ConfigurationHeader) -> Outcome {
+        let randomness = header.lineage.randomness;
+        let (attempt, dealings) = (self.attempt(0, &header.membership_group), Vec::new());
+        let underway = Underway { frozen, randomness, attempt, dealings };
+        Outcome::Reached(Stage::Dealing(Box::new(underway)))
     }
 
     fn reject_deposits(&self, header: &ConfigurationHeader) -> Result<(), HandoverRefusal> {
@@ -54,10 +72,10 @@ impl Step<'_> {
 }
 
 /// A key of the map and what lies there.
-struct Entry((alloc::vec::Vec<u8>, alloc::vec::Vec<u8>));
+struct Entry((Vec<u8>, Vec<u8>));
 
-impl quorate_wire::Encode for Entry {
-    fn encode(&self, writer: &mut quorate_wire::Writer) {
+impl Encode for Entry {
+    fn encode(&self, writer: &mut Writer) {
         writer.bytes(&self.0.0);
         writer.bytes(&self.0.1);
     }

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod epochs;
+mod founding;
 mod golden;
 mod harness;
 mod order;

@@ -5,8 +5,8 @@ use std::vec::Vec;
 use quorate_crypto::{IdentitySigner, Signer};
 use quorate_machine::{Call, Caller, Service};
 use quorate_threshold::{
-    Dealer, DecryptionKey, Domain, EncryptionKey, GroupKey, KeyShare, Opened, PartialSignature,
-    Seed, Session, ShareIndex, Sharing, Signature, Subshare,
+    Commitment, Dealer, DecryptionKey, Domain, EncryptionKey, GroupKey, KeyShare, Opened,
+    PartialSignature, Seed, Session, ShareIndex, Sharing, Signature, Subshare,
 };
 use quorate_types::{ClientId, Digest, Epoch, IdentityKey, MemberRecord, NodeId, Slot, UnixTime};
 use quorate_wire::{decode, encode};
@@ -47,15 +47,31 @@ pub(super) struct Town {
 
 impl Town {
     pub(super) fn new(server_count: usize, f_membership: u16) -> Self {
-        let world = World::new(server_count, f_membership);
-        let sharing = CommitmentBytes::of(&world.founding.commitment);
-        let service = MembershipService::founded(world.first.clone(), sharing, schemes());
+        let World { first, founding, .. } = World::new(server_count, f_membership);
+        let sharing = CommitmentBytes::of(&founding.commitment);
+        let service = MembershipService::founded(first.clone(), sharing, schemes());
+        Self::running(service, first, founding.shares.into_iter().collect())
+    }
+
+    /// A system that has no key yet. What the dealer of the tests made of the same genesis tells
+    /// who the servers are, and is used for nothing else.
+    pub(super) fn founding(server_count: usize, f_membership: u16) -> Self {
+        let World { first, genesis, .. } = World::new(server_count, f_membership);
+        let service = MembershipService::genesis(&genesis, schemes());
+        Self::running(service, first, BTreeMap::new())
+    }
+
+    fn running(
+        service: MembershipService,
+        configuration: VerifiedConfiguration,
+        shares: BTreeMap<NodeId, KeyShare>,
+    ) -> Self {
         let number = |server| (identity(server).identity_key(), server);
         let mut town = Self {
             service,
             state: MapState::default(),
-            configuration: world.first.clone(),
-            shares: world.founding.shares.into_iter().collect(),
+            configuration,
+            shares,
             dealt: BTreeMap::new(),
             slot: 0,
             numbers: (0..SERVERS).map(number).collect(),
@@ -228,11 +244,9 @@ impl Town {
         HandoverOperation::Abort(self.words(by, self.epoch(), |_| vote))
     }
 
-    /// The system's signature, from as many shares as it takes.
+    /// The system's signature, from the shares of the present group.
     pub(super) fn signature(&self, domain: Domain, message: &[u8]) -> Signature {
-        let sign = |share: &KeyShare| share.sign(domain, message);
-        let partials: Vec<_> = self.shares.values().map(sign).collect();
-        self.sharing().combine(domain, message, &partials).unwrap().signature
+        combine((&self.sharing(), &self.shares), domain, message)
     }
 
     pub(super) fn sharing(&self) -> GroupKey {
@@ -255,7 +269,7 @@ impl Town {
 
     pub(super) fn session(&self) -> Session {
         let system = self.configuration.configuration().system;
-        let system_key = Some(self.sharing().public_key());
+        let system_key = self.reader().sharing().map(|sharing| sharing.public_key());
         let occasion = Occasion { system, epoch: self.epoch().next(), system_key };
         self.underway().attempt.session(&occasion)
     }
@@ -266,7 +280,14 @@ impl Town {
         let keys: Vec<Option<EncryptionKey>> = attempt.encryption_keys().unwrap();
         let (seed, session) = (Seed::new([seed; 32]), self.session());
         let dealer_of = Dealer { seed: &seed, session, parameters: attempt.parameters() };
-        let dealt = dealer_of.deal_again(&self.shares[&dealer]);
+        let dealt = match self.shares.get(&dealer) {
+            Some(share) => dealer_of.deal_again(share),
+            None => {
+                let place = self.group().iter().position(|id| *id == dealer).unwrap() + 1;
+                let index = ShareIndex::new(u16::try_from(place).unwrap()).unwrap();
+                dealer_of.deal_fresh(index)
+            }
+        };
         let sealed = dealer_of.seal(&dealt, &keys).unwrap();
         let published = PublishedDealing::new(&dealt.dealing, &sealed);
         self.dealt.insert(published.dealer, published.clone());
@@ -317,7 +338,7 @@ impl Town {
     pub(super) fn next_sharing(&self) -> Sharing {
         let Underway { attempt, dealings, .. } = self.underway();
         let place = (self.session(), attempt.parameters());
-        sharing(&dealings, place, Some(&self.sharing())).unwrap()
+        sharing(&dealings, place, self.reader().sharing().as_ref()).unwrap()
     }
 
     /// The share that a recipient puts together.
@@ -339,7 +360,7 @@ impl Town {
     ) -> Subshare {
         let key = decryption_key(self.number_of(recipient), self.epoch().next());
         let place = (self.session(), attempt.parameters());
-        let checked = chosen.checked(place, Some(&self.sharing())).unwrap();
+        let checked = chosen.checked(place, self.reader().sharing().as_ref()).unwrap();
         let sealed = self.dealt[&chosen.dealer].sealed(attempt.parameters()).unwrap();
         match key.open(&checked, &sealed, index).unwrap() {
             Opened::Owed(subshare) => subshare,
@@ -406,12 +427,16 @@ impl Town {
         let decided = self.decided();
         assert!(self.service.is_over(&self.state));
         let hash = decided.header.hash();
-        let signature = self.signature(Domain::Configuration, hash.as_bytes());
+        let fresh = decided_sharing(&decided);
+        let key = match self.reader().sharing() {
+            Some(old) => (old, &self.shares),
+            None => (fresh, &shares),
+        };
+        let signature = combine((&key.0, key.1), Domain::Configuration, hash.as_bytes());
         let certified = CertifiedHeader { header: decided.header, signature };
         let members = self.reader().members().collect();
-        let system_key = self.sharing().public_key();
         let next = CertifiedConfiguration { certified, members };
-        self.configuration = next.verify(&system_key, &schemes()).unwrap();
+        self.configuration = next.verify(&key.0.public_key(), &schemes()).unwrap();
         self.service = MembershipService::following(self.configuration.clone(), schemes());
         self.shares = shares;
         self.dealt.clear();
@@ -427,6 +452,21 @@ impl Town {
         let shares = self.finish();
         self.turn(shares);
     }
+}
+
+/// The public side of what was decided.
+fn decided_sharing(decided: &Decided) -> GroupKey {
+    let commitment = Commitment::decode(&decided.sharing.0, decided.attempt.parameters());
+    GroupKey::new(commitment.unwrap()).unwrap()
+}
+
+fn combine(
+    (sharing, shares): (&GroupKey, &BTreeMap<NodeId, KeyShare>),
+    domain: Domain,
+    message: &[u8],
+) -> Signature {
+    let partials: Vec<_> = shares.values().map(|share| share.sign(domain, message)).collect();
+    sharing.combine(domain, message, &partials).unwrap().signature
 }
 
 pub(super) fn decryption_key(server: usize, epoch: Epoch) -> DecryptionKey {
