@@ -57,6 +57,17 @@ pub enum ServerError {
         /// Why.
         source: BindError,
     },
+    /// The sockets of probes cannot be opened.
+    #[error(
+        "cannot answer probes on {address} (UDP): {source}; free the port, or give the server \
+         another `--probe-port` with `quorate node new`"
+    )]
+    Probes {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The disk refuses.
     #[error("{source}")]
     Store {

@@ -52,7 +52,7 @@ impl ServerError {
                 let (sort, path) = of_journal(source);
                 (sort, path.unwrap_or_else(|| String::from(*machine)))
             }
-            Self::Metrics { address, source } => {
+            Self::Metrics { address, source } | Self::Probes { address, source } => {
                 let sort = if source.kind() == ErrorKind::AddrInUse {
                     (Kind::PortTaken, "port-taken")
                 } else {

@@ -1,12 +1,14 @@
 //! Composition root of a server.
 
 pub mod configuration;
+pub mod crowd;
 pub mod error;
 mod failure;
 pub mod founding;
 pub mod giving_up;
 pub mod host;
 pub mod metrics;
+pub mod monitoring;
 pub mod names;
 pub mod run;
 pub mod server;

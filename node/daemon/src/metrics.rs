@@ -14,9 +14,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::error::ServerError;
+use crate::monitoring::MonitoringView;
 use crate::names::Names;
 
 mod links;
+mod probes;
 
 /// Longest request that is read, in bytes.
 pub const REQUEST_BYTES_MAX: usize = 4096;
@@ -32,6 +34,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub async fn serve(
     address: SocketAddr,
     (metrics, names): (Arc<Metrics>, Names),
+    monitoring: MonitoringView,
 ) -> Result<(), ServerError> {
     let failed = |source| ServerError::Metrics { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -39,7 +42,7 @@ pub async fn serve(
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let answering = answer(stream, (&metrics, &names));
+                    let answering = answer(stream, (&metrics, &names), &monitoring);
                     drop(tokio::time::timeout(REQUEST_TIMEOUT, answering).await);
                 }
                 // Out of descriptors: trying on without a pause would take the whole processor.
@@ -53,6 +56,7 @@ pub async fn serve(
 async fn answer(
     mut stream: TcpStream,
     (metrics, names): (&Metrics, &Names),
+    monitoring: &MonitoringView,
 ) -> std::io::Result<()> {
     let mut request = vec![0; REQUEST_BYTES_MAX];
     let mut length = 0;
@@ -66,7 +70,9 @@ async fn answer(
     let line = request[..length].split(|byte| *byte == b'\r').next().unwrap_or_default();
     let (status, body) = match line {
         b"GET /metrics HTTP/1.1" | b"GET /metrics HTTP/1.0" => {
-            ("200 OK", page(&metrics.snapshot(), names))
+            let mut page = page(&metrics.snapshot(), names);
+            probes::write(&mut page, monitoring);
+            ("200 OK", page)
         }
         b"GET /health HTTP/1.1" | b"GET /health HTTP/1.0" => ("200 OK", String::from("ok\n")),
         _ => ("404 Not Found", String::from("there are /metrics and /health\n")),

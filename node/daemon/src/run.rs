@@ -54,7 +54,8 @@ async fn serve(
     let running = server::start(settings, &identity, between).await?;
     let names = Names::of(identity.founding.configuration().configuration());
     let (server, listen) = (names.name(Peer::Node(identity.id)), settings.listen);
-    metrics::serve(settings.metrics, (running.node().metrics(), names)).await?;
+    let counted = (running.node().metrics(), names);
+    metrics::serve(settings.metrics, counted, running.monitoring().view()).await?;
     tracing::info!(server, %listen, metrics = %settings.metrics, "serving");
     let control = running.node().control();
     let stop = async move {

@@ -31,6 +31,7 @@ use crate::host::ordering::{self, OrderingHost};
 use crate::host::responder::{self, ResponderHost};
 use crate::host::storage::loss::Brake;
 use crate::host::storage::{Answers, StorageHost, StorageJournal};
+use crate::monitoring::Monitoring;
 use crate::names::Names;
 
 /// Threads that read objects.
@@ -44,6 +45,7 @@ pub struct RunningServer {
     data: DataDirectory,
     storage: Handle<quorate_dht::Server>,
     brake: Brake,
+    monitoring: Monitoring,
     /// The `node.toml`, for what an operator is told to do.
     file: PathBuf,
 }
@@ -61,14 +63,21 @@ impl RunningServer {
         &self.storage
     }
 
+    /// Its part in monitoring.
+    #[must_use]
+    pub const fn monitoring(&self) -> &Monitoring {
+        &self.monitoring
+    }
+
     /// Runs the server.
     ///
     /// # Errors
     /// [`ServerError::Node`] if a disk or a thread failed, [`ServerError::Lost`] if an object is
     /// damaged and cannot be mended.
     pub async fn run(self) -> Result<(), ServerError> {
-        let Self { node, data, brake, file, .. } = self;
+        let Self { node, data, brake, file, monitoring, .. } = self;
         let outcome = node.run().await;
+        drop(monitoring);
         drop(data);
         outcome.map_err(|source| ServerError::Node { source })?;
         match brake.pulled() {
@@ -138,8 +147,9 @@ pub async fn start(
     let names = Names::of(identity.founding.configuration().configuration());
     node.watch_links(Box::new(move |news| names.log(&news)));
     identity.mark_served().map_err(|source| ServerError::Founding { source })?;
+    let monitoring = Monitoring::start(settings.listen, identity)?;
     let file = settings.file.clone();
-    Ok(RunningServer { node, data, storage, brake, file })
+    Ok(RunningServer { node, data, storage, brake, monitoring, file })
 }
 
 /// Checks signatures, and knows the keys of all servers.

@@ -46,18 +46,23 @@
 //! # }
 //! ```
 //!
+//! Beside the links there are [`datagram`]s, which prove nothing, with an [`allowance`] for what
+//! they may cost.
+//!
 //! # Not here
 //! Which clients may do what: the caller decides and calls [`Transport::disconnect`]. Signatures
 //! of messages: the channel proves who sent a frame, not who wrote what is in it.
 
 #![forbid(unsafe_code)]
 
+pub mod allowance;
 mod backoff;
 mod budget;
 mod config;
 mod connection;
 mod counters;
 mod credential;
+pub mod datagram;
 mod error;
 mod event;
 mod frame;

@@ -113,6 +113,10 @@ pub const CLIENT_MICROS_PER_SECOND_MAX: u64 = 250_000;
 pub const STRANGERS_BYTES_PER_SECOND_MAX: u64 = 400_000_000;
 /// Microseconds of processing per second for all strangers together.
 pub const STRANGERS_MICROS_PER_SECOND_MAX: u64 = 250_000;
+/// Longest datagram that is sent or taken, in bytes: what every path carries in one piece.
+pub const DATAGRAM_BYTES_MAX: usize = 1_232;
+/// Sources of datagrams that have an allowance of their own.
+pub const SOURCES_MAX: usize = 1_024;
 
 const _: () = {
     assert!(QUEUE_CONTROL_BYTES_MAX >= FRAME_BYTES_MAX + FRAME_COST_BYTES);

@@ -32,9 +32,11 @@
 #![forbid(unsafe_code)]
 
 mod alarms;
+mod background;
 pub mod cache;
 mod channel;
 mod clock;
+pub mod datagrams;
 mod disk;
 mod error;
 mod handle;
@@ -52,6 +54,7 @@ mod queue;
 mod spawn;
 mod workers;
 
+pub use background::Background;
 pub use cache::CachingVerifier;
 pub use channel::Channel;
 pub use error::{HostError, NodeError};

@@ -43,6 +43,12 @@ pub const SINGLE_SIGNATURE_MICROS: u64 = 55;
 pub const WALL_JUMP_MICROS: u64 = 500_000;
 /// How long a stopping node waits for its links to take the last frames, milliseconds.
 pub const FAREWELL_MS_MAX: u64 = 1_000;
+/// Datagrams that a machine of datagrams takes at once.
+pub const DATAGRAMS_PER_ROUND_MAX: usize = 1_024;
+/// Requests that wait for a machine of datagrams.
+pub const DATAGRAM_REQUESTS_MAX: usize = 1_024;
+/// How often a machine of datagrams looks whether it has to end, milliseconds.
+pub const DATAGRAM_LOOK_MS: u64 = 250;
 
 const _: () = {
     assert!(GROUP_BYTES_MAX < WAITING_BYTES_MAX, "a full queue opens again in steps");

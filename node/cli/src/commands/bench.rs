@@ -7,6 +7,7 @@ use crate::failure::Failure;
 
 mod blob;
 mod ordered;
+mod probes;
 mod processes;
 
 /// What to measure.
@@ -16,12 +17,15 @@ pub(crate) enum BenchCommand {
     Ordered(ordered::OrderedArguments),
     /// A file stored to and got from server processes of its own.
     Blob(blob::BlobArguments),
+    /// One prober against a process that answers for any number of servers.
+    Probes(probes::ProbesArguments),
 }
 
 pub(crate) fn run(command: &BenchCommand) -> Result<Answer, Failure> {
     match command {
         BenchCommand::Ordered(arguments) => ordered::run(arguments),
         BenchCommand::Blob(arguments) => blob::run(arguments),
+        BenchCommand::Probes(arguments) => probes::run(arguments),
     }
 }
 

@@ -28,6 +28,7 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::convert::Infallible;
 
 use quorate_crypto::{Domain, Hasher, Signer, Verifier};
 use quorate_machine::{Class, Effects, Input, Machine, Plant, planted};
@@ -442,7 +443,6 @@ impl Prober {
         self.rows = table::rows(watch.configuration.configuration(), known);
         self.watch = watch;
         self.accused.clear();
-        self.executed = Slot::ZERO;
         self.status.suspects = 0;
         if self.pace.is_some() {
             self.begin(now, effects);
@@ -520,7 +520,8 @@ impl Prober {
 impl Machine for Prober {
     type Inbound = Answer;
     type Outbound = Question;
-    type Record = NoRecord;
+    /// It writes nothing down: after a restart it counts again.
+    type Record = Infallible;
     type Timer = ProberTimer;
     type Request = ProberRequest;
     type Output = ProberOutput;
@@ -535,10 +536,6 @@ impl Machine for Prober {
         }
     }
 }
-
-/// A prober writes nothing down: after a restart it counts again.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum NoRecord {}
 
 #[cfg(test)]
 mod tests;

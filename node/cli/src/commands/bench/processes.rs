@@ -17,14 +17,34 @@ pub(super) fn cpu_micros(pid: u32) -> u64 {
     ticks().unwrap_or(0) * TICK_MICROS
 }
 
+/// Processor time of all threads of a process that are alive, nanoseconds: exact, where
+/// [`cpu_micros`] counts in ticks.
+pub(super) fn cpu_nanos(pid: u32) -> u64 {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return 0 };
+    let nanos = |task: std::fs::DirEntry| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    tasks.flatten().filter_map(nanos).sum()
+}
+
+/// The memory that a process holds now, KiB; 0 if it is not known.
+pub(super) fn memory_kib(pid: u32) -> u64 {
+    status_kib(pid, "VmRSS:")
+}
+
 /// The most memory that a process ever held, KiB; 0 if it is not known.
 pub(super) fn memory_peak_kib(pid: u32) -> u64 {
-    let peak = || {
+    status_kib(pid, "VmHWM:")
+}
+
+fn status_kib(pid: u32, key: &str) -> u64 {
+    let found = || {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(key))?;
         line.trim().strip_suffix("kB")?.trim().parse().ok()
     };
-    peak().unwrap_or(0)
+    found().unwrap_or(0)
 }
 
 /// The counters of a node's page of metrics, by name and labels as the page has them; those that

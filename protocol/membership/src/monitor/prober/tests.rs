@@ -479,6 +479,7 @@ fn a_new_epoch_keeps_the_count_and_no_statement() {
     let mut scene = Scene::new(&world, &world.first, 0);
     let silent = scene.outsider();
     scene.ways.insert(silent, Ways::Silent);
+    scene.request(ProberRequest::Executed(Slot::new(70)));
     scene.run(7);
     let before = scene.claims().len();
     assert!(before >= 1);
@@ -490,6 +491,7 @@ fn a_new_epoch_keeps_the_count_and_no_statement() {
     let [ProberOutput::State(said)] = said[..] else { panic!("{said:?}") };
     assert_eq!(said.observation.epoch, Epoch::new(1));
     assert_eq!(said.observation.claim, suspect(silent));
+    assert_eq!(said.observation.slot, Slot::new(70), "slots are counted on");
     scene.request(ProberRequest::Adopt(watch(&world, &world.first, 0)));
     scene.run(1);
     assert!(scene.asked.last().unwrap().1.epoch == Epoch::new(1), "never back (MEM-3)");

@@ -1,0 +1,151 @@
+//! A made-up system of any number of servers, all at one address: what probing costs is measured,
+//! and shown to work, with one process that answers for all of them.
+//!
+//! Its keys follow from numbers, so that two processes make the same system; nothing of it is
+//! secret, and no real system can contain any of it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use quorate_crypto::real::{RealSigner, RealVerifier};
+use quorate_crypto::{Domain, Hasher, IdentitySigner, Signer};
+use quorate_membership::header::commitment_digest;
+use quorate_membership::monitor::{AnswerKey, Answerer, ProbeRule, Prober, Watch};
+use quorate_membership::{
+    CertifiedConfiguration, ConfigurationHeader, EpochKeyCertificate, EpochKeyStatement, Lineage,
+    Schemes, VerifiedConfiguration,
+};
+use quorate_threshold::{
+    Bls12381, Dealer, KeyShare, Parameters, Rejected, Seed, Session, ShareIndex, Sharing,
+};
+use quorate_types::{
+    Configuration, Digest, Epoch, FailureDomain, MemberRecord, MemberStatus, NodeId, PublicKey,
+    Resilience, SoftwareVersion, SystemId, UnixTime,
+};
+
+const SYSTEM: SystemId = SystemId::new([0x5a; 32]);
+/// Not the first, in which every record names a key.
+const EPOCH: Epoch = Epoch::new(1);
+/// Fewest servers: a group, and some that are in none.
+pub const CROWD_MIN: u32 = 7;
+
+/// A made-up system.
+#[derive(Debug)]
+pub struct Crowd {
+    configuration: VerifiedConfiguration,
+}
+
+fn seed(role: u8, number: u32) -> [u8; 32] {
+    let mut hasher = Hasher::new(Domain::Derivation);
+    hasher.update(b"crowd").update(&[role]).update(&number.to_be_bytes());
+    *hasher.finish().as_bytes()
+}
+
+fn signer(number: u32) -> RealSigner {
+    RealSigner::from_seed(&seed(b'e', number))
+}
+
+fn identity(number: u32) -> RealSigner {
+    RealSigner::from_seed(&seed(b'i', number))
+}
+
+fn id(number: u32) -> NodeId {
+    NodeId::new(seed(b'n', number))
+}
+
+/// What answers probes for the servers with these numbers, with the certificates of their keys.
+pub fn answerers(count: u32) -> impl Iterator<Item = Answerer> {
+    (0..count).map(|number| {
+        let (identity, signer) = (identity(number), signer(number));
+        let key = signer.public_key();
+        let statement = EpochKeyStatement::of_system(SYSTEM, identity.identity_key(), EPOCH, key);
+        let certificate = Some(EpochKeyCertificate::issue(statement, &identity));
+        let key = AnswerKey { epoch: EPOCH, signer: Arc::new(signer), certificate };
+        Answerer::new(SYSTEM, id(number), key)
+    })
+}
+
+impl Crowd {
+    /// A system of so many servers, at least [`CROWD_MIN`], that answer probes at this address. Of
+    /// those that are not in the membership group the configuration names no key.
+    ///
+    /// # Panics
+    /// With fewer servers.
+    #[must_use]
+    pub fn new(count: u32, address: SocketAddr) -> Self {
+        assert!(count >= CROWD_MIN, "a crowd has at least {CROWD_MIN} servers");
+        let resilience = Resilience::new(1).expect("one bad server");
+        let membership_group: Vec<_> = (0..4).map(id).collect();
+        let mut members: Vec<_> = (0..count).map(|number| record(number, address)).collect();
+        members.sort_unstable_by_key(|record| record.id);
+        let configuration = Configuration {
+            system: SYSTEM,
+            epoch: EPOCH,
+            storage: resilience,
+            membership: resilience,
+            authority_key: PublicKey::new([0; 32]),
+            membership_group,
+            created: UnixTime::ZERO,
+            members,
+        };
+        let configuration = certify(configuration).expect("what is made up fits");
+        Self { configuration }
+    }
+
+    /// Its servers.
+    #[must_use]
+    pub const fn configuration(&self) -> &VerifiedConfiguration {
+        &self.configuration
+    }
+
+    /// The prober of a member of its membership group.
+    #[must_use]
+    pub fn prober(&self, rule: ProbeRule, secret: Digest) -> Prober {
+        let watch = Watch {
+            configuration: self.configuration.clone(),
+            member: id(0),
+            signer: Arc::new(signer(0)),
+        };
+        Prober::new(watch, rule, (Arc::new(RealVerifier), secret))
+    }
+}
+
+fn record(number: u32, address: SocketAddr) -> MemberRecord {
+    MemberRecord {
+        id: id(number),
+        identity_key: identity(number).identity_key(),
+        epoch_key: (number < 4).then(|| signer(number).public_key()),
+        address: address.to_string(),
+        probe_port: address.port(),
+        failure_domain: FailureDomain(String::from("crowd")),
+        version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
+        status: MemberStatus::Active,
+    }
+}
+
+fn certify(configuration: Configuration) -> Result<VerifiedConfiguration, Rejected> {
+    let session = Session::new(seed(b's', 0));
+    let parameters = Parameters::new(2, 4)?;
+    let secret = Seed::new(seed(b'd', 0));
+    let dealt = Dealer { seed: &secret, session, parameters }.deal_fresh(ShareIndex::new(1)?);
+    let sharing = Sharing::fresh(vec![dealt.dealing.clone().check_fresh(session, parameters)?])?;
+    let key = sharing.group_key();
+    let lineage = Lineage {
+        previous: Digest::new(seed(b'p', 0)),
+        attempt: 0,
+        randomness: Digest::new(seed(b'r', 0)),
+        commitments: commitment_digest(key.commitment()),
+    };
+    let header = ConfigurationHeader::of(&configuration, lineage);
+    let assemble = |subshare: &quorate_threshold::Subshare| {
+        sharing.assemble_share(subshare.recipient(), std::slice::from_ref(subshare))
+    };
+    let shares = dealt.subshares.iter().map(assemble).collect::<Result<Vec<KeyShare>, _>>()?;
+    let sign = |share| header.sign_partial(share, &Bls12381);
+    let partials: Vec<_> = shares.iter().map(sign).collect();
+    let (certified, _) =
+        header.certify(key, &partials, &Bls12381).map_err(|failure| failure.reason)?;
+    let certified = CertifiedConfiguration { certified, members: configuration.members };
+    let verified = certified.verify(&key.public_key(), &Schemes::real());
+    Ok(verified.expect("what was just signed verifies"))
+}

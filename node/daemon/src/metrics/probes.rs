@@ -1,0 +1,50 @@
+//! What is counted of monitoring.
+
+use std::sync::atomic::Ordering;
+
+use crate::monitoring::MonitoringView;
+
+use super::put;
+
+/// Appends the counters of answering, and of probing if this server does.
+pub(super) fn write(page: &mut String, view: &MonitoringView) {
+    let answers = &view.answers;
+    page.push_str(
+        "# HELP quorate_probe_answers_total What became of the questions of probers.\n\
+         # TYPE quorate_probe_answers_total counter\n",
+    );
+    for (what, counter) in [
+        ("plain", &answers.plain),
+        ("signed", &answers.signed),
+        ("refused", &answers.refused),
+        ("over_allowance", &answers.over_allowance),
+    ] {
+        let count = counter.load(Ordering::Relaxed);
+        put(page, format_args!("quorate_probe_answers_total{{what=\"{what}\"}} {count}\n"));
+    }
+    let Some(status) = view.prober() else { return };
+    page.push_str(
+        "# HELP quorate_probes_total What became of the probes of this member.\n\
+         # TYPE quorate_probes_total counter\n",
+    );
+    for (what, count) in [
+        ("sent", status.sent),
+        ("sent_signed", status.sent_signed),
+        ("answered", status.answered),
+        ("missed", status.missed),
+        ("refused", status.refused),
+    ] {
+        put(page, format_args!("quorate_probes_total{{what=\"{what}\"}} {count}\n"));
+    }
+    for (name, help, value) in [
+        ("suspects", "Active servers that this member finds silent.", status.suspects),
+        (
+            "prober_cut_off",
+            "1 if this member reaches less than half of all servers.",
+            u64::from(status.is_cut_off),
+        ),
+    ] {
+        put(page, format_args!("# HELP quorate_{name} {help}\n# TYPE quorate_{name} gauge\n"));
+        put(page, format_args!("quorate_{name} {value}\n"));
+    }
+}
