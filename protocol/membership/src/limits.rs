@@ -40,6 +40,15 @@ pub const PROBE_BYTES_MAX: usize = 1232;
 pub const PROBE_PERIOD_DEFAULT: Duration = Duration::from_secs(60);
 /// Shortest period of probes that can be configured.
 pub const PROBE_PERIOD_MIN: Duration = Duration::from_millis(100);
+/// Fewest periods of probes in an epoch, unless they would be too short: more than it takes to
+/// suspect a server.
+pub const PROBES_PER_EPOCH_MIN: u64 = 8;
+/// Most slots between a statement of a member about a server and its execution.
+pub const OBSERVATION_AGE_SLOTS_MAX: u64 = 10_000;
+/// Evictions that one epoch may always bring, where the other caps let them.
+pub const EVICTIONS_PER_EPOCH_MIN: usize = 4;
+/// Most evictions with one epoch above that: one in so many active servers.
+pub const EVICTIONS_ONE_IN: usize = 50;
 /// How long an answer to a probe counts, where nothing else is configured.
 pub const PROBE_WITHIN_DEFAULT: Duration = Duration::from_secs(5);
 /// A prober looks at its clock at most once in this time, where nothing else is configured.

@@ -42,3 +42,6 @@ pub use observation::{
 pub use prober::{
     ProbeRule, Prober, ProberOutput, ProberRequest, ProberStatus, ProberTimer, Watch,
 };
+
+#[cfg(test)]
+mod tests;

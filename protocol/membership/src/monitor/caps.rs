@@ -22,6 +22,8 @@ use alloc::vec::Vec;
 use quorate_machine::{Plant, planted};
 use quorate_types::{NodeId, Resilience};
 
+use crate::limits::{EVICTIONS_ONE_IN, EVICTIONS_PER_EPOCH_MIN};
+
 /// The ring that duties were last handed over on.
 #[derive(Clone, Debug)]
 pub struct OldRing<'a> {
@@ -63,6 +65,15 @@ pub struct Caps {
     pub evictions_max: usize,
     /// Active servers before anybody goes, with those that come in this epoch.
     pub active_count: usize,
+}
+
+impl Caps {
+    /// The caps of an epoch with so many active servers, those that come included.
+    #[must_use]
+    pub fn usual(resilience: Resilience, active_count: usize) -> Self {
+        let evictions_max = (active_count / EVICTIONS_ONE_IN).max(EVICTIONS_PER_EPOCH_MIN);
+        Self { resilience, evictions_max, active_count }
+    }
 }
 
 /// Why a server does not go now.

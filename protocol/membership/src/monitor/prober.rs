@@ -15,6 +15,7 @@
 //! `n_agree` of them.
 //! Upon the eviction of a server, executed in slot `s`: ask it to sign `H(epoch, s, id)`; upon the
 //! signature give it to the node, and state `Alive`.
+//! Upon the end of the case: wait as after a statement.
 //! While more than half of all servers miss, it is the prober who is cut off: state no `Suspect`.
 //!
 //! # Invariants
@@ -31,24 +32,26 @@ use alloc::vec::Vec;
 use core::convert::Infallible;
 
 use quorate_crypto::{Domain, Hasher, Signer, Verifier};
-use quorate_machine::{Class, Effects, Input, Machine, Plant, planted};
-use quorate_types::{Digest, Instant, MemberRecord, NodeId, Now, Peer, PublicKey, Slot};
+use quorate_machine::{Class, Effects, Input, Machine};
+use quorate_types::{Digest, Instant, MemberRecord, NodeId, Now, Peer, Slot};
 
-use super::answerer::Answering;
-use super::datagram::{Answer, Proof, Question, Shown, Ticket, Wanted};
+use super::datagram::{Answer, Question, Ticket, Wanted};
 use super::eviction::Rebuttal;
 use super::observation::{Claim, Observation, SignedObservation, Verdict};
 use crate::configuration::VerifiedConfiguration;
-use crate::epoch_key::EpochKeyStatement;
 use crate::freshness::Nonce;
 use crate::limits::{ACCUSED_MAX, STATEMENTS_PER_ROUND_MAX};
 
+mod judge;
 mod pace;
 mod rule;
+mod status;
 mod table;
 pub use rule::{ProbeRule, ProbeRuleError};
+pub use status::ProberStatus;
 
 use pace::Pace;
+use status::Round;
 use table::{Row, Sent};
 
 /// For which configuration, and as whom, a prober works.
@@ -94,45 +97,11 @@ pub enum ProberTimer {
     Turn,
 }
 
-/// What a prober has done and found, for people and their alarms.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct ProberStatus {
-    /// Probes sent, since the prober began.
-    pub sent: u64,
-    /// Those of them that asked for a signature.
-    pub sent_signed: u64,
-    /// Answers that counted.
-    pub answered: u64,
-    /// Probes that were not answered in time.
-    pub missed: u64,
-    /// Answers that did not count: late, unasked for, without the signature that was asked for.
-    pub refused: u64,
-    /// Active servers in a run of `n_propose` misses or more, now.
-    pub suspects: u64,
-    /// Whether more than half of all servers missed in the last round: nothing is said meanwhile.
-    pub is_cut_off: bool,
-}
-
 /// What a draw from the secret is for.
 const START: u8 = 0;
 const TICKET: u8 = 1;
 const LOT: u8 = 2;
 const NONCE: u8 = 3;
-
-/// What happened in one round.
-#[derive(Clone, Copy, Default, Debug)]
-struct Round {
-    number: u32,
-    settled: u64,
-    missed: u64,
-    stated: usize,
-}
-
-impl Round {
-    const fn is_cut_off(&self) -> bool {
-        2 * self.missed > self.settled
-    }
-}
 
 /// The machine of a member of the membership group.
 #[derive(Debug)]
@@ -308,23 +277,29 @@ impl Prober {
 
     fn on_missed(&mut self, place: u32, effects: &mut Effects<Self>) {
         let row = &mut self.rows[place as usize];
-        row.sent = Sent::Nothing;
-        row.answered = 0;
-        row.missed = row.missed.saturating_add(1);
+        row.miss();
         self.status.missed += 1;
         self.round.settled += 1;
         self.round.missed += 1;
-        let ProbeRule { n_propose, n_evict, restate_every, .. } = self.rule;
-        let Row { missed, heard, is_active, .. } = *row;
-        if !is_active {
-            return;
-        }
-        self.status.suspects += u64::from(missed == n_propose);
+        let is_one_more = row.is_active && row.missed == self.rule.n_propose;
+        self.status.suspects += u64::from(is_one_more);
 
-        let proposes = missed >= n_propose && (missed - n_propose).is_multiple_of(restate_every);
-        let agrees = heard == Some(Verdict::Suspect) && missed >= n_evict;
-        if proposes || agrees {
-            self.state(place, Verdict::Suspect, effects);
+        self.state_if_due(place, effects);
+    }
+
+    /// States what a run of misses or answers has come to, if it was not stated lately: every
+    /// statement is heard by all members, and if each were answered by others there would be no
+    /// end to them.
+    fn state_if_due(&mut self, place: u32, effects: &mut Effects<Self>) {
+        let row = &self.rows[place as usize];
+        let ProbeRule { n_propose, n_evict, n_return, n_agree, restate_every, .. } = self.rule;
+        let (verdict, length, proposes_at, agrees_at) = match row.is_active {
+            true => (Verdict::Suspect, row.missed, n_propose, n_evict),
+            false => (Verdict::Alive, row.answered, n_return, n_agree),
+        };
+        let agrees = row.heard == Some(verdict) && length >= agrees_at;
+        if (length >= proposes_at || agrees) && row.is_news(length, restate_every) {
+            self.state(place, verdict, effects);
         }
     }
 
@@ -338,9 +313,7 @@ impl Prober {
         let is_suspect = self.is_suspect(&self.rows[place as usize]);
         let row = &mut self.rows[place as usize];
         assert!(row.missed == 0 || proof.is_some(), "MEM-47: a run of misses ends with a proof");
-        row.sent = Sent::Nothing;
-        row.missed = 0;
-        row.answered = row.answered.saturating_add(1);
+        row.hear();
         row.heard = row.heard.filter(|verdict| *verdict == Verdict::Alive);
         row.shown_key = proof.map(|(key, _)| key).or(row.shown_key);
         self.status.suspects -= u64::from(is_suspect);
@@ -357,13 +330,7 @@ impl Prober {
             self.state(place, Verdict::Alive, effects);
             return;
         }
-        let Row { answered, heard, is_active, .. } = self.rows[place as usize];
-        let ProbeRule { n_return, n_agree, restate_every, .. } = self.rule;
-        let proposes = answered >= n_return && (answered - n_return).is_multiple_of(restate_every);
-        let agrees = heard == Some(Verdict::Alive) && answered >= n_agree;
-        if !is_active && (proposes || agrees) {
-            self.state(place, Verdict::Alive, effects);
-        }
+        self.state_if_due(place, effects);
     }
 
     /// Puts a statement into the log, unless there are too many, or it is we who are cut off.
@@ -374,7 +341,9 @@ impl Prober {
             return;
         }
         self.round.stated += 1;
-        self.rows[place as usize].heard = None;
+        let row = &mut self.rows[place as usize];
+        row.heard = None;
+        row.stated = row.missed.max(row.answered);
         let configuration = self.watch.configuration.configuration();
         let server = configuration.members[place as usize].id;
         let observation = Observation {
@@ -393,25 +362,24 @@ impl Prober {
             ProberRequest::Executed(slot) => self.executed = self.executed.max(slot),
             ProberRequest::Heard(claim) => self.on_heard(claim, effects),
             ProberRequest::Evicted(server, slot) => self.on_evicted(now, (server, slot), effects),
-            ProberRequest::Settled(server) => {
-                if let Some(place) = self.place_of(server) {
-                    self.accused.remove(&place);
-                }
-            }
+            ProberRequest::Settled(server) => self.on_settled(server),
+        }
+    }
+
+    /// What was just decided is no news: whoever has not asked the server since waits with its own.
+    fn on_settled(&mut self, server: NodeId) {
+        if let Some(place) = self.place_of(server)
+            && self.accused.remove(&place).is_some()
+        {
+            let row = &mut self.rows[place as usize];
+            row.stated = row.missed.max(row.answered);
         }
     }
 
     fn on_heard(&mut self, claim: Claim, effects: &mut Effects<Self>) {
         let Some(place) = self.place_of(claim.server) else { return };
-        let row = &mut self.rows[place as usize];
-        row.heard = Some(claim.verdict);
-        let agrees = match claim.verdict {
-            Verdict::Suspect => row.is_active && row.missed >= self.rule.n_evict,
-            Verdict::Alive => !row.is_active && row.answered >= self.rule.n_agree,
-        };
-        if agrees {
-            self.state(place, claim.verdict, effects);
-        }
+        self.rows[place as usize].heard = Some(claim.verdict);
+        self.state_if_due(place, effects);
     }
 
     fn on_evicted(
@@ -447,73 +415,6 @@ impl Prober {
         if self.pace.is_some() {
             self.begin(now, effects);
         }
-    }
-}
-
-/// The key of a proof, and the rebuttal that it was.
-type Proven = Option<(PublicKey, Option<Rebuttal>)>;
-
-/// Judging answers.
-impl Prober {
-    /// The key that the server's answers are checked with, if it is known.
-    fn key_of(&self, place: u32) -> Option<PublicKey> {
-        self.members()[place as usize].epoch_key.or(self.rows[place as usize].shown_key)
-    }
-
-    /// What the answer proves, if it counts.
-    fn judge(&self, now: Instant, answer: &Answer) -> Option<Proven> {
-        let place = answer.ticket.place;
-        let row = self.rows.get(place as usize)?;
-        if row.sent == Sent::Nothing || answer.ticket != self.ticket((place, row.number)) {
-            return None;
-        }
-        if now.since(row.sent_at) > self.rule.within {
-            return None;
-        }
-        match (&answer.shown, row.sent) {
-            (Shown::Life, Sent::Plain) => Some(None),
-            (Shown::Life, _) => planted(Plant::PlainAnswerEnough).then_some(None),
-            (Shown::Signature(proof) | Shown::Rebuttal(proof), _) => {
-                self.prove(answer, proof).map(Some)
-            }
-        }
-    }
-
-    fn prove(&self, answer: &Answer, proof: &Proof) -> Option<(PublicKey, Option<Rebuttal>)> {
-        let place = answer.ticket.place;
-        let configuration = self.watch.configuration.configuration();
-        if answer.epoch != configuration.epoch {
-            return None;
-        }
-        let record = &configuration.members[place as usize];
-        let key = self.key_of(place).or_else(|| self.certified_key(record, proof))?;
-        let (system, epoch) = (configuration.system, configuration.epoch);
-        let answering = Answering { system, epoch, server: record.id };
-        let said = (key, proof.signature);
-        let (check, rebuttal) = match (&answer.shown, self.accused.get(&place)) {
-            (Shown::Rebuttal(_), Some(eviction)) => {
-                let rebuttal =
-                    Rebuttal { server: record.id, eviction: *eviction, signature: proof.signature };
-                (answering.check_rebuttal(*eviction, said), Some(rebuttal))
-            }
-            (Shown::Signature(_), _) => {
-                let nonce = self.nonce((place, self.rows[place as usize].number));
-                (answering.check_answer(nonce, said), None)
-            }
-            (Shown::Life | Shown::Rebuttal(_), _) => return None,
-        };
-        self.verifier.is_valid(&check).then_some((key, rebuttal))
-    }
-
-    /// The key that the server's identity certified for this epoch, if the answer shows it.
-    fn certified_key(&self, record: &MemberRecord, proof: &Proof) -> Option<PublicKey> {
-        let shown = proof.certificate.as_deref()?;
-        let configuration = self.watch.configuration.configuration();
-        let (system, epoch) = (configuration.system, configuration.epoch);
-        let epoch_key = shown.statement.epoch_key;
-        let expected = EpochKeyStatement::of_system(system, record.identity_key, epoch, epoch_key);
-        let is_certified = shown.statement == expected && self.verifier.is_valid(&shown.check());
-        is_certified.then_some(epoch_key)
     }
 }
 

@@ -98,6 +98,13 @@ fn mem_46_at_most_so_many_go_with_one_epoch() {
 }
 
 #[test]
+fn a_large_system_may_lose_one_in_fifty_with_one_epoch() {
+    let resilience = Resilience::new(1).unwrap();
+    let usual = |active_count| Caps::usual(resilience, active_count).evictions_max;
+    assert_eq!([12, 200, 250, 100_000].map(usual), [4, 4, 5, 2_000]);
+}
+
+#[test]
 fn who_is_asked_for_twice_goes_once_and_newcomers_hold_nothing_yet() {
     let (servers, gone) = (ring(20), BTreeSet::new());
     let ring = OldRing { servers: &servers, gone: &gone };

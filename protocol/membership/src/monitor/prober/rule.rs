@@ -6,6 +6,7 @@ use quorate_types::Duration;
 
 use crate::limits::{
     PROBE_PERIOD_DEFAULT, PROBE_PERIOD_MIN, PROBE_TICK_DEFAULT, PROBE_WITHIN_DEFAULT,
+    PROBES_PER_EPOCH_MIN,
 };
 
 /// How often servers are asked, and how much silence it takes; the same at all members.
@@ -81,6 +82,14 @@ impl ProbeRule {
             n_agree: 1,
             restate_every: 3,
         }
+    }
+
+    /// The usual numbers for epochs of this length: a server that falls silent is suspected within
+    /// one, and an hour has the usual period.
+    #[must_use]
+    pub fn of_epoch(length: Duration) -> Self {
+        let period = Duration::from_micros(length.as_micros() / PROBES_PER_EPOCH_MIN);
+        Self::of_period(period.clamp(PROBE_PERIOD_MIN, PROBE_PERIOD_DEFAULT))
     }
 
     /// Can it be followed?

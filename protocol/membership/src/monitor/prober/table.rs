@@ -30,6 +30,8 @@ pub(super) struct Row {
     pub(super) missed: u16,
     /// Answers in a row.
     pub(super) answered: u16,
+    /// How long the run of misses or answers was when it was last stated; 0 if it was not.
+    pub(super) stated: u16,
     /// What was asked last.
     pub(super) sent: Sent,
     /// What another member said of it, while it may still be agreed to.
@@ -48,10 +50,34 @@ impl Row {
             number: 0,
             missed: 0,
             answered: 0,
+            stated: 0,
             sent: Sent::Nothing,
             heard: None,
             is_active: record.status == MemberStatus::Active,
         }
+    }
+
+    /// One more miss.
+    pub(super) const fn miss(&mut self) {
+        if self.missed == 0 {
+            self.stated = 0;
+        }
+        (self.missed, self.answered) = (self.missed.saturating_add(1), 0);
+        self.sent = Sent::Nothing;
+    }
+
+    /// One more answer.
+    pub(super) const fn hear(&mut self) {
+        if self.answered == 0 {
+            self.stated = 0;
+        }
+        (self.missed, self.answered) = (0, self.answered.saturating_add(1));
+        self.sent = Sent::Nothing;
+    }
+
+    /// Whether a run of this length was not stated for so many periods.
+    pub(super) const fn is_news(&self, length: u16, restate_every: u16) -> bool {
+        self.stated == 0 || length.saturating_sub(self.stated) >= restate_every
     }
 
     /// Whether an answer proves something only with a signature: in a run of misses, and of who is

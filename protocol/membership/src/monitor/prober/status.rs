@@ -1,0 +1,35 @@
+//! What a prober counts: of its whole life for people, of one round for itself.
+
+/// What a prober has done and found, for people and their alarms.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ProberStatus {
+    /// Probes sent, since the prober began.
+    pub sent: u64,
+    /// Those of them that asked for a signature.
+    pub sent_signed: u64,
+    /// Answers that counted.
+    pub answered: u64,
+    /// Probes that were not answered in time.
+    pub missed: u64,
+    /// Answers that did not count: late, unasked for, without the signature that was asked for.
+    pub refused: u64,
+    /// Active servers in a run of `n_propose` misses or more, now.
+    pub suspects: u64,
+    /// Whether more than half of all servers missed in the last round: nothing is said meanwhile.
+    pub is_cut_off: bool,
+}
+
+/// What happened in one round.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Round {
+    pub(super) number: u32,
+    pub(super) settled: u64,
+    pub(super) missed: u64,
+    pub(super) stated: usize,
+}
+
+impl Round {
+    pub(super) const fn is_cut_off(&self) -> bool {
+        2 * self.missed > self.settled
+    }
+}
