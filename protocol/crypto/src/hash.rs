@@ -67,6 +67,8 @@ domains! {
     NodeCertificate = "node certificate",
     /// An authority's removal certificate.
     RemovalCertificate = "removal certificate",
+    /// An authority's word on the size of the membership group.
+    ResizeCertificate = "resize certificate",
     /// An identity key's statement about the key of an epoch.
     EpochKey = "epoch key",
     /// Inner node of the tree of an identity's keys.

@@ -72,7 +72,10 @@ pub mod service;
 mod testing;
 
 pub use admission::{AdmissionError, NodeAdmission, ServerDescription};
-pub use authority::{AddCertificate, AddGrant, RemoveCertificate, RemoveGrant, Validity};
+pub use authority::{
+    AddCertificate, AddGrant, RemoveCertificate, RemoveGrant, ResizeCertificate, ResizeGrant,
+    Validity,
+};
 pub use client::{
     ClientOutput, ClientParameters, ClientRequest, ClientTimer, ConfigurationClient, Loss,
 };

@@ -7,6 +7,9 @@ use quorate_types::limits::MEMBERS_MAX;
 pub const PAGE_MEMBERS_MAX: usize = 32;
 /// Longest reply of the service, in bytes: a full page of the longest records.
 pub const REPLY_BYTES_MAX: usize = 20 * 1024;
+/// Most bad members that a membership group can be made to tolerate: as many as the ordering engine
+/// runs groups for.
+pub const MEMBERSHIP_F_MAX: u16 = 8;
 /// Entries of the replicated map that the service looks at in one go.
 pub const WALK_ENTRIES: usize = 256;
 /// Attempts that a group has to take over, the first one counted.

@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 use quorate_machine::{Call, Conclusion, Service, ServiceState};
 use quorate_types::{Epoch, NodeId};
 
+use crate::authority::ResizeCertificate;
 use crate::configuration::VerifiedConfiguration;
 use crate::genesis::CheckedGenesis;
 use crate::handover::{CommitmentBytes, News, Stage};
@@ -28,6 +29,7 @@ mod opening;
 mod operation;
 mod plan;
 mod reply;
+mod resize;
 mod table;
 pub use change::{PendingChange, Statement};
 pub use handover::HandoverRefusal;
@@ -99,6 +101,7 @@ impl MembershipService {
             MembershipOperation::Remove(certificate) => {
                 self.change(Statement::Remove(certificate), call, state)
             }
+            MembershipOperation::Resize(certificate) => self.resize(certificate, call, state),
             MembershipOperation::GetConfiguration(from) => page(&Reader::new(state), from),
             MembershipOperation::GetPending(from) => {
                 MembershipReply::Pending(pending_page(&Reader::new(state), from))
@@ -133,6 +136,20 @@ impl MembershipService {
         }
         MembershipReply::Recorded(statement.record(call, &mut Table::new(state)))
     }
+
+    fn resize(
+        &self,
+        certificate: ResizeCertificate,
+        call: &Call<'_>,
+        state: &mut dyn ServiceState,
+    ) -> MembershipReply {
+        let reader = Reader::new(state);
+        // MEM-8: a refusal returns before anything is written.
+        if let Err(refusal) = certificate.reject((call, &reader), &*self.schemes.signatures) {
+            return MembershipReply::Refused(refusal);
+        }
+        MembershipReply::Recorded(certificate.record(&mut Table::new(state)))
+    }
 }
 
 fn page(reader: &Reader<'_>, from: NodeId) -> MembershipReply {
@@ -147,7 +164,7 @@ fn page(reader: &Reader<'_>, from: NodeId) -> MembershipReply {
 fn pending_page(reader: &Reader<'_>, from: PendingPlace) -> PendingPage {
     let is_frozen = from.epoch == reader.header().epoch && reader.stage() != Stage::Open;
     let changes = reader.pending_from((from.epoch, from.key), PENDING_PAGE_MAX);
-    PendingPage { from, is_frozen, changes }
+    PendingPage { from, is_frozen, membership: reader.pending_resize(from.epoch), changes }
 }
 
 impl Service for MembershipService {

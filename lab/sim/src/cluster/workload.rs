@@ -127,6 +127,7 @@ impl Replicated for MembershipService {
                 number_in(id.as_bytes())
             }
             Ok(MembershipOperation::GetPending(from)) => number_in(from.key.as_bytes()),
+            Ok(MembershipOperation::Resize(certificate)) => certificate.grant.validity.sequence,
             Ok(MembershipOperation::Handover(_)) | Err(_) => 0,
         }
     }

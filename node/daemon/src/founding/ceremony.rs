@@ -10,3 +10,8 @@ pub use client::{CLIENT_KEY, CLUSTER_FILE, ClientRequest, NewClient, new_client}
 pub use quorate_bft::limits::GROUP_F_MAX;
 pub use server::{ADMISSION_FILE, NewServer, ServerRequest, new_server};
 pub use system::{FoundedSystem, ShareFile, SystemRequest, found_system};
+
+const _: () = {
+    let of_members = quorate_membership::limits::MEMBERSHIP_F_MAX;
+    assert!(of_members == GROUP_F_MAX, "a membership group is a group of the engine");
+};

@@ -13,13 +13,12 @@
 use quorate_crypto::{SignatureCheck, Verifier};
 use quorate_machine::Call;
 use quorate_types::limits::MEMBERS_MAX;
-use quorate_types::{Epoch, IdentityKey, MemberStatus, PublicKey, Slot, SystemId};
+use quorate_types::{Epoch, IdentityKey, MemberStatus, PublicKey, Resilience, Slot, SystemId};
 
 use super::reply::Refusal;
 use super::table::{KeyRecord, Reader, Table};
 use crate::authority::{AddCertificate, RemoveCertificate, Validity};
 use crate::handover::Stage;
-use crate::header::ConfigurationHeader;
 use crate::limits::KNOWN_KEYS_MAX;
 
 /// What the authority says of a server.
@@ -90,7 +89,7 @@ impl Statement {
             return Err(Refusal::Founding);
         }
         let epoch = epoch_of(call, table);
-        self.reject_time(epoch)?;
+        reject_time(self.validity(), epoch)?;
         match table.key_record(self.identity_key()) {
             Some(record) => self.reject_replay(&record, epoch)?,
             None if table.tally().known_keys >= KNOWN_KEYS_MAX => return Err(Refusal::Full),
@@ -100,17 +99,6 @@ impl Statement {
         self.reject_count(table)?;
         if !verifier.is_valid(&self.check(header.authority_key)) {
             return Err(Refusal::BadSignature);
-        }
-        Ok(())
-    }
-
-    fn reject_time(&self, epoch: Epoch) -> Result<(), Refusal> {
-        let validity = self.validity();
-        if epoch < validity.first_epoch {
-            return Err(Refusal::NotYetValid);
-        }
-        if epoch > validity.last_epoch {
-            return Err(Refusal::Expired);
         }
         Ok(())
     }
@@ -142,7 +130,7 @@ impl Statement {
         let mut tally = table.tally();
         tally.replace(before, after);
         // MEM-25: with all recorded changes counted, so none of them takes away more later.
-        if before == Some(MemberStatus::Active) && tally.active < needed(&table.header()) {
+        if before == Some(MemberStatus::Active) && tally.active < needed(table) {
             return Err(Refusal::TooFewServers);
         }
         if before.is_none() && tally.members > MEMBERS_MAX as u64 {
@@ -178,12 +166,26 @@ impl Statement {
     }
 }
 
-/// Active servers that there must always be: a group of each kind.
-fn needed(header: &ConfigurationHeader) -> u64 {
-    header.storage.replicas().max(header.membership.replicas()) as u64
+/// Is this one of the epochs in which a certificate may be executed?
+pub(super) fn reject_time(validity: Validity, epoch: Epoch) -> Result<(), Refusal> {
+    if epoch < validity.first_epoch {
+        return Err(Refusal::NotYetValid);
+    }
+    if epoch > validity.last_epoch {
+        return Err(Refusal::Expired);
+    }
+    Ok(())
+}
+
+/// Active servers that there must always be: a group of each kind, of each size to come.
+fn needed(table: &Reader<'_>) -> u64 {
+    let header = table.header();
+    let resized = [header.epoch, header.epoch.next()].map(|epoch| table.pending_resize(epoch));
+    let groups = [Some(header.storage), Some(header.membership)].into_iter().chain(resized);
+    groups.flatten().map(Resilience::replicas).max().unwrap_or(0) as u64
 }
 
 /// The epoch for which an operation counts: that of its slot, and behind DONE the next.
-fn epoch_of(call: &Call<'_>, table: &Reader<'_>) -> Epoch {
+pub(super) fn epoch_of(call: &Call<'_>, table: &Reader<'_>) -> Epoch {
     if matches!(table.stage(), Stage::Done(_)) { call.epoch.next() } else { call.epoch }
 }

@@ -10,7 +10,9 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use quorate_types::{Configuration, Digest, IdentityKey, MemberRecord, MemberStatus, NodeId};
+use quorate_types::{
+    Configuration, Digest, IdentityKey, MemberRecord, MemberStatus, NodeId, Resilience,
+};
 
 use super::change::{PendingChange, Statement};
 use super::table::{KeyRecord, Reader, Table};
@@ -27,6 +29,8 @@ pub(super) struct Next {
     joined: Vec<(IdentityKey, NodeId)>,
     left: Vec<(IdentityKey, NodeId)>,
     postponed: Vec<PendingChange>,
+    /// Another size that the group did not get.
+    postponed_size: Option<Resilience>,
 }
 
 impl Next {
@@ -39,6 +43,8 @@ impl Next {
         let group = underway.attempt.seats.iter().map(|seat| seat.node).collect();
         let change = Changeover::of(reader, underway.randomness, group);
         let old = reader.header();
+        let resized = reader.pending_resize(old.epoch);
+        let postponed_size = resized.filter(|size| *size != underway.attempt.resilience);
         let configuration = Configuration {
             system: old.system,
             epoch: old.epoch.next(),
@@ -64,6 +70,7 @@ impl Next {
             joined: change.joined,
             left: change.left,
             postponed: change.postponed,
+            postponed_size,
         }
     }
 
@@ -77,10 +84,14 @@ impl Next {
         };
         let postponed: Vec<_> = self.postponed.into_iter().filter(is_news).collect();
         tally.waiting += postponed.len() as u64;
+        let is_resized = reader.pending_resize(old.next()).is_some();
+        let size = self.postponed_size.filter(|_| !is_resized);
+        tally.waiting += u64::from(size.is_some());
 
         table.forget_fixed(old);
         table.put_tally(tally);
         postponed.iter().for_each(|change| table.put_pending(change));
+        size.into_iter().for_each(|size| table.put_pending_resize(old.next(), size));
         for (key, id) in self.left {
             table.remove_member(id);
             put_id(key, None, table);

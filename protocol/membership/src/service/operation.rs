@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use quorate_types::{Epoch, IdentityKey, NodeId};
 
-use crate::authority::{AddCertificate, RemoveCertificate};
+use crate::authority::{AddCertificate, RemoveCertificate, ResizeCertificate};
 use crate::handover::HandoverOperation;
 
 /// Where a page of recorded changes begins.
@@ -33,6 +33,8 @@ pub enum MembershipOperation {
     GetMember(NodeId),
     /// A step of the end of the epoch.
     Handover(Box<HandoverOperation>),
+    /// The authority gives the membership group another size.
+    Resize(ResizeCertificate),
 }
 
 quorate_wire::variants!(MembershipOperation {
@@ -42,4 +44,5 @@ quorate_wire::variants!(MembershipOperation {
     4 => GetPending,
     5 => GetMember,
     6 => Handover,
+    7 => Resize,
 });

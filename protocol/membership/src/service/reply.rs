@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use quorate_types::{Epoch, MemberRecord};
+use quorate_types::{Epoch, MemberRecord, Resilience};
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
 use super::change::PendingChange;
@@ -41,6 +41,8 @@ pub enum Refusal {
     TooFewServers,
     /// The system is making its key: its servers can change once it has one.
     Founding,
+    /// No group of this size can be run.
+    TooLarge,
 }
 
 /// Some recorded changes.
@@ -50,6 +52,8 @@ pub struct PendingPage {
     pub from: PendingPlace,
     /// Whether the changes are fixed: these take effect, and no other does.
     pub is_frozen: bool,
+    /// Bad members that the membership group will tolerate, if its size changes.
+    pub membership: Option<Resilience>,
     /// Up to [`PENDING_PAGE_MAX`] changes in ascending order of identity key; fewer: the last page.
     pub changes: Vec<PendingChange>,
 }
@@ -84,6 +88,7 @@ impl Encode for PendingPage {
     fn encode(&self, writer: &mut Writer) {
         self.from.encode(writer);
         self.is_frozen.encode(writer);
+        self.membership.encode(writer);
         writer.sequence(&self.changes);
     }
 }
@@ -93,6 +98,7 @@ impl Decode for PendingPage {
         Ok(Self {
             from: Decode::decode(reader)?,
             is_frozen: Decode::decode(reader)?,
+            membership: Decode::decode(reader)?,
             changes: reader.sequence(PENDING)?,
         })
     }
@@ -117,6 +123,7 @@ impl Encode for Refusal {
             Self::Full => writer.tag(8),
             Self::TooFewServers => writer.tag(9),
             Self::Founding => writer.tag(10),
+            Self::TooLarge => writer.tag(11),
         }
     }
 }
@@ -134,6 +141,7 @@ impl Decode for Refusal {
             8 => Ok(Self::Full),
             9 => Ok(Self::TooFewServers),
             10 => Ok(Self::Founding),
+            11 => Ok(Self::TooLarge),
             tag => Err(DecodeError::UnknownTag { of: "Refusal", tag }),
         }
     }

@@ -8,8 +8,10 @@
 //! "k" + key        KeyRecord of an identity key
 //! "m" + id         MemberRecord
 //! "p" + epoch + key  PendingChange of an identity key that takes effect after that epoch
+//! "r"              highest number of a certificate about the size of the group
 //! "s"              the public side of the sharing of the system's key; nothing: there is no key
 //! "t"              the system's signature on the header; nothing: it is being founded
+//! "z" + epoch      the resilience that the group gets after that epoch
 //! ```
 //! Only the service writes these keys, so what stands under one always decodes. From DONE to the
 //! first request of the next epoch the members are those of the next epoch already, while header,
@@ -20,7 +22,7 @@ use core::iter;
 
 use quorate_machine::{Plant, ServiceState, planted};
 use quorate_threshold::{Commitment, GroupKey, Signature as ThresholdSignature};
-use quorate_types::{Epoch, IdentityKey, MemberRecord, MemberStatus, NodeId};
+use quorate_types::{Epoch, IdentityKey, MemberRecord, MemberStatus, NodeId, Resilience};
 use quorate_wire::{Decode, DecodeError, Encode, decode, encode};
 
 use super::change::{PendingChange, Statement};
@@ -37,8 +39,10 @@ const HEADER: &[u8] = b"h";
 const KEY: &[u8] = b"k";
 const MEMBER: &[u8] = b"m";
 const PENDING: &[u8] = b"p";
+const HIGHEST_RESIZE: &[u8] = b"r";
 const SHARING: &[u8] = b"s";
 const SIGNATURE: &[u8] = b"t";
+const RESIZE: &[u8] = b"z";
 
 /// What is kept of an identity key for as long as the system lives.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -83,6 +87,10 @@ fn place(kind: &[u8], name: &[u8]) -> Vec<u8> {
 
 fn batch_of(epoch: Epoch) -> Vec<u8> {
     place(PENDING, &epoch.get().to_be_bytes())
+}
+
+fn resize_of(epoch: Epoch) -> Vec<u8> {
+    place(RESIZE, &epoch.get().to_be_bytes())
 }
 
 fn read<T: Decode>(bytes: &[u8]) -> T {
@@ -204,9 +212,20 @@ impl<'a> Reader<'a> {
         self.walk(batch_of(batch)).map(|(_, value)| read(&value))
     }
 
+    /// The highest number of a certificate about the size of the group that was executed.
+    pub(super) fn highest_resize(&self) -> Option<u64> {
+        self.value(HIGHEST_RESIZE)
+    }
+
+    /// The resilience that the group gets after an epoch, if it gets another.
+    pub(super) fn pending_resize(&self, batch: Epoch) -> Option<Resilience> {
+        self.value(&resize_of(batch))
+    }
+
     /// What a freeze fixes, as it lies in the map: the changes after an epoch, then the deposits.
     pub(super) fn entries_to_fix(&self, batch: Epoch) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
-        self.walk(batch_of(batch)).chain(self.walk(DEPOSIT.to_vec()))
+        let changes = self.walk(batch_of(batch)).chain(self.walk(resize_of(batch)));
+        changes.chain(self.walk(DEPOSIT.to_vec()))
     }
 
     /// What a server will be when all recorded changes have taken effect.
@@ -311,6 +330,14 @@ impl<'a> Table<'a> {
     pub(super) fn put_pending(&mut self, change: &PendingChange) {
         let key = change.statement.identity_key();
         self.0.put(&place(&batch_of(change.epoch), key.as_bytes()), encode(change));
+    }
+
+    pub(super) fn put_highest_resize(&mut self, sequence: u64) {
+        self.0.put(HIGHEST_RESIZE, encode(&sequence));
+    }
+
+    pub(super) fn put_pending_resize(&mut self, batch: Epoch, resilience: Resilience) {
+        self.0.put(&resize_of(batch), encode(&resilience));
     }
 
     pub(super) fn put_deposit(&mut self, key: IdentityKey, keys: &SeatKeys) {

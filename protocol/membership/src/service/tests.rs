@@ -341,6 +341,7 @@ fn operations_and_replies_have_their_golden_bytes_and_come_back_from_them() {
         Refusal::Full,
         Refusal::TooFewServers,
         Refusal::Founding,
+        Refusal::TooLarge,
     ];
     let mut replies: Vec<_> = refusals.into_iter().map(MembershipReply::Refused).collect();
     replies.extend(vec![RECORDED, MembershipReply::Malformed, pending]);

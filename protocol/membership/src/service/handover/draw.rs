@@ -6,7 +6,7 @@
 
 use alloc::boxed::Box;
 
-use quorate_types::{Digest, NodeId};
+use quorate_types::Digest;
 
 use super::Step;
 use crate::election::elect;
@@ -16,17 +16,24 @@ use crate::service::plan::Plan;
 pub(super) use crate::service::plan::seats;
 
 impl Step<'_> {
-    /// MEM-10: the group of an attempt; with too few candidates the old one.
+    /// MEM-10: the group of an attempt, of the size that is wanted; with too few candidates the old
+    /// one.
     pub(super) fn drawn(&self, (randomness, number): (Digest, u32)) -> Attempt {
         let header = self.reader.header();
+        let resized = self.reader.pending_resize(header.epoch);
+        let resilience = resized.unwrap_or(header.membership);
         let candidates = Plan::of(&self.reader).candidates(&self.reader);
-        let drawn = elect((randomness, number), candidates, header.membership);
-        self.attempt(number, &drawn.unwrap_or(header.membership_group))
+        match elect((randomness, number), candidates, resilience) {
+            Some(group) => Attempt { number, resilience, seats: seats(&self.reader, &group) },
+            None => self.staying(number),
+        }
     }
 
-    pub(super) fn attempt(&self, number: u32, group: &[NodeId]) -> Attempt {
-        let resilience = self.reader.header().membership;
-        Attempt { number, resilience, seats: seats(&self.reader, group) }
+    /// The old group, to which it deals itself.
+    pub(super) fn staying(&self, number: u32) -> Attempt {
+        let header = self.reader.header();
+        let seats = seats(&self.reader, &header.membership_group);
+        Attempt { number, resilience: header.membership, seats }
     }
 
     /// What follows on an attempt that was given up.
@@ -36,7 +43,7 @@ impl Step<'_> {
             return Stage::Redrawing(Box::new(underway));
         }
         let attempt = if next == ATTEMPTS_OF_GROUP * GROUPS_DRAWN_MAX {
-            self.attempt(next, &self.reader.header().membership_group)
+            self.staying(next)
         } else {
             Attempt { number: next, ..underway.attempt }
         };

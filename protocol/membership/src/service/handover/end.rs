@@ -45,7 +45,7 @@ impl Step<'_> {
     /// randomness, deals to itself.
     fn found(&self, frozen: Frozen, header: &ConfigurationHeader) -> Outcome {
         let randomness = header.lineage.randomness;
-        let (attempt, dealings) = (self.attempt(0, &header.membership_group), Vec::new());
+        let (attempt, dealings) = (self.staying(0), Vec::new());
         let underway = Underway { frozen, randomness, attempt, dealings };
         Outcome::Reached(Stage::Dealing(Box::new(underway)))
     }

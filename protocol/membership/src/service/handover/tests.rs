@@ -8,3 +8,4 @@ mod harness;
 mod order;
 mod properties;
 mod refusals;
+mod sizes;

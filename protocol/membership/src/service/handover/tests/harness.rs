@@ -8,10 +8,15 @@ use quorate_threshold::{
     Commitment, Dealer, DecryptionKey, Domain, EncryptionKey, GroupKey, KeyShare, Opened,
     PartialSignature, Seed, Session, ShareIndex, Sharing, Signature, Subshare,
 };
-use quorate_types::{ClientId, Digest, Epoch, IdentityKey, MemberRecord, NodeId, Slot, UnixTime};
+use quorate_types::{
+    ClientId, Digest, Epoch, IdentityKey, MemberRecord, NodeId, Resilience, Slot, UnixTime,
+};
 use quorate_wire::{decode, encode};
 
-use crate::authority::{AddCertificate, AddGrant, RemoveCertificate, RemoveGrant, Validity};
+use crate::authority::{
+    AddCertificate, AddGrant, RemoveCertificate, RemoveGrant, ResizeCertificate, ResizeGrant,
+    Validity,
+};
 use crate::configuration::{CertifiedConfiguration, VerifiedConfiguration};
 use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
 use crate::handover::attempt::Occasion;
@@ -192,6 +197,18 @@ impl Town {
         let identity_key = identity(server).identity_key();
         let grant = RemoveGrant { system, identity_key, validity, may_exceed_cap: false };
         self.ask(&MembershipOperation::Remove(RemoveCertificate::issue(grant, &authority())))
+    }
+
+    pub(super) fn resize_grant(&mut self, f: u16) -> ResizeGrant {
+        let mut validity = self.validity();
+        validity.last_epoch = validity.last_epoch.next();
+        let system = self.configuration.configuration().system;
+        ResizeGrant { system, validity, membership: Resilience::new(f).unwrap() }
+    }
+
+    pub(super) fn resize(&mut self, grant: ResizeGrant) -> MembershipReply {
+        let certificate = ResizeCertificate::issue(grant, &authority());
+        self.ask(&MembershipOperation::Resize(certificate))
     }
 
     pub(super) fn deposit_of(&self, server: usize) -> Deposit {
