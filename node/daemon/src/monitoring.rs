@@ -5,10 +5,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use quorate_crypto::Signer;
 use quorate_crypto::real::{RealSigner, RealVerifier};
+use quorate_crypto::{Signer, Verifier};
 use quorate_membership::monitor::{
-    AnswerKey, Answerer, ProbeRule, Prober, ProberOutput, ProberStatus, Verdict, Watch,
+    AnswerKey, Answerer, ProbeRule, Prober, ProberOutput, ProberRequest, ProberStatus, Verdict,
+    Watch,
 };
 use quorate_types::{Configuration, Digest, NodeId, Peer};
 
@@ -18,11 +19,38 @@ use crate::host::answerer::{AnswerCounters, AnswerRates, RunningAnswerer};
 use crate::host::prober::{RunningProber, probe_address};
 use crate::names::Names;
 
+/// How a server monitors.
+pub struct MonitoringOptions {
+    /// How often others are asked, if this server asks.
+    pub rule: ProbeRule,
+    /// What is done with what its probers find, beside logging it.
+    pub outlet: Arc<dyn Fn(&ProberOutput) + Send + Sync>,
+}
+
+impl std::fmt::Debug for MonitoringOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MonitoringOptions").field("rule", &self.rule).finish_non_exhaustive()
+    }
+}
+
+impl Default for MonitoringOptions {
+    fn default() -> Self {
+        Self { rule: ProbeRule::default(), outlet: Arc::new(|_| {}) }
+    }
+}
+
+/// Where the counters of the prober are, while there is one.
+type Watched = Arc<Mutex<Option<Arc<Mutex<ProberStatus>>>>>;
+
 /// Runs until it is dropped.
 #[derive(Debug)]
 pub struct Monitoring {
+    host: IpAddr,
+    server: NodeId,
+    options: MonitoringOptions,
     answerer: RunningAnswerer,
     prober: Option<RunningProber>,
+    watched: Watched,
 }
 
 /// What is counted of it, for whoever watches.
@@ -30,40 +58,96 @@ pub struct Monitoring {
 pub struct MonitoringView {
     /// Of answering.
     pub answers: Arc<AnswerCounters>,
-    prober: Option<Arc<Mutex<ProberStatus>>>,
+    watched: Watched,
 }
 
 impl MonitoringView {
     /// Of probing, if this server probes.
     #[must_use]
     pub fn prober(&self) -> Option<ProberStatus> {
-        let status = self.prober.as_ref()?;
-        Some(*status.lock().unwrap_or_else(PoisonError::into_inner))
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = watched.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(*status)
     }
 }
 
 impl Monitoring {
-    /// Opens the sockets, on the host on which the server listens.
+    /// Opens the sockets, on the host on which the server listens, and begins with the founding
+    /// configuration.
     ///
     /// # Errors
     /// [`ServerError::Probes`] if the probe port is taken, [`ServerError::Randomness`].
     pub fn start(listen: SocketAddr, identity: &NodeIdentity) -> Result<Self, ServerError> {
+        Self::start_with(listen, identity, MonitoringOptions::default())
+    }
+
+    /// As [`Self::start`], with other options.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with(
+        listen: SocketAddr,
+        identity: &NodeIdentity,
+        options: MonitoringOptions,
+    ) -> Result<Self, ServerError> {
         let signer: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&identity.epoch_seed));
-        let answerer = answer(listen.ip(), identity, Arc::clone(&signer))?;
-        let prober = match identity.is_in_membership_group() {
-            true => Some(probe(listen.ip(), identity, signer)?),
-            false => None,
+        let host = listen.ip();
+        let answerer = answer(host, identity, Arc::clone(&signer))?;
+        let (server, watched) = (identity.id, Watched::default());
+        let mut begun = Self { host, server, options, answerer, prober: None, watched };
+        if identity.is_in_membership_group() {
+            let configuration = identity.founding.configuration().clone();
+            begun.watch(Watch { configuration, member: server, signer })?;
+        }
+        Ok(begun)
+    }
+
+    /// Answers with this key too: for the epoch that begins.
+    pub fn hold(&self, key: AnswerKey) {
+        self.answerer.hold(self.server, key);
+    }
+
+    /// Probes the servers of a configuration in whose membership group this server is.
+    ///
+    /// # Errors
+    /// [`ServerError::Probes`] if there is no socket, [`ServerError::Randomness`].
+    pub fn watch(&mut self, watch: Watch) -> Result<(), ServerError> {
+        let watch = match self.prober.as_ref() {
+            None => watch,
+            Some(running) => match running.request(ProberRequest::Adopt(watch)) {
+                Err(ProberRequest::Adopt(watch)) => watch,
+                Ok(()) | Err(_) => return Ok(()),
+            },
         };
-        Ok(Self { answerer, prober })
+        // It is not there, or so far behind that another one is sooner at work.
+        let running = probe(self.host, watch, &self.options)?;
+        let status = Arc::clone(running.watched());
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
+        self.prober = Some(running);
+        Ok(())
+    }
+
+    /// Probes no more: the server is in no membership group now.
+    pub fn rest(&mut self) {
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.prober = None;
+    }
+
+    /// Tells the prober what the log has executed, if there is one. What it does not take, since
+    /// it is too far behind, it learns from the next of the kind.
+    pub fn tell(&self, request: ProberRequest) {
+        if let Some(prober) = &self.prober
+            && prober.request(request).is_err()
+        {
+            tracing::warn!("the prober is behind, or has ended");
+        }
     }
 
     /// What is counted of it.
     #[must_use]
     pub fn view(&self) -> MonitoringView {
-        MonitoringView {
-            answers: Arc::clone(self.answerer.counters()),
-            prober: self.prober.as_ref().map(|prober| Arc::clone(prober.watched())),
-        }
+        let (answers, watched) = (self.answerer.counters(), &self.watched);
+        MonitoringView { answers: Arc::clone(answers), watched: Arc::clone(watched) }
     }
 }
 
@@ -91,18 +175,21 @@ fn hosts_of_probers(configuration: &Configuration) -> Vec<IpAddr> {
 
 fn probe(
     host: IpAddr,
-    identity: &NodeIdentity,
-    signer: Arc<dyn Signer>,
+    watch: Watch,
+    options: &MonitoringOptions,
 ) -> Result<RunningProber, ServerError> {
-    let configuration = identity.founding.configuration().clone();
-    let names = Names::of(configuration.configuration());
-    let watch = Watch { configuration, member: identity.id, signer };
+    let names = Names::of(watch.configuration.configuration());
     let mut secret = [0; Digest::BYTES];
     getrandom::fill(&mut secret).or(Err(ServerError::Randomness))?;
-    let verifier = Arc::new(RealVerifier);
-    let prober = Prober::new(watch, ProbeRule::default(), (verifier, Digest::new(secret)));
+    let verifier: Arc<dyn Verifier> = Arc::new(RealVerifier);
+    let prober = Prober::new(watch, options.rule, (verifier, Digest::new(secret)));
+    let outlet = Arc::clone(&options.outlet);
+    let tell = move |output: ProberOutput| {
+        log(&names, &output);
+        outlet(&output);
+    };
     let address = SocketAddr::new(host, 0);
-    let running = RunningProber::start(address, prober, Box::new(move |said| log(&names, &said)));
+    let running = RunningProber::start(address, prober, Box::new(tell));
     running.map_err(|source| ServerError::Probes { address, source })
 }
 

@@ -1,8 +1,9 @@
 //! Four servers over real sockets and disks, and a client that uses them.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use quorate_client::blob::CHUNKS_IN_FLIGHT;
@@ -20,11 +21,13 @@ use quorate_daemon::founding::ceremony::{
     new_server,
 };
 use quorate_daemon::giving_up::give_up;
+use quorate_daemon::monitoring::Monitoring;
 use quorate_daemon::server;
 use quorate_dht::limits::CHUNK_BYTES;
 use quorate_dht::object::{KEEP_FOR_EVER, StoredContent, StoredObject, register_id};
 use quorate_dht::{Body, ContentKind, Ring, Value};
 use quorate_kv::{KvOperation, KvReply};
+use quorate_membership::monitor::{Answer, Question, Shown, Ticket, Wanted};
 use quorate_membership::{
     CertifiedConfiguration, ConfigurationHeader, Lineage, NodeAdmission, VerifiedConfiguration,
 };
@@ -35,15 +38,29 @@ use quorate_net::{
 use quorate_runtime::Handle;
 use quorate_store::object_store::ObjectStore;
 use quorate_threshold::Bls12381;
-use quorate_types::{MemberRecord, UnixTime};
+use quorate_types::{Epoch, MemberRecord, UnixTime};
+use quorate_wire::{decode, encode};
 use zeroize::Zeroizing;
 
-/// Free ports of loopback. All are held until all are found, so that none is given twice.
+/// Where the ports of these tests begin: below those that the system gives to whoever asks for any,
+/// so that no connection and no prober takes the port of a server that is about to start.
+const FIRST_PORT: u16 = 10_000;
+/// How many ports there are to choose from.
+const PORTS: u16 = 10_000;
+
+/// Free ports of loopback, for TCP and for datagrams. Tests that run at the same time begin their
+/// search in different places.
 fn free_ports(count: usize) -> Vec<SocketAddr> {
-    let bind = |_| TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    let held: Vec<TcpListener> = (0..count).map(bind).collect();
-    let addresses = held.iter().map(TcpListener::local_addr);
-    addresses.map(|address| address.expect("a bound socket has an address")).collect()
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let process = u16::try_from(std::process::id() * 64 % u32::from(PORTS)).expect("below PORTS");
+    let next = || {
+        let place = (process + TAKEN.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        SocketAddr::from(([127, 0, 0, 1], FIRST_PORT + place))
+    };
+    let is_free = |address: &SocketAddr| {
+        TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok()
+    };
+    std::iter::repeat_with(next).take(usize::from(PORTS)).filter(is_free).take(count).collect()
 }
 
 /// A system of some servers in a directory: their files, and the client's.
@@ -173,6 +190,35 @@ fn ordered_requests_are_executed_and_answered() {
 }
 
 #[test]
+fn a_server_answers_probes_and_names_their_port_when_it_is_taken() {
+    let directory = scratch("probes");
+    let (nodes, _) = found(&directory, 4);
+    let settings = NodeConfiguration::read(&nodes[0]).expect("node.toml is right");
+    let identity = NodeIdentity::load(&settings).expect("the server's files are right");
+    let to = SocketAddr::new(settings.listen.ip(), identity.record().probe_port);
+
+    let held = UdpSocket::bind(to).expect("the port is free");
+    let refused = Monitoring::start(settings.listen, &identity).expect_err("the port is taken");
+    assert_eq!(refused.explain().kind, Kind::PortTaken);
+    drop(held);
+
+    let monitoring = Monitoring::start(settings.listen, &identity).expect("the port is free");
+    let ticket = Ticket { place: 3, token: 4 };
+    let question = Question { to: identity.id, epoch: Epoch::ZERO, ticket, wanted: Wanted::Plain };
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    socket.send_to(&encode(&question), to).expect("it is sent");
+    let mut buffer = [0; 2_000];
+    let (length, _) = socket.recv_from(&mut buffer).expect("an answer");
+    let answer = Answer { ticket, epoch: Epoch::ZERO, shown: Shown::Life };
+    assert_eq!(decode(&buffer[..length]), Ok(answer));
+    let is_member = identity.is_in_membership_group();
+    assert_eq!(monitoring.view().prober().is_some(), is_member, "members probe");
+    drop(monitoring);
+    std::fs::remove_dir_all(directory).expect("the scratch directory goes");
+}
+
+#[test]
 fn a_file_comes_back_as_it_was_stored() {
     with_servers("file", async |cluster| {
         let bytes: Vec<u8> = (0..3_500_000u32).map(|index| index.to_be_bytes()[3]).collect();
@@ -290,7 +336,7 @@ fn following(nodes: &[PathBuf], old: &VerifiedConfiguration) -> CertifiedConfigu
 /// Has every storage server be in the epoch of this configuration, and hand it to whoever is
 /// behind.
 fn enter(servers: &[Served], configuration: &CertifiedConfiguration, ring: &Ring) {
-    let bytes = Body::new(quorate_wire::encode(configuration));
+    let bytes = Body::new(encode(configuration));
     let certified = quorate_dht::CertifiedConfiguration::new(bytes);
     for server in servers {
         let (ring, certified) = (ring.clone(), certified.clone());
@@ -554,7 +600,7 @@ fn a_copy_that_is_whole_or_of_a_running_server_is_not_given_up() {
     let object =
         StoredObject::Content(StoredContent { expires: KEEP_FOR_EVER, body: Body::new(bytes) });
     let store = ObjectStore::open(&settings.data.join("storage")).expect("its store");
-    let stored = quorate_wire::encode(&object);
+    let stored = encode(&object);
     store.store(&[(*key.id().as_bytes(), &stored)], &[]).expect("it is stored");
     drop(store);
     assert_eq!(refused(), "copy-whole");
