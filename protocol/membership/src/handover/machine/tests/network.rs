@@ -12,7 +12,6 @@ use super::super::{
     Handover, MemberSecrets, NextKeys, Output, Policy, Record, Request, Setup, Timer,
 };
 use super::log::Log;
-use crate::handover::attempt::SeatKeys;
 use crate::handover::message::Message;
 use crate::handover::operation::HandoverOperation;
 use crate::handover::stage::News;
@@ -73,14 +72,7 @@ impl Network {
     /// A system whose group has no key yet.
     pub(super) fn founding(f: u16, random: u64) -> Self {
         let world = World::new(usize::from(3 * f + 1), f);
-        let keys = |id: &NodeId| {
-            let next = setup(&world, *id, (false, true)).next.unwrap();
-            let (epoch_key, encryption_key) =
-                (next.deposit.epoch_key(), next.deposit.encryption_key);
-            (*id, SeatKeys { epoch_key, encryption_key })
-        };
-        let keys = world.group().iter().map(keys).collect();
-        let log = Log::of_founding(&world, &keys);
+        let log = Log::of_founding(&world);
         let mut network = Self::start(world, log, random, true);
         network.tell_news();
         network
