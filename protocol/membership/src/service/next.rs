@@ -97,7 +97,12 @@ impl Next {
             put_id(key, None, table);
         }
         self.joined.into_iter().for_each(|(key, id)| put_id(key, Some(id), table));
-        self.members.iter().for_each(|member| table.put_member(member));
+        for member in self.members {
+            // Most members of a large system are as they were, and a write costs more than a look.
+            if table.reader().member(member.id).as_ref() != Some(&member) {
+                table.put_member(&member);
+            }
+        }
         table.put_stage(&Stage::Done(Box::new(self.decided)));
     }
 }
