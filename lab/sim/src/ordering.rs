@@ -4,7 +4,7 @@
 //! keeps the images of the replicas' states as their disks would, and tells the generic checkers
 //! what to look at. All of it works for any replicated service ([`Replicated`]); this system runs a
 //! ledger that numbers what it executes, so that a request which is executed twice, or in another
-//! order, shows.
+//! order, shows. In some runs the ledger ends the epoch in the middle of the load.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "observers pick the few messages that concern them"
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use quorate_bft::message::Message;
 use quorate_bft::{
     Client, ClientOutput, ClientRequest, ClientTimer, Output as ReplicaOutput, Record, Replica,
-    Timer as ReplicaTimer,
+    Request as ReplicaRequest, Timer as ReplicaTimer,
 };
 use quorate_crypto::Verified;
 use quorate_machine::{Effect, Effects, Input, Machine};
@@ -76,6 +76,8 @@ pub enum Output {
         /// Digest of what it returned.
         reply: Digest,
     },
+    /// A replica's node vouches for the epoch no more.
+    Renounced,
     /// A client's own words.
     Client(ClientOutput),
 }
@@ -95,6 +97,9 @@ pub struct ReplicaSeat<S: Replicated> {
     pub(crate) replica: Replica<Watched<S>>,
     /// The last slot after which the replica stated its state in this life.
     stated: u64,
+    /// The replica has told its node of the end: the node makes durable that it vouches no more,
+    /// which takes until the next step, and has the replica sign.
+    has_concluded: bool,
     effects: Effects<Replica<Watched<S>>>,
 }
 
@@ -107,7 +112,12 @@ pub struct ClientSeat {
 
 impl<S: Replicated> OrderingMachine<S> {
     fn replica(replica: Replica<Watched<S>>) -> Self {
-        Self::Replica(Box::new(ReplicaSeat { replica, stated: 0, effects: Effects::new() }))
+        Self::Replica(Box::new(ReplicaSeat {
+            replica,
+            stated: 0,
+            has_concluded: false,
+            effects: Effects::new(),
+        }))
     }
 
     pub(crate) fn client(client: Client) -> Self {
@@ -144,6 +154,11 @@ impl<S: Replicated> ReplicaSeat<S> {
             Input::Expired(Timer::Replica(timer)) => Input::Expired(timer),
             Input::Expired(Timer::Client(_)) | Input::Request(_) => return,
         };
+        if std::mem::take(&mut self.has_concluded) {
+            effects.emit(Output::Renounced);
+            let seal = ReplicaRequest::Seal { heirs: Vec::new() };
+            self.replica.step(now, Input::Request(seal), &mut self.effects);
+        }
         self.replica.step(now, input, &mut self.effects);
         for served in self.replica.service_mut().take_served() {
             effects.emit(served);
@@ -166,7 +181,10 @@ impl<S: Replicated> ReplicaSeat<S> {
                 }
                 Effect::Arm { timer, at } => Effect::Arm { timer: Timer::Replica(timer), at },
                 Effect::Disarm(timer) => Effect::Disarm(Timer::Replica(timer)),
-                Effect::Emit(output) => Effect::Emit(Output::Replica(output)),
+                Effect::Emit(output) => {
+                    self.has_concluded |= matches!(output, ReplicaOutput::Concluded(_));
+                    Effect::Emit(Output::Replica(output))
+                }
                 Effect::Mark(mark) => Effect::Mark(mark),
             });
         }

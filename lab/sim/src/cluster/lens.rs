@@ -66,6 +66,7 @@ const fn ended(output: &ordering::Output) -> Option<u64> {
         ) => Some(*ticket),
         ordering::Output::Client(_)
         | ordering::Output::Replica(_)
+        | ordering::Output::Renounced
         | ordering::Output::State { .. }
         | ordering::Output::Served { .. } => None,
     }

@@ -5,6 +5,7 @@
 //! | C2 | [`Answers`] | what a client is told is what was executed |
 //! | C3 | [`Audit`] | every certificate that a good replica keeps or gets is one |
 //! | C4 | [`WriteAhead`] | a good replica says nothing that its disk does not hold |
+//! | C7 | [`Endings`] | an epoch ends once, and nothing of it counts behind its end |
 //! | C8 | [`Durability`] | what is executed is on enough disks, and no promise leaves a log |
 //! | C14 | [`Convergence`] | in the end all replicas of the core have one state |
 
@@ -12,10 +13,12 @@ mod answers;
 mod audit;
 mod convergence;
 mod durability;
+mod endings;
 mod write_ahead;
 
 pub(super) use answers::Answers;
 pub(super) use audit::Audit;
 pub(super) use convergence::Convergence;
 pub(super) use durability::Durability;
+pub(super) use endings::Endings;
 pub(super) use write_ahead::WriteAhead;

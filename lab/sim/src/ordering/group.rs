@@ -15,7 +15,7 @@ use quorate_machine::RecordNumber;
 use quorate_types::{ClientId, GroupConfiguration, ReplicaId, Slot};
 
 use super::adversaries::adversary;
-use super::checkers::{Answers, Audit, Convergence, Durability, WriteAhead};
+use super::checkers::{Answers, Audit, Convergence, Durability, Endings, WriteAhead};
 use super::disk::{Disk, Images, Storekeeper};
 use super::knowledge::{Knowledge, Shared};
 use super::{OrderingLens, OrderingMachine, Replicated, Watched};
@@ -146,6 +146,7 @@ impl<S: Replicated> GroupHost<S> {
             Box::new(WriteAhead::new(Arc::clone(group), knowledge())),
             Box::new(audit),
             Box::new(Durability::new(knowledge(), group.resilience.quorum())),
+            Box::new(Endings::new(Arc::clone(group))),
             Box::new(Answers::new(group.members.len(), lens.clients.clone())),
             Box::new(Agreement::new(lens.clone())),
             Box::new(Integrity::new(lens.clone())),

@@ -66,6 +66,11 @@ const REAL_PER_MILLE: u64 = 20;
 /// Chance in 1,000 that one of several clients is a villain.
 const BAD_CLIENT_PER_MILLE: u64 = 250;
 
+/// Chance in 1,000 that a run is one in which the epoch ends.
+const ENDING_PER_MILLE: u64 = 125;
+/// Most requests before that.
+const ENDING_REQUESTS_MAX: u64 = 200;
+
 /// Chance in 1,000 that nothing is asked for any more when the heal comes: whoever is behind then
 /// must catch up with an idle group.
 const QUIET_END_PER_MILLE: u64 = 250;
@@ -87,21 +92,24 @@ pub(super) struct Shape {
     pub(super) slots_in_flight: u64,
     pub(super) checkpoint_interval: u64,
     pub(super) is_real: bool,
+    /// The epoch ends when so many requests are executed; 0 if it does not.
+    pub(super) ends_at: u64,
 }
 
 impl Shape {
     pub(super) fn variant(self) -> u64 {
         let checkpoints = self.checkpoint_interval ^ CHECKPOINT_INTERVAL;
         let sizes = u64::from(self.f) | (self.slots_in_flight << 8) | (checkpoints << 24);
-        sizes | (u64::from(self.is_real) << 16)
+        sizes | (u64::from(self.is_real) << 16) | (self.ends_at << 32)
     }
 
-    fn of(variant: u64) -> Self {
+    pub(super) fn of(variant: u64) -> Self {
         Self {
             f: u16::try_from(variant & 0xff).expect("a byte"),
             slots_in_flight: (variant >> 8) & 0xff,
             checkpoint_interval: ((variant >> 24) & 0xff) ^ CHECKPOINT_INTERVAL,
             is_real: (variant >> 16) & 1 == 1,
+            ends_at: variant >> 32,
         }
     }
 }
@@ -160,7 +168,7 @@ impl OrderingHost {
                 parameters,
                 signers: signers.collect(),
                 verifier,
-                service: Ledger,
+                service: Ledger { ends_at: (shape.ends_at > 0).then_some(shape.ends_at) },
             }),
             parties,
             prng: Prng::from_seed(seed).fork("villains"),
@@ -251,6 +259,7 @@ impl System for Ordering {
                 .max(1 + 3 * u64::from(profile == Profile::Feud)),
             checkpoint_interval: CHECKPOINT_INTERVAL,
             is_real: profile != Profile::Calm && prng.chance(REAL_PER_MILLE),
+            ends_at: end_of(seed, profile),
         };
         let clients = 1 + u16::try_from(prng.below(4)).expect("a small number");
         let replicas = 3 * shape.f + 1;
@@ -332,6 +341,25 @@ impl System for Ordering {
     }
 }
 
+/// The number of requests with which the epoch of a seed ends, or 0: in some runs, somewhere in the
+/// load. Calm runs answer everything. In feuds more slots are in flight, and so more are void.
+fn end_of(seed: u64, profile: Profile) -> u64 {
+    let mut prng = Prng::from_seed(seed).fork("end");
+    let per_mille = match profile {
+        Profile::Swarm | Profile::Short => ENDING_PER_MILLE,
+        Profile::Feud => 2 * ENDING_PER_MILLE,
+        Profile::Calm => 0,
+    };
+    if prng.chance(per_mille) { 1 + prng.below(ENDING_REQUESTS_MAX) } else { 0 }
+}
+
+/// Is every request of the scenario to be answered? Those behind an end are not: the next group
+/// would, and there is none here.
+fn answers_all(scenario: &Scenario) -> bool {
+    let ends_at = Shape::of(scenario.variant).ends_at;
+    scenario.judges_liveness && (ends_at == 0 || scenario.ops.len() as u64 <= ends_at)
+}
+
 /// The bounds of a scenario: the requests of a client that floods are not counted as requests, but
 /// they are answered.
 fn thresholds(scenario: &Scenario) -> Thresholds {
@@ -350,6 +378,8 @@ fn checkers(scenario: &Scenario, host: &OrderingHost) -> Checkers {
     checkers.push(Box::new(Resources::new(lens.clone(), thresholds(scenario))));
     if scenario.judges_liveness {
         checkers.push(host.group.convergence());
+    }
+    if answers_all(scenario) {
         checkers.push(Box::new(Liveness::new(lens, scenario.heal_us, REQUEST_US_MAX)));
     }
     checkers

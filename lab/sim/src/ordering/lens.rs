@@ -85,7 +85,7 @@ impl<S: Replicated> Lens<OrderingMachine<S>> for OrderingLens {
             Output::State { slot, root } => {
                 into.push(Decision { log: STATES, position: *slot, value: *root });
             }
-            Output::Replica(_) | Output::Served { .. } | Output::Client(_) => {}
+            Output::Replica(_) | Output::Served { .. } | Output::Renounced | Output::Client(_) => {}
         }
     }
 

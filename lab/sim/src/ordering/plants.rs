@@ -173,4 +173,19 @@ pub(super) const PLANTS: &[Plant] = &[
         "who is behind and idle does not catch up",
     )
     .slow(),
+    Plant::hooked(
+        Bug::ExecutesBehindEnd,
+        "executes-behind-end",
+        "C7",
+        "a slot behind the last one is executed",
+    )
+    .feud(),
+    Plant::hooked(Bug::ShortEnd, "short-end", "C3", "f + 1 signatures end an epoch").feud(),
+    Plant::hooked(
+        Bug::SealsUnasked,
+        "seals-unasked",
+        "C7",
+        "the end is signed before the node has asked for it",
+    )
+    .feud(),
 ];

@@ -30,6 +30,8 @@ pub(super) const SCENES: &[Scene] = &[
     scene("sessions", ("bft.session_opened", 6), sessions),
     scene("bundle", ("bft.operations_bundled", 1), bundle),
     scene("idle-catch-up", ("bft.slots_learned", 1), idle_catch_up),
+    scene("end", ("bft.end_certified", 4), end),
+    scene("end-missed", ("bft.end_learned", 1), end_missed),
 ];
 
 const fn scene(
@@ -42,7 +44,7 @@ const fn scene(
 
 /// A group with checkpoints so many slots apart, nothing asked for and nothing wrong.
 fn quiet(attempt: u64, clients: u16, checkpoint_interval: u64) -> Scenario {
-    let shape = Shape { f: 1, slots_in_flight: 1, checkpoint_interval, is_real: false };
+    let shape = Shape { f: 1, slots_in_flight: 1, checkpoint_interval, is_real: false, ends_at: 0 };
     let node_count = REPLICAS + clients;
     Scenario {
         seed: attempt,
@@ -183,6 +185,25 @@ fn bundle(attempt: u64) -> Scenario {
 fn idle_catch_up(attempt: u64) -> Scenario {
     let kind = FaultKind::Isolate { node: Node::new(3), way: Way::Both };
     quiet(attempt, 1, 16).asking(0, [20, 40, 60]).suffering((30, 200), kind).until(300)
+}
+
+/// The last request ends the epoch.
+fn end(attempt: u64) -> Scenario {
+    ending(quiet(attempt, 1, 16).asking(0, [20, 40, 60]).until(200))
+}
+
+/// One replica hears of the end when all others have ended.
+fn end_missed(attempt: u64) -> Scenario {
+    let kind = FaultKind::Isolate { node: Node::new(3), way: Way::Both };
+    let asked = quiet(attempt, 1, 2).asking(0, (1..=8).map(|number| 20 * number));
+    ending(asked.suffering((30, 1_200), kind).until(1_600))
+}
+
+/// The epoch ends with the last request.
+fn ending(mut scenario: Scenario) -> Scenario {
+    let ends_at = scenario.ops.len() as u64;
+    scenario.variant = Shape { ends_at, ..Shape::of(scenario.variant) }.variant();
+    scenario
 }
 
 #[cfg(test)]

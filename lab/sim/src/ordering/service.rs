@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use quorate_crypto::{Domain, hash};
-use quorate_machine::{Call, Caller, Service, ServiceState};
-use quorate_types::{ClientId, Slot};
+use quorate_machine::{Call, Caller, Conclusion, Service, ServiceState};
+use quorate_types::{ClientId, Epoch, Slot};
 
 use super::Output;
 
@@ -60,6 +60,10 @@ impl<S: Replicated> Service for Watched<S> {
     fn restore(&mut self, state: &dyn ServiceState) {
         self.service.restore(state);
     }
+
+    fn conclude(&mut self, epoch: Epoch, state: &dyn ServiceState) -> Conclusion {
+        self.service.conclude(epoch, state)
+    }
 }
 
 /// A ledger: numbers every request that it executes.
@@ -69,7 +73,10 @@ impl<S: Replicated> Service for Watched<S> {
 /// member that announced something, a hash chain of what was executed, so that states agree only
 /// if histories do.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct Ledger;
+pub struct Ledger {
+    /// The epoch ends with the slot in which so many requests are executed, if ever.
+    pub ends_at: Option<u64>,
+}
 
 fn number(bytes: Option<Vec<u8>>) -> u64 {
     bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes)
@@ -103,6 +110,11 @@ impl Service for Ledger {
     }
 
     fn restore(&mut self, _: &dyn ServiceState) {}
+
+    fn conclude(&mut self, _: Epoch, state: &dyn ServiceState) -> Conclusion {
+        let executed = number(state.get(b"executed"));
+        Conclusion { news: None, is_last: self.ends_at.is_some_and(|last| executed >= last) }
+    }
 }
 
 impl Replicated for Ledger {

@@ -4,6 +4,7 @@
 
 mod crashes;
 mod disk;
+mod schedules;
 mod stories;
 mod toy;
 mod void;

@@ -256,13 +256,18 @@ impl World {
     }
 
     pub(crate) fn restart(&mut self, server: u16) {
+        self.boot(server);
+        self.settle();
+    }
+
+    /// The power comes back.
+    pub(crate) fn boot(&mut self, server: u16) {
         self.down.remove(&server);
         for epoch in 0..self.groups.len() as u64 {
             if self.members(epoch).contains(&server) {
                 self.boot_seat((epoch, server));
             }
         }
-        self.settle();
     }
 
     /// The power of a server fails after so many more effects of its replica in an epoch.
@@ -519,6 +524,12 @@ impl World {
             self.settle();
         }
         self.now = end;
+    }
+
+    /// Lets time pass, and timers expire; what they lead to stays under way.
+    pub(crate) fn tick(&mut self, duration: Duration) {
+        self.now = self.now.after(duration);
+        self.expire();
     }
 
     fn expire(&mut self) {

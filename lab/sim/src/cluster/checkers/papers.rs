@@ -141,6 +141,7 @@ impl Checker<ClusterMachine> for Papers {
             }
             ordering::Output::Client(_)
             | ordering::Output::Replica(_)
+            | ordering::Output::Renounced
             | ordering::Output::State { .. } => Ok(()),
         }
     }

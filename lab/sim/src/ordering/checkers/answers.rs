@@ -47,6 +47,7 @@ impl<S: Replicated> Checker<OrderingMachine<S>> for Answers {
             Output::Served { .. }
             | Output::Replica(_)
             | Output::State { .. }
+            | Output::Renounced
             | Output::Client(_) => Ok(()),
         }
     }
