@@ -153,6 +153,8 @@ domains! {
     EvictionChallenge = "eviction challenge",
     /// A server's signature on such a challenge.
     Rebuttal = "rebuttal",
+    /// In which order servers pass on the configuration of an epoch.
+    DisseminationOrder = "dissemination",
     /// Id of a chunk of a file, and of any content-hash object.
     Content = "content",
     /// Id of the manifest of a file.

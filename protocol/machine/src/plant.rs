@@ -115,6 +115,12 @@ pub enum Plant {
     ShortEnd,
     /// A replica signs the end before its node has asked for it.
     SealsUnasked,
+    /// The members of a configuration are not compared with the root in its header.
+    MembersNotCompared,
+    /// A server passes on what changed before it has checked it.
+    PassesOnUnchecked,
+    /// A server takes a configuration of an earlier epoch from its node.
+    GoesBackAnEpoch,
 }
 
 #[cfg(plant)]

@@ -4,15 +4,15 @@
 //!
 //! Invariants: MEM-1.
 
-use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_crypto::merkle;
+use quorate_machine::{Plant, planted};
 use quorate_threshold as threshold;
 use quorate_types::limits::MEMBERS_MAX;
 use quorate_types::{Configuration, Digest, Epoch, MemberRecord, MemberStatus, NodeId, PublicKey};
-use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
+use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer, encode};
 
 use crate::header::{CertifiedHeader, ConfigurationHeader, VerifiedHeader, member_leaves};
 use crate::member_proof::MemberProof;
@@ -48,7 +48,11 @@ impl CertifiedConfiguration {
     }
 }
 
-fn check_members(header: &ConfigurationHeader, members: &[MemberRecord]) -> Result<(), Rejected> {
+fn check_members(
+    header: &ConfigurationHeader,
+    members: &[MemberRecord],
+    leaves: &[Digest],
+) -> Result<(), Rejected> {
     let (expected, got) = (header.member_count as usize, members.len());
     if expected != got {
         return Err(Rejected::MemberCount { expected, got });
@@ -56,11 +60,12 @@ fn check_members(header: &ConfigurationHeader, members: &[MemberRecord]) -> Resu
     if !members.is_sorted_by(|left, right| left.id < right.id) {
         return Err(Rejected::MemberOrder);
     }
-    if merkle::root(&member_leaves(members)) != header.member_root {
+    if !planted(Plant::MembersNotCompared) && merkle::root(leaves) != header.member_root {
         return Err(Rejected::MemberRoot);
     }
-    let identities: BTreeSet<_> = members.iter().map(|member| member.identity_key).collect();
-    if identities.len() != members.len() {
+    let mut identities: Vec<_> = members.iter().map(|member| member.identity_key).collect();
+    identities.sort_unstable();
+    if identities.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(Rejected::DuplicateIdentity);
     }
     check_active(header, members)
@@ -68,12 +73,15 @@ fn check_members(header: &ConfigurationHeader, members: &[MemberRecord]) -> Resu
 
 fn check_active(header: &ConfigurationHeader, members: &[MemberRecord]) -> Result<(), Rejected> {
     let is_active = |member: &&MemberRecord| member.status == MemberStatus::Active;
-    let active: BTreeSet<_> = members.iter().filter(is_active).map(|member| member.id).collect();
-    let (needed, got) = (header.storage.replicas(), active.len());
+    let (needed, got) = (header.storage.replicas(), members.iter().filter(is_active).count());
     if got < needed {
         return Err(Rejected::TooFewActive { needed, got });
     }
-    if !header.membership_group.iter().all(|id| active.contains(id)) {
+    let is_active_member = |id: &NodeId| {
+        let place = members.binary_search_by_key(id, |member| member.id);
+        place.is_ok_and(|place| is_active(&&members[place]))
+    };
+    if !header.membership_group.iter().all(is_active_member) {
         return Err(Rejected::GroupMember);
     }
     check_keys(header, members)
@@ -95,6 +103,22 @@ fn check_keys(header: &ConfigurationHeader, members: &[MemberRecord]) -> Result<
 struct Inner {
     header: VerifiedHeader,
     configuration: Configuration,
+    /// Of the Merkle tree over the members: kept, since what follows has most of them too.
+    leaves: Vec<Digest>,
+}
+
+/// The leaves of these members, with those of records that stayed taken from `base`. Whatever the
+/// order of the members is, each leaf is the one of its record.
+fn leaves_after(base: &VerifiedConfiguration, members: &[MemberRecord]) -> Vec<Digest> {
+    let mut old = base.configuration().members.iter().zip(base.leaves()).peekable();
+    let leaf_of = |member: &MemberRecord| {
+        while old.next_if(|(before, _)| before.id < member.id).is_some() {}
+        match old.peek() {
+            Some((before, leaf)) if *before == member => **leaf,
+            _ => merkle::leaf(&encode(member)),
+        }
+    };
+    members.iter().map(leaf_of).collect()
 }
 
 /// MEM-1: a configuration that proved itself; only [`CertifiedConfiguration::verify`] makes one.
@@ -108,7 +132,26 @@ impl VerifiedConfiguration {
         header: VerifiedHeader,
         members: Vec<MemberRecord>,
     ) -> Result<Self, Rejected> {
-        check_members(header.header(), &members)?;
+        let leaves = member_leaves(&members);
+        Self::join_leaves(header, members, leaves)
+    }
+
+    /// The same, of which most was hashed for the configuration before.
+    pub(crate) fn join_after(
+        base: &Self,
+        header: VerifiedHeader,
+        members: Vec<MemberRecord>,
+    ) -> Result<Self, Rejected> {
+        let leaves = leaves_after(base, &members);
+        Self::join_leaves(header, members, leaves)
+    }
+
+    fn join_leaves(
+        header: VerifiedHeader,
+        members: Vec<MemberRecord>,
+        leaves: Vec<Digest>,
+    ) -> Result<Self, Rejected> {
+        check_members(header.header(), &members, &leaves)?;
         let said = header.header();
         let configuration = Configuration {
             system: said.system,
@@ -120,7 +163,13 @@ impl VerifiedConfiguration {
             created: said.created,
             members,
         };
-        Ok(Self(Arc::new(Inner { header, configuration })))
+        Ok(Self(Arc::new(Inner { header, configuration, leaves })))
+    }
+
+    /// The leaves of the tree whose root the header names, one per member.
+    #[must_use]
+    pub fn leaves(&self) -> &[Digest] {
+        &self.0.leaves
     }
 
     /// The servers of the epoch.
@@ -182,7 +231,7 @@ impl VerifiedConfiguration {
     /// Proof for a light client that a server has this record in the epoch.
     #[must_use]
     pub fn prove(&self, id: NodeId) -> Option<MemberProof> {
-        MemberProof::of(&self.0.configuration.members, id)
+        MemberProof::of(&self.0.configuration.members, &self.0.leaves, id)
     }
 }
 

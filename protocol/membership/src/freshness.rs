@@ -165,6 +165,7 @@ const fn unbelieved(reason: Rejected) -> Unbelieved {
         | Rejected::MemberCount { .. }
         | Rejected::MemberRoot
         | Rejected::DuplicateIdentity
+        | Rejected::DeltaShape
         | Rejected::TooFewActive { .. }
         | Rejected::WrongNonce
         | Rejected::LeaseOver => Unbelieved::Inconsistent,

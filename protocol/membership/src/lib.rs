@@ -52,6 +52,8 @@ pub mod authority;
 pub mod client;
 mod codec;
 pub mod configuration;
+pub mod delta;
+pub mod dissemination;
 pub mod election;
 pub mod epoch_key;
 pub mod freshness;
@@ -80,6 +82,8 @@ pub use client::{
     ClientOutput, ClientParameters, ClientRequest, ClientTimer, ConfigurationClient, Loss,
 };
 pub use configuration::{CertifiedConfiguration, VerifiedConfiguration};
+pub use delta::{Chain, Delta};
+pub use dissemination::Disseminator;
 pub use epoch_key::{EpochKeyCertificate, EpochKeyStatement};
 pub use freshness::{Challenge, FreshnessProof, Lease, LeaseRule, Nonce, Vouch};
 pub use genesis::{CheckedGenesis, Founding, Genesis, GenesisError};

@@ -66,6 +66,39 @@ pub const ACCUSED_MAX: usize = 4096;
 pub const ANSWER_KEYS_MAX: usize = 2;
 /// Longest statement that evidence holds, in bytes.
 pub const EVIDENCE_STATEMENT_BYTES_MAX: usize = 1024;
+/// Longest delta that goes over links, in bytes; who is further behind compares leaves.
+pub const DELTA_BYTES_MAX: usize = CHUNKS_MAX * CHUNK_BYTES;
+/// Bytes of a delta in one message; every chunk but the last has exactly as many.
+pub const CHUNK_BYTES: usize = 32 * 1024;
+/// Chunks of one delta.
+pub const CHUNKS_MAX: usize = 128;
+/// Deltas that a server collects at the same time: one is right, the others are of liars.
+pub const ASSEMBLIES_MAX: usize = 4;
+/// The last deltas that a server keeps for others; who missed more compares leaves.
+pub const DELTAS_KEPT_MAX: usize = 8;
+/// To how many a server passes a delta on in one tree, where nothing else is configured.
+pub const FAN_OUT_DEFAULT: usize = 8;
+/// Servers with which a server compares its epoch in a round.
+pub const ROUND_PEERS: usize = 2;
+/// How often a server compares its epoch with others, where nothing else is configured.
+pub const ROUND_DEFAULT: Duration = Duration::from_secs(10);
+/// How long a server waits for what it lacks before it asks somebody else, where nothing else is
+/// configured.
+pub const REPAIR_DEFAULT: Duration = Duration::from_millis(500);
+/// How often a server asks for the same thing; the next round begins again.
+pub const REPAIRS_MAX: u32 = 12;
+/// Leaves in one message.
+pub const LEAVES_MAX: usize = 4096;
+/// Records in one message.
+pub const RECORDS_MAX: usize = 256;
+/// Bytes that a server answers to one other in a round.
+pub const ANSWERED_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// Bytes that a server answers to all others in a round.
+pub const ANSWERED_ALL_BYTES_MAX: usize = 48 * 1024 * 1024;
+/// Servers to which a server answers in a round.
+pub const ANSWERED_PEERS_MAX: usize = 1024;
+/// Deltas in a file with a chain: a hundred years of hourly epochs.
+pub const CHAIN_DELTAS_MAX: usize = 1 << 20;
 
 const _: () = assert!(KNOWN_KEYS_MAX > MEMBERS_MAX as u64, "every member has a record");
 const _: () = assert!(CLOCK_DRIFT_PPM_DEFAULT < CLOCK_DRIFT_PPM_MAX, "the default is allowed");

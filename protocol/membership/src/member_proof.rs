@@ -1,10 +1,10 @@
 //! Proof that one server is a member of an epoch, for whoever has only the header.
 
 use quorate_crypto::merkle::{self, MerkleProof};
-use quorate_types::{MemberRecord, NodeId};
+use quorate_types::{Digest, MemberRecord, NodeId};
 use quorate_wire::encode;
 
-use crate::header::{VerifiedHeader, member_leaves};
+use crate::header::VerifiedHeader;
 use crate::rejected::Rejected;
 
 /// A member's record with its path to the root in the header.
@@ -19,10 +19,10 @@ pub struct MemberProof {
 quorate_wire::fields!(MemberProof { member, path });
 
 impl MemberProof {
-    /// The proof of a server out of all members in ascending order of id.
-    pub(crate) fn of(members: &[MemberRecord], id: NodeId) -> Option<Self> {
+    /// The proof of a server out of all members in ascending order of id, with their leaves.
+    pub(crate) fn of(members: &[MemberRecord], leaves: &[Digest], id: NodeId) -> Option<Self> {
         let index = members.binary_search_by_key(&id, |member| member.id).ok()?;
-        let path = merkle::prove(&member_leaves(members), index)?;
+        let path = merkle::prove(leaves, index)?;
         Some(Self { member: members.get(index)?.clone(), path })
     }
 

@@ -30,6 +30,8 @@ pub enum Rejected {
     MemberRoot,
     /// Two members have one identity key.
     DuplicateIdentity,
+    /// A delta is out of order, or names what is not there or has not changed.
+    DeltaShape,
     /// There are too few active members for one storage group.
     TooFewActive {
         /// Members that are needed.
@@ -75,6 +77,7 @@ impl Rejected {
             | Self::MemberCount { .. }
             | Self::MemberRoot
             | Self::DuplicateIdentity
+            | Self::DeltaShape
             | Self::TooFewActive { .. } => "membership: malformed configuration",
             Self::WrongSystem => "membership: wrong system",
             Self::WrongEpoch => "membership: wrong epoch",
@@ -105,6 +108,7 @@ impl fmt::Display for Rejected {
             }
             Self::MemberRoot => f.write_str("the members are not those of the header"),
             Self::DuplicateIdentity => f.write_str("two members have one identity key"),
+            Self::DeltaShape => f.write_str("a delta names what is not there or has not changed"),
             Self::TooFewActive { needed, got } => write!(f, "{got} active of {needed} needed"),
             Self::WrongSystem => f.write_str("of another system"),
             Self::WrongEpoch => f.write_str("of another epoch"),

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
-use quorate_crypto::{IdentitySigner, Signer};
+use quorate_crypto::{Domain, IdentitySigner, Signer, hash_of};
 use quorate_machine::ServiceState;
 use quorate_threshold::{Bls12381, DecryptionKey, GroupKey, Seed};
 use quorate_types::{
-    Configuration, Digest, Epoch, FailureDomain, IdentityKey, Instant, NodeId, Now, Resilience,
-    SoftwareVersion, UnixTime,
+    Configuration, Digest, Epoch, FailureDomain, IdentityKey, Instant, MemberRecord, MemberStatus,
+    NodeId, Now, Resilience, SoftwareVersion, UnixTime,
 };
 
 use crate::admission::{NodeAdmission, ServerDescription};
 use crate::configuration::{CertifiedConfiguration, VerifiedConfiguration};
+use crate::election::node_id;
 use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
 use crate::genesis::{CheckedGenesis, Founding, Genesis};
 use crate::handover::deposit::Deposit;
@@ -123,6 +124,46 @@ impl World {
         let (certified, bad) = header.certify(&group, &partials, &Bls12381).unwrap();
         assert!(bad.is_empty());
         CertifiedConfiguration { certified, members: configuration.members }
+    }
+
+    /// The configuration of the epoch after, with the members as `change` leaves them, given
+    /// without keys; the servers of the group get theirs afterwards.
+    pub(crate) fn after(
+        &self,
+        old: &VerifiedConfiguration,
+        change: impl FnOnce(&mut Vec<MemberRecord>),
+    ) -> VerifiedConfiguration {
+        let mut configuration = old.configuration().clone();
+        configuration.epoch = old.epoch().next();
+        configuration.members.iter_mut().for_each(|member| member.epoch_key = None);
+        change(&mut configuration.members);
+        configuration.members.sort_by_key(|member| member.id);
+        for member in &mut configuration.members {
+            if configuration.membership_group.contains(&member.id) {
+                let server = self.number_of(member.identity_key);
+                member.epoch_key = Some(epoch_signer(server, configuration.epoch).public_key());
+            }
+        }
+        let randomness = hash_of(Domain::EpochRandomness, &old.hash());
+        let lineage = Lineage { previous: old.hash(), randomness, ..old.header().header().lineage };
+        let certified = self.certify(configuration, lineage);
+        certified.verify(&self.founding.system_key, &schemes()).unwrap()
+    }
+
+    /// The record of a server that was not there before, without a key.
+    pub(crate) fn newcomer(&self, server: usize) -> MemberRecord {
+        let identity_key = identity(server).identity_key();
+        let description = description(server);
+        MemberRecord {
+            id: node_id(self.first.configuration().system, identity_key, Digest::new([5; 32])),
+            identity_key,
+            epoch_key: None,
+            address: description.address,
+            probe_port: description.probe_port,
+            failure_domain: description.failure_domain,
+            version: description.version,
+            status: MemberStatus::Active,
+        }
     }
 
     /// The configuration of the epoch after, with the same servers.

@@ -1,0 +1,69 @@
+//! With whom a server compares, and whom it asks: drawn from its id and the epoch's randomness.
+//!
+//! The same few in an epoch, in turn, so that a server needs few links.
+
+use alloc::vec::Vec;
+
+use quorate_crypto::{Domain, Hasher};
+use quorate_types::{Duration, MemberStatus, NodeId};
+
+use super::Disseminator;
+
+/// After so many rounds the same peers have their turn again.
+const TURNS: u64 = 4;
+/// Members that are looked at for one that is active.
+const LOOKS: u64 = 16;
+
+impl Disseminator {
+    fn drawn(&self, turn: u64) -> u64 {
+        let mut hasher = Hasher::new(Domain::DisseminationOrder);
+        hasher.update(b"peer").update(self.parameters.me.as_bytes());
+        hasher.update(self.newest.header().header().lineage.randomness.as_bytes());
+        hasher.update(&turn.to_be_bytes());
+        let mut number = [0; 8];
+        number.copy_from_slice(&hasher.finish().as_bytes()[..8]);
+        u64::from_be_bytes(number)
+    }
+
+    /// An active member, another for another turn; itself if it finds no other.
+    fn peer(&self, turn: u64) -> NodeId {
+        let members = &self.newest.configuration().members;
+        let candidate = |look: u64| {
+            let place = self.drawn(turn.wrapping_add(look << 32)) % members.len().max(1) as u64;
+            let member = members.get(usize::try_from(place).ok()?)?;
+            let is_peer = member.status == MemberStatus::Active
+                && member.id != self.parameters.me
+                && !self.refused.contains(&member.id);
+            is_peer.then_some(member.id)
+        };
+        (0..LOOKS).find_map(candidate).unwrap_or(self.parameters.me)
+    }
+
+    /// Up to `count` peers of a round.
+    pub(super) fn round_peers(&self, round: u64, count: usize) -> Vec<NodeId> {
+        let begin = (round % TURNS) * count as u64;
+        let mut peers: Vec<_> = (begin..begin + count as u64).map(|turn| self.peer(turn)).collect();
+        peers.sort_unstable();
+        peers.dedup();
+        peers.retain(|peer| *peer != self.parameters.me);
+        peers
+    }
+
+    /// Whom to ask now: somebody who sent a part, then others in turn.
+    pub(super) fn helper(&self) -> NodeId {
+        let turn = u64::from(self.repair_count);
+        let is_good = |peer: &&NodeId| !self.refused.contains(*peer);
+        let senders = self.assemblies.missing().map(|(_, senders)| senders);
+        let senders: Vec<_> = senders.into_iter().flatten().filter(is_good).collect();
+        match senders.get((turn / 2) as usize % senders.len().max(1)) {
+            Some(sender) if turn % 2 == 1 => **sender,
+            _ => self.peer(1000 + turn),
+        }
+    }
+
+    /// Servers do not all compare at the same moment.
+    pub(super) fn first_round(&self) -> Duration {
+        let round = self.parameters.round.as_micros();
+        Duration::from_micros(self.drawn(u64::MAX) % round.max(1))
+    }
+}

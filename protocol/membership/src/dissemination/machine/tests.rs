@@ -1,0 +1,292 @@
+//! What liars achieve at one server: marks, and a bounded amount of work.
+use std::boxed::Box;
+use std::string::ToString;
+use std::sync::Arc;
+use std::vec;
+use std::vec::Vec;
+
+use quorate_machine::{Effect, Effects, Input, Machine, Recipients};
+use quorate_threshold::SIGNATURE_BYTES;
+use quorate_types::{Epoch, NodeId, Peer};
+use quorate_wire::encode;
+
+use super::{Disseminator, DisseminatorOutput, DisseminatorParameters, DisseminatorRequest};
+use crate::VerifiedConfiguration;
+use crate::delta::Delta;
+use crate::dissemination::{
+    Checked, Chunk, Digest, EncodedDelta, GetDelta, GetLeaves, Leaves, Message, Records,
+};
+use crate::limits::{
+    ANSWERED_ALL_BYTES_MAX, ANSWERED_BYTES_MAX, ASSEMBLIES_MAX, CHUNK_BYTES, CHUNKS_MAX,
+};
+use crate::testing::{World, now, schemes};
+
+const PEER: NodeId = NodeId::new([200; 32]);
+const OTHER: NodeId = NodeId::new([201; 32]);
+
+/// What one step did.
+#[derive(Default)]
+struct Did {
+    sent: Vec<(NodeId, Message)>,
+    adopted: Vec<VerifiedConfiguration>,
+    marks: Vec<&'static str>,
+}
+
+struct Bench {
+    world: World,
+    machine: Disseminator,
+    effects: Effects<Disseminator>,
+}
+
+impl Bench {
+    fn new(servers: usize) -> Self {
+        let world = World::new(servers, 1);
+        // A server inside: the group has the epoch first, so it is none of them.
+        let is_inside = |id: &NodeId| !world.group().contains(id);
+        let mut ids = world.first.configuration().members.iter().map(|member| member.id);
+        let me = ids.find(is_inside).unwrap();
+        let follow = Arc::new(Checked { schemes: schemes(), fan_out: 2 });
+        let parameters = DisseminatorParameters::new(me);
+        let machine = Disseminator::new(parameters, world.first.clone(), follow);
+        Self { world, machine, effects: Effects::new() }
+    }
+
+    fn step(&mut self, input: Input<Disseminator>) -> Did {
+        self.machine.step(now(1), input, &mut self.effects);
+        let mut did = Did::default();
+        for effect in self.effects.drain() {
+            match effect {
+                Effect::Send { to: Recipients::One(Peer::Node(to)), message, .. } => {
+                    did.sent.push((to, message));
+                }
+                Effect::Send { to: Recipients::Each(peers), message, .. } => {
+                    for peer in peers.iter() {
+                        let Peer::Node(to) = *peer else { panic!("no client") };
+                        did.sent.push((to, message.clone()));
+                    }
+                }
+                Effect::Emit(DisseminatorOutput::Adopted(one)) => did.adopted.push(one),
+                Effect::Mark(mark) => did.marks.push(mark),
+                Effect::Arm { .. } | Effect::Disarm(_) => {}
+                Effect::Send { .. } | Effect::Persist(_) | Effect::Release(_) => {
+                    panic!("nothing goes to clients, nothing is kept")
+                }
+            }
+        }
+        did
+    }
+
+    fn hear(&mut self, from: NodeId, message: Message) -> Did {
+        self.step(Input::Deliver { from: Peer::Node(from), message })
+    }
+
+    fn next(&self) -> VerifiedConfiguration {
+        self.world.after(&self.world.first, |members| members.push(self.world.newcomer(60)))
+    }
+
+    fn delta(&self, next: &VerifiedConfiguration) -> Delta {
+        Delta::between(&self.world.first, next).unwrap()
+    }
+}
+
+fn chunks(delta: &Delta) -> Vec<Message> {
+    let encoded = EncodedDelta::of(delta).unwrap();
+    encoded.chunks().iter().map(|chunk| Message::Chunk(Arc::clone(chunk))).collect()
+}
+
+#[test]
+fn a_delta_is_told_to_the_node_and_passed_on_once() {
+    let mut bench = Bench::new(40);
+    let next = bench.next();
+    let chunks = chunks(&bench.delta(&next));
+    let did = bench.hear(PEER, chunks[0].clone());
+    assert_eq!(did.adopted, std::slice::from_ref(&next));
+    let trees = crate::dissemination::Trees::of(&bench.world.first, &next, 2);
+    let children = trees.children(bench.machine.me());
+    let told: Vec<_> = did.sent.iter().map(|(to, _)| *to).collect();
+    assert_eq!(told, children);
+    let again = bench.hear(OTHER, chunks[0].clone());
+    assert_eq!(again.marks, ["dissemination: delta is not newer"], "MEM-3");
+    assert!(again.sent.is_empty() && again.adopted.is_empty());
+}
+
+#[test]
+fn the_node_of_a_member_of_the_old_group_starts_the_epoch() {
+    let mut bench = Bench::new(40);
+    let next = bench.next();
+    let did = bench.step(Input::Request(DisseminatorRequest::Adopt(next.clone())));
+    assert_eq!(did.adopted, std::slice::from_ref(&next));
+    let trees = crate::dissemination::Trees::of(&bench.world.first, &next, 2);
+    assert_eq!(did.sent.len(), trees.children(bench.machine.me()).len());
+    let back = bench.step(Input::Request(DisseminatorRequest::Adopt(bench.world.first.clone())));
+    assert_eq!(back.marks, ["dissemination: configuration is not newer"], "MEM-3");
+    assert_eq!(bench.machine.newest(), &next);
+}
+
+#[test]
+fn a_false_delta_is_neither_believed_nor_passed_on_and_a_good_one_still_is() {
+    let mut bench = Bench::new(40);
+    let next = bench.next();
+    let good = bench.delta(&next);
+    let mut forged = good.clone();
+    forged.certified.signature = quorate_threshold::Signature::new([1; SIGNATURE_BYTES]);
+    let mut moved = good.clone();
+    moved.changed[0].address = "liar.example:1".to_string();
+    for (number, false_delta) in [forged, moved].into_iter().enumerate() {
+        let liar = NodeId::new([100 + u8::try_from(number).unwrap(); 32]);
+        for chunk in chunks(&false_delta) {
+            let did = bench.hear(liar, chunk);
+            assert_eq!(did.marks, ["dissemination: a delta leads nowhere"]);
+            assert!(did.sent.is_empty(), "MEM-63: nothing unchecked is passed on");
+            assert!(did.adopted.is_empty(), "MEM-1");
+        }
+        let did = bench.hear(liar, chunks(&good)[0].clone());
+        assert_eq!(did.marks, ["dissemination: chunk from a peer that was refused"]);
+    }
+    let garbage = Chunk { epoch: Epoch::new(1), ..chunk_of(&[7; 100], 1, 0) };
+    let did = bench.hear(NodeId::new([99; 32]), Message::Chunk(Arc::new(garbage)));
+    assert_eq!(did.marks, ["dissemination: a delta leads nowhere"], "the bytes are no delta");
+    assert_eq!(bench.hear(PEER, chunks(&good)[0].clone()).adopted, [next]);
+}
+
+/// The first of many chunks that are all the same, under their root; `salt` makes the root another.
+fn chunk_of(bytes: &[u8], count: usize, salt: usize) -> Chunk {
+    use quorate_crypto::merkle;
+    let mut leaves = vec![merkle::leaf(bytes); count];
+    if salt > 0 {
+        *leaves.last_mut().unwrap() = merkle::leaf(&salt.to_be_bytes());
+    }
+    let proof = merkle::prove(&leaves, 0).unwrap();
+    Chunk { epoch: Epoch::new(1), root: merkle::root(&leaves), proof, bytes: bytes.to_vec() }
+}
+
+#[test]
+fn an_endless_stream_of_chunks_takes_a_bounded_amount_of_memory() {
+    let mut bench = Bench::new(40);
+    let bytes = vec![1; CHUNK_BYTES];
+    for salt in 1..60 {
+        // Each liar begins many deltas, and there are more liars than there is room for.
+        let liar = NodeId::new([u8::try_from(salt % 10).unwrap(); 32]);
+        let did = bench.hear(liar, Message::Chunk(Arc::new(chunk_of(&bytes, 100, salt))));
+        assert!(did.sent.is_empty());
+    }
+    assert_eq!(bench.machine.assemblies.bytes(), ASSEMBLIES_MAX * CHUNK_BYTES, "MEM-65");
+    let too_many = chunk_of(&bytes, CHUNKS_MAX + 1, 1);
+    let did = bench.hear(PEER, Message::Chunk(Arc::new(too_many)));
+    assert_eq!(did.marks, ["dissemination: malformed chunk"]);
+
+    // A server that was asked finds room, and its delta leads on.
+    let next = bench.next();
+    bench.machine.asked = Some(OTHER);
+    let did = bench.hear(OTHER, chunks(&bench.delta(&next))[0].clone());
+    assert_eq!(did.adopted, [next]);
+    assert_eq!(bench.machine.assemblies.bytes(), 0);
+}
+
+#[test]
+fn a_chunk_that_is_not_under_its_root_is_refused() {
+    let mut bench = Bench::new(40);
+    let mut chunk = chunk_of(&[1; CHUNK_BYTES], 3, 0);
+    chunk.bytes[5] ^= 1;
+    let did = bench.hear(PEER, Message::Chunk(Arc::new(chunk)));
+    assert_eq!(did.marks, ["dissemination: malformed chunk"]);
+    let mut short = chunk_of(&[1; 10], 3, 0);
+    short.epoch = Epoch::new(1);
+    let did = bench.hear(OTHER, Message::Chunk(Arc::new(short)));
+    assert_eq!(did.marks, ["dissemination: malformed chunk"], "only the last may be short");
+}
+
+#[test]
+fn who_asks_for_everything_all_the_time_gets_a_bounded_amount() {
+    let mut bench = Bench::new(40);
+    let next = bench.next();
+    bench.step(Input::Request(DisseminatorRequest::Adopt(next.clone())));
+    let mut sent = 0;
+    let mut answers = |bench: &mut Bench, from: NodeId, message: Message| {
+        let did = bench.hear(from, message);
+        let bytes: usize = did.sent.iter().map(|(_, message)| encode(message).len()).sum();
+        sent += bytes;
+        bytes
+    };
+    let leaves = Message::GetLeaves(GetLeaves { hash: next.hash(), from: 0 });
+    while answers(&mut bench, PEER, leaves.clone()) > 0 {}
+    let everything = Message::GetDelta(GetDelta { epoch: next.epoch(), wanted: vec![] });
+    for _ in 0..100 {
+        answers(&mut bench, PEER, everything.clone());
+    }
+    assert!(answers(&mut bench, OTHER, leaves.clone()) > 0, "others still get theirs");
+    assert!(sent <= ANSWERED_BYTES_MAX + 4096, "MEM-65: {sent} bytes in a round");
+    let round = bench.step(Input::Expired(super::DisseminatorTimer::Round));
+    assert!(!round.sent.is_empty());
+    assert!(!bench.hear(PEER, leaves).sent.is_empty(), "in the next round it may ask again");
+    const { assert!(ANSWERED_ALL_BYTES_MAX > ANSWERED_BYTES_MAX) };
+}
+
+#[test]
+fn a_forged_header_moves_nothing_and_is_checked_once() {
+    let mut bench = Bench::new(40);
+    let next = bench.next();
+    let mut certified = next.header().certified().clone();
+    certified.header.epoch = Epoch::new(9);
+    let forged = Message::Header(Box::new(certified));
+    let did = bench.hear(PEER, forged.clone());
+    assert_eq!(did.marks, ["membership: not signed under the pinned key"]);
+    assert!(did.sent.is_empty());
+    let did = bench.hear(PEER, forged);
+    assert_eq!(did.marks, ["dissemination: header from a peer that was refused"]);
+    let header = Message::Header(Box::new(bench.world.first.header().certified().clone()));
+    assert_eq!(bench.hear(OTHER, header).marks, ["dissemination: header is not newer"], "MEM-3");
+}
+
+#[test]
+fn who_is_behind_asks_for_the_delta_and_then_compares_leaves_and_is_not_misled() {
+    let mut bench = Bench::new(40);
+    // All founders have keys of the first epoch, so that all records differ from the second.
+    let second = bench.next();
+    bench.step(Input::Request(DisseminatorRequest::Adopt(second.clone())));
+    let next = bench.world.after(&second, |members| members.push(bench.world.newcomer(61)));
+    let header = Message::Header(Box::new(next.header().certified().clone()));
+    let did = bench.hear(PEER, header);
+    let epoch = next.epoch();
+    assert_eq!(did.sent, [(PEER, Message::GetDelta(GetDelta { epoch, wanted: vec![] }))]);
+    let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
+    assert!(matches!(asked[..], [(_, Message::GetDelta(_) | Message::GetLeaves(_))]), "{asked:?}");
+    let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
+    let [(helper, Message::GetLeaves(wish))] = asked[..] else { panic!("{asked:?}") };
+    assert_eq!(wish, GetLeaves { hash: next.hash(), from: 0 });
+
+    // Whoever was not asked is not heard; whoever lies is left.
+    let leaves: Vec<_> = next.leaves().iter().map(super::super::catching_up::short).collect();
+    let page = Leaves { hash: next.hash(), from: 0, leaves };
+    let did = bench.hear(PEER, Message::Leaves(page.clone()));
+    assert_eq!(did.marks, ["dissemination: page that nobody asked for"]);
+    let short = Leaves { leaves: page.leaves[1..].to_vec(), ..page.clone() };
+    let did = bench.hear(helper, Message::Leaves(short));
+    assert_eq!(did.marks, ["dissemination: page that does not fit"]);
+    let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
+    let [(second, Message::GetLeaves(_))] = asked[..] else { panic!("{asked:?}") };
+    assert_ne!(second, helper);
+
+    let asked = bench.hear(second, Message::Leaves(page)).sent;
+    let [(_, Message::GetRecords(ref wish))] = asked[..] else { panic!("{asked:?}") };
+    assert_eq!(wish.positions.len(), 5, "one that came, and the keys of the group: {wish:?}");
+    let members = &next.configuration().members;
+    let record = |position: &u32| (*position, members[*position as usize].clone());
+    let records: Vec<_> = wish.positions.iter().map(record).collect();
+    let did = bench.hear(second, Message::Records(Records { hash: next.hash(), records }));
+    assert_eq!(did.adopted, [next]);
+}
+
+#[test]
+fn epochs_are_compared_and_who_is_behind_gets_the_header() {
+    let mut bench = Bench::new(40);
+    let first = bench.world.first.clone();
+    let behind = Message::Digest(Digest { epoch: first.epoch(), hash: first.hash() });
+    assert!(bench.hear(PEER, behind.clone()).sent.is_empty(), "both have the same");
+    let ahead = Message::Digest(Digest { epoch: Epoch::new(5), hash: first.hash() });
+    assert_eq!(bench.hear(PEER, ahead).sent, [(PEER, behind.clone())]);
+    let next = bench.next();
+    bench.step(Input::Request(DisseminatorRequest::Adopt(next.clone())));
+    let header = Message::Header(Box::new(next.header().certified().clone()));
+    assert_eq!(bench.hear(PEER, behind).sent, [(PEER, header)]);
+}
