@@ -11,6 +11,7 @@ use quorate_membership::monitor::{
     AnswerKey, Answerer, ProbeRule, Prober, ProberOutput, ProberRequest, ProberStatus, Verdict,
     Watch,
 };
+use quorate_runtime::OnDeath;
 use quorate_types::{Configuration, Digest, NodeId, Peer};
 
 use crate::error::ServerError;
@@ -25,6 +26,8 @@ pub struct MonitoringOptions {
     pub rule: ProbeRule,
     /// What is done with what its probers find, beside logging it.
     pub outlet: Arc<dyn Fn(&ProberOutput) + Send + Sync>,
+    /// What is done when one of its threads panics, which is our mistake.
+    pub on_death: OnDeath,
 }
 
 impl std::fmt::Debug for MonitoringOptions {
@@ -35,7 +38,7 @@ impl std::fmt::Debug for MonitoringOptions {
 
 impl Default for MonitoringOptions {
     fn default() -> Self {
-        Self { rule: ProbeRule::default(), outlet: Arc::new(|_| {}) }
+        Self { rule: ProbeRule::default(), outlet: Arc::new(|_| {}), on_death: Arc::new(|| {}) }
     }
 }
 
@@ -92,7 +95,8 @@ impl Monitoring {
     ) -> Result<Self, ServerError> {
         let signer: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&identity.epoch_seed));
         let host = listen.ip();
-        let answerer = answer(host, identity, Arc::clone(&signer))?;
+        let on_death = Arc::clone(&options.on_death);
+        let answerer = answer((host, on_death), identity, Arc::clone(&signer))?;
         let (server, watched) = (identity.id, Watched::default());
         let mut begun = Self { host, server, options, answerer, prober: None, watched };
         if identity.is_in_membership_group() {
@@ -143,6 +147,15 @@ impl Monitoring {
         }
     }
 
+    /// The thread that panicked, if one did: then the server must not go on.
+    #[must_use]
+    pub fn dead(&self) -> Option<&'static str> {
+        if self.answerer.died() {
+            return Some("answerer");
+        }
+        self.prober.as_ref().is_some_and(RunningProber::died).then_some("prober")
+    }
+
     /// What is counted of it.
     #[must_use]
     pub fn view(&self) -> MonitoringView {
@@ -152,7 +165,7 @@ impl Monitoring {
 }
 
 fn answer(
-    host: IpAddr,
+    (host, on_death): (IpAddr, OnDeath),
     identity: &NodeIdentity,
     signer: Arc<dyn Signer>,
 ) -> Result<RunningAnswerer, ServerError> {
@@ -162,7 +175,7 @@ fn answer(
     let answerer = Answerer::new(configuration.system, identity.id, key);
     let address = SocketAddr::new(host, identity.record().probe_port);
     let rates = (AnswerRates::default(), &*hosts_of_probers(configuration));
-    let running = RunningAnswerer::start(address, [answerer], rates);
+    let running = RunningAnswerer::start(address, [answerer], rates, on_death);
     running.map_err(|source| ServerError::Probes { address, source })
 }
 
@@ -189,7 +202,8 @@ fn probe(
         outlet(&output);
     };
     let address = SocketAddr::new(host, 0);
-    let running = RunningProber::start(address, prober, Box::new(tell));
+    let on_death = Arc::clone(&options.on_death);
+    let running = RunningProber::start(address, prober, (Box::new(tell), on_death));
     running.map_err(|source| ServerError::Probes { address, source })
 }
 

@@ -19,7 +19,9 @@ use quorate_machine::Service;
 use quorate_membership::handover::CommitmentBytes;
 use quorate_membership::{MembershipService, Schemes, VerifiedConfiguration};
 use quorate_net::{Config, Known, Limits, SystemId};
-use quorate_runtime::{Channel, Handle, Hosting, Interceptor, Links, Node, NodeOptions, Server};
+use quorate_runtime::{
+    Channel, Handle, Hosting, Interceptor, Links, Node, NodeError, NodeOptions, OnDeath, Server,
+};
 use quorate_store::directory::DataDirectory;
 use quorate_store::object_store::ObjectStore;
 use quorate_types::MemberRecord;
@@ -31,7 +33,7 @@ use crate::host::ordering::{self, OrderingHost};
 use crate::host::responder::{self, ResponderHost};
 use crate::host::storage::loss::Brake;
 use crate::host::storage::{Answers, StorageHost, StorageJournal};
-use crate::monitoring::Monitoring;
+use crate::monitoring::{Monitoring, MonitoringOptions};
 use crate::names::Names;
 
 /// Threads that read objects.
@@ -77,9 +79,13 @@ impl RunningServer {
     pub async fn run(self) -> Result<(), ServerError> {
         let Self { node, data, brake, file, monitoring, .. } = self;
         let outcome = node.run().await;
+        let dead = monitoring.dead();
         drop(monitoring);
         drop(data);
         outcome.map_err(|source| ServerError::Node { source })?;
+        if let Some(thread) = dead {
+            return Err(ServerError::Node { source: NodeError::ThreadDied { thread } });
+        }
         match brake.pulled() {
             Some(object) => Err(ServerError::Lost { object: Box::new(object), file }),
             None => Ok(()),
@@ -147,7 +153,10 @@ pub async fn start(
     let names = Names::of(identity.founding.configuration().configuration());
     node.watch_links(Box::new(move |news| names.log(&news)));
     identity.mark_served().map_err(|source| ServerError::Founding { source })?;
-    let monitoring = Monitoring::start(settings.listen, identity)?;
+    let control = node.control();
+    let on_death: OnDeath = Arc::new(move || control.stop());
+    let options = MonitoringOptions { on_death, ..MonitoringOptions::default() };
+    let monitoring = Monitoring::start_with(settings.listen, identity, options)?;
     let file = settings.file.clone();
     Ok(RunningServer { node, data, storage, brake, monitoring, file })
 }

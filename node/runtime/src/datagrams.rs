@@ -18,7 +18,7 @@ use quorate_machine::{Effect, Effects, Input, Machine, Recipients};
 use quorate_net::datagram::{Datagrams, Received};
 use quorate_types::{Instant, Peer};
 
-use crate::background::Background;
+use crate::background::{Background, OnDeath};
 use crate::clock::Clock;
 use crate::limits::{DATAGRAM_LOOK_MS, DATAGRAM_REQUESTS_MAX, DATAGRAMS_PER_ROUND_MAX};
 
@@ -73,13 +73,13 @@ where
     <H::Machine as Machine>::Outbound: Send,
     <H::Machine as Machine>::Output: Send,
 {
-    /// Opens a socket and starts the machine.
+    /// Opens a socket and starts the machine; `on_death` is called if its thread panics.
     ///
     /// # Errors
     /// What the operating system says, for want of a socket or a thread.
     pub fn start(
         (name, address): (&str, SocketAddr),
-        hosted: H,
+        (hosted, on_death): (H, OnDeath),
         machine: H::Machine,
     ) -> io::Result<Self> {
         let socket = Datagrams::bind(address, None)?;
@@ -96,7 +96,7 @@ where
             buffer: Vec::new(),
             has_started: false,
         };
-        let background = Background::start(name, move || round.round())?;
+        let background = Background::start(name, on_death, move || round.round())?;
         Ok(Self { requests: sender, background, address })
     }
 

@@ -54,7 +54,7 @@ mod queue;
 mod spawn;
 mod workers;
 
-pub use background::Background;
+pub use background::{Background, OnDeath};
 pub use cache::CachingVerifier;
 pub use channel::Channel;
 pub use error::{HostError, NodeError};

@@ -12,7 +12,7 @@ use quorate_membership::monitor::{AnswerKey, Answerer, Question};
 use quorate_net::allowance::Allowance;
 pub use quorate_net::allowance::Rate;
 use quorate_net::datagram::{Datagrams, Received};
-use quorate_runtime::Background;
+use quorate_runtime::{Background, OnDeath};
 use quorate_types::NodeId;
 use quorate_wire::{Writer, decode};
 
@@ -60,12 +60,13 @@ pub struct RunningAnswerer {
     answerers: Arc<Mutex<Answerers>>,
     counters: Arc<AnswerCounters>,
     address: SocketAddr,
-    _background: Background,
+    background: Background,
 }
 
 impl RunningAnswerer {
     /// Answers for servers on this address. `known` sources are the hosts of the membership group:
-    /// they get what one source gets, whatever all others want.
+    /// they get what one source gets, whatever all others want. `on_death` is called if its thread
+    /// panics.
     ///
     /// # Errors
     /// What the operating system says, for example that the port is taken.
@@ -73,6 +74,7 @@ impl RunningAnswerer {
         address: SocketAddr,
         answerers: impl IntoIterator<Item = Answerer>,
         (rates, known): (AnswerRates, &[IpAddr]),
+        on_death: OnDeath,
     ) -> io::Result<Self> {
         let socket = Datagrams::bind(address, Some(PATIENCE))?;
         let address = socket.local_address()?;
@@ -88,8 +90,8 @@ impl RunningAnswerer {
             dear: Allowance::new(rates.dear, known, now),
             writer: Writer::default(),
         };
-        let background = Background::start("answerer", move || desk.serve_one())?;
-        Ok(Self { answerers, counters, address, _background: background })
+        let background = Background::start("answerer", on_death, move || desk.serve_one())?;
+        Ok(Self { answerers, counters, address, background })
     }
 
     /// Answers for a server with this key too.
@@ -104,6 +106,12 @@ impl RunningAnswerer {
     #[must_use]
     pub const fn counters(&self) -> &Arc<AnswerCounters> {
         &self.counters
+    }
+
+    /// Whether its thread panicked.
+    #[must_use]
+    pub fn died(&self) -> bool {
+        self.background.died()
     }
 
     /// Where it listens.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use quorate_membership::monitor::{
     Answer, Prober, ProberOutput, ProberRequest, ProberStatus, Question,
 };
+use quorate_runtime::OnDeath;
 use quorate_runtime::datagrams::{DatagramHosted, DatagramMachine};
 use quorate_types::{MemberRecord, NodeId, Peer};
 use quorate_wire::{Encode, Writer, decode};
@@ -22,11 +23,16 @@ pub struct RunningProber {
 }
 
 impl RunningProber {
-    /// Starts a prober with a socket at this address, whose port may be 0.
+    /// Starts a prober with a socket at this address, whose port may be 0; `on_death` is called if
+    /// its thread panics.
     ///
     /// # Errors
     /// What the operating system says, for want of a socket or a thread.
-    pub fn start(address: SocketAddr, prober: Prober, outlet: Outlet) -> io::Result<Self> {
+    pub fn start(
+        address: SocketAddr,
+        prober: Prober,
+        (outlet, on_death): (Outlet, OnDeath),
+    ) -> io::Result<Self> {
         let status = Arc::new(Mutex::new(prober.status()));
         let host = ProberHost {
             addresses: addresses(prober.members()),
@@ -34,7 +40,7 @@ impl RunningProber {
             outlet,
             status: Arc::clone(&status),
         };
-        let machine = DatagramMachine::start(("prober", address), host, prober)?;
+        let machine = DatagramMachine::start(("prober", address), (host, on_death), prober)?;
         Ok(Self { machine, status })
     }
 
@@ -44,6 +50,12 @@ impl RunningProber {
     /// Gives it back if the prober is too far behind, or has died.
     pub fn request(&self, request: ProberRequest) -> Result<(), ProberRequest> {
         self.machine.request(request)
+    }
+
+    /// Whether its thread panicked.
+    #[must_use]
+    pub fn died(&self) -> bool {
+        self.machine.died()
     }
 
     /// Where its socket is.

@@ -7,6 +7,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -59,7 +60,7 @@ fn answer_for_all(servers: u32) -> Result<Answer, Failure> {
     let plenty = Rate { burst: 1_000_000, per_second: 1_000_000 };
     let rates = AnswerRates { plain: (plenty, plenty), dear: (plenty, plenty) };
     let answerers = crowd::answerers(servers);
-    let running = RunningAnswerer::start(loopback(), answerers, (rates, &[]));
+    let running = RunningAnswerer::start(loopback(), answerers, (rates, &[]), Arc::new(|| {}));
     let running = running.map_err(failed("open"))?;
     say(&running.address().to_string());
     std::io::stdin().read_to_end(&mut Vec::new()).map_err(failed("wait for the end of"))?;
@@ -131,7 +132,7 @@ fn measure(arguments: &ProbesArguments) -> Result<Answer, Failure> {
     let period = quorate_types::Duration::from_secs(u64::from(arguments.period));
     let prober = crowd.prober(ProbeRule::of_period(period), Digest::new([1; 32]));
     drop(crowd);
-    let prober = RunningProber::start(loopback(), prober, Box::new(drop));
+    let prober = RunningProber::start(loopback(), prober, (Box::new(drop), Arc::new(|| {})));
     let prober = prober.map_err(failed("open"))?;
     let read = || Reading {
         when: Instant::now(),

@@ -8,6 +8,7 @@ use quorate_membership::monitor::{
     Answer, Claim, ProbeRule, ProberOutput, ProberRequest, Question, Shown, Ticket, Verdict, Wanted,
 };
 use quorate_net::allowance::Rate;
+use quorate_runtime::OnDeath;
 use quorate_types::{Digest, NodeId, Slot};
 use quorate_wire::{decode, encode};
 
@@ -19,6 +20,11 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 fn loopback() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
+}
+
+/// Nobody is told of a death.
+fn nobody() -> OnDeath {
+    Arc::new(|| {})
 }
 
 /// As much as anybody wants.
@@ -49,7 +55,7 @@ fn start(crowd: &Crowd, rule: ProbeRule) -> (RunningProber, Told) {
     let outlet = Arc::clone(&told);
     let prober = crowd.prober(rule, Digest::new([9; 32]));
     let outlet = Box::new(move |output| outlet.lock().unwrap().push(output));
-    (RunningProber::start(loopback(), prober, outlet).unwrap(), told)
+    (RunningProber::start(loopback(), prober, (outlet, nobody())).unwrap(), told)
 }
 
 fn claims(told: &Told) -> Vec<Claim> {
@@ -63,7 +69,8 @@ fn claims(told: &Told) -> Vec<Claim> {
 #[test]
 fn a_thousand_servers_in_one_process_are_all_found_alive_and_show_their_keys() {
     let answerer =
-        RunningAnswerer::start(loopback(), crowd::answerers(1_000), (unlimited(), &[])).unwrap();
+        RunningAnswerer::start(loopback(), crowd::answerers(1_000), (unlimited(), &[]), nobody())
+            .unwrap();
     let crowd = Crowd::new(1_000, answerer.address());
     // On a busy machine answers may be late; nobody is late so often.
     let (prober, told) = start(&crowd, ProbeRule { n_propose: 100, ..rule() });
@@ -87,7 +94,8 @@ fn the_one_that_is_gone_is_suspected_and_the_one_that_is_accused_rebuts() {
         }
     }
     let (gone, accused) = (gone.unwrap(), present[7].server());
-    let answerer = RunningAnswerer::start(loopback(), present, (unlimited(), &[])).unwrap();
+    let answerer =
+        RunningAnswerer::start(loopback(), present, (unlimited(), &[]), nobody()).unwrap();
     let crowd = Crowd::new(20, answerer.address());
     let (prober, told) = start(&crowd, rule());
     let suspicion = Claim { server: gone, verdict: Verdict::Suspect };
@@ -120,7 +128,8 @@ fn is_served(socket: &UdpSocket, to: SocketAddr, server: NodeId) -> bool {
 #[test]
 fn garbage_has_no_answer_and_ends_nothing() {
     let answerer =
-        RunningAnswerer::start(loopback(), crowd::answerers(7), (unlimited(), &[])).unwrap();
+        RunningAnswerer::start(loopback(), crowd::answerers(7), (unlimited(), &[]), nobody())
+            .unwrap();
     let server = crowd::answerers(1).next().unwrap().server();
     let socket = UdpSocket::bind(loopback()).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
@@ -152,7 +161,8 @@ fn garbage_has_no_answer_and_ends_nothing() {
 fn who_asks_for_too_many_signatures_gets_no_more_and_plain_answers_still() {
     let few = Rate { burst: 5, per_second: 1 };
     let rates = AnswerRates { dear: (few, few), ..unlimited() };
-    let answerer = RunningAnswerer::start(loopback(), crowd::answerers(7), (rates, &[])).unwrap();
+    let answerer =
+        RunningAnswerer::start(loopback(), crowd::answerers(7), (rates, &[]), nobody()).unwrap();
     let server = crowd::answerers(1).next().unwrap().server();
     let socket = UdpSocket::bind(loopback()).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
@@ -173,10 +183,11 @@ fn who_asks_for_too_many_signatures_gets_no_more_and_plain_answers_still() {
 #[test]
 fn a_prober_survives_garbage() {
     let answerer =
-        RunningAnswerer::start(loopback(), crowd::answerers(7), (unlimited(), &[])).unwrap();
+        RunningAnswerer::start(loopback(), crowd::answerers(7), (unlimited(), &[]), nobody())
+            .unwrap();
     let crowd = Crowd::new(7, answerer.address());
     let prober = crowd.prober(rule(), Digest::new([9; 32]));
-    let prober = RunningProber::start(loopback(), prober, Box::new(drop)).unwrap();
+    let prober = RunningProber::start(loopback(), prober, (Box::new(drop), nobody())).unwrap();
     let socket = UdpSocket::bind(loopback()).unwrap();
     for length in 0..1_400_usize {
         let bytes: Vec<u8> = (0..length).map(|at| (at * length % 251).to_be_bytes()[7]).collect();
