@@ -181,7 +181,12 @@ pub(super) fn reject_time(validity: Validity, epoch: Epoch) -> Result<(), Refusa
 fn needed(table: &Reader<'_>) -> u64 {
     let header = table.header();
     let resized = [header.epoch, header.epoch.next()].map(|epoch| table.pending_resize(epoch));
-    let groups = [Some(header.storage), Some(header.membership)].into_iter().chain(resized);
+    let decided = match table.stage() {
+        Stage::Done(decided) => Some(decided.header.membership),
+        Stage::Open | Stage::Frozen(_) | Stage::Dealing(_) | Stage::Redrawing(_) => None,
+    };
+    let present = [Some(header.storage), Some(header.membership), decided];
+    let groups = present.into_iter().chain(resized);
     groups.flatten().map(Resilience::replicas).max().unwrap_or(0) as u64
 }
 

@@ -69,6 +69,19 @@ fn mem_25_a_group_of_another_size_has_to_have_servers_now_and_later() {
 }
 
 #[test]
+fn mem_25_behind_done_the_size_that_was_decided_counts() {
+    let mut town = Town::new(8, 1);
+    assert_eq!(resize(&mut town, 2), RECORDED);
+    town.prepare();
+    let shares = town.finish();
+    assert_eq!(town.remove(0), MembershipReply::Recorded(Epoch::new(1)));
+    assert_eq!(town.remove(1), MembershipReply::Refused(Refusal::TooFewServers), "MEM-25");
+    town.turn(shares);
+    town.live_an_epoch();
+    assert_eq!(town.servers().len(), 7);
+}
+
+#[test]
 fn mem_8_each_fault_of_a_certificate_of_a_size_has_its_reply_and_changes_nothing() {
     let mut town = Town::new(8, 1);
     let good = town.resize_grant(2);
