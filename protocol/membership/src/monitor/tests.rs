@@ -322,6 +322,27 @@ fn a_server_that_one_member_alone_does_not_reach_stays() {
     assert_eq!(group.evictions(), 0);
 }
 
+/// M02: what the network loses by chance evicts nobody, and hides nobody.
+#[test]
+fn with_one_in_twenty_lost_all_that_are_there_stay_and_the_one_that_is_not_goes() {
+    let world = World::new(10, 1);
+    let dead = outsiders(&world)[2];
+    let path = move |_: usize, question: &Question, period: u64| {
+        let is_lost = question.ticket.token.is_multiple_of(20);
+        match is_lost || (question.to == dead && period >= 100) {
+            true => Way::Lost,
+            false => Way::Through,
+        }
+    };
+    let mut group = Group::new(&world, &path);
+    group.run(100);
+    assert_eq!(group.evictions(), 0);
+    let missed: u64 = group.probers.iter().map(|(prober, ..)| prober.status().missed).sum();
+    assert!(missed >= 100, "{missed} were lost");
+    group.run(u64::from(ProbeRule::default().n_propose) + 2);
+    assert_eq!(group.evicted(), BTreeSet::from([dead]));
+}
+
 /// M03: alive and dead by turns, just under the threshold.
 #[test]
 fn who_is_silent_for_less_than_the_threshold_stays_and_who_exceeds_it_goes() {
