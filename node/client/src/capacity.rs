@@ -101,6 +101,7 @@ mod tests {
             failure_domain: FailureDomain(String::new()),
             version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
             status: MemberStatus::Active,
+            is_on_ring: true,
         }
     }
 
@@ -108,6 +109,7 @@ mod tests {
         Configuration {
             system: SystemId::new([1; 32]),
             epoch: Epoch::ZERO,
+            ring_epoch: Epoch::ZERO,
             storage: Resilience::new(storage).unwrap(),
             membership: Resilience::new(membership).unwrap(),
             authority_key: PublicKey::new([5; 32]),

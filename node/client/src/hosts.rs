@@ -186,7 +186,9 @@ impl Hosted for ConfigurationHost {
     fn on_output(&mut self, output: ConfigurationOutput, _: &mut Vec<ConfigurationRequest>) {
         match output {
             ConfigurationOutput::Lease { until, configuration } => {
-                let epoch = configuration.epoch();
+                // What the lease is acted upon for, objects and the group beside them, stays on the
+                // ring on which they lie.
+                let epoch = configuration.configuration().ring_epoch;
                 self.lease.set(epoch, until);
                 self.reconfigure(&configuration);
                 // If too many requests wait, the next renewal comes in time.

@@ -80,6 +80,7 @@ impl Crowd {
         members.sort_unstable_by_key(|record| record.id);
         let configuration = Configuration {
             system: SYSTEM,
+            ring_epoch: Epoch::ZERO,
             epoch: EPOCH,
             storage: resilience,
             membership: resilience,
@@ -120,6 +121,7 @@ fn record(number: u32, address: SocketAddr) -> MemberRecord {
         failure_domain: FailureDomain(String::from("crowd")),
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status: MemberStatus::Active,
+        is_on_ring: true,
     }
 }
 

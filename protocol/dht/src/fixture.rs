@@ -41,11 +41,13 @@ pub(crate) fn ring(epoch: Epoch, servers: u8) -> Ring {
         failure_domain: FailureDomain(String::new()),
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status: MemberStatus::Active,
+        is_on_ring: true,
     };
     let resilience = Resilience::new(1).unwrap();
     let configuration = Configuration {
         system: SYSTEM,
         epoch,
+        ring_epoch: epoch,
         storage: resilience,
         membership: resilience,
         authority_key: signer(200).public_key(),

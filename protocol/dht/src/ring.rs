@@ -1,7 +1,9 @@
 //! Placement: which servers hold an object.
 //!
 //! TDSC 2012, section VII: the ids of servers and objects share one space that wraps; the group of
-//! an object is the `3f + 1` active servers that follow its id.
+//! an object is the `3f + 1` servers on the ring that follow its id. Objects do not move yet: the
+//! ring stays the one of the configuration in which the system was founded, whatever becomes of its
+//! servers, and servers that were added since have no place on it.
 //!
 //! # Invariants
 //! - DHT-6: a group has exactly `3f + 1` distinct members, in the order of the ring.
@@ -11,22 +13,21 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use quorate_types::{
-    Configuration, Epoch, MemberStatus, NodeId, ObjectId, Peer, PublicKey, ReplicaId, Resilience,
-    SystemId,
+    Configuration, Epoch, NodeId, ObjectId, Peer, PublicKey, ReplicaId, Resilience, SystemId,
 };
 
 /// A configuration that has too few servers for one group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TooFewServers {
-    /// Active servers in the configuration.
-    pub active: usize,
+    /// Servers on the ring.
+    pub on_ring: usize,
     /// Servers of one group.
     pub needed: usize,
 }
 
 impl fmt::Display for TooFewServers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} active servers; a storage group needs {}", self.active, self.needed)
+        write!(f, "{} servers on the ring; a storage group needs {}", self.on_ring, self.needed)
     }
 }
 
@@ -37,12 +38,12 @@ impl core::error::Error for TooFewServers {}
 pub struct Ring {
     /// The system of the servers.
     pub system: SystemId,
-    /// The period in which the ring holds.
+    /// The period in which the ring was made.
     pub epoch: Epoch,
     /// Key of the trusted authority, which certifies clients.
     pub authority_key: PublicKey,
     resilience: Resilience,
-    active: Arc<[NodeId]>,
+    servers: Arc<[NodeId]>,
 }
 
 /// The servers that hold one object, in the order of the ring from its id.
@@ -56,41 +57,40 @@ impl Ring {
     /// The ring of a configuration.
     ///
     /// # Errors
-    /// [`TooFewServers`] if fewer than `3f + 1` are active.
+    /// [`TooFewServers`] if fewer than `3f + 1` have a place on it.
     pub fn new(configuration: &Configuration) -> Result<Self, TooFewServers> {
-        let is_active = |status| status == MemberStatus::Active;
-        let members = configuration.members.iter().filter(|member| is_active(member.status));
-        let mut active: Vec<NodeId> = members.map(|member| member.id).collect();
-        active.sort_unstable();
-        active.dedup();
+        let members = configuration.members.iter().filter(|member| member.is_on_ring);
+        let mut servers: Vec<NodeId> = members.map(|member| member.id).collect();
+        servers.sort_unstable();
+        servers.dedup();
         let needed = configuration.storage.replicas();
-        if active.len() < needed {
-            return Err(TooFewServers { active: active.len(), needed });
+        if servers.len() < needed {
+            return Err(TooFewServers { on_ring: servers.len(), needed });
         }
         Ok(Self {
             system: configuration.system,
-            epoch: configuration.epoch,
+            epoch: configuration.ring_epoch,
             authority_key: configuration.authority_key,
             resilience: configuration.storage,
-            active: active.into(),
+            servers: servers.into(),
         })
     }
 
     /// The servers that hold the object with this id.
     #[must_use]
     pub fn group(&self, id: ObjectId) -> Group {
-        let first = self.active.partition_point(|node| node.as_bytes() < id.as_bytes());
-        let (before, behind) = self.active.split_at(first);
+        let first = self.servers.partition_point(|node| node.as_bytes() < id.as_bytes());
+        let (before, behind) = self.servers.split_at(first);
         let around = behind.iter().chain(before);
         let members: Vec<NodeId> = around.take(self.resilience.replicas()).copied().collect();
         assert!(members.len() == self.resilience.replicas(), "DHT-6: a group of another size");
         Group { members, resilience: self.resilience }
     }
 
-    /// The active servers in ascending order of id.
+    /// The servers on the ring in ascending order of id.
     #[must_use]
     pub fn servers(&self) -> &[NodeId] {
-        &self.active
+        &self.servers
     }
 
     /// Bad servers that each group tolerates, and what follows from it.

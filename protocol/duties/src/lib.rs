@@ -30,7 +30,8 @@ use quorate_membership::handover::CommitmentBytes;
 use quorate_membership::responder::{Member, ResponderLog};
 use quorate_membership::{FreshnessResponder, MembershipService, Schemes, VerifiedConfiguration};
 use quorate_types::{
-    GroupConfiguration, GroupId, GroupMember, NodeId, ObjectId, ReadMode, ReplicaId, Slot,
+    GroupConfiguration, GroupId, GroupMember, NodeId, ObjectId, PublicKey, ReadMode, ReplicaId,
+    Slot,
 };
 
 #[cfg(test)]
@@ -189,7 +190,17 @@ pub fn storage_context(configuration: &VerifiedConfiguration) -> MessageContext 
     MessageContext { system: servers.system, authority_key: servers.authority_key }
 }
 
-/// The group of the key-value service: placed on the ring like an object.
+/// What stands for a key that only a later configuration could tell: no point of the curve, so that
+/// nobody can sign under it.
+const UNKNOWN_KEY: PublicKey = {
+    let mut bytes = [0; PublicKey::BYTES];
+    bytes[0] = 2;
+    PublicKey::new(bytes)
+};
+
+/// The group of the key-value service: placed on the ring like an object, and of the epoch of the
+/// ring. A later configuration names its members, for those who ask them; their keys stand in the
+/// configuration of that epoch, with which the members themselves work.
 ///
 /// # Errors
 /// [`GroupError`] if it cannot be formed.
@@ -202,13 +213,15 @@ pub fn key_value_group(
     let group = Ring::new(servers)?.group(ObjectId::new(*point.as_bytes()));
     let member = |node: &NodeId| {
         let record = servers.member(*node).expect("the ring is made of members");
-        let key = record.epoch_key.ok_or(GroupError::NoEpochKey(*node))?;
+        let is_told = servers.epoch == servers.ring_epoch;
+        let known = if is_told { record.epoch_key } else { Some(UNKNOWN_KEY) };
+        let key = known.ok_or(GroupError::NoEpochKey(*node))?;
         Ok(GroupMember { node: *node, key })
     };
     Ok(GroupConfiguration {
         system,
         group: GroupId::new(*point.as_bytes()),
-        epoch: servers.epoch,
+        epoch: servers.ring_epoch,
         members: group.members().iter().map(member).collect::<Result<_, GroupError>>()?,
         resilience: servers.storage,
         authority_key: servers.authority_key,

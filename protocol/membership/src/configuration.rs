@@ -77,6 +77,12 @@ fn check_active(header: &ConfigurationHeader, members: &[MemberRecord]) -> Resul
     if got < needed {
         return Err(Rejected::TooFewActive { needed, got });
     }
+    let is_nothing =
+        |member: &MemberRecord| member.status == MemberStatus::Removed && !member.is_on_ring;
+    let on_ring = members.iter().filter(|member| member.is_on_ring).count();
+    if on_ring < needed || members.iter().any(is_nothing) {
+        return Err(Rejected::Ring);
+    }
     let is_active_member = |id: &NodeId| {
         let place = members.binary_search_by_key(id, |member| member.id);
         place.is_ok_and(|place| is_active(&&members[place]))
@@ -156,6 +162,7 @@ impl VerifiedConfiguration {
         let configuration = Configuration {
             system: said.system,
             epoch: said.epoch,
+            ring_epoch: said.ring_epoch,
             storage: said.storage,
             membership: said.membership,
             authority_key: said.authority_key,

@@ -166,11 +166,12 @@ fn is_same_but_key(left: &MemberRecord, right: &MemberRecord) -> bool {
         failure_domain,
         version,
         status,
+        is_on_ring,
     } = left;
     (id, identity_key, address, probe_port)
         == (&right.id, &right.identity_key, &right.address, &right.probe_port)
-        && (failure_domain, version, status)
-            == (&right.failure_domain, &right.version, &right.status)
+        && (failure_domain, version) == (&right.failure_domain, &right.version)
+        && (status, is_on_ring) == (&right.status, &right.is_on_ring)
 }
 
 impl Encode for Delta {

@@ -167,6 +167,7 @@ const fn unbelieved(reason: Rejected) -> Unbelieved {
         | Rejected::DuplicateIdentity
         | Rejected::DeltaShape
         | Rejected::TooFewActive { .. }
+        | Rejected::Ring
         | Rejected::WrongNonce
         | Rejected::LeaseOver => Unbelieved::Inconsistent,
     }

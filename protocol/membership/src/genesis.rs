@@ -190,6 +190,7 @@ impl CheckedGenesis {
         Configuration {
             system: self.system,
             epoch: Epoch::ZERO,
+            ring_epoch: Epoch::ZERO,
             storage: genesis.storage,
             membership: genesis.membership,
             authority_key: genesis.authority_key,
@@ -210,6 +211,7 @@ impl CheckedGenesis {
             failure_domain: server.failure_domain.clone(),
             version: server.version,
             status: MemberStatus::Active,
+            is_on_ring: true,
         }
     }
 }

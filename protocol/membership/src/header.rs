@@ -47,6 +47,8 @@ pub struct ConfigurationHeader {
     pub system: SystemId,
     /// The epoch.
     pub epoch: Epoch,
+    /// The epoch in which the ring was made on which objects lie.
+    pub ring_epoch: Epoch,
     /// Where the configuration comes from.
     pub lineage: Lineage,
     /// Bad servers tolerated in each storage group.
@@ -86,6 +88,7 @@ impl ConfigurationHeader {
         Self {
             system: configuration.system,
             epoch: configuration.epoch,
+            ring_epoch: configuration.ring_epoch,
             lineage,
             storage: configuration.storage,
             membership: configuration.membership,
@@ -128,6 +131,9 @@ impl ConfigurationHeader {
 
     /// Rules that need no member record.
     fn check_shape(&self) -> Result<(), Rejected> {
+        if self.ring_epoch > self.epoch {
+            return Err(Rejected::Ring);
+        }
         if (self.epoch == Epoch::ZERO) != (self.lineage.previous == Digest::ZERO) {
             return Err(Rejected::Predecessor);
         }
@@ -217,6 +223,7 @@ impl Encode for ConfigurationHeader {
         writer.tag(FORMAT);
         self.system.encode(writer);
         self.epoch.encode(writer);
+        self.ring_epoch.encode(writer);
         self.lineage.encode(writer);
         self.storage.encode(writer);
         self.membership.encode(writer);
@@ -234,6 +241,7 @@ impl Decode for ConfigurationHeader {
         Ok(Self {
             system: Decode::decode(reader)?,
             epoch: Decode::decode(reader)?,
+            ring_epoch: Decode::decode(reader)?,
             lineage: Decode::decode(reader)?,
             storage: Decode::decode(reader)?,
             membership: Decode::decode(reader)?,

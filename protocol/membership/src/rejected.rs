@@ -39,6 +39,8 @@ pub enum Rejected {
         /// Active members.
         got: usize,
     },
+    /// The ring has too few servers or a later epoch, or somebody is there who has no place on it.
+    Ring,
     /// It is about another system.
     WrongSystem,
     /// It is about another epoch.
@@ -78,7 +80,8 @@ impl Rejected {
             | Self::MemberRoot
             | Self::DuplicateIdentity
             | Self::DeltaShape
-            | Self::TooFewActive { .. } => "membership: malformed configuration",
+            | Self::TooFewActive { .. }
+            | Self::Ring => "membership: malformed configuration",
             Self::WrongSystem => "membership: wrong system",
             Self::WrongEpoch => "membership: wrong epoch",
             Self::WrongHeader => "membership: wrong header",
@@ -110,6 +113,7 @@ impl fmt::Display for Rejected {
             Self::DuplicateIdentity => f.write_str("two members have one identity key"),
             Self::DeltaShape => f.write_str("a delta names what is not there or has not changed"),
             Self::TooFewActive { needed, got } => write!(f, "{got} active of {needed} needed"),
+            Self::Ring => f.write_str("the ring of the objects is malformed"),
             Self::WrongSystem => f.write_str("of another system"),
             Self::WrongEpoch => f.write_str("of another epoch"),
             Self::WrongHeader => f.write_str("of another configuration"),

@@ -163,6 +163,7 @@ impl World {
             failure_domain: description.failure_domain,
             version: description.version,
             status: MemberStatus::Active,
+            is_on_ring: false,
         }
     }
 

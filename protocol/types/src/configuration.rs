@@ -33,6 +33,8 @@ pub enum MemberStatus {
     Active,
     /// Unreachable: kept, without duties; comes back without a new certificate.
     Inactive,
+    /// Removed by the authority; its record stays as long as it has a place on the ring.
+    Removed,
 }
 
 /// One server in a configuration.
@@ -55,6 +57,8 @@ pub struct MemberRecord {
     pub version: SoftwareVersion,
     /// Whether it has duties.
     pub status: MemberStatus,
+    /// Whether it has a place on the ring, so that objects lie there.
+    pub is_on_ring: bool,
 }
 
 impl MemberRecord {
@@ -72,6 +76,9 @@ pub struct Configuration {
     pub system: SystemId,
     /// The period in which this configuration holds.
     pub epoch: Epoch,
+    /// The epoch in which the ring was made on which objects lie. They do not move yet, so this is
+    /// the epoch in which the system was founded.
+    pub ring_epoch: Epoch,
     /// Bad servers tolerated in each storage group.
     pub storage: Resilience,
     /// Bad servers tolerated in the membership service's group.

@@ -222,6 +222,7 @@ impl Encode for MemberStatus {
         writer.tag(match self {
             Self::Active => 1,
             Self::Inactive => 2,
+            Self::Removed => 3,
         });
     }
 }
@@ -231,6 +232,7 @@ impl Decode for MemberStatus {
         match reader.tag()? {
             1 => Ok(Self::Active),
             2 => Ok(Self::Inactive),
+            3 => Ok(Self::Removed),
             tag => Err(DecodeError::UnknownTag { of: "MemberStatus", tag }),
         }
     }
@@ -246,6 +248,7 @@ impl Encode for MemberRecord {
         self.failure_domain.encode(writer);
         self.version.encode(writer);
         self.status.encode(writer);
+        self.is_on_ring.encode(writer);
     }
 }
 
@@ -260,6 +263,7 @@ impl Decode for MemberRecord {
             failure_domain: Decode::decode(reader)?,
             version: Decode::decode(reader)?,
             status: Decode::decode(reader)?,
+            is_on_ring: Decode::decode(reader)?,
         })
     }
 }
@@ -268,6 +272,7 @@ impl Encode for Configuration {
     fn encode(&self, writer: &mut Writer) {
         self.system.encode(writer);
         self.epoch.encode(writer);
+        self.ring_epoch.encode(writer);
         self.storage.encode(writer);
         self.membership.encode(writer);
         self.authority_key.encode(writer);
@@ -282,6 +287,7 @@ impl Decode for Configuration {
         let configuration = Self {
             system: Decode::decode(reader)?,
             epoch: Decode::decode(reader)?,
+            ring_epoch: Decode::decode(reader)?,
             storage: Decode::decode(reader)?,
             membership: Decode::decode(reader)?,
             authority_key: Decode::decode(reader)?,

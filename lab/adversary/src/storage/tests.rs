@@ -64,11 +64,13 @@ fn stage() -> Stage {
         failure_domain: FailureDomain(String::new()),
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status: MemberStatus::Active,
+        is_on_ring: true,
     };
     let resilience = Resilience::new(1).unwrap();
     let ring = Ring::new(&Configuration {
         system: SYSTEM,
         epoch: HEAD.epoch,
+        ring_epoch: HEAD.epoch,
         storage: resilience,
         membership: resilience,
         authority_key: authority.public_key(),

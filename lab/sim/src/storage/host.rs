@@ -79,6 +79,7 @@ fn member(id: NodeId, key: PublicKey) -> MemberRecord {
         failure_domain: FailureDomain(String::new()),
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status: MemberStatus::Active,
+        is_on_ring: true,
     }
 }
 
@@ -117,6 +118,7 @@ impl StorageHost {
         let configuration = Configuration {
             system: SystemId::new([1; 32]),
             epoch: Epoch::new(1),
+            ring_epoch: Epoch::new(1),
             storage,
             membership: storage,
             authority_key: authority.public_key(),

@@ -1,4 +1,4 @@
-//! Placement follows the ids around the ring, over active servers alone.
+//! Placement follows the ids around the ring, over the servers that have a place there.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -22,6 +22,7 @@ fn member(first_byte: u8, status: MemberStatus) -> MemberRecord {
         failure_domain: FailureDomain(String::new()),
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status,
+        is_on_ring: status == MemberStatus::Active,
     }
 }
 
@@ -29,7 +30,8 @@ fn configuration(members: Vec<MemberRecord>) -> Configuration {
     let resilience = Resilience::new(1).unwrap();
     Configuration {
         system: SystemId::new([1; 32]),
-        epoch: Epoch::ZERO,
+        epoch: Epoch::new(9),
+        ring_epoch: Epoch::new(5),
         storage: resilience,
         membership: resilience,
         authority_key: PublicKey::new([2; 32]),
@@ -61,11 +63,14 @@ fn the_group_is_the_servers_that_follow_the_id_and_wraps() {
 }
 
 #[test]
-fn inactive_servers_hold_nothing() {
+fn the_ring_stays_as_it_was_made_whatever_becomes_of_its_servers() {
     let mut members = [10, 20, 30, 40, 50].map(|id| member(id, MemberStatus::Active));
-    members[1].status = MemberStatus::Inactive;
+    members[1].is_on_ring = false;
+    members[2].status = MemberStatus::Inactive;
+    members[3].status = MemberStatus::Removed;
     let ring = Ring::new(&configuration(members.to_vec())).unwrap();
-    assert_eq!(first_bytes(&ring, 15), [30, 40, 50, 10]);
+    assert_eq!(first_bytes(&ring, 15), [30, 40, 50, 10], "a server added since holds nothing");
+    assert_eq!(ring.epoch, Epoch::new(5), "nor does its epoch change");
 }
 
 #[test]
@@ -82,5 +87,5 @@ fn every_group_has_distinct_members_dht_6() {
 fn fewer_servers_than_a_group_are_refused() {
     let active = [10, 20, 30].map(|id| member(id, MemberStatus::Active)).to_vec();
     let refused = Ring::new(&configuration(active));
-    assert_eq!(refused.err(), Some(TooFewServers { active: 3, needed: 4 }));
+    assert_eq!(refused.err(), Some(TooFewServers { on_ring: 3, needed: 4 }));
 }

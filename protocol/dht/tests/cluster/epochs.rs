@@ -53,6 +53,7 @@ fn replies_of_two_epochs_never_count_together_dht_4() {
     network.write(client, OWNER, "text").unwrap();
     let members: Vec<_> = (0..4).map(|index| network.node(index)).collect();
     network.configuration.epoch = network.configuration.epoch.next();
+    network.configuration.ring_epoch = network.configuration.epoch;
     for node in &members[..2] {
         network.reconfigure_server(*node);
     }
@@ -106,6 +107,7 @@ fn a_server_that_is_behind_says_so_and_counts_when_it_has_caught_up() {
     let mut network = Network::new(7, 1, 0);
     let client = network.add_client(60);
     network.configuration.epoch = network.configuration.epoch.next();
+    network.configuration.ring_epoch = network.configuration.epoch;
     network.reconfigure_client(client);
     let call = network.invoke(client, write(&network, "text"));
     network.run_for(Duration::from_secs(1));

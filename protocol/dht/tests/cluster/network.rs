@@ -119,6 +119,7 @@ fn member(registry: &IdealRegistry, index: u8) -> MemberRecord {
         failure_domain: FailureDomain(String::new()),
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status: MemberStatus::Active,
+        is_on_ring: true,
     }
 }
 
@@ -131,6 +132,7 @@ impl Network {
         let configuration = Configuration {
             system: SYSTEM,
             epoch: Epoch::new(1),
+            ring_epoch: Epoch::new(1),
             storage,
             membership: storage,
             authority_key: registry.signer(&[200; 32]).public_key(),
@@ -270,6 +272,7 @@ impl Network {
     /// Moves every server to the next epoch; clients learn of it from them.
     pub(crate) fn next_epoch(&mut self) {
         self.configuration.epoch = self.configuration.epoch.next();
+        self.configuration.ring_epoch = self.configuration.epoch;
         let nodes: Vec<NodeId> = self.servers.keys().copied().collect();
         for node in nodes {
             self.reconfigure_server(node);

@@ -48,6 +48,7 @@ impl Next {
         let configuration = Configuration {
             system: old.system,
             epoch: old.epoch.next(),
+            ring_epoch: old.ring_epoch,
             storage: old.storage,
             membership: underway.attempt.resilience,
             authority_key: old.authority_key,
@@ -136,7 +137,8 @@ impl Changeover {
             // Whoever stays in a group without a deposit is as good as silent: its key counts for
             // the epoch that ends, and is in no certificate for the next.
             let kept = member.epoch_key.filter(|_| change.group.contains(&member.id));
-            member.epoch_key = deposited.or(kept);
+            let has_duties = member.status != MemberStatus::Removed;
+            member.epoch_key = deposited.or(kept).filter(|_| has_duties);
         }
         change
     }
@@ -146,6 +148,9 @@ impl Changeover {
             (Statement::Add(certificate), Some(id)) => {
                 let member = self.members.get_mut(&id).expect("a known member has a record");
                 describe(member, &certificate.grant.server);
+                if member.status == MemberStatus::Removed {
+                    member.status = MemberStatus::Active;
+                }
             }
             (Statement::Add(certificate), None) => self.join(&certificate.grant),
             // Too few candidates, so the group stays as it is, and with it those who should leave.
@@ -154,10 +159,20 @@ impl Changeover {
                 self.postponed.push(PendingChange { epoch, ..pending });
             }
             (Statement::Remove(certificate), Some(id)) => {
-                self.members.remove(&id);
-                self.left.push((certificate.grant.identity_key, id));
+                self.leave(certificate.grant.identity_key, id);
             }
             (Statement::Remove(_), None) => {}
+        }
+    }
+
+    /// Who has a place on the ring keeps its record, without duties, until objects can move.
+    fn leave(&mut self, key: IdentityKey, id: NodeId) {
+        match self.members.get_mut(&id) {
+            Some(member) if member.is_on_ring => member.status = MemberStatus::Removed,
+            Some(_) | None => {
+                self.members.remove(&id);
+                self.left.push((key, id));
+            }
         }
     }
 
@@ -174,6 +189,7 @@ impl Changeover {
             failure_domain: grant.server.failure_domain.clone(),
             version: grant.server.version,
             status: MemberStatus::Active,
+            is_on_ring: false,
         };
         self.members.insert(id, member);
         self.joined.push((key, id));

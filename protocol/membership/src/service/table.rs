@@ -240,18 +240,27 @@ impl<'a> Reader<'a> {
 
     /// What a server will be when a statement about it has taken effect.
     pub(super) fn outcome(&self, statement: &Statement) -> Option<MemberStatus> {
+        let member = self.member_of(statement.identity_key());
         match statement {
-            Statement::Add(certificate) => {
-                let status = self.status(certificate.grant.identity_key);
-                Some(status.unwrap_or(MemberStatus::Active))
+            Statement::Add(_) => match member.map(|member| member.status) {
+                Some(MemberStatus::Inactive) => Some(MemberStatus::Inactive),
+                Some(MemberStatus::Active | MemberStatus::Removed) | None => {
+                    Some(MemberStatus::Active)
+                }
+            },
+            // Who has a place on the ring keeps its record.
+            Statement::Remove(_) => {
+                member.filter(|member| member.is_on_ring).map(|_| MemberStatus::Removed)
             }
-            Statement::Remove(_) => None,
         }
     }
 
     fn status(&self, key: IdentityKey) -> Option<MemberStatus> {
-        let id = self.key_record(key)?.member?;
-        self.member(id).map(|member| member.status)
+        self.member_of(key).map(|member| member.status)
+    }
+
+    fn member_of(&self, key: IdentityKey) -> Option<MemberRecord> {
+        self.member(self.key_record(key)?.member?)
     }
 
     /// Values under keys that begin with `prefix`, from a key on.

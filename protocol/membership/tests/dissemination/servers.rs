@@ -44,6 +44,7 @@ fn record(number: u64) -> MemberRecord {
         failure_domain: FailureDomain(format!("rack-{}", number % 1000)),
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status: MemberStatus::Active,
+        is_on_ring: true,
     }
 }
 

@@ -24,6 +24,7 @@ fn member(byte: u8) -> MemberRecord {
         failure_domain: FailureDomain(String::from("rack-7")),
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status: MemberStatus::Active,
+        is_on_ring: true,
     }
 }
 
@@ -31,6 +32,7 @@ fn configuration(members: Vec<MemberRecord>) -> Configuration {
     Configuration {
         system: SystemId::new([9; 32]),
         epoch: Epoch::new(4),
+        ring_epoch: Epoch::new(3),
         storage: Resilience::new(1).unwrap(),
         membership: Resilience::new(2).unwrap(),
         authority_key: PublicKey::new([8; 32]),

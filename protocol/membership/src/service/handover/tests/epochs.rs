@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use std::vec::Vec;
 
 use quorate_crypto::{IdentitySigner, Signer};
-use quorate_types::{Digest, Epoch, IdentityKey, NodeId};
+use quorate_types::{Digest, Epoch, IdentityKey, MemberStatus, NodeId};
 
 use super::harness::Town;
 use crate::election::node_id;
@@ -125,9 +125,10 @@ fn a_member_of_the_group_that_is_removed_leaves_with_the_epoch() {
     town.remove(server);
     town.live_an_epoch();
     assert_eq!(town.record_of(server), None);
+    let record = town.place_of(server).unwrap();
+    assert_eq!(record.status, MemberStatus::Removed, "its place on the ring stays");
+    assert_eq!((record.id, record.is_on_ring, record.epoch_key), (member, true, None));
     assert!(!town.group().contains(&member));
-    let known = town.reader().key_record(key_of(server)).unwrap();
-    assert_eq!(known.member, None);
     assert_eq!(
         town.add(server),
         MembershipReply::Refused(crate::service::Refusal::Removed { last_epoch: Epoch::new(1) }),

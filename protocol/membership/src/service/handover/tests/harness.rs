@@ -9,7 +9,8 @@ use quorate_threshold::{
     PartialSignature, Seed, Session, ShareIndex, Sharing, Signature, Subshare,
 };
 use quorate_types::{
-    ClientId, Digest, Epoch, IdentityKey, MemberRecord, NodeId, Resilience, Slot, UnixTime,
+    ClientId, Digest, Epoch, IdentityKey, MemberRecord, MemberStatus, NodeId, Resilience, Slot,
+    UnixTime,
 };
 use quorate_wire::{decode, encode};
 
@@ -163,10 +164,16 @@ impl Town {
 
     pub(super) fn servers(&self) -> Vec<usize> {
         let members = self.configuration.configuration().members.iter();
+        let members = members.filter(|member| member.status != MemberStatus::Removed);
         members.map(|member| self.numbers[&member.identity_key]).collect()
     }
 
     pub(super) fn record_of(&self, server: usize) -> Option<MemberRecord> {
+        self.place_of(server).filter(|record| record.status != MemberStatus::Removed)
+    }
+
+    /// The record of a server, also if nothing but its place on the ring is left of it.
+    pub(super) fn place_of(&self, server: usize) -> Option<MemberRecord> {
         let key = identity(server).identity_key();
         self.reader().members().find(|member| member.identity_key == key)
     }
