@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    authority, bench, blob, client, completions, config, demo, init, node, object, plan, scrub,
-    status,
+    authority, bench, blob, client, completions, config, demo, epoch, init, node, object, plan,
+    scrub, status,
 };
 use crate::dev;
 use crate::exit;
@@ -42,6 +42,9 @@ pub(crate) enum Command {
     /// Show or verify the files of a system.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Show and verify the configurations of a system, epoch by epoch, from a file.
+    #[command(subcommand)]
+    Epoch(epoch::EpochCommand),
     /// Say whether every group of the cluster serves, and how many more failures each can take.
     Status(status::StatusArguments),
     /// Files of any size under the hash of their bytes.

@@ -12,6 +12,7 @@ pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod epoch;
 pub(crate) mod init;
 pub(crate) mod node;
 pub(crate) mod object;
@@ -32,6 +33,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Client(command) => client::run(&command),
         Command::Config(command) => config::run(&command),
+        Command::Epoch(command) => epoch::run(&command),
         Command::Status(arguments) => status::run(&arguments, json),
         Command::Blob(command) => blob::run(&command, json),
         Command::Object(command) => object::run(&command, json),

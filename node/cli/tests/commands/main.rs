@@ -2,6 +2,7 @@
 
 mod ceremony;
 mod dev;
+mod epoch;
 mod plan;
 mod support;
 mod waiting;

@@ -1,0 +1,294 @@
+//! `quorate epoch`: the configurations of a system, from a file and under its one key.
+//!
+//! Nothing is shown that was not verified: whoever reads a chain needs the key of the system and
+//! nothing else, no server and no configuration from before.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use quorate_client::carried::to_hex;
+use quorate_client::cluster_file::{ClusterFile, parse_system_key};
+use quorate_client::explanation::Kind;
+use quorate_daemon::founding::{FoundingError, FoundingFile, GenesisFault};
+use quorate_membership::delta::{Broken, Chain};
+use quorate_membership::{Schemes, VerifiedConfiguration};
+use quorate_threshold as threshold;
+use quorate_types::{MemberRecord, MemberStatus, PublicKey};
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::failure::Failure;
+
+mod difference;
+
+use difference::Difference;
+
+/// Longest file with a chain that is read, in bytes.
+const CHAIN_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// What to do with the configurations in a file: a chain, or a genesis, which is one of one epoch.
+#[derive(Subcommand, Debug)]
+pub(crate) enum EpochCommand {
+    /// One line for each epoch.
+    List(FileArguments),
+    /// The servers of an epoch, of the newest if none is named.
+    Show(ShowArguments),
+    /// What changed from one epoch to another.
+    Diff(DiffArguments),
+    /// Verify every configuration with nothing but the key of the system.
+    Verify(FileArguments),
+}
+
+/// A file, and the key under which it is verified.
+#[derive(Args, Debug)]
+pub(crate) struct FileArguments {
+    /// The chain, or the genesis.
+    file: PathBuf,
+    /// The key of the system: 96 digits.
+    #[arg(long, value_name = "DIGITS", value_parser = parse_system_key)]
+    system_key: Option<threshold::PublicKey>,
+    /// The cluster.toml that names the key, if it is not given itself.
+    #[arg(long, value_name = "FILE", env = "QUORATE_CLUSTER")]
+    cluster: Option<PathBuf>,
+}
+
+/// Which epoch is shown.
+#[derive(Args, Debug)]
+pub(crate) struct ShowArguments {
+    #[command(flatten)]
+    file: FileArguments,
+    /// The epoch; the newest in the file if none is named.
+    #[arg(long, value_name = "EPOCH")]
+    epoch: Option<u64>,
+}
+
+/// Which epochs are compared.
+#[derive(Args, Debug)]
+pub(crate) struct DiffArguments {
+    #[command(flatten)]
+    file: FileArguments,
+    /// The earlier epoch.
+    from: u64,
+    /// The later epoch.
+    to: u64,
+}
+
+pub(crate) fn run(command: &EpochCommand) -> Result<Answer, Failure> {
+    match command {
+        EpochCommand::List(file) => list(file),
+        EpochCommand::Show(arguments) => show(arguments),
+        EpochCommand::Diff(arguments) => diff(arguments),
+        EpochCommand::Verify(file) => verify(file),
+    }
+}
+
+impl FileArguments {
+    /// Verifies all of the file, and gives each configuration to `visit`; the newest.
+    fn walk(
+        &self,
+        visit: impl FnMut(&VerifiedConfiguration),
+    ) -> Result<VerifiedConfiguration, Failure> {
+        let key = match (&self.system_key, &self.cluster) {
+            (Some(key), _) => *key,
+            (None, Some(file)) => ClusterFile::read(file)?.system_key,
+            (None, None) => {
+                let what = "no key to verify with";
+                let remedy = "give --system-key, or --cluster with a cluster.toml";
+                return Err(Failure::usage("--system-key", what, remedy));
+            }
+        };
+        let chain = self.read()?;
+        chain.walk(&key, &Schemes::real(), visit).map_err(|broken| self.broken(broken))
+    }
+
+    fn read(&self) -> Result<Chain, Failure> {
+        match FoundingFile::read(&self.file) {
+            Ok(genesis) => Ok(Chain { first: genesis.configuration, deltas: Vec::new() }),
+            Err(FoundingError::Genesis { fault: GenesisFault::Foreign, .. }) => {
+                read_chain(&self.file)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn broken(&self, broken: Broken) -> Failure {
+        let Broken { epoch, verified_count, reason } = broken;
+        let before = match verified_count {
+            0 => String::from("nothing before it"),
+            1 => String::from("the epoch before it is good"),
+            count => format!("the {count} epochs before it are good"),
+        };
+        let what = format!("epoch {} is not believed: {reason}; {before}", epoch.get());
+        let sort = (Kind::Configuration, "chain-broken");
+        let remedy =
+            "do not use it; check that the key is that of this system, and export it again";
+        Failure::about(&self.file, sort, what, remedy)
+    }
+
+    fn no_epoch(&self, epoch: u64, newest: &VerifiedConfiguration) -> Failure {
+        let what = format!("there is no epoch {epoch}, the newest is {}", newest.epoch().get());
+        let sort = (Kind::NotFound, "no-epoch");
+        Failure::about(&self.file, sort, what, "see `quorate epoch list`")
+    }
+}
+
+fn read_chain(path: &Path) -> Result<Chain, Failure> {
+    let failed = |error: std::io::Error| Failure::io("read", path, &error);
+    let length = std::fs::metadata(path).map_err(failed)?.len();
+    if length > CHAIN_BYTES_MAX {
+        let what = format!("the file has {length} bytes, a chain at most {CHAIN_BYTES_MAX}");
+        let sort = (Kind::TooLarge, "chain-too-long");
+        return Err(Failure::about(path, sort, what, "export fewer epochs"));
+    }
+    let bytes = std::fs::read(path).map_err(failed)?;
+    if !Chain::is_chain(&bytes) {
+        let sort = (Kind::Configuration, "no-chain");
+        let what = "this is neither a chain of configurations nor a genesis";
+        return Err(Failure::about(path, sort, what, "name one of these"));
+    }
+    quorate_wire::decode(&bytes).map_err(|error| {
+        let what = format!("the chain is damaged: {error}");
+        Failure::about(path, (Kind::Damaged, "chain-damaged"), what, "copy or export it again")
+    })
+}
+
+fn counts(configuration: &VerifiedConfiguration) -> (usize, usize) {
+    let members = &configuration.configuration().members;
+    let active = members.iter().filter(|member| member.status == MemberStatus::Active).count();
+    (active, members.len() - active)
+}
+
+fn list(file: &FileArguments) -> Result<Answer, Failure> {
+    let mut epochs = Vec::new();
+    let mut lines = Vec::new();
+    file.walk(|configuration| {
+        let (active, inactive) = counts(configuration);
+        let epoch = configuration.epoch().get();
+        let hash = configuration.hash().to_hex();
+        let seconds = configuration.configuration().created.as_micros() / 1_000_000;
+        let short = hash.get(..16).unwrap_or_default();
+        lines.push(format!(
+            "epoch {epoch}  {short}  {active} active, {inactive} inactive  created {seconds}"
+        ));
+        epochs.push(json!({
+            "epoch": epoch,
+            "hash": hash,
+            "created_unix_seconds": seconds,
+            "active": active,
+            "inactive": inactive,
+            "attempt": configuration.header().header().lineage.attempt,
+        }));
+    })?;
+    Ok(Answer { text: lines.join("\n"), json: json!({ "epochs": epochs }) })
+}
+
+fn verify(file: &FileArguments) -> Result<Answer, Failure> {
+    let (mut count, mut first) = (0_u64, None);
+    let newest = file.walk(|configuration| {
+        count += 1;
+        first.get_or_insert_with(|| configuration.epoch().get());
+    })?;
+    let (first, last) = (first.unwrap_or_default(), newest.epoch().get());
+    let hash = newest.hash().to_hex();
+    let text = format!(
+        "verified under the key of the system: {count} configurations, epochs {first} to {last}\n\
+         newest {hash}"
+    );
+    let json = json!({
+        "is_verified": true,
+        "configurations": count,
+        "first_epoch": first,
+        "epoch": last,
+        "hash": hash,
+        "system": newest.configuration().system.to_hex(),
+        "system_key": to_hex(newest.header().system_key().as_bytes()),
+    });
+    Ok(Answer { text, json })
+}
+
+fn show(arguments: &ShowArguments) -> Result<Answer, Failure> {
+    let mut found = None;
+    let newest = arguments.file.walk(|configuration| {
+        if arguments.epoch == Some(configuration.epoch().get()) {
+            found = Some(configuration.clone());
+        }
+    })?;
+    let shown = match (arguments.epoch, found) {
+        (None, _) => newest,
+        (Some(_), Some(found)) => found,
+        (Some(epoch), None) => return Err(arguments.file.no_epoch(epoch, &newest)),
+    };
+    Ok(describe(&shown))
+}
+
+fn member_json(configuration: &VerifiedConfiguration, member: &MemberRecord) -> Value {
+    json!({
+        "id": member.id.to_hex(),
+        "identity_key": member.identity_key.to_hex(),
+        "epoch_key": member.epoch_key.map(PublicKey::to_hex),
+        "address": member.address,
+        "probe_port": member.probe_port,
+        "failure_domain": member.failure_domain.0,
+        "is_active": member.status == MemberStatus::Active,
+        "is_in_membership_group": configuration.group_member(member.id).is_some(),
+    })
+}
+
+fn describe(configuration: &VerifiedConfiguration) -> Answer {
+    let said = configuration.header().header();
+    let (active, inactive) = counts(configuration);
+    let member = |member: &MemberRecord| member_json(configuration, member);
+    let json = json!({
+        "epoch": said.epoch.get(),
+        "hash": configuration.hash().to_hex(),
+        "previous": said.lineage.previous.to_hex(),
+        "system": said.system.to_hex(),
+        "created_unix_seconds": said.created.as_micros() / 1_000_000,
+        "attempt": said.lineage.attempt,
+        "f": said.storage.f(),
+        "f_ms": said.membership.f(),
+        "active": active,
+        "inactive": inactive,
+        "members": configuration.configuration().members.iter().map(member).collect::<Vec<_>>(),
+        "is_verified": true,
+    });
+    let mut lines = vec![
+        format!("epoch {}, verified under the key of the system", said.epoch.get()),
+        format!("hash {}", configuration.hash().to_hex()),
+        format!(
+            "f {}, f_ms {}, attempt {}",
+            said.storage.f(),
+            said.membership.f(),
+            said.lineage.attempt
+        ),
+        format!("{active} active, {inactive} inactive:"),
+    ];
+    lines.extend(configuration.configuration().members.iter().map(|member| {
+        let is_in_group = configuration.group_member(member.id).is_some();
+        let group = if is_in_group { "  membership group" } else { "" };
+        let is_active = member.status == MemberStatus::Active;
+        let status = if is_active { "" } else { "  inactive" };
+        format!("  {} {}{group}{status}", member.identity_key.to_hex(), member.address)
+    }));
+    Answer { text: lines.join("\n"), json }
+}
+
+fn diff(arguments: &DiffArguments) -> Result<Answer, Failure> {
+    if arguments.from >= arguments.to {
+        let what = format!("epoch {} is not before {}", arguments.from, arguments.to);
+        return Err(Failure::usage("FROM", what, "name the earlier epoch first"));
+    }
+    let (mut from, mut to) = (None, None);
+    let newest = arguments.file.walk(|configuration| {
+        let epoch = configuration.epoch().get();
+        if epoch == arguments.from {
+            from = Some(configuration.clone());
+        }
+        if epoch == arguments.to {
+            to = Some(configuration.clone());
+        }
+    })?;
+    let from = from.ok_or_else(|| arguments.file.no_epoch(arguments.from, &newest))?;
+    let to = to.ok_or_else(|| arguments.file.no_epoch(arguments.to, &newest))?;
+    Ok(Difference::between(&from, &to).answer())
+}
