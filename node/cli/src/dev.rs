@@ -9,7 +9,7 @@
 //! D/authority/authority.key             secret
 //! D/founding/genesis                    public
 //! D/client/{client.key, client.certificate}
-//! D/nodes/I/{node.toml, pid, log, data/, identity.key, epoch-0.key, share.key, genesis}
+//! D/nodes/I/{node.toml, pid, log, data/, keys/, share.key, genesis}
 //! ```
 
 use std::path::PathBuf;

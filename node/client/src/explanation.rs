@@ -99,6 +99,12 @@ impl Explanation {
                 remedy,
             ),
             KeyError::TooLarge { path, .. } => not_a_key(path, "the file is too long for a key"),
+            KeyError::InUse { path } => Self::about(
+                path,
+                (Kind::InUse, "keys-in-use"),
+                "another process uses these keys",
+                "stop it first, or leave it running",
+            ),
             KeyError::DiskFull { path, needed_bytes } => Self::about(
                 path,
                 (Kind::DiskFull, "disk-full"),

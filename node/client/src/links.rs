@@ -82,27 +82,31 @@ const fn to_net(why: Unrecognised) -> quorate_net::Unrecognised {
 #[cfg(test)]
 mod tests {
     //! Production's schemes and the transport's names of what is wrong.
-    use quorate_crypto::IdentitySigner;
     use quorate_crypto::{Signer, real::RealSigner};
-    use quorate_membership::{EpochKeyCertificate, EpochKeyStatement};
+    use quorate_kes::Blake3Tree;
+    use quorate_membership::{EpochKeyCertificate, EpochKeyStatement, Identity, IdentitySigner};
     use quorate_net::{LinkKey, Recognise, Seed, Unrecognised, link_key_of_seed};
-    use quorate_types::SystemId;
+    use quorate_types::{Epoch, SystemId};
 
     use super::{Recogniser, peer_of};
 
     #[test]
     fn a_server_is_told_by_the_certificate_of_the_very_key_that_tls_proves() {
-        let (identity, epoch) = (RealSigner::from_seed(&[1; 32]), RealSigner::from_seed(&[2; 32]));
+        let [identity, other] = [1, 4].map(|byte| {
+            let seed = quorate_kes::Seed::new([byte; 32]);
+            Identity::generate_short(Blake3Tree, seed, (Epoch::ZERO, 1))
+        });
+        let epoch = RealSigner::from_seed(&[2; 32]);
         let statement = EpochKeyStatement::founding(identity.identity_key(), epoch.public_key());
         let proof = quorate_wire::encode(&EpochKeyCertificate::issue(statement, &identity));
         let recogniser = Recogniser::newcomer(SystemId::new([3; 32]));
         let of_link = link_key_of_seed(&Seed::new([2; 32]));
         let server = peer_of(&identity.identity_key());
         assert_eq!(recogniser.recognise(of_link, &proof), Ok(server));
-        let of_identity = LinkKey::new(*identity.public_key().as_bytes());
+        let of_identity = LinkKey::new(*identity.identity_key().as_bytes());
         let refused = recogniser.recognise(of_identity, &proof);
         assert_eq!(refused, Err(Unrecognised::OtherKey), "the identity key is no link's key");
-        let forged = quorate_wire::encode(&EpochKeyCertificate::issue(statement, &epoch));
+        let forged = quorate_wire::encode(&EpochKeyCertificate::issue(statement, &other));
         assert_eq!(recogniser.recognise(of_link, &forged), Err(Unrecognised::Forged));
         assert_eq!(recogniser.recognise(of_link, &[]), Err(Unrecognised::Malformed));
     }

@@ -5,8 +5,7 @@
 //! listen = "0.0.0.0:4700"          # where it listens
 //! metrics = "127.0.0.1:9700"       # health and metrics, on loopback only
 //! data = "data"                    # the directory of its data
-//! identity_key = "identity.key"    # the key that stays
-//! epoch_key = "epoch-0.key"        # the key that it signs with
+//! keys = "keys"                    # the directory of its keys
 //! share = "share.key"              # optional; read if it is in the membership group
 //! genesis = "genesis"              # what `quorate init` wrote
 //! log_filter = "info"              # optional
@@ -23,20 +22,11 @@ use quorate_client::settings::{self, Source, Table};
 use quorate_threshold as threshold;
 
 mod template;
-pub use template::{EPOCH_KEY, GENESIS, IDENTITY_KEY, NodeTemplate, SHARE, system_key_line};
+pub use template::{GENESIS, KEYS as KEY_DIRECTORY, NodeTemplate, SHARE, system_key_line};
 
 const KEYS: &[&str] = &["node"];
-const NODE_KEYS: &[&str] = &[
-    "listen",
-    "metrics",
-    "data",
-    "identity_key",
-    "epoch_key",
-    "share",
-    "genesis",
-    "log_filter",
-    "system_key",
-];
+const NODE_KEYS: &[&str] =
+    &["listen", "metrics", "data", "keys", "share", "genesis", "log_filter", "system_key"];
 
 /// What is logged where nothing else is configured.
 pub const LOG_FILTER_DEFAULT: &str = "info";
@@ -52,10 +42,8 @@ pub struct NodeConfiguration {
     pub metrics: SocketAddr,
     /// The directory of its data.
     pub data: PathBuf,
-    /// The secret seed of the key that stays.
-    pub identity_key: PathBuf,
-    /// The secret seed of the key that it signs with.
-    pub epoch_key: PathBuf,
+    /// The directory of its keys: the identity that stays, and what it certifies for each epoch.
+    pub keys: PathBuf,
     /// Its share of the key of the system; read only by members of the membership group.
     pub share: Option<PathBuf>,
     /// What the system began with.
@@ -81,14 +69,12 @@ impl NodeConfiguration {
     /// [`ConfigurationError`] names the key, the line and what to do.
     pub fn parse(source: Source<'_>) -> Result<Self, ConfigurationError> {
         let node = source.table(KEYS)?.table("node", NODE_KEYS)?;
-        let made = "name the file that `quorate node new` made";
         Ok(Self {
             file: source.file.to_path_buf(),
             listen: listen(&node)?,
             metrics: metrics(&node)?,
             data: node.path("data", "name a directory for the data of this node")?,
-            identity_key: node.path("identity_key", made)?,
-            epoch_key: node.path("epoch_key", made)?,
+            keys: node.path("keys", "name the directory that `quorate node new` made")?,
             share: node.optional_path("share", "name the file that `quorate init` made")?,
             genesis: node.path("genesis", "name the genesis that `quorate init` wrote")?,
             log_filter: log_filter(&node)?,

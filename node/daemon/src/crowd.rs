@@ -8,12 +8,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use quorate_crypto::real::{RealSigner, RealVerifier};
-use quorate_crypto::{Domain, Hasher, IdentitySigner, Signer};
+use quorate_crypto::{Domain, Hasher, Signer};
+use quorate_kes::Blake3Tree;
 use quorate_membership::header::commitment_digest;
 use quorate_membership::monitor::{AnswerKey, Answerer, ProbeRule, Prober, Watch};
 use quorate_membership::{
-    CertifiedConfiguration, ConfigurationHeader, EpochKeyCertificate, EpochKeyStatement, Lineage,
-    Schemes, VerifiedConfiguration,
+    CertifiedConfiguration, ConfigurationHeader, EpochKeyCertificate, EpochKeyStatement, Identity,
+    IdentitySigner, Lineage, Schemes, VerifiedConfiguration,
 };
 use quorate_threshold::{
     Bls12381, Dealer, KeyShare, Parameters, Rejected, Seed, Session, ShareIndex, Sharing,
@@ -22,6 +23,8 @@ use quorate_types::{
     Configuration, Digest, Epoch, FailureDomain, MemberRecord, MemberStatus, NodeId, PublicKey,
     Resilience, SoftwareVersion, SystemId, UnixTime,
 };
+
+use crate::keys::ServerIdentity;
 
 const SYSTEM: SystemId = SystemId::new([0x5a; 32]);
 /// Not the first, in which every record names a key.
@@ -45,8 +48,10 @@ fn signer(number: u32) -> RealSigner {
     RealSigner::from_seed(&seed(b'e', number))
 }
 
-fn identity(number: u32) -> RealSigner {
-    RealSigner::from_seed(&seed(b'i', number))
+/// Of two epochs only: there are many.
+fn identity(number: u32) -> ServerIdentity {
+    let seed = quorate_kes::Seed::new(seed(b'i', number));
+    Identity::generate_short(Blake3Tree, seed, (EPOCH, 1))
 }
 
 fn id(number: u32) -> NodeId {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! authority:  quorate authority new --> authority.key
-//! server i:   quorate node new      --> identity.key epoch-0.key node.toml | admission (carried)
+//! server i:   quorate node new      --> keys/ node.toml | admission (carried)
 //! authority:  quorate init          --> genesis cluster.toml (for all), one share file each
 //! client:     quorate client new    --> client.key client.certificate
 //! ```

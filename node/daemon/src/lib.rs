@@ -7,6 +7,7 @@ mod failure;
 pub mod founding;
 pub mod giving_up;
 pub mod host;
+pub mod keys;
 pub mod metrics;
 pub mod monitoring;
 pub mod names;

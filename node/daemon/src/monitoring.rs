@@ -170,7 +170,7 @@ fn answer(
     signer: Arc<dyn Signer>,
 ) -> Result<RunningAnswerer, ServerError> {
     let configuration = identity.founding.configuration().configuration();
-    let certificate = Some(identity.certificate);
+    let certificate = Some(identity.certificate.clone());
     let key = AnswerKey { epoch: configuration.epoch, signer, certificate };
     let answerer = Answerer::new(configuration.system, identity.id, key);
     let address = SocketAddr::new(host, identity.record().probe_port);

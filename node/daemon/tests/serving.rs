@@ -15,12 +15,13 @@ use quorate_client::links::{Recogniser, credential, peer_of};
 use quorate_crypto::real::RealSigner;
 use quorate_daemon::configuration::NodeConfiguration;
 use quorate_daemon::error::ServerError;
-use quorate_daemon::founding::NodeIdentity;
 use quorate_daemon::founding::ceremony::{
     ClientRequest, ServerRequest, SystemRequest, found_system, new_authority, new_client,
     new_server,
 };
+use quorate_daemon::founding::{FoundingFile, NodeIdentity};
 use quorate_daemon::giving_up::give_up;
+use quorate_daemon::keys::ServerKeys;
 use quorate_daemon::monitoring::Monitoring;
 use quorate_daemon::server;
 use quorate_dht::limits::CHUNK_BYTES;
@@ -36,8 +37,9 @@ use quorate_net::{
     Cause, Config, ConnectorConfig, Events, Known, Limits, PeerKey, Seed, SystemId, Transport,
 };
 use quorate_runtime::Handle;
+use quorate_store::keys::read_secret;
 use quorate_store::object_store::ObjectStore;
-use quorate_threshold::Bls12381;
+use quorate_threshold::{Bls12381, KeyShare};
 use quorate_types::{Epoch, MemberRecord, UnixTime};
 use quorate_wire::{decode, encode};
 use zeroize::Zeroizing;
@@ -76,6 +78,7 @@ fn found(directory: &Path, servers: usize) -> (Vec<PathBuf>, ClusterFile) {
             probe_port: listen.port(),
             metrics: ports[2 * index + 1],
             failure_domain: format!("rack-{index}"),
+            joins: None,
         }
     };
     let made: Vec<_> = (0..servers)
@@ -90,7 +93,7 @@ fn found(directory: &Path, servers: usize) -> (Vec<PathBuf>, ClusterFile) {
     let founded = found_system(&directory.join("system"), &system).expect("a system");
     for (index, server) in made.iter().enumerate() {
         std::fs::copy(&founded.genesis_file, folder(index).join("genesis")).expect("a copy");
-        let key = server.admission.identity_key;
+        let key = server.admission.identity_key();
         if let Some(share) = founded.shares.iter().find(|share| share.identity_key == key) {
             std::fs::rename(&share.path, folder(index).join("share.key")).expect("a move");
         }
@@ -150,10 +153,16 @@ struct Served {
 /// As [`with_servers_in`]; the work sees the servers, too.
 fn with_watched_servers(directory: &Path, work: impl AsyncFnOnce(Cluster, Vec<Served>)) {
     let (nodes, file) = found(directory, 4);
-    let credentials = credentials(&file);
+    serve((&nodes, &file), work);
+    std::fs::remove_dir_all(directory).expect("the scratch directory goes");
+}
+
+/// Runs servers that were founded, and a client, until the client is done.
+fn serve((nodes, file): (&[PathBuf], &ClusterFile), work: impl AsyncFnOnce(Cluster, Vec<Served>)) {
+    let credentials = credentials(file);
     quorate_runtime::block_on(async {
         let mut running = Vec::new();
-        for node in &nodes {
+        for node in nodes {
             running.push(start(node).await);
         }
         let controls: Vec<_> = running.iter().map(|server| server.node().control()).collect();
@@ -164,7 +173,7 @@ fn with_watched_servers(directory: &Path, work: impl AsyncFnOnce(Cluster, Vec<Se
         let served: Vec<_> = running.iter().map(served).collect();
         let use_it = async {
             let work = async |cluster| work(cluster, served).await;
-            with_cluster(&file, &credentials, work).await.expect("the client connects");
+            with_cluster(file, &credentials, work).await.expect("the client connects");
             controls.iter().for_each(quorate_runtime::Control::stop);
         };
         let [a, b, c, d] = <[_; 4]>::try_from(running).expect("four servers");
@@ -175,7 +184,55 @@ fn with_watched_servers(directory: &Path, work: impl AsyncFnOnce(Cluster, Vec<Se
         }
     })
     .expect("an event loop");
-    std::fs::remove_dir_all(directory).expect("the scratch directory goes");
+}
+
+/// Do these bytes stand in others? Most files are made with room that is still empty: that is
+/// passed over block by block.
+fn is_in(content: &[u8], bytes: &[u8]) -> bool {
+    const BLOCK: usize = 4096;
+    (0..content.len()).step_by(BLOCK).any(|start| {
+        let end = content.len().min(start + BLOCK + bytes.len());
+        let block = &content[start..end];
+        let is_empty = *block == [0; BLOCK + 64][..block.len()];
+        !is_empty && block.windows(bytes.len()).any(|window| window == bytes)
+    })
+}
+
+/// Does any file below a directory hold these bytes?
+fn holds(directory: &Path, bytes: &[u8]) -> bool {
+    let entries = std::fs::read_dir(directory).expect("a directory");
+    entries.map(|entry| entry.expect("an entry").path()).any(|path| {
+        if path.is_dir() {
+            return holds(&path, bytes);
+        }
+        is_in(&std::fs::read(&path).expect("a file"), bytes)
+    })
+}
+
+#[test]
+fn key_3_nothing_that_was_erased_is_in_any_file_of_a_server_that_ran() {
+    /// Behind the first epoch, the version, the period and the root.
+    const LEAF: std::ops::Range<usize> = 45..77;
+    let directory = scratch("erased");
+    let (nodes, file) = found(&directory, 4);
+    let node = nodes[0].parent().expect("a directory");
+    let identity = std::fs::read(node.join("keys/identity-1.key")).expect("the identity");
+    let leaf = identity[LEAF].to_vec();
+    assert!(holds(node, &leaf), "the search finds the leaf of epoch 1");
+    serve((&nodes, &file), async |cluster, _| {
+        let put = KvOperation::Put { key: b"name".to_vec(), value: b"quorate".to_vec() };
+        assert_eq!(cluster.key_value(&put).await.expect("a reply"), KvReply::Done);
+    });
+    assert!(!holds(node, &leaf), "KEY-1: it has certified the key of epoch 1");
+
+    let keys = ServerKeys::open_directory(&node.join("keys")).expect("its keys");
+    let next = Epoch::new(1);
+    let key = keys.certified(next).expect("readable").expect("certified ahead");
+    let sealing = keys.decryption_seed(next).expect("readable").expect("made ahead");
+    assert!(holds(node, &*key.seed) && holds(node, &*sealing), "the search finds both");
+    keys.erase_epoch(next).expect("a disk that works");
+    assert!(!holds(node, &*key.seed) && !holds(node, &*sealing), "KEY-3");
+    std::fs::remove_dir_all(&directory).expect("the scratch directory goes");
 }
 
 #[test]
@@ -315,19 +372,20 @@ fn an_object_has_the_last_value_that_its_owner_wrote() {
 /// The configuration of the epoch after, signed by the holders of the shares, whose files these
 /// are.
 fn following(nodes: &[PathBuf], old: &VerifiedConfiguration) -> CertifiedConfiguration {
-    let read = |file: &PathBuf| NodeConfiguration::read(file).expect("node.toml is right");
-    let load = |settings: &NodeConfiguration| {
-        NodeIdentity::load(settings).expect("the server's files are right")
+    let settings = NodeConfiguration::read(&nodes[0]).expect("node.toml is right");
+    let founding = FoundingFile::read_verified(&settings.genesis, &settings.system_key);
+    let founding = founding.expect("the genesis is right");
+    let share = |file: &PathBuf| {
+        let bytes = read_secret(&file.with_file_name("share.key")).ok()?;
+        Some(KeyShare::decode(&bytes).expect("the share of a server"))
     };
-    let settings: Vec<NodeConfiguration> = nodes.iter().map(read).collect();
-    let identities: Vec<NodeIdentity> = settings.iter().map(load).collect();
     let mut configuration = old.configuration().clone();
     configuration.epoch = old.epoch().next();
     let lineage = Lineage { previous: old.hash(), ..old.header().header().lineage };
     let header = ConfigurationHeader::of(&configuration, lineage);
-    let shares = identities.iter().filter_map(|one| one.share.as_ref());
-    let partials: Vec<_> = shares.map(|share| header.sign_partial(share, &Bls12381)).collect();
-    let group = identities[0].founding.group_key();
+    let shares = nodes.iter().filter_map(share);
+    let partials: Vec<_> = shares.map(|share| header.sign_partial(&share, &Bls12381)).collect();
+    let group = founding.group_key();
     let (certified, bad) = header.certify(group, &partials, &Bls12381).expect("enough shares");
     assert!(bad.is_empty());
     CertifiedConfiguration { certified, members: configuration.members }
@@ -420,7 +478,7 @@ async fn impostor(cluster: &Cluster, first: &NodeAdmission) -> (Transport, Event
     let config = Config {
         // The lowest of all, so that it is the one who dials.
         own: PeerKey::new([0; 32]),
-        credential: credential(&first.certificate(), &Zeroizing::new([77; 32])),
+        credential: credential(&first.certificate, &Zeroizing::new([77; 32])),
         recognise: Recogniser::member(&configuration),
         system: SystemId::new(*configuration.configuration().system.as_bytes()),
         versions: PROTOCOL_VERSIONS,

@@ -7,7 +7,7 @@
 //! # Invariants
 //! - STO-9: a secret is never read from a file that others than its owner may open.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::files;
 /// The longest secret, in bytes.
 pub const SECRET_BYTES_MAX: usize = 64 * 1024;
 
-const OWNER_ONLY: u32 = 0o600;
+pub(crate) const OWNER_ONLY: u32 = 0o600;
 const OTHERS: u32 = 0o077;
 
 /// Why a secret could not be read or written.
@@ -50,6 +50,12 @@ pub enum KeyError {
         path: PathBuf,
         /// The limit.
         bytes_max: usize,
+    },
+    /// Another process uses the keys.
+    #[error("another process uses the keys in {path}; stop it first")]
+    InUse {
+        /// The directory.
+        path: PathBuf,
     },
     /// The disk is full.
     #[error("the disk is full: {needed_bytes} bytes are needed for {path}; free space on it")]
@@ -108,11 +114,7 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         opened => opened.map_err(|error| fail("open", error))?,
     };
     let metadata = file.metadata().map_err(|error| fail("inspect", error))?;
-    let mode = metadata.permissions().mode() & 0o7777;
-    if mode & OTHERS != 0 {
-        let remedy = format!("if nobody read it, run: chmod 600 {}", path.display());
-        return Err(KeyError::Permissions { path: path.to_path_buf(), mode, remedy });
-    }
+    let mode = mode_for_owner(path, &metadata)?;
     if metadata.len() > SECRET_BYTES_MAX as u64 {
         return Err(KeyError::TooLarge { path: path.to_path_buf(), bytes_max: SECRET_BYTES_MAX });
     }
@@ -123,6 +125,24 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let mut secret = Zeroizing::new(vec![0; length]);
     file.read_exact(&mut secret).map_err(|error| fail("read", error))?;
     Ok(secret)
+}
+
+/// Refuses a file that others than its owner may open (STO-9).
+///
+/// # Errors
+/// [`KeyError::Permissions`], or what the disk reports.
+pub(crate) fn check_mode(path: &Path) -> Result<(), KeyError> {
+    let metadata = std::fs::metadata(path).map_err(|error| failed("inspect", path, error, 0))?;
+    mode_for_owner(path, &metadata).map(drop)
+}
+
+fn mode_for_owner(path: &Path, metadata: &Metadata) -> Result<u32, KeyError> {
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & OTHERS != 0 {
+        let remedy = format!("if nobody read it, run: chmod 600 {}", path.display());
+        return Err(KeyError::Permissions { path: path.to_path_buf(), mode, remedy });
+    }
+    Ok(mode)
 }
 
 fn erase_if_there(path: &Path) -> io::Result<()> {
@@ -148,7 +168,12 @@ fn overwrite(mut file: &File) -> io::Result<()> {
     file.sync_all()
 }
 
-fn failed(operation: &'static str, path: &Path, source: io::Error, needed_bytes: u64) -> KeyError {
+pub(crate) fn failed(
+    operation: &'static str,
+    path: &Path,
+    source: io::Error,
+    needed_bytes: u64,
+) -> KeyError {
     let path = path.to_path_buf();
     if is_disk_full(&source) {
         return KeyError::DiskFull { path, needed_bytes };

@@ -10,7 +10,8 @@
 //! | [`critical`] | tiny named values that must never be lost |
 //! | [`image`] | the state of a replica at its last checkpoint |
 //! | [`object_store`] | objects of every size: [`objects`] in a tree, [`blobs`] in files |
-//! | [`keys`] | secrets, each in a file of its own |
+//! | [`keys`] | secrets that stay, each in a file of its own |
+//! | [`secrets`] | secrets that come and go, in a directory of their own |
 //! | [`directory`] | the directory of all that, locked, and known when it was wiped |
 #![forbid(unsafe_code)]
 
@@ -26,3 +27,4 @@ pub mod log;
 pub mod medium;
 pub mod object_store;
 pub mod objects;
+pub mod secrets;

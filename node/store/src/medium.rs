@@ -1,18 +1,20 @@
-//! The narrow door between the log and the file system, so that tests can stand in for the disk.
+//! The narrow door between the log, or secrets that come and go, and the file system, so that tests
+//! can stand in for the disk.
 //!
-//! The log needs few operations and every one of them can fail, be lost or be torn by a power cut.
+//! They need few operations and every one of them can fail, be lost or be torn by a power cut.
 //! They are named here once; [`RealMedium`] performs them on a directory, and the crash tests
 //! perform them on a model that keeps what is written apart from what is durable.
 
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::files;
+use crate::keys::OWNER_ONLY;
 
-/// A flat directory of files, as far as the log uses one.
+/// A flat directory of files.
 pub trait Medium: Debug + Send {
     /// An open file of this medium.
     type File: LogFile;
@@ -80,10 +82,15 @@ pub trait LogFile: Debug + Send {
     fn sync_data(&self) -> io::Result<()>;
 }
 
+/// The mode of ordinary files, before the umask.
+const SHARED: u32 = 0o666;
+
 /// A directory of the file system.
 #[derive(Debug)]
 pub struct RealMedium {
     directory: PathBuf,
+    /// Of the files that are created.
+    mode: u32,
 }
 
 impl RealMedium {
@@ -93,7 +100,15 @@ impl RealMedium {
     /// Those of the file system.
     pub fn open(directory: &Path) -> io::Result<Self> {
         files::create_directory(directory)?;
-        Ok(Self { directory: directory.to_path_buf() })
+        Ok(Self { directory: directory.to_path_buf(), mode: SHARED })
+    }
+
+    /// As [`RealMedium::open`], with files that only their owner may open.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn private(directory: &Path) -> io::Result<Self> {
+        Ok(Self { mode: OWNER_ONLY, ..Self::open(directory)? })
     }
 }
 
@@ -116,7 +131,7 @@ impl Medium for RealMedium {
 
     fn create(&self, name: &str) -> io::Result<RealFile> {
         let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create(true).truncate(true);
+        let options = options.read(true).write(true).create(true).truncate(true).mode(self.mode);
         Ok(RealFile { file: options.open(self.directory.join(name))? })
     }
 

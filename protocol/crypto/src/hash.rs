@@ -71,6 +71,8 @@ domains! {
     ResizeCertificate = "resize certificate",
     /// An identity key's statement about the key of an epoch.
     EpochKey = "epoch key",
+    /// An identity key: scheme, depth, first epoch and root.
+    Identity = "identity",
     /// Inner node of the tree of an identity's keys.
     IdentityNode = "identity node",
     /// What detects damage of an identity's secret file.

@@ -34,7 +34,7 @@ pub(crate) const fn node(number: u8) -> NodeId {
 pub(crate) fn ring(epoch: Epoch, servers: u8) -> Ring {
     let member = |number: u8| MemberRecord {
         id: node(number),
-        identity_key: IdentityKey::plain(signer(number).public_key()),
+        identity_key: IdentityKey::new(*signer(number).public_key().as_bytes()),
         epoch_key: Some(signer(number).public_key()),
         address: String::new(),
         probe_port: 1,

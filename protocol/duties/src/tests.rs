@@ -5,11 +5,12 @@ use std::vec::Vec;
 
 use quorate_crypto::Signer;
 use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
+use quorate_kes::IdealTree;
 use quorate_membership::{
-    Genesis, NodeAdmission, Schemes, ServerDescription, VerifiedConfiguration,
+    Genesis, Identity, NodeAdmission, Schemes, ServerDescription, VerifiedConfiguration,
 };
 use quorate_threshold::{Bls12381, Seed};
-use quorate_types::{Digest, FailureDomain, Resilience, SoftwareVersion, UnixTime};
+use quorate_types::{Digest, Epoch, FailureDomain, Resilience, SoftwareVersion, UnixTime};
 
 use super::Duties;
 
@@ -29,10 +30,13 @@ fn configuration(server_count: u8) -> VerifiedConfiguration {
             failure_domain: FailureDomain(std::string::String::from("rack")),
             version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         };
-        NodeAdmission::new(description, &signer(b'i', server), signer(b'e', server).public_key())
+        let seed = quorate_kes::Seed::new([server; 32]);
+        let tree = IdealTree(registry());
+        let identity = Identity::generate_short(tree, seed, (Epoch::ZERO, 1));
+        NodeAdmission::founding(description, &identity, signer(b'e', server).public_key())
     };
     let mut admissions: Vec<_> = (0..server_count).map(admission).collect();
-    admissions.sort_by_key(|admission| admission.identity_key);
+    admissions.sort_by_key(NodeAdmission::identity_key);
     let genesis = Genesis {
         authority_key: signer(b'a', 0).public_key(),
         storage: Resilience::new(1).unwrap(),

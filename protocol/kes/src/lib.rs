@@ -22,6 +22,11 @@
 //! - KES-3: moving on takes at most one leaf per level of the tree, in every period.
 //! - KES-4: a secret key whose parts do not lead to its root is refused when it is read.
 //!
+//! # Short keys
+//! A key can be made with its first few periods only: above them stand nodes of which nobody knows
+//! the children. Whoever checks cannot tell, and needs not: only its owner runs out of periods
+//! sooner. Tests use them, also for what becomes of a server whose key ends.
+//!
 //! # Deviations
 //! - From the paper: the signature holds one key per level instead of two, since the other one is
 //!   computed while checking (the compact form, as in the crate `kes-summed-ed25519`); and the
@@ -51,9 +56,3 @@ pub use crate::tree::{Blake3Tree, IdealTree, Seed, Tree};
 
 /// Depth of a server's identity: 4,096 epochs.
 pub const IDENTITY_DEPTH: usize = 12;
-
-/// The secret half of a server's identity.
-pub type IdentityKey<T> = SecretKey<T, IDENTITY_DEPTH>;
-
-/// What a server's identity signs with.
-pub type IdentitySignature = Signature<IDENTITY_DEPTH>;

@@ -24,12 +24,18 @@ enum Beside {
     Over { key: Digest },
     /// Right: its periods will come.
     ToCome { key: Digest, seed: Seed, ahead: Ahead },
+    /// Right, where a key was made short: nobody can sign there.
+    Never,
 }
+
+/// Stands for a subtree that was never made: no two nodes are known that hash to it.
+const NEVER: &Digest = &Digest::ZERO;
 
 impl Beside {
     const fn key(&self) -> &Digest {
         match self {
             Self::Over { key } | Self::ToCome { key, .. } => key,
+            Self::Never => NEVER,
         }
     }
 }
@@ -61,12 +67,25 @@ impl<T: Tree, const DEPTH: usize> SecretKey<T, DEPTH> {
     /// The key of a seed, in its first period. Makes every leaf once.
     #[must_use]
     pub fn generate(tree: T, seed: Seed) -> Self {
-        let mut whole = Ahead::new(DEPTH);
-        while !whole.is_complete() {
-            whole.advance(&tree, &seed);
+        Self::generate_short(tree, seed, DEPTH)
+    }
+
+    /// A key that ends after `2^height` periods: the rest of its tree is never made. It is made in
+    /// moments, and nobody who checks can tell it from another.
+    ///
+    /// # Panics
+    /// If the height is 0 or above the depth: a leaf that was never made would be a weak key.
+    #[must_use]
+    pub fn generate_short(tree: T, seed: Seed, height: usize) -> Self {
+        assert!((1..=DEPTH).contains(&height), "a key is short at an inner node of its tree");
+        let mut made = Ahead::new(height);
+        while !made.is_complete() {
+            made.advance(&tree, &seed);
         }
-        let (root, siblings) = whole.finish();
-        let (leaf, beside) = enter::<T>(seed, &siblings);
+        let (top, siblings) = made.finish();
+        let (leaf, mut beside) = enter::<T>(seed, &siblings);
+        beside.resize_with(DEPTH, || Beside::Never);
+        let root = (height..DEPTH).fold(top, |node, _| T::join(&node, NEVER));
         let mut key = Self { tree, root, period: Period::FIRST, leaf, beside };
         key.build_ahead();
         key
@@ -86,8 +105,9 @@ impl<T: Tree, const DEPTH: usize> SecretKey<T, DEPTH> {
 
     /// Periods that are left behind this one.
     #[must_use]
-    pub const fn remaining(&self) -> u32 {
-        periods(DEPTH) - 1 - self.period.get()
+    pub fn remaining(&self) -> u32 {
+        let is_made = |beside: &&Beside| !matches!(beside, Beside::Never);
+        periods(self.beside.iter().take_while(is_made).count()) - 1 - self.period.get()
     }
 
     /// Signs a digest that was made under a domain, in this period.
@@ -116,6 +136,9 @@ impl<T: Tree, const DEPTH: usize> SecretKey<T, DEPTH> {
             self.beside.iter().take(turn).map(Beside::key),
         );
         let Some(beside) = self.beside.get_mut(turn) else { return Err(Exhausted) };
+        if matches!(beside, Beside::Never) {
+            return Err(Exhausted);
+        }
         let entered = core::mem::replace(beside, Beside::Over { key: left });
         let Beside::ToCome { key, seed, ahead } = entered else {
             unreachable!("the path turns where it went left")

@@ -33,15 +33,22 @@ impl<const DEPTH: usize> Signature<DEPTH> {
         period: Period,
         digest: Digest,
     ) -> Option<SignatureCheck> {
-        let is_in_tree = period.get() < periods(DEPTH);
-        let leads_to_root = self.root::<T>(period).as_bytes() == root.as_bytes();
-        let check = SignatureCheck { key: self.leaf, digest, signature: self.by_leaf };
-        (is_in_tree && leads_to_root).then_some(check)
+        (self.root::<T>(period)? == *root).then_some(self.check_of_leaf(digest))
     }
 
-    fn root<T: Tree>(&self, period: Period) -> Digest {
+    /// The root that this leads to if its leaf is the one of the period. `None` if no tree has such
+    /// a period.
+    #[must_use]
+    pub fn root<T: Tree>(&self, period: Period) -> Option<PublicKey> {
         let leaf = Digest::new(*self.leaf.as_bytes());
-        climb::<T>(leaf, period, self.siblings.iter())
+        let root = climb::<T>(leaf, period, self.siblings.iter());
+        (period.get() < periods(DEPTH)).then(|| PublicKey::new(*root.as_bytes()))
+    }
+
+    /// The signature of the leaf, for whoever knows already that the leaf is the right one.
+    #[must_use]
+    pub const fn check_of_leaf(&self, digest: Digest) -> SignatureCheck {
+        SignatureCheck { key: self.leaf, digest, signature: self.by_leaf }
     }
 }
 

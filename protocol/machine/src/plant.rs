@@ -121,6 +121,8 @@ pub enum Plant {
     PassesOnUnchecked,
     /// A server takes a configuration of an earlier epoch from its node.
     GoesBackAnEpoch,
+    /// A signature by an identity counts whichever epoch its leaf is for.
+    LeafOfAnyEpoch,
 }
 
 #[cfg(plant)]

@@ -6,15 +6,14 @@
 use alloc::string::String;
 use core::fmt;
 
-use quorate_crypto::{Domain, IdentitySigner, Verifier, hash, identity_check};
+use quorate_crypto::{Domain, Verifier, hash};
 use quorate_types::limits::{ADDRESS_BYTES_MAX, FAILURE_DOMAIN_BYTES_MAX};
-use quorate_types::{
-    Digest, FailureDomain, IdentityKey, IdentitySignature, PublicKey, Signature, SoftwareVersion,
-};
+use quorate_types::{Digest, FailureDomain, IdentityKey, PublicKey, SoftwareVersion};
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
 use crate::codec::{FORMAT, read_format, read_text};
 use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
+use crate::identity::{IdentitySignature, IdentitySigner};
 
 const ADDRESS: Limit = Limit::new("address bytes", ADDRESS_BYTES_MAX);
 
@@ -40,6 +39,8 @@ pub enum AdmissionError {
     FailureDomain,
     /// The identity key did not sign the key of the epoch.
     EpochKey,
+    /// The server was made to join later: a founder certifies the key of epoch 0.
+    LaterEpoch,
     /// The identity key did not sign the whole.
     Possession,
 }
@@ -50,6 +51,7 @@ impl fmt::Display for AdmissionError {
             Self::Address => "the address is not a host and a port",
             Self::FailureDomain => "the failure domain is too long",
             Self::EpochKey => "the identity key did not sign the key of the epoch",
+            Self::LaterEpoch => "the server was made for a later epoch, and cannot found a system",
             Self::Possession => "the identity key did not sign the admission: changed on the way?",
         })
     }
@@ -80,33 +82,48 @@ impl ServerDescription {
 /// A server's own words.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodeAdmission {
-    /// The key that stays.
-    pub identity_key: IdentityKey,
     /// Where it is and what it runs.
     pub server: ServerDescription,
-    /// The key that it signs with in epoch 0, if it founds a system.
-    pub epoch_key: PublicKey,
-    /// The identity key's signature on the epoch key.
-    pub epoch_key_certificate: IdentitySignature,
-    /// The identity key's signature on all of the above.
+    /// The key that stays, and what it certified for its first epoch: the key of epoch 0, if the
+    /// server founds a system.
+    pub certificate: EpochKeyCertificate,
+    /// The identity key's signature on all of the above, by the same leaf.
     pub possession: IdentitySignature,
 }
 
 impl NodeAdmission {
-    /// What a server with these keys prints.
+    /// What a server with this identity, in its first epoch, prints.
     #[must_use]
     pub fn new(
         server: ServerDescription,
-        identity: &(impl IdentitySigner + ?Sized),
+        certificate: EpochKeyCertificate,
+        identity: &dyn IdentitySigner,
+    ) -> Self {
+        let possession = identity.sign_as_identity(&digest(&server, &certificate));
+        Self { server, certificate, possession }
+    }
+
+    /// What a founder prints: an identity in epoch 0 certifies its key and signs the whole.
+    #[must_use]
+    pub fn founding(
+        server: ServerDescription,
+        identity: &dyn IdentitySigner,
         epoch_key: PublicKey,
     ) -> Self {
-        let identity_key = identity.identity_key();
-        let statement = EpochKeyStatement::founding(identity_key, epoch_key);
-        let epoch_key_certificate = statement.sign(identity);
-        let possession = IdentitySignature::Plain(Signature::new([0; Signature::BYTES]));
-        let unsigned = Self { identity_key, server, epoch_key, epoch_key_certificate, possession };
-        let possession = identity.sign_as_identity(&unsigned.digest());
-        Self { possession, ..unsigned }
+        let statement = EpochKeyStatement::founding(identity.identity_key(), epoch_key);
+        Self::new(server, EpochKeyCertificate::issue(statement, identity), identity)
+    }
+
+    /// The key that stays.
+    #[must_use]
+    pub const fn identity_key(&self) -> IdentityKey {
+        self.certificate.statement.identity_key
+    }
+
+    /// The key that it signs with in its first epoch.
+    #[must_use]
+    pub const fn epoch_key(&self) -> PublicKey {
+        self.certificate.statement.epoch_key
     }
 
     /// Checks both signatures and the texts.
@@ -115,40 +132,34 @@ impl NodeAdmission {
     /// [`AdmissionError`] says what is wrong.
     pub fn check(&self, verifier: &dyn Verifier) -> Result<(), AdmissionError> {
         self.server.check()?;
-        let statement = EpochKeyStatement::founding(self.identity_key, self.epoch_key);
-        if !verifier.is_valid(&statement.check(self.epoch_key_certificate)) {
+        let statement = &self.certificate.statement;
+        if !statement.is_well_formed() || !self.certificate.is_valid(verifier) {
             return Err(AdmissionError::EpochKey);
         }
-        let possession = identity_check(self.identity_key, self.digest(), self.possession);
-        if !verifier.is_valid(&possession) {
+        let digest = digest(&self.server, &self.certificate);
+        let possession = self.possession.check(self.identity_key(), statement.epoch, digest);
+        if !possession.is_some_and(|check| verifier.is_valid(&check)) {
             return Err(AdmissionError::Possession);
         }
         Ok(())
     }
+}
 
-    /// What the server shows on its links while it signs with this key of the epoch.
-    #[must_use]
-    pub const fn certificate(&self) -> EpochKeyCertificate {
-        EpochKeyCertificate {
-            statement: EpochKeyStatement::founding(self.identity_key, self.epoch_key),
-            signature: self.epoch_key_certificate,
-        }
-    }
+/// What the proof of possession signs: everything but itself.
+fn digest(server: &ServerDescription, certificate: &EpochKeyCertificate) -> Digest {
+    let mut writer = Writer::with_capacity(1024);
+    encode_unsigned(server, certificate, &mut writer);
+    hash(Domain::PossessionProof, writer.as_bytes())
+}
 
-    /// What the proof of possession signs: everything but itself.
-    fn digest(&self) -> Digest {
-        let mut writer = Writer::with_capacity(512);
-        self.encode_unsigned(&mut writer);
-        hash(Domain::PossessionProof, writer.as_bytes())
-    }
-
-    fn encode_unsigned(&self, writer: &mut Writer) {
-        writer.tag(FORMAT);
-        self.identity_key.encode(writer);
-        self.server.encode(writer);
-        self.epoch_key.encode(writer);
-        self.epoch_key_certificate.encode(writer);
-    }
+fn encode_unsigned(
+    server: &ServerDescription,
+    certificate: &EpochKeyCertificate,
+    writer: &mut Writer,
+) {
+    writer.tag(FORMAT);
+    server.encode(writer);
+    certificate.encode(writer);
 }
 
 impl Encode for ServerDescription {
@@ -173,7 +184,7 @@ impl Decode for ServerDescription {
 
 impl Encode for NodeAdmission {
     fn encode(&self, writer: &mut Writer) {
-        self.encode_unsigned(writer);
+        encode_unsigned(&self.server, &self.certificate, writer);
         self.possession.encode(writer);
     }
 }
@@ -182,10 +193,8 @@ impl Decode for NodeAdmission {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         read_format(reader, "NodeAdmission")?;
         Ok(Self {
-            identity_key: Decode::decode(reader)?,
             server: Decode::decode(reader)?,
-            epoch_key: Decode::decode(reader)?,
-            epoch_key_certificate: Decode::decode(reader)?,
+            certificate: Decode::decode(reader)?,
             possession: Decode::decode(reader)?,
         })
     }

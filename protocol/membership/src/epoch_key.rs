@@ -1,16 +1,19 @@
 //! An identity key's statement about the key that signs in one epoch.
 //!
-//! Settled point 31: the identity key signs nothing else in normal operation, so that it can become
-//! forward secure without a change of any message. At most one statement of a server counts in an
-//! epoch: the one in the certified configuration.
+//! Settled point 31: the identity key signs nothing else in normal operation. At most one statement
+//! of a server counts in an epoch, since the leaf that signs it is erased behind it: the one whose
+//! key stands in the certified configuration, where one does.
+//!
+//! Invariants: MEM-12.
 
-use quorate_crypto::{Domain, IdentitySigner, SignatureCheck, hash_of, identity_check};
+use quorate_crypto::{Domain, SignatureCheck, Verifier, hash_of};
 use quorate_types::limits::IDENTITY_SIGNATURE_BYTES_MAX;
-use quorate_types::{Digest, Epoch, IdentityKey, IdentitySignature, PublicKey, SystemId};
+use quorate_types::{Digest, Epoch, IdentityKey, PublicKey, SystemId};
 
 use quorate_wire::{Decode, DecodeError, Encode, Reader, Writer};
 
 use crate::codec::{FORMAT, read_format};
+use crate::identity::{IdentitySignature, IdentitySigner};
 
 /// What the identity key says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,21 +53,28 @@ impl EpochKeyStatement {
         hash_of(Domain::EpochKey, self)
     }
 
-    /// Signs the statement with the identity key.
+    /// Whether it names a system as it should: all but those about epoch 0 do.
     #[must_use]
-    pub fn sign(&self, identity: &(impl IdentitySigner + ?Sized)) -> IdentitySignature {
+    pub fn is_well_formed(&self) -> bool {
+        self.system.is_none() == (self.epoch == Epoch::ZERO)
+    }
+
+    /// Signs the statement with the identity key, whatever its present epoch is.
+    #[must_use]
+    pub fn sign(&self, identity: &dyn IdentitySigner) -> IdentitySignature {
         identity.sign_as_identity(&self.digest())
     }
 
-    /// The check of a signature on the statement.
+    /// What is left to check of a signature on the statement. `None` if it is not one by the leaf
+    /// of this epoch of this identity (MEM-12).
     #[must_use]
-    pub fn check(&self, signature: IdentitySignature) -> SignatureCheck {
-        identity_check(self.identity_key, self.digest(), signature)
+    pub fn check(&self, signature: &IdentitySignature) -> Option<SignatureCheck> {
+        signature.check(self.identity_key, self.epoch, self.digest())
     }
 }
 
 /// The statement with the identity key's signature: what a server shows on its links.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EpochKeyCertificate {
     /// What is said.
     pub statement: EpochKeyStatement,
@@ -83,14 +93,21 @@ impl EpochKeyCertificate {
 
     /// Signs a statement with the identity key.
     #[must_use]
-    pub fn issue(statement: EpochKeyStatement, identity: &(impl IdentitySigner + ?Sized)) -> Self {
+    pub fn issue(statement: EpochKeyStatement, identity: &dyn IdentitySigner) -> Self {
         Self { statement, signature: statement.sign(identity) }
     }
 
-    /// The check of the identity key's signature.
+    /// What is left to check of the identity key's signature. `None` if it is not one by the leaf
+    /// of this epoch of this identity (MEM-12).
     #[must_use]
-    pub fn check(&self) -> SignatureCheck {
-        self.statement.check(self.signature)
+    pub fn check(&self) -> Option<SignatureCheck> {
+        self.statement.check(&self.signature)
+    }
+
+    /// Did the identity say this?
+    #[must_use]
+    pub fn is_valid(&self, verifier: &dyn Verifier) -> bool {
+        self.check().is_some_and(|check| verifier.is_valid(&check))
     }
 }
 

@@ -116,9 +116,12 @@ impl Genesis {
         self.check_count()?;
         self.check_distinct()?;
         for admission in &self.admissions {
-            let identity_key = admission.identity_key;
+            let identity_key = admission.identity_key();
             let failed = |reason| GenesisError::Admission { identity_key, reason };
             admission.check(verifier).map_err(failed)?;
+            if admission.certificate.statement.epoch != Epoch::ZERO {
+                return Err(failed(AdmissionError::LaterEpoch));
+            }
         }
         let system = SystemId::new(*hash_of(Domain::System, &self).as_bytes());
         Ok(CheckedGenesis { genesis: self, system })
@@ -137,7 +140,7 @@ impl Genesis {
     }
 
     fn check_distinct(&self) -> Result<(), GenesisError> {
-        let keys = self.admissions.iter().map(|admission| admission.identity_key);
+        let keys = self.admissions.iter().map(NodeAdmission::identity_key);
         for (left, right) in keys.clone().zip(keys.skip(1)) {
             if left >= right {
                 return Err(GenesisError::Order { identity_key: right });
@@ -146,9 +149,9 @@ impl Genesis {
         let (mut addresses, mut epoch_keys) = (BTreeSet::new(), BTreeSet::new());
         for admission in &self.admissions {
             let is_own = addresses.insert(&admission.server.address)
-                & epoch_keys.insert(admission.epoch_key);
+                & epoch_keys.insert(admission.epoch_key());
             if !is_own {
-                return Err(GenesisError::Shared { identity_key: admission.identity_key });
+                return Err(GenesisError::Shared { identity_key: admission.identity_key() });
             }
         }
         Ok(())
@@ -203,9 +206,9 @@ impl CheckedGenesis {
     fn member(&self, admission: &NodeAdmission) -> MemberRecord {
         let server = &admission.server;
         MemberRecord {
-            id: node_id(self.system, admission.identity_key, self.genesis.randomness),
-            identity_key: admission.identity_key,
-            epoch_key: Some(admission.epoch_key),
+            id: node_id(self.system, admission.identity_key(), self.genesis.randomness),
+            identity_key: admission.identity_key(),
+            epoch_key: Some(admission.epoch_key()),
             address: server.address.clone(),
             probe_port: server.probe_port,
             failure_domain: server.failure_domain.clone(),

@@ -29,6 +29,8 @@
 //!   order that no server can choose.
 //! - MEM-11: on a link, a key is a server's only if its identity key certified it for the current
 //!   epoch, as the configuration names it, or for the next (`recognition`).
+//! - MEM-12: a signature by an identity counts in one epoch, the one whose leaf made it
+//!   (`identity`).
 //! - MEM-20 to MEM-25: what the log decides about the end of an epoch (`service`).
 //!
 //! # Deviations from the paper
@@ -60,6 +62,7 @@ pub mod freshness;
 pub mod genesis;
 pub mod handover;
 pub mod header;
+pub mod identity;
 pub mod limits;
 pub mod member_proof;
 pub mod message;
@@ -89,6 +92,7 @@ pub use freshness::{Challenge, FreshnessProof, Lease, LeaseRule, Nonce, Vouch};
 pub use genesis::{CheckedGenesis, Founding, Genesis, GenesisError};
 pub use handover::Handover;
 pub use header::{CertifiedHeader, ConfigurationHeader, Lineage, VerifiedHeader};
+pub use identity::{IDENTITY_EPOCHS, Identity, IdentitySignature, IdentitySigner};
 pub use member_proof::MemberProof;
 pub use message::Message;
 pub use page::ConfigurationPage;

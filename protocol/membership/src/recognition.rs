@@ -77,7 +77,7 @@ impl Recognition {
         }
         self.check_system(&statement)?;
         self.check_epoch(&statement)?;
-        if !verifier.is_valid(&certificate.check()) {
+        if !certificate.is_valid(verifier) {
             return Err(Unrecognised::Forged);
         }
         // Only now is it the identity that speaks, and could be blamed.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
-use quorate_crypto::{Domain, IdentitySigner, Signer, hash_of};
+use quorate_crypto::{Domain, Signer, hash_of};
+use quorate_kes::IdealTree;
 use quorate_machine::ServiceState;
 use quorate_threshold::{Bls12381, DecryptionKey, GroupKey, Seed};
 use quorate_types::{
@@ -21,6 +22,7 @@ use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
 use crate::genesis::{CheckedGenesis, Founding, Genesis};
 use crate::handover::deposit::Deposit;
 use crate::header::{ConfigurationHeader, Lineage};
+use crate::identity::{Identity, IdentitySigner};
 use crate::schemes::Schemes;
 
 pub(crate) fn registry() -> IdealRegistry {
@@ -43,8 +45,24 @@ pub(crate) fn authority() -> IdealSigner {
     signer(b'a', 0, Epoch::ZERO)
 }
 
-pub(crate) fn identity(server: usize) -> IdealSigner {
-    signer(b'i', server, Epoch::ZERO)
+/// The epochs of an identity here, as a power of two.
+const IDENTITY_HEIGHT: usize = 4;
+
+/// The identity of a server in epoch 0.
+pub(crate) fn identity(server: usize) -> Identity<IdealTree> {
+    let mut seed = [b'i'; 32];
+    seed[0..8].copy_from_slice(&(server as u64).to_be_bytes());
+    let (tree, seed) = (IdealTree(registry()), quorate_kes::Seed::new(seed));
+    Identity::generate_short(tree, seed, (Epoch::ZERO, IDENTITY_HEIGHT))
+}
+
+/// The identity of a server in an epoch up to 15.
+pub(crate) fn identity_in(server: usize, epoch: Epoch) -> Identity<IdealTree> {
+    let mut identity = identity(server);
+    while identity.epoch() < epoch {
+        identity.evolve().unwrap();
+    }
+    identity
 }
 
 pub(crate) fn epoch_signer(server: usize, epoch: Epoch) -> IdealSigner {
@@ -62,12 +80,12 @@ pub(crate) fn description(server: usize) -> ServerDescription {
 
 pub(crate) fn admission(server: usize) -> NodeAdmission {
     let epoch_key = epoch_signer(server, Epoch::ZERO).public_key();
-    NodeAdmission::new(description(server), &identity(server), epoch_key)
+    NodeAdmission::founding(description(server), &identity(server), epoch_key)
 }
 
 pub(crate) fn genesis(server_count: usize, f_membership: u16) -> Genesis {
     let mut admissions: Vec<_> = (0..server_count).map(admission).collect();
-    admissions.sort_by_key(|admission| admission.identity_key);
+    admissions.sort_by_key(NodeAdmission::identity_key);
     Genesis {
         authority_key: authority().public_key(),
         storage: Resilience::new(1).unwrap(),
@@ -190,7 +208,7 @@ pub(crate) fn deposit(world: &World, server: usize, epoch: Epoch) -> Deposit {
         epoch,
         epoch_key: signer.public_key(),
     };
-    let certificate = EpochKeyCertificate::issue(statement, &identity(server));
+    let certificate = EpochKeyCertificate::issue(statement, &identity_in(server, statement.epoch));
     Deposit::new(certificate, &signer, &decryption_key(server))
 }
 

@@ -4,14 +4,14 @@
 use quorate_bft::message::{
     Checkpoint, CheckpointStatement, Cut, HashedCut, Phase, SignedProposal, Vote,
 };
+use quorate_crypto::Signer;
 use quorate_crypto::real::{RealSigner, RealVerifier};
-use quorate_crypto::{IdentitySigner, Signer};
 use quorate_membership::monitor::evidence::{
     Accused, Contradiction, Evidence, Misdeed, SignedStatement, StatementKind, Unfounded, framed,
 };
 use quorate_types::{
-    Digest, Epoch, GroupConfiguration, GroupId, GroupMember, NodeId, PublicKey, ReadMode,
-    ReplicaId, Resilience, Signature, Slot, SystemId, UnixTime, View,
+    Digest, Epoch, GroupConfiguration, GroupId, GroupMember, IdentityKey, NodeId, PublicKey,
+    ReadMode, ReplicaId, Resilience, Signature, Slot, SystemId, UnixTime, View,
 };
 use quorate_wire::Encode;
 
@@ -46,7 +46,7 @@ fn check(first: SignedStatement, second: SignedStatement) -> Result<(), Unfounde
         system: group().system,
         epoch: group().epoch,
         epoch_key: signer().public_key(),
-        identity_key: signer().identity_key(),
+        identity_key: IdentityKey::new([9; 32]),
     };
     let misdeed = Misdeed::Contradiction(Contradiction { first, second });
     Evidence { server: NodeId::new([0; 32]), misdeed }.check(&accused, &RealVerifier)

@@ -5,25 +5,25 @@ use std::sync::Arc;
 
 use quorate_crypto::Signer;
 use quorate_crypto::real::RealSigner;
+use quorate_kes::{Blake3Tree, Seed};
 use quorate_membership::freshness::{Round, Subject};
 use quorate_membership::{
-    CertifiedConfiguration, CheckedGenesis, FreshnessProof, Genesis, LeaseRule, MemberProof,
-    NodeAdmission, Nonce, Schemes, ServerDescription, Vouch,
+    CertifiedConfiguration, CheckedGenesis, FreshnessProof, Genesis, Identity, LeaseRule,
+    MemberProof, NodeAdmission, Nonce, Schemes, ServerDescription, Vouch,
 };
-use quorate_threshold::Seed;
 use quorate_types::{
-    Digest, Duration, FailureDomain, Instant, NodeId, Resilience, SoftwareVersion, UnixTime,
+    Digest, Duration, Epoch, FailureDomain, Instant, NodeId, Resilience, SoftwareVersion, UnixTime,
 };
 use quorate_wire::{decode, encode};
 
 struct Server {
-    identity: RealSigner,
+    identity: Identity<Blake3Tree>,
     epoch: Arc<RealSigner>,
 }
 
 fn servers() -> Vec<Server> {
     let server = |number: u8| Server {
-        identity: RealSigner::from_seed(&[number; 32]),
+        identity: Identity::generate(Blake3Tree, Seed::new([number; 32]), Epoch::ZERO),
         epoch: Arc::new(RealSigner::from_seed(&[100 + number; 32])),
     };
     (0..5).map(server).collect()
@@ -36,14 +36,15 @@ fn admission(server: &Server, number: usize) -> NodeAdmission {
         failure_domain: FailureDomain(format!("rack {number}")),
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
     };
-    let admission = NodeAdmission::new(description, &server.identity, server.epoch.public_key());
+    let epoch_key = server.epoch.public_key();
+    let admission = NodeAdmission::founding(description, &server.identity, epoch_key);
     decode(&encode(&admission)).expect("what a server prints can be read")
 }
 
 fn genesis(servers: &[Server], schemes: &Schemes) -> CheckedGenesis {
     let mut admissions: Vec<_> =
         servers.iter().enumerate().map(|(number, server)| admission(server, number)).collect();
-    admissions.sort_by_key(|admission| admission.identity_key);
+    admissions.sort_by_key(NodeAdmission::identity_key);
     let genesis = Genesis {
         authority_key: RealSigner::from_seed(&[200; 32]).public_key(),
         storage: Resilience::new(1).expect("f is in range"),
@@ -59,7 +60,7 @@ fn genesis(servers: &[Server], schemes: &Schemes) -> CheckedGenesis {
 fn keys_made_on_each_server_end_in_a_lease() {
     let (servers, schemes) = (servers(), Schemes::real());
     let founding = genesis(&servers, &schemes)
-        .found(&Seed::new([4; 32]), &*schemes.threshold)
+        .found(&quorate_threshold::Seed::new([4; 32]), &*schemes.threshold)
         .expect("no share is zero");
     let bytes = encode(&founding.configuration);
     let certified: CertifiedConfiguration = decode(&bytes).expect("one encoding");

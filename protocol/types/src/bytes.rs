@@ -125,7 +125,7 @@ byte_string!(
 );
 byte_string!(
     /// What a server is recognised by for its whole life. No key to check just any signature with:
-    /// what it signs is an [`IdentitySignature`](crate::IdentitySignature).
+    /// a hash to which the signatures of the identity lead, each in its epoch.
     IdentityKey, 32
 );
 byte_string!(
@@ -159,18 +159,6 @@ impl Digest {
 }
 
 impl IdentityKey {
-    /// The identity whose key is this Ed25519 key.
-    #[must_use]
-    pub const fn plain(key: PublicKey) -> Self {
-        Self(key.0)
-    }
-
-    /// The Ed25519 key of a plain identity.
-    #[must_use]
-    pub const fn as_plain(&self) -> PublicKey {
-        PublicKey(self.0)
-    }
-
     /// What people call the server: the first 16 hexadecimal digits. It has this name from the
     /// moment at which its keys are made; its id is its place on the ring of one system.
     #[must_use]

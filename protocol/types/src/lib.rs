@@ -13,7 +13,6 @@ extern crate std;
 pub mod bytes;
 pub mod configuration;
 pub mod counters;
-pub mod identity;
 pub mod limits;
 pub mod peer;
 pub mod resilience;
@@ -28,7 +27,6 @@ pub use configuration::{
     ReadMode, SoftwareVersion,
 };
 pub use counters::{Epoch, LaneSeq, RequestId, Slot, View};
-pub use identity::IdentitySignature;
 pub use peer::Peer;
 pub use resilience::{ReplicaId, ReplicaSet, Resilience, ResilienceError};
 pub use time::{Duration, Instant, Now, UnixTime};

@@ -9,13 +9,13 @@ use quorate_types::limits::{
     ADDRESS_BYTES_MAX, FAILURE_DOMAIN_BYTES_MAX, MEMBERS_MAX, REPLICAS_MAX,
 };
 use quorate_types::{
-    ClientId, Configuration, Digest, Duration, Epoch, FailureDomain, GroupId, IdentityKey,
-    IdentitySignature, LaneSeq, MemberRecord, MemberStatus, NodeId, ObjectId, PublicKey, ReplicaId,
-    ReplicaSet, RequestId, Resilience, Signature, Slot, SoftwareVersion, SystemId, UnixTime, View,
+    ClientId, Configuration, Digest, Duration, Epoch, FailureDomain, GroupId, IdentityKey, LaneSeq,
+    MemberRecord, MemberStatus, NodeId, ObjectId, PublicKey, ReplicaId, ReplicaSet, RequestId,
+    Resilience, Signature, Slot, SoftwareVersion, SystemId, UnixTime, View,
 };
 
 use crate::codec::{Decode, DecodeError, Encode, Limit, Reader, Writer};
-use crate::{fields, variants};
+use crate::fields;
 
 macro_rules! number {
     ($($name:ty),*) => { $(
@@ -74,8 +74,6 @@ byte_string!(
     SystemId,
     ObjectId
 );
-
-variants!(IdentitySignature { 1 => Plain });
 
 impl Encode for bool {
     fn encode(&self, writer: &mut Writer) {

@@ -51,7 +51,7 @@ const LAYERS: [Layer; 19] = [
     layer("state", &["types", "machine", "wire", "crypto"]),
     layer("bft", &["types", "machine", "wire", "crypto", "state"]),
     layer("kv", &["types", "machine", "wire"]),
-    layer("membership", &["types", "machine", "wire", "crypto", "threshold", "state"]),
+    layer("membership", &["types", "machine", "wire", "crypto", "kes", "threshold", "state"]),
     layer("dht", &["types", "machine", "wire", "crypto"]),
     layer("duties", &["types", "wire", "crypto", "membership", "dht"]),
     layer("net", &[]),

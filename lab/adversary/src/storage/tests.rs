@@ -57,7 +57,7 @@ fn stage() -> Stage {
     let (authority, client, owner) = (signer(1), signer(2), signer(3));
     let member = |index: u8| MemberRecord {
         id: NodeId::new([index; 32]),
-        identity_key: IdentityKey::plain(authority.public_key()),
+        identity_key: IdentityKey::new(*authority.public_key().as_bytes()),
         epoch_key: Some(authority.public_key()),
         address: String::from("localhost:1"),
         probe_port: 1,

@@ -1,9 +1,12 @@
 //! Peer that says it is a server: with the server's own certificate, with one that it forged, and
 //! with certificates that count elsewhere or at another time.
 
-use quorate_crypto::IdentitySigner;
-use quorate_membership::{EpochKeyCertificate, EpochKeyStatement};
+use quorate_kes::{Blake3Tree, Seed};
+use quorate_membership::{
+    EpochKeyCertificate, EpochKeyStatement, Identity, IdentitySignature, IdentitySigner,
+};
 use quorate_types::{Epoch, SystemId};
+use quorate_wire::{decode, encode};
 
 use super::{Act, Guise, KIND_HELLO, Nuisance, honest_frame};
 
@@ -14,6 +17,8 @@ pub enum Pretence {
     Foreign,
     /// The server's identity for its own key, signed by itself.
     Forged,
+    /// The same, with the way from the server's leaf to the server's identity.
+    Grafted,
     /// A good certificate of an identity of its own, for an epoch that is far away.
     Untimely,
     /// A good certificate of an identity of its own, for another system.
@@ -24,32 +29,51 @@ pub enum Pretence {
 
 impl Pretence {
     /// All of them; one connection each.
-    pub const ALL: [Self; 5] =
-        [Self::Foreign, Self::Forged, Self::Untimely, Self::Elsewhere, Self::Bare];
+    pub const ALL: [Self; 6] =
+        [Self::Foreign, Self::Forged, Self::Grafted, Self::Untimely, Self::Elsewhere, Self::Bare];
 
     fn shown(self, guise: &Guise<'_>) -> Vec<u8> {
-        let own = guise.signer;
-        let of_server = *guise.server;
-        let of_own = EpochKeyStatement::founding(own.identity_key(), own.public_key());
+        let of_server = guise.server;
+        let epoch_key = guise.signer.public_key();
+        let in_its_name = EpochKeyStatement { epoch_key, ..of_server.statement };
         let certificate = match self {
-            Self::Foreign => of_server,
-            Self::Forged => {
-                let statement =
-                    EpochKeyStatement { epoch_key: own.public_key(), ..of_server.statement };
-                EpochKeyCertificate::issue(statement, own)
+            Self::Foreign => of_server.clone(),
+            Self::Forged => EpochKeyCertificate::issue(in_its_name, &own(Epoch::ZERO)),
+            Self::Grafted => {
+                let signature = in_its_name.sign(&own(Epoch::ZERO));
+                let signature = grafted(&signature, &of_server.signature);
+                EpochKeyCertificate { statement: in_its_name, signature }
             }
-            Self::Untimely => {
-                let (system, epoch) = (Some(guise.system), Epoch::new(7));
-                EpochKeyCertificate::issue(EpochKeyStatement { system, epoch, ..of_own }, own)
-            }
-            Self::Elsewhere => {
-                let (system, epoch) = (Some(SystemId::new([0x5a; 32])), Epoch::new(1));
-                EpochKeyCertificate::issue(EpochKeyStatement { system, epoch, ..of_own }, own)
-            }
+            Self::Untimely => of_own(guise.system, Epoch::new(7), guise),
+            Self::Elsewhere => of_own(SystemId::new([0x5a; 32]), Epoch::new(1), guise),
             Self::Bare => return Vec::new(),
         };
-        quorate_wire::encode(&certificate)
+        encode(&certificate)
     }
+}
+
+/// An identity of its own, whose first epoch is this.
+pub(super) fn own(epoch: Epoch) -> Identity<Blake3Tree> {
+    Identity::generate_short(Blake3Tree, Seed::new([0x1d; 32]), (epoch, 1))
+}
+
+/// A good certificate of an identity of its own.
+fn of_own(system: SystemId, epoch: Epoch, guise: &Guise<'_>) -> EpochKeyCertificate {
+    let identity = own(epoch);
+    let (key, epoch_key) = (identity.identity_key(), guise.signer.public_key());
+    EpochKeyCertificate::issue(
+        EpochKeyStatement::of_system(system, key, epoch, epoch_key),
+        &identity,
+    )
+}
+
+/// What the leaf of one signed, with all else of the other.
+fn grafted(by_leaf: &IdentitySignature, path: &IdentitySignature) -> IdentitySignature {
+    /// Of the leaf's signature: behind the scheme and the first epoch.
+    const BY_LEAF: std::ops::Range<usize> = 9..73;
+    let (by_leaf, mut bytes) = (encode(by_leaf), encode(path));
+    bytes[BY_LEAF].copy_from_slice(&by_leaf[BY_LEAF]);
+    decode(&bytes).expect("it has the shape of a signature")
 }
 
 /// Greets as a server, once with each pretence.

@@ -1,32 +1,31 @@
 //! Nuisances do what their names say; what a server makes of it is shown in `lab/rounds`.
 
 use quorate_bft::Message;
-use quorate_crypto::ideal::IdealRegistry;
-use quorate_crypto::{ClientCertificate, ClientGrant, IdentitySigner, Signer};
-use quorate_membership::{EpochKeyCertificate, EpochKeyStatement, Recognition, Unrecognised};
-use quorate_types::{GroupId, SystemId, UnixTime};
+use quorate_crypto::real::{RealSigner, RealVerifier};
+use quorate_crypto::{ClientCertificate, ClientGrant, Signer};
+use quorate_kes::{Blake3Tree, Seed};
+use quorate_membership::{
+    EpochKeyCertificate, EpochKeyStatement, Identity, IdentitySigner, Recognition, Unrecognised,
+};
+use quorate_types::{Epoch, GroupId, SystemId, UnixTime};
 
+use super::impostor::own;
 use super::{
     Act, FRAME_BYTES_MAX, FloodKind, Flooder, Guise, HalfOpen, Impostor, Nuisance, Oversizer,
     Pretence, Slowloris,
 };
 
 fn with_guise<T>(work: impl FnOnce(&Guise<'_>) -> T) -> T {
-    let registry = IdealRegistry::new([1; 32]);
-    let (signer, authority) = (registry.signer(&[1; 32]), registry.signer(&[2; 32]));
+    let [signer, authority, epoch] = [1, 2, 6].map(|byte| RealSigner::from_seed(&[byte; 32]));
     let system = SystemId::new([3; 32]);
     let (name, expires) = (String::from("nuisance"), UnixTime::from_micros(1));
     let grant = ClientGrant { system, client: signer.public_key().client(), name, expires };
     let certificate = ClientCertificate::issue(grant, &authority);
     let group = GroupId::new([4; 32]);
-    let server = server(&registry.signer(&[5; 32]), &registry.signer(&[6; 32]));
-    work(&Guise { system, group, server: &server, signer: &signer, certificate: &certificate })
-}
-
-/// What a server shows that has certified its key of epoch 0.
-fn server(identity: &dyn Signer, epoch: &dyn Signer) -> EpochKeyCertificate {
+    let identity = Identity::generate(Blake3Tree, Seed::new([5; 32]), Epoch::ZERO);
     let statement = EpochKeyStatement::founding(identity.identity_key(), epoch.public_key());
-    EpochKeyCertificate::issue(statement, identity)
+    let server = EpochKeyCertificate::issue(statement, &identity);
+    work(&Guise { system, group, server: &server, signer: &signer, certificate: &certificate })
 }
 
 /// The bodies of the frames in these bytes.
@@ -86,11 +85,11 @@ fn who_is_slow_writes_byte_by_byte_and_who_is_half_open_nothing() {
 #[test]
 fn every_pretence_of_an_impostor_is_seen_through_for_a_reason_of_its_own() {
     // An epoch that is far away is believed by who has no configuration; servers have one.
-    let registry = IdealRegistry::new([1; 32]);
     let expected = [
         Err(Unrecognised::OtherKey),
         Err(Unrecognised::Forged),
-        Ok(registry.signer(&[1; 32]).identity_key()),
+        Err(Unrecognised::Forged),
+        Ok(own(Epoch::new(7)).identity_key()),
         Err(Unrecognised::OtherSystem),
         Err(Unrecognised::Malformed),
     ];
@@ -100,7 +99,7 @@ fn every_pretence_of_an_impostor_is_seen_through_for_a_reason_of_its_own() {
             let acts = Impostor.acts(guise, connection);
             let [Act::Tls, Act::Write(greeting), Act::Hold] = &acts[..] else { panic!("{acts:?}") };
             let shown = &bodies(greeting)[0][8 + 4 + 32 + 2 + 8 + 2..];
-            let verdict = newcomer.recognise(guise.signer.public_key(), shown, &registry);
+            let verdict = newcomer.recognise(guise.signer.public_key(), shown, &RealVerifier);
             assert_eq!(verdict, expected, "{:?}", Pretence::ALL[connection]);
         }
     });

@@ -162,7 +162,7 @@ fn a_server_under_attack_on_the_wire_keeps_its_bounds_and_serves_the_others() {
     let siege = Siege { friends, cluster, shared, seed: nuisance.seed, server };
     let signer = RealSigner::from_seed(&nuisance.seed);
     let (system, certificate) = (file.system, &nuisance.certificate);
-    let other = siege.cluster.admission(OTHER).expect("its file").certificate();
+    let other = siege.cluster.admission(OTHER).expect("its file").certificate;
     let guise = Guise { system, group, server: &other, signer: &signer, certificate };
 
     // In the body of a frame it takes the longest until it ends, so it goes on beside all others.

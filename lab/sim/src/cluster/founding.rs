@@ -7,20 +7,25 @@ use std::sync::{Arc, Mutex};
 use quorate_adversary::membership::ceremony::{Ceremony, Contribution};
 use quorate_crypto::ideal::IdealRegistry;
 use quorate_crypto::real::{RealSigner, RealVerifier};
-use quorate_crypto::{Domain, IdentitySigner, Signer, Verifier, hash_of};
+use quorate_crypto::{Domain, Signer, Verifier, hash_of};
+use quorate_kes::{Blake3Tree, IdealTree};
 use quorate_membership::handover::CommitmentBytes;
 use quorate_membership::{
-    CertifiedConfiguration, CheckedGenesis, Genesis, NodeAdmission, Schemes, ServerDescription,
-    VerifiedConfiguration,
+    CertifiedConfiguration, CheckedGenesis, Genesis, Identity, IdentitySigner, NodeAdmission,
+    Schemes, ServerDescription, VerifiedConfiguration,
 };
 use quorate_threshold::{
     Bls12381, Domain as Purpose, PublicKey, Rejected, Seed, Signature, ThresholdScheme,
 };
-use quorate_types::{Configuration, FailureDomain, NodeId, Resilience, SoftwareVersion, UnixTime};
+use quorate_types::{
+    Configuration, Epoch, FailureDomain, NodeId, Resilience, SoftwareVersion, UnixTime,
+};
 
 use crate::clock::WALL_BASE_US;
 
 const SECOND_US: u64 = 1_000_000;
+/// Epochs of an identity, as a power of two: few, since every run makes all keys anew.
+const IDENTITY_HEIGHT: usize = 2;
 
 /// What a scenario's variant says of the system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,8 +98,20 @@ impl Keys {
         Self { registry: IdealRegistry::new([7; 32]), is_real }
     }
 
+    /// The identity of a server in epoch 0, of production's scheme; a run has no more epochs than
+    /// its key.
+    pub(super) fn identity(&self, index: usize) -> Box<dyn IdentitySigner> {
+        let seed = quorate_kes::Seed::new(seed(Role::Identity, index));
+        let epochs = (Epoch::ZERO, IDENTITY_HEIGHT);
+        if self.is_real {
+            Box::new(Identity::generate_short(Blake3Tree, seed, epochs))
+        } else {
+            Box::new(Identity::generate_short(IdealTree(self.registry.clone()), seed, epochs))
+        }
+    }
+
     pub(super) fn signer(&self, role: Role, index: usize) -> Arc<dyn Signer> {
-        let seed = *hash_of(Domain::Derivation, &(role as u8, index as u64)).as_bytes();
+        let seed = seed(role, index);
         if self.is_real {
             Arc::new(RealSigner::from_seed(&seed))
         } else {
@@ -105,6 +122,11 @@ impl Keys {
     pub(super) fn verifier(&self) -> Arc<dyn Verifier> {
         if self.is_real { Arc::new(RealVerifier) } else { Arc::new(self.registry.clone()) }
     }
+}
+
+/// What a key is made from.
+fn seed(role: Role, index: usize) -> [u8; 32] {
+    *hash_of(Domain::Derivation, &(role as u8, index as u64)).as_bytes()
 }
 
 /// What the system begins with.
@@ -121,10 +143,10 @@ pub(super) fn genesis(shape: Shape, keys: &Keys) -> CheckedGenesis {
         };
         let index = usize::from(server);
         let epoch_key = keys.signer(Role::Epoch, index).public_key();
-        NodeAdmission::new(description, &*keys.signer(Role::Identity, index), epoch_key)
+        NodeAdmission::founding(description, &*keys.identity(index), epoch_key)
     };
     let mut admissions: Vec<_> = (0..shape.servers).map(admission).collect();
-    admissions.sort_by_key(|admission| admission.identity_key);
+    admissions.sort_by_key(NodeAdmission::identity_key);
     let genesis = Genesis {
         authority_key: keys.signer(Role::Authority, 0).public_key(),
         storage: Resilience::new(shape.f_storage).expect("f is 1 or 2"),
@@ -139,7 +161,7 @@ pub(super) fn genesis(shape: Shape, keys: &Keys) -> CheckedGenesis {
 /// The ids of the servers, in the order of the nodes.
 pub(super) fn server_ids(configuration: &Configuration, shape: Shape, keys: &Keys) -> Vec<NodeId> {
     let id = |server: u16| {
-        let key = keys.signer(Role::Identity, usize::from(server)).identity_key();
+        let key = keys.identity(usize::from(server)).identity_key();
         let member = configuration.members.iter().find(|member| member.identity_key == key);
         member.expect("every server is a member").id
     };

@@ -72,7 +72,7 @@ fn place_of(index: u16, servers: u16) -> NodeId {
 fn member(id: NodeId, key: PublicKey) -> MemberRecord {
     MemberRecord {
         id,
-        identity_key: IdentityKey::plain(key),
+        identity_key: IdentityKey::new(*key.as_bytes()),
         epoch_key: Some(key),
         address: String::from("localhost:1"),
         probe_port: 1,

@@ -107,6 +107,7 @@ fn make_servers(work: &Path, nodes: u16) -> Result<Vec<NewServer>, Failure> {
             probe_port: *listen,
             metrics: SocketAddr::from((Ipv4Addr::LOCALHOST, *metrics)),
             failure_domain: format!("process {number}"),
+            joins: None,
         };
         servers.push(new_server(&work.join("nodes").join(number.to_string()), &request)?);
     }
@@ -123,7 +124,7 @@ fn install(server: &NewServer, system: &FoundedSystem) -> Result<(), Failure> {
     let text = fs::read_to_string(file).map_err(|error| Failure::io("read", file, &error))?;
     fs::write(file, text + &system_key_line(&system.system_key))
         .map_err(|error| Failure::io("write", file, &error))?;
-    let identity_key = server.admission.identity_key;
+    let identity_key = server.admission.identity_key();
     let share = system.shares.iter().find(|share| share.identity_key == identity_key);
     if let Some(share) = share {
         fs::rename(&share.path, directory.join(SHARE))

@@ -148,10 +148,10 @@ fn a_key_that_others_may_read_stops_a_server() {
     let text = std::fs::read_to_string(&file).expect("node.toml");
     std::fs::write(&file, format!("{text}system_key = \"{key}\"\n")).expect("node.toml");
     let loose = std::fs::Permissions::from_mode(0o640);
-    std::fs::set_permissions(node.join("identity.key"), loose).expect("permissions");
+    std::fs::set_permissions(node.join("keys/epoch-0.key"), loose).expect("permissions");
     let (code, text) = scratch.fail(&["node", "run", "--config", "node-1/node.toml"]);
     assert_eq!(code, 5, "{text}");
-    assert!(text.contains("chmod 600 node-1/identity.key"), "{text}");
+    assert!(text.contains("chmod 600 node-1/keys/epoch-0.key"), "{text}");
 }
 
 #[test]

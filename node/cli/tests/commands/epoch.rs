@@ -2,14 +2,15 @@
 
 use quorate_crypto::Signer;
 use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
+use quorate_kes::IdealTree;
 use quorate_membership::delta::{Chain, Delta};
 use quorate_membership::{
-    CertifiedConfiguration, ConfigurationHeader, Founding, Genesis, Lineage, NodeAdmission,
-    Schemes, ServerDescription, VerifiedConfiguration,
+    CertifiedConfiguration, ConfigurationHeader, Founding, Genesis, Identity, Lineage,
+    NodeAdmission, Schemes, ServerDescription, VerifiedConfiguration,
 };
 use quorate_threshold::{Bls12381, GroupKey, Seed};
 use quorate_types::{
-    Digest, FailureDomain, MemberRecord, MemberStatus, Resilience, SoftwareVersion, UnixTime,
+    Digest, Epoch, FailureDomain, MemberRecord, MemberStatus, Resilience, SoftwareVersion, UnixTime,
 };
 use quorate_wire::encode;
 use serde_json::Value;
@@ -32,10 +33,13 @@ impl System {
                 failure_domain: FailureDomain(String::new()),
                 version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
             };
-            NodeAdmission::new(description, &signer(number), signer(100 + number).public_key())
+            let seed = quorate_kes::Seed::new([number; 32]);
+            let tree = IdealTree(IdealRegistry::new([1; 32]));
+            let identity = Identity::generate_short(tree, seed, (Epoch::ZERO, 1));
+            NodeAdmission::founding(description, &identity, signer(100 + number).public_key())
         };
         let mut admissions: Vec<_> = (0..6).map(admission).collect();
-        admissions.sort_by_key(|admission| admission.identity_key);
+        admissions.sort_by_key(NodeAdmission::identity_key);
         let genesis = Genesis {
             authority_key: signer(200).public_key(),
             storage: Resilience::new(1).expect("f is in range"),

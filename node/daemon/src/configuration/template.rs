@@ -7,10 +7,8 @@ use quorate_threshold as threshold;
 
 use super::LOG_FILTER_DEFAULT;
 
-/// The file with the secret seed of the key that stays.
-pub const IDENTITY_KEY: &str = "identity.key";
-/// The file with the secret seed of the key of epoch 0.
-pub const EPOCH_KEY: &str = "epoch-0.key";
+/// The directory of a server's keys.
+pub const KEYS: &str = "keys";
 /// The file with the share of the system's key.
 pub const SHARE: &str = "share.key";
 /// The file with what the system began with.
@@ -38,8 +36,8 @@ impl NodeTemplate {
              # Health and metrics; loopback only.\n\
              metrics = \"{}\"\n\
              data = \"data\"\n\
-             identity_key = \"{IDENTITY_KEY}\"\n\
-             epoch_key = \"{EPOCH_KEY}\"\n\
+             # Written by the server itself in every epoch: never copied, and never brought back.\n\
+             keys = \"{KEYS}\"\n\
              # Read only if this server is in the membership group.\n\
              share = \"{SHARE}\"\n\
              genesis = \"{GENESIS}\"\n\

@@ -8,7 +8,7 @@ mod system;
 pub use authority::{AUTHORITY_KEY, NewAuthority, new_authority};
 pub use client::{CLIENT_KEY, CLUSTER_FILE, ClientRequest, NewClient, new_client};
 pub use quorate_bft::limits::GROUP_F_MAX;
-pub use server::{ADMISSION_FILE, NewServer, ServerRequest, new_server};
+pub use server::{ADMISSION_FILE, Joining, NewServer, ServerRequest, new_server};
 pub use system::{FoundedSystem, ShareFile, SystemRequest, found_system};
 
 const _: () = {

@@ -12,6 +12,8 @@ use quorate_membership::{AdmissionError, Rejected};
 use quorate_threshold as threshold;
 use quorate_types::{IdentityKey, PublicKey};
 
+use crate::keys::KeysError;
+
 /// Why a founding, or a file of it, is not accepted.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -195,7 +197,7 @@ impl KeyFault {
             Self::NotMember(key) => (
                 "not-a-member",
                 format!("no server of the genesis has the identity key {key}"),
-                String::from("use the key that made the admission, or the genesis that took it"),
+                String::from("use the keys that made the admission, or the genesis that took it"),
             ),
             Self::OtherEpochKey => (
                 "other-epoch-key",
@@ -279,6 +281,12 @@ impl std::error::Error for FoundingError {}
 impl From<Explanation> for FoundingError {
     fn from(explanation: Explanation) -> Self {
         Self::File(Box::new(explanation))
+    }
+}
+
+impl From<KeysError> for FoundingError {
+    fn from(error: KeysError) -> Self {
+        Self::File(Box::new(error.explain()))
     }
 }
 

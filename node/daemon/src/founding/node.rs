@@ -1,25 +1,24 @@
 //! What a server is: its place in the genesis and the keys that prove it.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use quorate_client::capacity;
 use quorate_client::explanation::Explanation;
-use quorate_crypto::{IdentitySigner, Signer, real::RealSigner};
-use quorate_membership::{EpochKeyCertificate, EpochKeyStatement};
+use quorate_membership::EpochKeyCertificate;
 use quorate_store::directory::Expectation;
 use quorate_store::keys;
 use quorate_threshold::KeyShare;
-use quorate_types::{MemberRecord, NodeId};
+use quorate_types::{Configuration, Epoch, MemberRecord, NodeId};
 use zeroize::Zeroizing;
 
 use super::error::{FoundingError, GenesisFault, KeyFault};
 use super::file::{FoundingFile, VerifiedFounding};
-use super::{SEED_BYTES, place, read_seed};
+use super::{SEED_BYTES, place};
 use crate::configuration::NodeConfiguration;
+use crate::keys::{CertifiedKey, ServerKeys};
 
-/// What the name of the file ends with that stands beside an identity key which has served.
-const SERVED_SUFFIX: &str = ".served";
+/// The file that stands among the keys of a server which has served.
+const SERVED: &str = "served";
 
 /// A server with its keys, all of which fit the genesis.
 #[derive(Debug)]
@@ -28,9 +27,10 @@ pub struct NodeIdentity {
     pub founding: VerifiedFounding,
     /// The id of this server.
     pub id: NodeId,
-    /// The secret seed of the key that it signs with, and proves on links. The secret of the
-    /// identity is read for comparison only and not kept: it signs what a server makes before it
-    /// runs, and the keys of later epochs.
+    /// Its keys on the disk. The secret of the identity is read only to certify the key of an
+    /// epoch, and not kept.
+    pub keys: ServerKeys,
+    /// The secret seed of the key that it signs with, and proves on links.
     pub epoch_seed: Zeroizing<[u8; SEED_BYTES]>,
     /// What it shows on links: whose key that is.
     pub certificate: EpochKeyCertificate,
@@ -56,24 +56,23 @@ impl NodeIdentity {
             let (path, fault) = (configuration.genesis.clone(), GenesisFault::Excess(excess));
             FoundingError::Genesis { path, fault }
         })?;
-        let epoch_seed = read_seed(&configuration.epoch_key)?;
-        let identity = RealSigner::from_seed(&*read_seed(&configuration.identity_key)?);
-        let identity_key = identity.identity_key();
-        let members = &founding.configuration().configuration().members;
-        let Some(member) = members.iter().find(|member| member.identity_key == identity_key) else {
-            let fault = KeyFault::NotMember(identity_key);
-            return Err(wrong_key(&configuration.identity_key, fault));
+        let keys = ServerKeys::open_directory(&configuration.keys)?;
+        let identity_key = keys.identity_key()?;
+        let servers = founding.configuration().configuration();
+        let Some(member) = servers.members.iter().find(|it| it.identity_key == identity_key) else {
+            return Err(wrong_key(&configuration.keys, KeyFault::NotMember(identity_key)));
         };
-        let epoch_key = RealSigner::from_seed(&epoch_seed).public_key();
-        if Some(epoch_key) != member.epoch_key {
-            return Err(wrong_key(&configuration.epoch_key, KeyFault::OtherEpochKey));
-        }
-        let id = member.id;
-        let statement = EpochKeyStatement::founding(identity_key, epoch_key);
-        let certificate = EpochKeyCertificate::issue(statement, &identity);
+        let (id, named) = (member.id, member.epoch_key);
         let share = load_share(configuration, &founding, id)?;
-        let served = served_mark(&configuration.identity_key);
-        Ok(Self { founding, id, epoch_seed, certificate, share, served })
+        let CertifiedKey { certificate, seed: epoch_seed } =
+            certify(&keys, servers, servers.epoch)?;
+        if named.is_some_and(|named| named != certificate.statement.epoch_key) {
+            return Err(wrong_key(&configuration.keys, KeyFault::OtherEpochKey));
+        }
+        // Ahead, so that it can be deposited at once, and the identity rests until that epoch.
+        certify(&keys, servers, servers.epoch.next())?;
+        let served = configuration.keys.join(SERVED);
+        Ok(Self { founding, id, keys, epoch_seed, certificate, share, served })
     }
 
     /// The record of this server.
@@ -98,7 +97,7 @@ impl NodeIdentity {
         if self.served.exists() { Expectation::Existing } else { Expectation::Fresh }
     }
 
-    /// Records beside the identity key that it serves from now on. To be called once the data
+    /// Records among its keys that it serves from now on. To be called once the data
     /// directory is open, and before the server speaks.
     ///
     /// # Errors
@@ -113,11 +112,14 @@ impl NodeIdentity {
     }
 }
 
-/// The file beside an identity key that says that it has served.
-fn served_mark(identity_key: &Path) -> PathBuf {
-    let mut name = OsString::from(identity_key.as_os_str());
-    name.push(SERVED_SUFFIX);
-    PathBuf::from(name)
+/// The key of an epoch, made with fresh seeds if it is not there yet.
+fn certify(
+    keys: &ServerKeys,
+    servers: &Configuration,
+    epoch: Epoch,
+) -> Result<CertifiedKey, FoundingError> {
+    let system = (epoch != Epoch::ZERO).then_some(servers.system);
+    Ok(keys.certify((system, epoch), &place::fresh_seeds()?)?)
 }
 
 fn load_share(

@@ -9,6 +9,7 @@ use quorate_store::keys;
 use zeroize::Zeroizing;
 
 use super::SEED_BYTES;
+use crate::keys::EpochSeeds;
 
 fn exists(path: &Path) -> Explanation {
     let remedy = "choose another directory; nothing here is ever replaced";
@@ -50,6 +51,11 @@ pub(crate) fn create_directory(path: &Path) -> Result<(), Explanation> {
     std::fs::create_dir_all(path)
         .map_err(|error| Explanation::of_io("create the directory for", path, &error))?;
     missing.into_iter().try_for_each(keep_name)
+}
+
+/// What the keys of an epoch can be made from.
+pub(super) fn fresh_seeds() -> Result<EpochSeeds, Explanation> {
+    Ok(EpochSeeds { signing: random()?, decryption: random()? })
 }
 
 /// Uniform bytes of the operating system.

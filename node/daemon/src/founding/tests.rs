@@ -51,6 +51,7 @@ pub(super) fn request(number: u16) -> ServerRequest {
         probe_port: 4700 + number,
         metrics: format!("127.0.0.1:{}", 9700 + number).parse().unwrap(),
         failure_domain: format!("rack {number}"),
+        joins: None,
     }
 }
 
@@ -123,8 +124,8 @@ fn keys_made_on_each_server_become_a_system_in_which_each_finds_its_place() {
         assert_eq!(node.founding.system_key(), world.system.system_key);
         assert_eq!((node.founding.storage().f(), node.founding.membership().f()), (1, 1));
         with_share += usize::from(has_share);
-        for key in ["identity.key", "epoch-0.key"] {
-            assert_eq!(mode(&world.node(number).join(key)), 0o600, "{key}");
+        for key in ["identity-2.key", "epoch-0.key", "epoch-1.key", "decryption-0.key"] {
+            assert_eq!(mode(&world.node(number).join("keys").join(key)), 0o600, "{key}");
         }
     }
     assert_eq!(with_share, 4, "3f+1 servers have a share");
@@ -147,6 +148,9 @@ fn an_identity_remembers_that_it_has_served() {
     assert_eq!(node.expectation(), Expectation::Fresh);
     node.mark_served().unwrap();
     node.mark_served().unwrap();
+    let error = NodeIdentity::load(&configuration).map(|_| ()).unwrap_err().explain();
+    assert_eq!((error.kind, error.code), (Kind::InUse, "keys-in-use"));
+    drop(node);
     let again = NodeIdentity::load(&configuration).unwrap();
     assert_eq!(again.expectation(), Expectation::Existing);
 }

@@ -226,6 +226,13 @@ impl FaultyMedium {
         disk.contents[disk.live_names[name]].live.clone()
     }
 
+    /// Does any file hold these bytes, or did one that was removed and not overwritten?
+    pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
+        let is_in = |content: &[u8]| content.windows(bytes.len()).any(|window| window == bytes);
+        let disk = lock(&self.disk);
+        disk.contents.iter().any(|content| is_in(&content.live) || is_in(&content.durable))
+    }
+
     /// Changes bytes behind the back of the log, durably.
     pub(crate) fn damage(&self, name: &str, offset: u64, bytes: &[u8]) {
         let mut disk = lock(&self.disk);

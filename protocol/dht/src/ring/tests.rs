@@ -15,7 +15,7 @@ fn member(first_byte: u8, status: MemberStatus) -> MemberRecord {
     let key = PublicKey::new([first_byte; 32]);
     MemberRecord {
         id: NodeId::new([first_byte; 32]),
-        identity_key: IdentityKey::plain(key),
+        identity_key: IdentityKey::new(*key.as_bytes()),
         epoch_key: Some(key),
         address: String::from("localhost:1"),
         probe_port: 1,

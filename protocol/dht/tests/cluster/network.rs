@@ -112,7 +112,7 @@ fn member(registry: &IdealRegistry, index: u8) -> MemberRecord {
     let key = registry.signer(&[index; 32]).public_key();
     MemberRecord {
         id: NodeId::new([index * 16; 32]),
-        identity_key: IdentityKey::plain(key),
+        identity_key: IdentityKey::new(*key.as_bytes()),
         epoch_key: Some(key),
         address: String::from("localhost:1"),
         probe_port: 1,

@@ -4,6 +4,7 @@
 //! version u8 | period u32 | root [32] | leaf's seed [32] | one per level, the lowest first:
 //!   0 | key [32]                periods over
 //!   1 | key [32] | seed [32]    periods to come
+//!   2                           never made: the key is a short one
 //! hash of all of it [32]
 //! ```
 //! What was built ahead is public and is built again: at most one leaf per period of the tree.
@@ -11,7 +12,6 @@
 use alloc::vec::Vec;
 
 use quorate_crypto::{Domain, hash};
-use quorate_types::Digest;
 use quorate_wire::{Decode, DecodeError, Encode, Reader, Writer};
 use zeroize::Zeroizing;
 
@@ -24,6 +24,7 @@ use crate::tree::{Seed, Tree, leaf_node};
 const VERSION: u8 = 1;
 const OVER: u8 = 0;
 const TO_COME: u8 = 1;
+const NEVER: u8 = 2;
 
 impl<T: Tree, const DEPTH: usize> SecretKey<T, DEPTH> {
     /// Most bytes that a key takes.
@@ -49,6 +50,7 @@ impl<T: Tree, const DEPTH: usize> SecretKey<T, DEPTH> {
                     key.encode(&mut writer);
                     writer.raw(seed.as_bytes());
                 }
+                Beside::Never => writer.tag(NEVER),
             }
         }
         hash(Domain::IdentityFile, writer.as_bytes()).encode(&mut writer);
@@ -104,11 +106,11 @@ fn read_beside<T: Tree>(
     (period, height): (Period, usize),
     reader: &mut Reader<'_>,
 ) -> Result<Beside, DecodeError> {
-    let tag = reader.tag()?;
-    let key: Digest = Decode::decode(reader)?;
-    match tag {
-        OVER => Ok(Beside::Over { key }),
+    match reader.tag()? {
+        OVER => Ok(Beside::Over { key: Decode::decode(reader)? }),
+        NEVER => Ok(Beside::Never),
         TO_COME => {
+            let key = Decode::decode(reader)?;
             let (seed, mut ahead) = (Seed::new(reader.array()?), Ahead::new(height));
             for _ in 0..=period.within(height) {
                 ahead.advance(tree, &seed);

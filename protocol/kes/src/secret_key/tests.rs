@@ -172,6 +172,33 @@ fn a_file_that_was_cut_or_changed_is_refused_kes_4() {
 }
 
 #[test]
+fn a_short_key_is_checked_like_any_and_ends_sooner() {
+    for height in 1..=DEPTH {
+        let mut key = short(height);
+        let root = key.root();
+        loop {
+            let read = SecretKey::from_bytes(IdealTree(registry()), &key.to_bytes());
+            let read: SecretKey<_, DEPTH> = read.unwrap();
+            assert_eq!((read.root(), read.remaining()), (root, key.remaining()));
+            let signature = read.sign(&DIGEST);
+            for period in (0..periods(DEPTH)).map(Period::new) {
+                let check = signature.check::<IdealTree>(&root, period, DIGEST);
+                assert_eq!(check.is_some(), period == key.period(), "KES-1: {period}");
+            }
+            if key.evolve().is_err() {
+                break;
+            }
+        }
+        assert_eq!(key.period().get() + 1, periods(height));
+    }
+    assert_eq!(short(DEPTH).root(), key().root(), "as tall as the tree it is whole");
+}
+
+fn short(height: usize) -> SecretKey<IdealTree, DEPTH> {
+    SecretKey::generate_short(IdealTree(registry()), seed(), height)
+}
+
+#[test]
 fn an_identity_of_production_lives_through_all_its_periods() {
     let mut key: SecretKey<_, 12> = SecretKey::generate(Blake3Tree, seed());
     let root = key.root();

@@ -1,9 +1,9 @@
 //! A server's own words hold only as it said them.
-use quorate_crypto::IdentitySigner;
 use quorate_types::FailureDomain;
 use quorate_wire::{decode, encode};
 
 use super::{AdmissionError, NodeAdmission};
+use crate::identity::IdentitySigner;
 use crate::testing::{admission, identity, registry};
 
 #[test]
@@ -23,10 +23,10 @@ fn whatever_is_changed_on_the_way_is_found() {
     moved.server.address = "elsewhere.example:4700".into();
     assert_eq!(verdict(moved), Err(AdmissionError::Possession));
     let mut stolen = good.clone();
-    stolen.identity_key = identity(2).identity_key();
+    stolen.certificate.statement.identity_key = identity(2).identity_key();
     assert_eq!(verdict(stolen), Err(AdmissionError::EpochKey));
     let mut other = good.clone();
-    other.epoch_key = admission(2).epoch_key;
+    other.certificate.statement.epoch_key = admission(2).epoch_key();
     assert_eq!(verdict(other), Err(AdmissionError::EpochKey));
     let mut silly = good;
     silly.server.failure_domain = FailureDomain("x".repeat(64));

@@ -32,13 +32,13 @@ fn what_a_founding_makes_has_its_golden_bytes() {
     let record = &first.configuration().members[0];
     let member = record.id;
     let mut admissions = world.genesis.genesis().admissions.iter();
-    let admission = admissions.find(|it| it.identity_key == record.identity_key).unwrap();
+    let admission = admissions.find(|it| it.identity_key() == record.identity_key).unwrap();
     let vectors = [
         vector("genesis", &genesis(4, 1)),
         vector("system", &world.genesis.system()),
         vector("certified_configuration", &world.founding.configuration),
         vector("member_proof", &first.prove(member).unwrap()),
-        vector("epoch_key_certificate", &admission.certificate()),
+        vector("epoch_key_certificate", &admission.certificate),
     ];
     expect_file!["golden/founding.txt"].assert_eq(&vectors.concat());
 }
@@ -82,22 +82,22 @@ fn every_fault_of_a_genesis_is_named() {
 
     let mut unordered = genesis(4, 1);
     unordered.admissions.swap(0, 1);
-    let identity_key = unordered.admissions[1].identity_key;
+    let identity_key = unordered.admissions[1].identity_key();
     assert_eq!(verdict(unordered), Err(GenesisError::Order { identity_key }));
 
     let mut twice = genesis(4, 1);
     twice.admissions[1] = twice.admissions[0].clone();
-    let identity_key = twice.admissions[0].identity_key;
+    let identity_key = twice.admissions[0].identity_key();
     assert_eq!(verdict(twice), Err(GenesisError::Order { identity_key }));
 
     let mut shared = genesis(4, 1);
     shared.admissions[2].server.address = shared.admissions[0].server.address.clone();
-    let identity_key = shared.admissions[2].identity_key;
+    let identity_key = shared.admissions[2].identity_key();
     assert_eq!(verdict(shared), Err(GenesisError::Shared { identity_key }));
 
     let mut changed = genesis(4, 1);
     changed.admissions[3].server.probe_port += 1;
-    let identity_key = changed.admissions[3].identity_key;
+    let identity_key = changed.admissions[3].identity_key();
     let reason = AdmissionError::Possession;
     assert_eq!(verdict(changed), Err(GenesisError::Admission { identity_key, reason }));
 }

@@ -108,7 +108,8 @@ impl Deposit {
             digest: next_keys(&self.certificate, self.encryption_key),
             signature: self.signature,
         };
-        if !schemes.signatures.are_valid(&[self.certificate.check(), by_next_key]) {
+        let by_identity = self.certificate.check().ok_or(DepositRefused::BadSignature)?;
+        if !schemes.signatures.are_valid(&[by_identity, by_next_key]) {
             return Err(DepositRefused::BadSignature);
         }
         let statement = possession_statement(&self.certificate);

@@ -153,8 +153,8 @@ impl Answerer {
         // MEM-42: whatever is asked, what is signed is one of these two digests about this server.
         let server = Answering { system: self.system, epoch: key.epoch, server: self.server };
         let prove = |digest: Digest, is_certificate_wanted: bool| {
-            let certificate = key.certificate.filter(|_| is_certificate_wanted);
-            let certificate = certificate.map(Box::new);
+            let certificate = key.certificate.as_ref().filter(|_| is_certificate_wanted);
+            let certificate = certificate.cloned().map(Box::new);
             Proof { signature: key.signer.sign(&digest), certificate }
         };
         match *wanted {

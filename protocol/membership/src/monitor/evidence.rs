@@ -306,7 +306,8 @@ impl TwoKeys {
         if self.first.statement == self.second.statement {
             return Err(Unfounded::NoConflict);
         }
-        Ok([self.first.check(), self.second.check()])
+        let by_leaf = |said: &EpochKeyCertificate| said.check().ok_or(Unfounded::BadSignature);
+        Ok([by_leaf(&self.first)?, by_leaf(&self.second)?])
     }
 }
 

@@ -2,14 +2,15 @@
 use std::vec::Vec;
 
 use proptest::prelude::*;
-use quorate_crypto::{IdentitySigner, Signer};
+use quorate_crypto::Signer;
 use quorate_types::{Epoch, IdentityKey, PublicKey, SystemId};
 use quorate_wire::{decode, encode};
 
 use super::{Recognition, Unrecognised};
 use crate::configuration::VerifiedConfiguration;
 use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
-use crate::testing::{World, epoch_signer, identity, registry, schemes};
+use crate::identity::IdentitySigner;
+use crate::testing::{World, epoch_signer, identity, identity_in, registry, schemes};
 
 /// The number of the server whose links are looked at.
 const SERVER: usize = 2;
@@ -54,7 +55,7 @@ fn certify(system: SystemId, epoch: u64, epoch_key: PublicKey) -> EpochKeyCertif
     let system = (epoch > 0).then_some(system);
     let epoch = Epoch::new(epoch);
     let statement = EpochKeyStatement { system, identity_key: server(), epoch, epoch_key };
-    EpochKeyCertificate::issue(statement, &identity(SERVER))
+    EpochKeyCertificate::issue(statement, &identity_in(SERVER, epoch))
 }
 
 type Verdict = Result<IdentityKey, Unrecognised>;
@@ -143,7 +144,7 @@ fn mem_11_a_server_that_deposited_no_key_is_known_by_any_that_it_certified_for_t
     let shown = |epoch: u64| {
         let (epoch, key) = (Epoch::new(epoch), epoch_signer(own, Epoch::new(epoch)).public_key());
         let statement = EpochKeyStatement::of_system(door.system(), identity_key, epoch, key);
-        EpochKeyCertificate::issue(statement, &identity(own))
+        EpochKeyCertificate::issue(statement, &identity_in(own, epoch))
     };
     let verdict = |epoch| {
         let shown = shown(epoch);
@@ -195,7 +196,8 @@ fn only_a_statement_about_epoch_0_names_no_system() {
     let mut named = door.certificate(0);
     named.statement.system = Some(door.system());
     for (epoch, statement) in [(1, nameless.statement), (0, named.statement)] {
-        let signed = EpochKeyCertificate::issue(statement, &identity(SERVER));
+        let signer = identity_in(SERVER, Epoch::new(epoch));
+        let signed = EpochKeyCertificate::issue(statement, &signer);
         let verdict = judge(&newcomer, key(epoch), &signed);
         assert_eq!(verdict, Err(Unrecognised::Malformed), "even well signed");
     }
@@ -225,8 +227,9 @@ fn every_prefix_and_every_flipped_bit_of_a_certificate_is_refused() {
 fn a_certificate_is_one_byte_of_format_a_statement_and_a_tagged_signature() {
     let door = Door::new();
     let bytes = encode(&door.certificate(1));
-    assert_eq!(bytes.len(), 1 + (1 + 32 + 32 + 8 + 32) + (1 + 64));
-    assert_eq!((bytes[0], bytes[1], bytes[106]), (1, 1, 1));
+    assert_eq!(bytes.len(), 1 + (1 + 32 + 32 + 8 + 32) + (1 + 8 + 64 + 32 + 12 * 32));
+    assert_eq!((bytes[0], bytes[1], bytes[106]), (1, 1, 2));
+    assert_eq!(bytes[107..115], [0; 8], "the first epoch of the identity");
     assert_eq!(bytes[2..34], *door.system().as_bytes());
     assert_eq!(bytes[34..66], *server().as_bytes());
     assert_eq!(bytes[66..74], [0, 0, 0, 0, 0, 0, 0, 1]);

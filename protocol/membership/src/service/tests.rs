@@ -4,7 +4,6 @@ use std::vec::Vec;
 
 use expect_test::expect_file;
 use proptest::prelude::*;
-use quorate_crypto::IdentitySigner;
 use quorate_machine::{Call, Caller, Service, ServiceState};
 use quorate_types::{ClientId, Digest, Epoch, IdentityKey, NodeId, Slot, SystemId, UnixTime};
 use quorate_wire::{decode, encode, vector};
@@ -17,7 +16,8 @@ use super::{
 use crate::authority::{AddCertificate, AddGrant, RemoveCertificate, RemoveGrant, Validity};
 use crate::configuration::CertifiedConfiguration;
 use crate::handover::CommitmentBytes;
-use crate::testing::{MapState, World, authority, description, identity, schemes};
+use crate::identity::IdentitySigner;
+use crate::testing::{MapState, World, authority, description, epoch_signer, identity, schemes};
 
 struct Replica {
     world: World,
@@ -167,7 +167,7 @@ fn mem_8_each_fault_of_a_certificate_has_its_reply_and_changes_nothing() {
     foreign.system = SystemId::new([0; 32]);
     let mut nowhere = good.clone();
     nowhere.server.address = "nowhere".into();
-    let forged = AddCertificate::issue(good.clone(), &identity(20));
+    let forged = AddCertificate::issue(good.clone(), &epoch_signer(20, Epoch::ZERO));
     let mut changed = AddCertificate::issue(good.clone(), &authority());
     changed.grant.server.probe_port += 1;
     let table = [

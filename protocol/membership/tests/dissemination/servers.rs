@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use quorate_crypto::ideal::IdealRegistry;
 use quorate_crypto::{Domain, Signer, hash};
+use quorate_kes::IdealTree;
 use quorate_membership::dissemination::{
     Checked, EncodedDelta, Follow, Followed, LeadsNowhere, Trees,
 };
 use quorate_membership::election::elect;
 use quorate_membership::{
-    CertifiedConfiguration, ConfigurationHeader, Founding, Genesis, Lineage, NodeAdmission,
-    Schemes, ServerDescription, VerifiedConfiguration,
+    CertifiedConfiguration, ConfigurationHeader, Founding, Genesis, Identity, Lineage,
+    NodeAdmission, Schemes, ServerDescription, VerifiedConfiguration,
 };
 use quorate_threshold::{Bls12381, GroupKey, Seed};
 use quorate_types::{
-    Configuration, Digest, FailureDomain, IdentityKey, MemberRecord, MemberStatus, NodeId,
+    Configuration, Digest, Epoch, FailureDomain, IdentityKey, MemberRecord, MemberStatus, NodeId,
     PublicKey, Resilience, SoftwareVersion, UnixTime,
 };
 
@@ -50,18 +51,19 @@ fn record(number: u64) -> MemberRecord {
 
 fn genesis(registry: &IdealRegistry) -> Genesis {
     let admission = |number: u8| {
-        let (identity, epoch) =
-            (registry.signer(&[number; 32]), registry.signer(&[99 - number; 32]));
+        let (tree, seed) = (IdealTree(registry.clone()), quorate_kes::Seed::new([number; 32]));
+        let identity = Identity::generate_short(tree, seed, (Epoch::ZERO, 1));
+        let epoch = registry.signer(&[99 - number; 32]);
         let description = ServerDescription {
             address: format!("10.0.0.{number}:4700"),
             probe_port: 4701,
             failure_domain: FailureDomain(String::new()),
             version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         };
-        NodeAdmission::new(description, &identity, epoch.public_key())
+        NodeAdmission::founding(description, &identity, epoch.public_key())
     };
     let mut admissions: Vec<_> = (0..7).map(admission).collect();
-    admissions.sort_by_key(|admission| admission.identity_key);
+    admissions.sort_by_key(NodeAdmission::identity_key);
     Genesis {
         authority_key: registry.signer(&[200; 32]).public_key(),
         storage: Resilience::new(1).expect("f is in range"),

@@ -6,8 +6,8 @@ use std::vec::Vec;
 
 use proptest::prelude::{ProptestConfig, any, proptest};
 use quorate_types::{
-    Configuration, Digest, Epoch, FailureDomain, IdentityKey, IdentitySignature, MemberRecord,
-    MemberStatus, NodeId, PublicKey, Resilience, Signature, SoftwareVersion, SystemId, UnixTime,
+    Configuration, Digest, Epoch, FailureDomain, IdentityKey, MemberRecord, MemberStatus, NodeId,
+    PublicKey, Resilience, SoftwareVersion, SystemId, UnixTime,
 };
 
 use super::{Decode, DecodeError, Limit, Reader, Writer, decode, encode};
@@ -92,15 +92,6 @@ fn booleans_other_than_zero_and_one_are_refused() {
     assert!(matches!(decode::<bool>(&[2]), Err(DecodeError::UnknownTag { of: "bool", tag: 2 })));
     assert_eq!(decode::<Option<u8>>(&[1, 7]), Ok(Some(7)));
     assert!(decode::<Option<u8>>(&[2, 7]).is_err());
-}
-
-#[test]
-fn a_signature_of_an_identity_names_its_scheme_and_an_unknown_one_is_refused_by_name() {
-    let bytes = encode(&IdentitySignature::Plain(Signature::new([3; 64])));
-    assert_eq!(bytes, [&[1][..], &[3; 64]].concat());
-    let of_later = [&[2][..], &[3; 487]].concat();
-    let refused = DecodeError::UnknownTag { of: "IdentitySignature", tag: 2 };
-    assert_eq!(decode::<IdentitySignature>(&of_later), Err(refused));
 }
 
 fn accepted_bytes_encode_back<T: Decode + crate::Encode>(bytes: &[u8]) {

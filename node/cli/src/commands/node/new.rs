@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use quorate_client::carried::{ADMISSION, to_line};
-use quorate_daemon::founding::ceremony::{ServerRequest, new_server};
+use quorate_client::cluster_file::ClusterFile;
+use quorate_daemon::founding::ceremony::{Joining, ServerRequest, new_server};
+use quorate_types::Epoch;
 use serde_json::json;
 
 use crate::answer::Answer;
@@ -36,6 +38,21 @@ pub(crate) struct NewArguments {
     /// Port of its datagram probes; the port it listens on if not given.
     #[arg(long, value_name = "PORT")]
     probe_port: Option<u16>,
+    /// For a server that joins a system which is there already: the first epoch whose key it can
+    /// certify. Take the present one, or one of the next.
+    #[arg(long, value_name = "EPOCH", requires = "cluster")]
+    first_epoch: Option<u64>,
+    /// The cluster.toml of the system that the server joins; not for one that founds a system.
+    #[arg(long, value_name = "FILE", requires = "first_epoch")]
+    cluster: Option<PathBuf>,
+}
+
+/// What a server is made for that founds no system.
+fn joining(arguments: &NewArguments) -> Result<Option<Joining>, Failure> {
+    let (Some(file), Some(epoch)) = (&arguments.cluster, arguments.first_epoch) else {
+        return Ok(None);
+    };
+    Ok(Some(Joining { system: ClusterFile::read(file)?.system, epoch: Epoch::new(epoch) }))
 }
 
 pub(super) fn run(arguments: &NewArguments) -> Result<Answer, Failure> {
@@ -45,13 +62,14 @@ pub(super) fn run(arguments: &NewArguments) -> Result<Answer, Failure> {
         probe_port: arguments.probe_port.unwrap_or_else(|| arguments.listen.port()),
         metrics: arguments.metrics,
         failure_domain: arguments.failure_domain.clone(),
+        joins: joining(arguments)?,
     };
     let server = new_server(&arguments.out, &request)?;
-    let identity_key = server.admission.identity_key;
+    let identity_key = server.admission.identity_key();
     let line = to_line(ADMISSION, &server.admission);
     let text = format!(
         "server {identity_key}\n\
-         its keys are in {} and stay there\n\
+         its keys are in {} and stay there, and are never copied\n\
          carry {} to the authority, as a file or as this line:\n{line}",
         arguments.out.display(),
         server.admission_file.display(),

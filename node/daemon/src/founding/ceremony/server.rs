@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 use quorate_client::carried::{ADMISSION, to_line};
 use quorate_client::cluster_file::parse_address;
-use quorate_crypto::{Signer, real::RealSigner};
-use quorate_membership::{AdmissionError, NodeAdmission, ServerDescription};
+use quorate_kes::{Blake3Tree, Seed};
+use quorate_membership::{AdmissionError, Identity, NodeAdmission, ServerDescription};
 use quorate_types::limits::FAILURE_DOMAIN_BYTES_MAX;
-use quorate_types::{FailureDomain, SoftwareVersion};
+use quorate_types::{Epoch, FailureDomain, SoftwareVersion, SystemId};
 
 use super::super::error::{FoundingError, RequestFault};
 use super::super::place;
-use crate::configuration::{EPOCH_KEY, IDENTITY_KEY, NodeTemplate};
+use crate::configuration::{KEY_DIRECTORY, NodeTemplate};
+use crate::keys::ServerKeys;
 
 /// The file that is carried to the authority.
 pub const ADMISSION_FILE: &str = "admission";
@@ -32,6 +33,17 @@ pub struct ServerRequest {
     pub metrics: SocketAddr,
     /// What it fails together with.
     pub failure_domain: String,
+    /// The system that it joins, if it does not found one.
+    pub joins: Option<Joining>,
+}
+
+/// What a server is made for that joins a system which is there already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Joining {
+    /// The system.
+    pub system: SystemId,
+    /// The first epoch whose key it certifies: not above the one in which it is to serve first.
+    pub epoch: Epoch,
 }
 
 /// A new server.
@@ -51,17 +63,26 @@ pub struct NewServer {
 /// [`FoundingError`] if a value is wrong, or a file is there already.
 pub fn new_server(directory: &Path, request: &ServerRequest) -> Result<NewServer, FoundingError> {
     check(request)?;
-    let (identity_seed, epoch_seed) = (place::random()?, place::random()?);
-    let identity = RealSigner::from_seed(&identity_seed);
-    let epoch_key = RealSigner::from_seed(&epoch_seed).public_key();
-    let admission = NodeAdmission::new(describe(request), &identity, epoch_key);
+    let (system, epoch) = match request.joins {
+        Some(Joining { system, epoch }) => ((epoch != Epoch::ZERO).then_some(system), epoch),
+        None => (None, Epoch::ZERO),
+    };
+    let seed = Seed::new(*place::random()?);
+    let (admission_file, node_file) = (directory.join(ADMISSION_FILE), directory.join(NODE_FILE));
 
     place::create_directory(directory)?;
-    place::write_new_secret(&directory.join(IDENTITY_KEY), &*identity_seed)?;
-    place::write_new_secret(&directory.join(EPOCH_KEY), &*epoch_seed)?;
-    let (admission_file, node_file) = (directory.join(ADMISSION_FILE), directory.join(NODE_FILE));
-    let line = to_line(ADMISSION, &admission) + "\n";
-    place::write_new(&admission_file, line.as_bytes())?;
+    let identity = Identity::generate(Blake3Tree, seed, epoch);
+    let keys = ServerKeys::create_directory(&directory.join(KEY_DIRECTORY), &identity)?;
+    let mut admission = None;
+    // The leaf that certifies the first key signs the admission, too, before it is erased.
+    keys.certify_and((system, epoch), &place::fresh_seeds()?, |certificate, identity| {
+        let said = NodeAdmission::new(describe(request), certificate.clone(), identity);
+        let line = to_line(ADMISSION, &said) + "\n";
+        place::write_new(&admission_file, line.as_bytes())?;
+        admission = Some(said);
+        Ok::<(), FoundingError>(())
+    })?;
+    let admission = admission.expect("a certificate that was not there was made");
     let (listen, metrics) = (request.listen, request.metrics);
     let template = NodeTemplate { listen, metrics, system_key: None };
     place::write_new(&node_file, template.to_text().as_bytes())?;
@@ -112,8 +133,9 @@ fn check(request: &ServerRequest) -> Result<(), FoundingError> {
             let what = format!("it is longer than {FAILURE_DOMAIN_BYTES_MAX} bytes");
             wrong("--failure-domain", what, "give a short label")
         }
-        AdmissionError::Address | AdmissionError::EpochKey | AdmissionError::Possession => {
-            wrong("--address", reason.to_string(), remedy)
-        }
+        AdmissionError::Address
+        | AdmissionError::EpochKey
+        | AdmissionError::LaterEpoch
+        | AdmissionError::Possession => wrong("--address", reason.to_string(), remedy),
     })
 }

@@ -101,7 +101,7 @@ fn gather(
     let (storage, membership) =
         (resilience("--f", request.f)?, resilience("--f-ms", request.f_ms)?);
     let mut admissions = read_admissions(&request.admissions)?;
-    admissions.sort_by_key(|admission| admission.identity_key);
+    admissions.sort_by_key(NodeAdmission::identity_key);
     let genesis = Genesis {
         authority_key,
         storage,
@@ -138,8 +138,8 @@ fn read_admissions(paths: &[PathBuf]) -> Result<Vec<NodeAdmission>, FoundingErro
         let refused = |reason| fail(AdmissionFault::Refused(reason));
         admission.check(&RealVerifier).map_err(refused)?;
         let distinct = [
-            format!("identity key {}", admission.identity_key),
-            format!("epoch key {}", admission.epoch_key),
+            format!("identity key {}", admission.identity_key()),
+            format!("epoch key {}", admission.epoch_key()),
             format!("address {}", admission.server.address),
         ];
         for common in distinct {

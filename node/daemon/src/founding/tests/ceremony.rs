@@ -119,10 +119,10 @@ fn nothing_that_is_there_is_replaced() {
     let ceremony = Ceremony::new(4);
     let error = new_authority(&ceremony.scratch.join("authority")).unwrap_err();
     assert_eq!((code(&error), error.explain().kind), ("file-exists", Kind::Exists));
-    let before = std::fs::read(ceremony.scratch.join("node-0/identity.key")).unwrap();
+    let before = std::fs::read(ceremony.scratch.join("node-0/keys/identity-1.key")).unwrap();
     let error = new_server(&ceremony.scratch.join("node-0"), &request(0)).unwrap_err();
     assert_eq!(code(&error), "file-exists");
-    assert_eq!(std::fs::read(ceremony.scratch.join("node-0/identity.key")).unwrap(), before);
+    assert_eq!(std::fs::read(ceremony.scratch.join("node-0/keys/identity-1.key")).unwrap(), before);
     let directory = ceremony.scratch.join("founding");
     found_system(&directory, &ceremony.request).unwrap();
     let error = found_system(&directory, &ceremony.request).unwrap_err();

@@ -2,14 +2,15 @@
 use quorate_bft::limits::GROUP_F_MAX;
 use quorate_crypto::Signer;
 use quorate_crypto::real::{RealSigner, RealVerifier};
-use quorate_membership::{Founding, Genesis, NodeAdmission, ServerDescription};
-use quorate_store::keys;
+use quorate_kes::Blake3Tree;
+use quorate_membership::{Founding, Genesis, Identity, NodeAdmission, ServerDescription};
 use quorate_threshold::{Bls12381, Seed};
-use quorate_types::{Digest, FailureDomain, Resilience, SoftwareVersion, UnixTime};
+use quorate_types::{Digest, Epoch, FailureDomain, Resilience, SoftwareVersion, UnixTime};
 
 use super::Scratch;
 use crate::configuration::{NodeConfiguration, NodeTemplate};
 use crate::founding::{FoundingFile, NodeIdentity};
+use crate::keys::{ServerIdentity, ServerKeys};
 
 const SERVERS: u16 = 3 * (GROUP_F_MAX + 1) + 1;
 
@@ -17,6 +18,12 @@ fn seed(role: u8, number: u16) -> [u8; 32] {
     let mut seed = [role; 32];
     seed[..2].copy_from_slice(&number.to_be_bytes());
     seed
+}
+
+/// Made short: there are many.
+fn identity(number: u16) -> ServerIdentity {
+    let seed = quorate_kes::Seed::new(seed(b'i', number));
+    Identity::generate_short(Blake3Tree, seed, (Epoch::ZERO, 1))
 }
 
 fn admission(number: u16) -> NodeAdmission {
@@ -27,13 +34,13 @@ fn admission(number: u16) -> NodeAdmission {
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
     };
     let epoch_key = RealSigner::from_seed(&seed(b'e', number)).public_key();
-    NodeAdmission::new(server, &RealSigner::from_seed(&seed(b'i', number)), epoch_key)
+    NodeAdmission::founding(server, &identity(number), epoch_key)
 }
 
 /// What another tool than `quorate init` may make: every signature in it is good.
 fn founded_elsewhere(storage: u16, membership: u16) -> Founding {
     let mut admissions: Vec<_> = (0..SERVERS).map(admission).collect();
-    admissions.sort_by_key(|admission| admission.identity_key);
+    admissions.sort_by_key(NodeAdmission::identity_key);
     let genesis = Genesis {
         authority_key: RealSigner::from_seed(&[9; 32]).public_key(),
         storage: Resilience::new(storage).unwrap(),
@@ -48,8 +55,7 @@ fn founded_elsewhere(storage: u16, membership: u16) -> Founding {
 
 /// The files of server 0, which needs no share to be refused.
 fn install(scratch: &Scratch, founding: Founding) -> NodeConfiguration {
-    keys::write_secret(&scratch.join("identity.key"), &seed(b'i', 0)).unwrap();
-    keys::write_secret(&scratch.join("epoch-0.key"), &seed(b'e', 0)).unwrap();
+    ServerKeys::create_directory(&scratch.join("keys"), &identity(0)).unwrap();
     let Founding { configuration, system_key, commitment, .. } = founding;
     let file = FoundingFile { system_key, configuration, commitment };
     file.write(&scratch.join("genesis")).unwrap();

@@ -2,7 +2,8 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
-use super::{World, code};
+use super::{World, code, request};
+use crate::founding::ceremony::new_server;
 use crate::founding::error::{FoundingError, GenesisFault};
 use crate::founding::{FoundingFile, NodeIdentity};
 
@@ -84,29 +85,33 @@ fn each_wrong_key_of_a_server_is_named() {
         load_error(&configuration).explain()
     };
 
-    let error = changed(&|it| it.identity_key.clone_from(&right.epoch_key));
+    let stranger = new_server(&world.scratch.join("stranger"), &request(9)).unwrap();
+    let stranger = stranger.node_file.with_file_name("keys");
+    let error = changed(&|it| it.keys.clone_from(&stranger));
     assert_eq!(error.code, "not-a-member");
-    let error = changed(&|it| it.epoch_key.clone_from(&other.epoch_key));
-    assert_eq!(error.code, "other-epoch-key");
     let error = changed(&|it| it.share.clone_from(&other.share));
     assert_eq!(error.code, "other-share");
     let error = changed(&|it| it.share = None);
     assert_eq!((error.code, error.place.ends_with("node.toml")), ("share-missing", true));
     let error = changed(&|it| it.share = Some(world.scratch.join("nothing")));
     assert_eq!(error.code, "share-missing");
-    let error = changed(&|it| it.share = Some(right.epoch_key.clone()));
+    let error = changed(&|it| it.share = Some(right.keys.join("epoch-0.key")));
     assert_eq!(error.code, "share-broken");
-    let error = changed(&|it| it.identity_key = world.scratch.join("nothing"));
+    let error = changed(&|it| it.keys = world.scratch.join("nothing"));
     assert_eq!(error.code, "key-missing");
-    let error = changed(&|it| it.epoch_key = right.share.clone().unwrap());
-    assert_eq!(error.code, "key-malformed");
+    std::fs::copy(other.keys.join("epoch-0.key"), right.keys.join("epoch-0.key")).unwrap();
+    assert_eq!(changed(&|_| ()).code, "other-epoch-key");
+    std::fs::write(right.keys.join("epoch-0.key"), "no key").unwrap();
+    assert_eq!(changed(&|_| ()).code, "key-damaged");
 }
 
 #[test]
 fn a_key_that_others_may_read_is_refused_with_the_command_that_helps() {
     let world = World::new();
     let configuration = world.install(0);
-    std::fs::set_permissions(&configuration.identity_key, Permissions::from_mode(0o644)).unwrap();
+    NodeIdentity::load(&configuration).unwrap();
+    std::fs::set_permissions(configuration.keys.join("epoch-1.key"), Permissions::from_mode(0o644))
+        .unwrap();
     let error = load_error(&configuration).explain();
     assert_eq!(error.code, "key-open-to-others");
     assert!(error.remedy.contains("chmod 600"), "{error}");

@@ -146,9 +146,9 @@ fn a_deposit_counts_for_its_server_its_epoch_and_its_system_alone() {
     assert_eq!(refused(&good, (SYSTEM, epoch)), DepositRefused::OtherSystem);
     assert_eq!(refused(&good, (system, Epoch::new(1))), DepositRefused::OtherEpoch);
     let other = crate::testing::deposit(&world, 1, Epoch::new(1));
-    let stolen = Deposit { encryption_key: other.encryption_key, ..good };
+    let stolen = Deposit { encryption_key: other.encryption_key, ..good.clone() };
     assert_eq!(refused(&stolen, (system, epoch)), DepositRefused::BadSignature);
-    let unproved = Deposit { possession: ThresholdSignature::new([0; 96]), ..good };
+    let unproved = Deposit { possession: ThresholdSignature::new([0; 96]), ..good.clone() };
     let reason = refused(&unproved, (system, epoch));
     assert!(matches!(reason, DepositRefused::Possession(_)), "{reason}");
     let borrowed = Deposit { possession: other.possession, ..good };

@@ -8,8 +8,9 @@ use quorate_wire::{Writer, decode, encode};
 use super::{AnswerKey, Answerer, Answering, Unanswered};
 use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
 use crate::freshness::{Nonce, Subject};
+use crate::identity::IdentitySigner;
 use crate::monitor::datagram::{Answer, Question, Shown, Ticket, Wanted};
-use crate::testing::{epoch_signer, identity, registry};
+use crate::testing::{epoch_signer, identity, identity_in, registry};
 
 const SYSTEM: SystemId = SystemId::new([1; 32]);
 const SERVER: NodeId = NodeId::new([2; 32]);
@@ -18,11 +19,11 @@ fn key(epoch: u64) -> AnswerKey {
     let epoch = Epoch::new(epoch);
     let statement = EpochKeyStatement {
         system: Some(SYSTEM),
-        identity_key: quorate_crypto::IdentitySigner::identity_key(&identity(0)),
+        identity_key: identity(0).identity_key(),
         epoch,
         epoch_key: epoch_signer(0, epoch).public_key(),
     };
-    let certificate = Some(EpochKeyCertificate::issue(statement, &identity(0)));
+    let certificate = Some(EpochKeyCertificate::issue(statement, &identity_in(0, statement.epoch)));
     AnswerKey { epoch, signer: Arc::new(epoch_signer(0, epoch)), certificate }
 }
 

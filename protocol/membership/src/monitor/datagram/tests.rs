@@ -13,9 +13,10 @@ use super::{
 };
 use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
 use crate::freshness::Nonce;
+use crate::identity::IdentitySigner;
 use crate::testing::{epoch_signer, identity};
 
-use quorate_crypto::{IdentitySigner, Signer};
+use quorate_crypto::Signer;
 
 fn questions() -> Vec<(&'static str, Question)> {
     let nonce = Nonce::new(Digest::new([3; 32]));

@@ -2,7 +2,7 @@
 use std::boxed::Box;
 
 use proptest::prelude::*;
-use quorate_crypto::{IdentitySigner, Signer, hash};
+use quorate_crypto::{Signer, hash};
 use quorate_types::{Digest, Epoch, GroupId, NodeId, Slot, SystemId, View};
 use quorate_wire::{decode, encode};
 
@@ -11,7 +11,8 @@ use super::{
     framed,
 };
 use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
-use crate::testing::{epoch_signer, identity, registry};
+use crate::identity::IdentitySigner;
+use crate::testing::{epoch_signer, identity, identity_in, registry};
 
 const SYSTEM: SystemId = SystemId::new([1; 32]);
 const EPOCH: Epoch = Epoch::new(3);
@@ -104,7 +105,7 @@ fn certificate(server: usize, epoch: u64, key: usize) -> Box<EpochKeyCertificate
         epoch: Epoch::new(epoch),
         epoch_key: epoch_signer(key, EPOCH).public_key(),
     };
-    Box::new(EpochKeyCertificate::issue(statement, &identity(server)))
+    Box::new(EpochKeyCertificate::issue(statement, &identity_in(server, statement.epoch)))
 }
 
 #[test]

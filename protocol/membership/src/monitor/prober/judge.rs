@@ -74,7 +74,7 @@ impl Prober {
         let (system, epoch) = (configuration.system, configuration.epoch);
         let epoch_key = shown.statement.epoch_key;
         let expected = EpochKeyStatement::of_system(system, record.identity_key, epoch, epoch_key);
-        let is_certified = shown.statement == expected && self.verifier.is_valid(&shown.check());
+        let is_certified = shown.statement == expected && shown.is_valid(&*self.verifier);
         is_certified.then_some(epoch_key)
     }
 }

@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use quorate_crypto::{IdentitySigner, Signer};
+use quorate_crypto::Signer;
+
 use quorate_machine::{Effect, Effects, Input, Machine};
 use quorate_types::{
     Digest, Duration, Epoch, Instant, MemberRecord, MemberStatus, NodeId, Now, Peer, Slot, UnixTime,
@@ -15,11 +16,12 @@ use super::{Verdict, Watch};
 use crate::configuration::VerifiedConfiguration;
 use crate::election::membership_replicas;
 use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
+use crate::identity::IdentitySigner;
 use crate::monitor::answerer::{AnswerKey, Answerer};
 use crate::monitor::datagram::{Answer, Question, Shown, Wanted};
 use crate::monitor::eviction::Cancellation;
 use crate::monitor::observation::{Judgement, Observations};
-use crate::testing::{World, identity, registry, schemes};
+use crate::testing::{World, identity, identity_in, registry, schemes};
 
 /// How a server behaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -149,7 +151,7 @@ impl<'a> Scene<'a> {
             epoch,
             signer.public_key(),
         );
-        (signer, EpochKeyCertificate::issue(statement, &identity(number)))
+        (signer, EpochKeyCertificate::issue(statement, &identity_in(number, statement.epoch)))
     }
 
     fn run_until(&mut self, until: Instant) {

@@ -2,13 +2,14 @@
 use std::collections::BTreeSet;
 use std::vec::Vec;
 
-use quorate_crypto::{IdentitySigner, Signer};
+use quorate_crypto::Signer;
 use quorate_types::{Digest, Epoch, IdentityKey, MemberStatus, NodeId};
 
 use super::harness::Town;
 use crate::election::node_id;
 use crate::handover::{CommitmentBytes, Stage};
 use crate::header::Lineage;
+use crate::identity::IdentitySigner;
 use crate::service::{MembershipOperation, MembershipReply};
 use crate::testing::{epoch_signer, identity};
 

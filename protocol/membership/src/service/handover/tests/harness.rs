@@ -2,7 +2,8 @@
 use std::collections::BTreeMap;
 use std::vec::Vec;
 
-use quorate_crypto::{IdentitySigner, Signer};
+use quorate_crypto::Signer;
+
 use quorate_machine::{Call, Caller, Service};
 use quorate_threshold::{
     Commitment, Dealer, DecryptionKey, Domain, EncryptionKey, GroupKey, KeyShare, Opened,
@@ -30,9 +31,12 @@ use crate::handover::{
     Underway, Word, Words,
 };
 use crate::header::CertifiedHeader;
+use crate::identity::IdentitySigner;
 use crate::service::table::Reader;
 use crate::service::{HandoverRefusal, MembershipOperation, MembershipReply, MembershipService};
-use crate::testing::{MapState, World, authority, description, epoch_signer, identity, schemes};
+use crate::testing::{
+    MapState, World, authority, description, epoch_signer, identity, identity_in, schemes,
+};
 
 /// Servers that a test can have.
 const SERVERS: usize = 40;
@@ -221,7 +225,7 @@ impl Town {
     pub(super) fn deposit_of(&self, server: usize) -> Deposit {
         let (system, epoch) = (self.configuration.configuration().system, self.epoch().next());
         let signer = epoch_signer(server, epoch);
-        let identity = identity(server);
+        let identity = identity_in(server, epoch);
         let key = (identity.identity_key(), signer.public_key());
         let statement = EpochKeyStatement::of_system(system, key.0, epoch, key.1);
         let certificate = EpochKeyCertificate::issue(statement, &identity);

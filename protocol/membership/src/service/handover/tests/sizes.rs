@@ -5,7 +5,7 @@ use super::harness::Town;
 use crate::authority::{ResizeCertificate, ResizeGrant};
 use crate::limits::MEMBERSHIP_F_MAX;
 use crate::service::{MembershipOperation, MembershipReply, Refusal};
-use crate::testing::identity;
+use crate::testing::epoch_signer;
 
 const RECORDED: MembershipReply = MembershipReply::Recorded(Epoch::ZERO);
 
@@ -107,7 +107,7 @@ fn mem_8_each_fault_of_a_certificate_of_a_size_has_its_reply_and_changes_nothing
         assert_eq!(town.resize(grant), MembershipReply::Refused(refusal));
         assert_eq!(town.state, before, "MEM-8: {refusal:?}");
     }
-    let forged = ResizeCertificate::issue(next, &identity(0));
+    let forged = ResizeCertificate::issue(next, &epoch_signer(0, Epoch::ZERO));
     let reply = town.ask(&MembershipOperation::Resize(forged));
     assert_eq!(reply, MembershipReply::Refused(Refusal::BadSignature));
     assert_eq!(town.state, before, "MEM-8");

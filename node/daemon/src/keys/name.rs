@@ -1,0 +1,83 @@
+//! The names of the files: what is in them, and of which epoch it is.
+
+use std::fmt;
+
+use quorate_types::Epoch;
+
+/// A file of a server's keys.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Name {
+    /// The identity, of which the leaf of this epoch is the next to sign.
+    Identity(Epoch),
+    /// Seed of the key that signs.
+    Signing(Epoch),
+    /// Seed of the key that decrypts.
+    Decryption(Epoch),
+    /// The identity's word on the key that signs.
+    Certificate(Epoch),
+}
+
+impl Name {
+    /// The epoch that the content is about.
+    pub(super) const fn epoch(self) -> Epoch {
+        match self {
+            Self::Identity(epoch)
+            | Self::Signing(epoch)
+            | Self::Decryption(epoch)
+            | Self::Certificate(epoch) => epoch,
+        }
+    }
+
+    /// The name in this text, if it is one of ours.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (stem, suffix) = text.split_once('.')?;
+        let (kind, number) = stem.split_once('-')?;
+        let epoch = Epoch::new(number.parse().ok()?);
+        let name = match (kind, suffix) {
+            ("identity", "key") => Self::Identity(epoch),
+            ("epoch", "key") => Self::Signing(epoch),
+            ("decryption", "key") => Self::Decryption(epoch),
+            ("epoch", "certificate") => Self::Certificate(epoch),
+            _ => return None,
+        };
+        // One spelling each: 01 is nobody's.
+        (name.to_string() == text).then_some(name)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, suffix) = match self {
+            Self::Identity(_) => ("identity", "key"),
+            Self::Signing(_) => ("epoch", "key"),
+            Self::Decryption(_) => ("decryption", "key"),
+            Self::Certificate(_) => ("epoch", "certificate"),
+        };
+        write!(f, "{kind}-{}.{suffix}", self.epoch().get())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Every name has one spelling, and what is not ours is left alone.
+    use quorate_types::Epoch;
+
+    use super::Name;
+
+    #[test]
+    fn a_name_comes_back_from_its_text_and_others_are_nobodys() {
+        let epoch = Epoch::new(4095);
+        for (name, text) in [
+            (Name::Identity(epoch), "identity-4095.key"),
+            (Name::Signing(epoch), "epoch-4095.key"),
+            (Name::Decryption(epoch), "decryption-4095.key"),
+            (Name::Certificate(epoch), "epoch-4095.certificate"),
+        ] {
+            assert_eq!((name.to_string().as_str(), Name::parse(text)), (text, Some(name)));
+        }
+        for text in ["served", "identity.key", "identity-01.key", "epoch--1.key", "epoch-1.key.tmp"]
+        {
+            assert_eq!(Name::parse(text), None, "{text}");
+        }
+    }
+}
