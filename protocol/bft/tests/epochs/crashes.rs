@@ -71,6 +71,23 @@ fn at_every_effect(plan: &[&[u16]], place: Place) {
 }
 
 #[test]
+fn an_inherited_state_whose_record_did_not_reach_the_log_is_begun_with_all_the_same() {
+    let group: &[u16] = &[0, 1, 2, 3];
+    let mut world = World::new(&[group, group]);
+    world.crash_after((1, 2), 2);
+    world.announce((0, 0), "END");
+    assert!(world.down.contains(&2), "the power failed behind the first record");
+    world.lose_log((1, 2));
+    world.pass(SECOND);
+    world.restart(2);
+    world.follow(1);
+    world.call(1, "c");
+    world.pass(Duration::from_secs(3));
+    assert_eq!(world.reply(1).as_deref(), Some("0:END;c;"));
+    assert_eq!(world.journal((1, 2)), "0:END;c;");
+}
+
+#[test]
 fn a_crash_of_the_leader_at_every_effect_of_its_last_epoch_loses_nothing() {
     at_every_effect(&[&[0, 1, 2, 3], &[0, 1, 2, 3]], (0, 0));
 }

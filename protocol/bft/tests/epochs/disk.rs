@@ -41,6 +41,12 @@ impl Disk {
         self.records.retain(|(known, _)| *known >= number);
     }
 
+    /// What a crash leaves that came between the image and the log.
+    pub(crate) fn lose_log(&mut self) {
+        self.records.clear();
+        self.last = 0;
+    }
+
     pub(crate) const fn has_image(&self) -> bool {
         self.image.is_some()
     }

@@ -275,6 +275,11 @@ impl World {
         self.seats.entry(place).or_default().effects_left = Some(effects);
     }
 
+    /// The image of a replica's disk was written, and the first record of its log was not.
+    pub(crate) fn lose_log(&mut self, place: Place) {
+        self.seats.get_mut(&place).expect("a seat").disk.lose_log();
+    }
+
     /// No power fails any more.
     pub(crate) fn spare(&mut self) {
         self.seats.values_mut().for_each(|seat| seat.effects_left = None);
