@@ -2,6 +2,7 @@
 
 use super::Ordering;
 use super::adversaries::REPLICA_VILLAINS;
+use super::host::Shape;
 use crate::scenario::Profile;
 use crate::system::{Limits, System};
 
@@ -29,6 +30,17 @@ fn a_calm_group_answers_everything_in_its_first_view() {
 fn short_runs_with_faults_and_villains_keep_every_promise() {
     let marks = run(Profile::Short, 0..12);
     assert!(marks.iter().any(|mark| mark.starts_with("liar.")), "no villain acted");
+}
+
+#[test]
+fn epochs_end_in_the_middle_of_the_load() {
+    let ends = |seed: &u64| Shape::of(Ordering.draw(*seed, Profile::Feud).variant).ends_at > 0;
+    let ending: Vec<u64> = (0..).filter(ends).take(3).collect();
+    let marks: Vec<_> =
+        ending.iter().flat_map(|seed| run(Profile::Feud, *seed..seed + 1)).collect();
+    for mark in ["bft.epoch_ended", "bft.sealed", "bft.end_certified", "bft.request_void"] {
+        assert!(marks.contains(&mark), "{mark} in none of {ending:?}");
+    }
 }
 
 #[test]
