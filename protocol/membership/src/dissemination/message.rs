@@ -170,3 +170,6 @@ impl Decode for Records {
         Ok(Self { hash: Decode::decode(reader)?, records: reader.sequence(RECORDS)? })
     }
 }
+
+#[cfg(test)]
+mod tests;

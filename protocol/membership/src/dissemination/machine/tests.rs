@@ -184,6 +184,41 @@ fn an_endless_stream_of_chunks_takes_a_bounded_amount_of_memory() {
 }
 
 #[test]
+fn a_long_false_delta_without_an_end_keeps_nobody_from_the_good_one() {
+    let mut bench = Bench::new(40);
+    let next = bench.world.after(&bench.world.first, |members| {
+        members.extend((300..800).map(|server| bench.world.newcomer(server)));
+    });
+    let good = chunks(&bench.delta(&next));
+    assert!(good.len() > 1, "it has several chunks");
+    bench.hear(PEER, good[0].clone());
+    let liar = NodeId::new([90; 32]);
+    for index in 0..CHUNKS_MAX - 1 {
+        let chunk = chunk_at(index, CHUNKS_MAX);
+        assert!(bench.hear(liar, Message::Chunk(Arc::new(chunk))).adopted.is_empty());
+    }
+    let mut everything = None;
+    for _ in 0..3 {
+        let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
+        let [(peer, Message::GetDelta(ref wish))] = asked[..] else { panic!("{asked:?}") };
+        everything = everything.or_else(|| wish.wanted.is_empty().then_some(peer));
+    }
+    let peer = everything.expect("somebody is asked for all of it");
+    let adopted: Vec<_> =
+        good.into_iter().flat_map(|chunk| bench.hear(peer, chunk).adopted).collect();
+    assert_eq!(adopted, [next]);
+}
+
+/// A chunk of a delta that is none.
+fn chunk_at(index: usize, count: usize) -> Chunk {
+    use quorate_crypto::merkle;
+    let bytes = |index: usize| vec![u8::try_from(index).unwrap(); CHUNK_BYTES];
+    let leaves: Vec<_> = (0..count).map(|index| merkle::leaf(&bytes(index))).collect();
+    let proof = merkle::prove(&leaves, index).unwrap();
+    Chunk { epoch: Epoch::new(1), root: merkle::root(&leaves), proof, bytes: bytes(index) }
+}
+
+#[test]
 fn a_chunk_that_is_not_under_its_root_is_refused() {
     let mut bench = Bench::new(40);
     let mut chunk = chunk_of(&[1; CHUNK_BYTES], 3, 0);

@@ -1,0 +1,114 @@
+//! What a server asks for when it lacks something, and what it does with the answers.
+//!
+//! One question at a time, to one peer, with an alarm: who sent a part of a delta comes first, then
+//! others in turn. Deltas in turn while somebody may have them, otherwise the leaves and records of
+//! the configuration whose signed header is ahead.
+//!
+//! Invariants: MEM-1, MEM-65.
+
+use quorate_machine::{Class, Effects};
+use quorate_types::{Duration, Instant, NodeId, Peer};
+
+use super::{Disseminator, DisseminatorTimer};
+use crate::configuration::VerifiedConfiguration;
+use crate::dissemination::catching_up::{CatchingUp, Progress};
+use crate::dissemination::message::{GetDelta, Message};
+use crate::limits::{DELTAS_KEPT_MAX, REPAIRS_MAX};
+
+impl Disseminator {
+    /// Nobody answered in time, or not enough.
+    pub(super) fn on_repair(&mut self, now: Instant, effects: &mut Effects<Self>) {
+        let is_waiting = self.ahead.is_some() || !self.assemblies.is_empty();
+        if !is_waiting || self.repair_count >= REPAIRS_MAX {
+            // The next round finds out again whether there is something to wait for.
+            self.ahead = None;
+            self.catching_up = None;
+            self.assemblies.clear();
+            self.asked = None;
+            self.repair_count = 0;
+            return;
+        }
+        effects.mark("dissemination: asked again");
+        let peer = self.helper();
+        self.ask(now, peer, effects);
+    }
+
+    /// Asks one peer for what is needed next.
+    pub(super) fn ask(&mut self, now: Instant, peer: NodeId, effects: &mut Effects<Self>) {
+        let message = self.wish();
+        self.asked = Some(peer);
+        self.repair_count += 1;
+        effects.send(Peer::Node(peer), Class::Control, message);
+        let wait = self.parameters.repair.as_micros() << self.repair_count.min(4) >> 1;
+        effects.arm(DisseminatorTimer::Repair, now.after(Duration::from_micros(wait)));
+    }
+
+    /// A delta as long as somebody may have it, otherwise the configuration that is ahead.
+    fn wish(&mut self) -> Message {
+        let next = self.newest.epoch().next();
+        if let Some(ahead) = &self.ahead {
+            let distance = ahead.header().epoch.get() - self.newest.epoch().get();
+            let is_in_vain = if self.assemblies.is_empty() { 2 } else { 6 };
+            let has_no_delta = self.repair_count >= is_in_vain;
+            if distance > DELTAS_KEPT_MAX as u64 || has_no_delta || self.catching_up.is_some() {
+                let is_same = |state: &CatchingUp| state.header().hash() == ahead.hash();
+                if !self.catching_up.as_ref().is_some_and(is_same) {
+                    self.catching_up = Some(CatchingUp::new(ahead.clone()));
+                }
+            }
+        }
+        match &self.catching_up {
+            Some(state) => state.request(),
+            None => {
+                // MEM-65: the delta of which most has come may be a liar's, so after one question
+                // for its rest everything is asked for.
+                let missing = self.assemblies.missing().filter(|_| self.repair_count < 2);
+                let wanted = missing.map(|(missing, _)| missing).unwrap_or_default();
+                Message::GetDelta(GetDelta { epoch: next, wanted })
+            }
+        }
+    }
+
+    /// Something came of the configuration that is ahead.
+    pub(super) fn on_page(
+        &mut self,
+        (now, from): (Instant, NodeId),
+        take: impl FnOnce(&mut CatchingUp, &VerifiedConfiguration) -> Progress,
+        effects: &mut Effects<Self>,
+    ) {
+        let Some(state) = self.catching_up.as_mut().filter(|_| self.asked == Some(from)) else {
+            return effects.mark("dissemination: page that nobody asked for");
+        };
+        match take(state, &self.newest) {
+            Progress::More => {
+                self.repair_count = 0;
+                self.ask(now, from, effects);
+            }
+            Progress::Complete => self.complete((now, from), effects),
+            Progress::Wrong => self.start_over(from, effects),
+        }
+    }
+
+    fn complete(&mut self, (now, from): (Instant, NodeId), effects: &mut Effects<Self>) {
+        let Some(state) = self.catching_up.take() else { return };
+        let (header, members) = state.into_members();
+        match VerifiedConfiguration::join_after(&self.newest, header, members) {
+            Ok(configuration) => {
+                effects.mark("dissemination: caught up");
+                self.adopt((now, from), configuration, effects);
+            }
+            Err(rejected) => {
+                effects.mark(rejected.mark());
+                self.start_over(from, effects);
+            }
+        }
+    }
+
+    /// The alarm is set: it asks somebody else, from the first leaf on.
+    fn start_over(&mut self, liar: NodeId, effects: &mut Effects<Self>) {
+        effects.mark("dissemination: page that does not fit");
+        self.catching_up = self.ahead.clone().map(CatchingUp::new);
+        self.asked = None;
+        self.refuse([liar]);
+    }
+}
