@@ -2,12 +2,14 @@
 use std::path::PathBuf;
 
 use quorate_client::explanation::Kind;
-use quorate_types::UnixTime;
+use quorate_crypto::real::RealVerifier;
+use quorate_types::{Epoch, SystemId, UnixTime};
 
 use super::{Scratch, World, code, request};
 use crate::founding::FoundingError;
 use crate::founding::ceremony::{
-    ClientRequest, SystemRequest, found_system, new_authority, new_client, new_server,
+    ClientRequest, Joining, ServerRequest, SystemRequest, found_system, new_authority, new_client,
+    new_server,
 };
 
 struct Ceremony {
@@ -130,9 +132,25 @@ fn nothing_that_is_there_is_replaced() {
 }
 
 #[test]
+fn a_server_that_is_made_to_join_later_certifies_the_key_of_that_epoch_and_founds_nothing() {
+    let mut ceremony = Ceremony::new(4);
+    let (system, epoch) = (SystemId::new([3; 32]), Epoch::new(7));
+    let request = ServerRequest { joins: Some(Joining { system, epoch }), ..request(4) };
+    let made = new_server(&ceremony.scratch.join("later"), &request).unwrap();
+    assert_eq!(made.admission.check(&RealVerifier), Ok(()));
+    let said = made.admission.certificate.statement;
+    assert_eq!((said.system, said.epoch), (Some(system), epoch));
+    let keys = ceremony.scratch.join("later/keys");
+    assert!(keys.join("epoch-7.key").exists() && keys.join("identity-8.key").exists());
+    ceremony.request.admissions.push(made.admission_file);
+    let text = ceremony.refusal().to_string();
+    assert!(text.contains("made for a later epoch"), "{text}");
+}
+
+#[test]
 fn a_server_that_nobody_could_reach_is_not_made() {
     let scratch = Scratch::new();
-    let refusal = |change: &dyn Fn(&mut super::ServerRequest)| {
+    let refusal = |change: &dyn Fn(&mut ServerRequest)| {
         let mut request = request(0);
         change(&mut request);
         let error = new_server(&scratch.join("node"), &request).unwrap_err().to_string();
