@@ -29,7 +29,7 @@ use alloc::vec::Vec;
 
 use quorate_crypto::{Signer, Verified};
 use quorate_machine::{Class, Effects, Input, Machine, RecordNumber, Service};
-use quorate_state::Map;
+use quorate_state::{Map, scan_section};
 use quorate_types::{
     Digest, GroupConfiguration, Instant, NodeId, Now, Peer, ReplicaId, Slot, UnixTime, View,
 };
@@ -263,6 +263,12 @@ impl<S: Service> Replica<S> {
     #[must_use]
     pub const fn state(&self) -> &Map {
         &self.state
+    }
+
+    /// Entries of the service's part of the state from a key on, for who may only read.
+    #[must_use]
+    pub fn scan_service(&self, from: &[u8], count_max: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
+        scan_section(&self.state, request::SERVICE_SECTION, (from, count_max))
     }
 
     /// Can the replica still use the message? What it cannot is best dropped before its signatures

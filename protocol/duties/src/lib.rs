@@ -8,7 +8,8 @@
 //! membership group              + replica of the membership service; vouches for freshness
 //! key-value group               + replica of the key-value service
 //! ```
-//! The key-value group is placed on the ring like an object.
+//! The key-value group is placed on the ring like an object. What follows when an epoch ends is in
+//! [`turnover`].
 //!
 //! # Not here
 //! The ordering engine: a replica is started with the [`GroupConfiguration`] of its group, by
@@ -36,6 +37,8 @@ use quorate_types::{
 
 #[cfg(test)]
 mod tests;
+pub mod turnover;
+pub use turnover::Turnover;
 
 /// Why the groups of a configuration cannot be formed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

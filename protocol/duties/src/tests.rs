@@ -14,7 +14,7 @@ use quorate_types::{Digest, Epoch, FailureDomain, Resilience, SoftwareVersion, U
 
 use super::Duties;
 
-fn registry() -> IdealRegistry {
+pub(crate) fn registry() -> IdealRegistry {
     IdealRegistry::new([7; 32])
 }
 
@@ -22,7 +22,7 @@ fn signer(role: u8, server: u8) -> IdealSigner {
     registry().signer(&[role ^ server.rotate_left(3); 32])
 }
 
-fn configuration(server_count: u8) -> VerifiedConfiguration {
+pub(crate) fn configuration(server_count: u8) -> VerifiedConfiguration {
     let admission = |server: u8| {
         let description = ServerDescription {
             address: std::format!("server-{server}.example:4700"),

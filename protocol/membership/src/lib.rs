@@ -104,5 +104,5 @@ pub use responder::{
 pub use schemes::Schemes;
 pub use service::{
     HandoverRefusal, KeyRecord, MembershipOperation, MembershipReply, MembershipService,
-    PendingChange, PendingPage, PendingPlace, Refusal, Statement,
+    PendingChange, PendingPage, PendingPlace, Refusal, Statement, read_members,
 };

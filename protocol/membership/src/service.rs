@@ -12,7 +12,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use quorate_machine::{Call, Conclusion, Service, ServiceState};
-use quorate_types::{Epoch, NodeId};
+use quorate_types::{Epoch, MemberRecord, NodeId};
 
 use crate::authority::ResizeCertificate;
 use crate::configuration::VerifiedConfiguration;
@@ -40,6 +40,13 @@ pub use table::KeyRecord;
 use handover::Step;
 use opening::Opening;
 use table::{Reader, Table};
+
+/// The members that a map of the service holds: behind DONE, those of the next epoch. `scan` gives
+/// entries of the map from a key on.
+#[must_use]
+pub fn read_members(scan: impl Fn(&[u8], usize) -> Vec<(Vec<u8>, Vec<u8>)>) -> Vec<MemberRecord> {
+    table::members_of(scan)
+}
 
 /// The deterministic service; it keeps nothing outside the replicated map.
 #[derive(Clone, Debug)]

@@ -58,7 +58,7 @@ pub use entries::Entries;
 pub use map::{Change, Map};
 pub use proof::{Proof, ProofError};
 pub use restore::Restore;
-pub use section::Section;
+pub use section::{Section, scan_section};
 pub use snapshot::Snapshot;
 pub use tree::Tree;
 

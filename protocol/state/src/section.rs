@@ -24,11 +24,32 @@ impl<'a> Section<'a> {
     }
 
     fn full(&self, key: &[u8]) -> Vec<u8> {
-        let mut full = Vec::with_capacity(1 + key.len());
-        full.push(self.prefix);
-        full.extend_from_slice(key);
-        full
+        full(self.prefix, key)
     }
+}
+
+fn full(prefix: u8, key: &[u8]) -> Vec<u8> {
+    let mut full = Vec::with_capacity(1 + key.len());
+    full.push(prefix);
+    full.extend_from_slice(key);
+    full
+}
+
+/// Entries of a section without its prefix, from a key on: for who may only read.
+#[must_use]
+pub fn scan_section(
+    map: &Map,
+    prefix: u8,
+    (from, count_max): (&[u8], usize),
+) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let lower = full(prefix, from);
+    let entries = map.iter_from(Bound::Included(&lower)).take(count_max);
+    entries
+        .map_while(|(key, value)| {
+            let (found, key) = key.split_first()?;
+            (*found == prefix).then(|| (key.to_vec(), value.to_vec()))
+        })
+        .collect()
 }
 
 impl ServiceState for Section<'_> {
@@ -45,13 +66,6 @@ impl ServiceState for Section<'_> {
     }
 
     fn scan(&self, from: &[u8], count_max: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let lower = self.full(from);
-        let entries = self.map.iter_from(Bound::Included(&lower)).take(count_max);
-        entries
-            .map_while(|(key, value)| {
-                let (prefix, key) = key.split_first()?;
-                (*prefix == self.prefix).then(|| (key.to_vec(), value.to_vec()))
-            })
-            .collect()
+        scan_section(self.map, self.prefix, (from, count_max))
     }
 }

@@ -273,19 +273,34 @@ impl<'a> Reader<'a> {
     /// All entries whose keys begin with `prefix`, some at a time.
     fn walk(&self, prefix: Vec<u8>) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
         let state = self.0;
-        let mut from = Some(prefix.clone());
-        let page = move || {
-            let mut page = state.scan(&from.take()?, WALK_ENTRIES);
-            let is_full = page.len() == WALK_ENTRIES;
-            let end = page.partition_point(|(key, _)| key.starts_with(&prefix));
-            let is_inside = end == page.len();
-            page.truncate(end);
-            let last = page.last().filter(|_| is_full && is_inside);
-            from = last.map(|(key, _)| place(key, &[0]));
-            Some(page)
-        };
-        iter::from_fn(page).flatten()
+        walk(prefix, |from, count_max| state.scan(from, count_max))
     }
+}
+
+/// All entries whose keys begin with `prefix`, some at a time.
+fn walk(
+    prefix: Vec<u8>,
+    scan: impl Fn(&[u8], usize) -> Vec<(Vec<u8>, Vec<u8>)>,
+) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+    let mut from = Some(prefix.clone());
+    let page = move || {
+        let mut page = scan(&from.take()?, WALK_ENTRIES);
+        let is_full = page.len() == WALK_ENTRIES;
+        let end = page.partition_point(|(key, _)| key.starts_with(&prefix));
+        let is_inside = end == page.len();
+        page.truncate(end);
+        let last = page.last().filter(|_| is_full && is_inside);
+        from = last.map(|(key, _)| place(key, &[0]));
+        Some(page)
+    };
+    iter::from_fn(page).flatten()
+}
+
+/// The members in a map of the service.
+pub(super) fn members_of(
+    scan: impl Fn(&[u8], usize) -> Vec<(Vec<u8>, Vec<u8>)>,
+) -> Vec<MemberRecord> {
+    walk(MEMBER.to_vec(), scan).map(|(_, value)| read(&value)).collect()
 }
 
 /// Changes the state.
