@@ -381,6 +381,7 @@ fn following(nodes: &[PathBuf], old: &VerifiedConfiguration) -> CertifiedConfigu
     };
     let mut configuration = old.configuration().clone();
     configuration.epoch = old.epoch().next();
+    configuration.ring_epoch = configuration.epoch;
     let lineage = Lineage { previous: old.hash(), ..old.header().header().lineage };
     let header = ConfigurationHeader::of(&configuration, lineage);
     let shares = nodes.iter().filter_map(share);
@@ -419,6 +420,7 @@ fn a_client_with_an_old_configuration_adopts_the_one_that_servers_of_a_later_epo
         let next = following(&nodes, &old);
         let mut later = old.configuration().clone();
         later.epoch = old.epoch().next();
+        later.ring_epoch = later.epoch;
         enter(&servers, &next, &Ring::new(&later).expect("four servers"));
         meet_them(&cluster).await;
         let adopted = cluster.configuration();
@@ -438,6 +440,7 @@ fn mem_1_a_client_does_not_follow_servers_to_a_configuration_that_nobody_signed(
         forged.certified.signature = old.to_certified().certified.signature;
         let mut later = old.configuration().clone();
         later.epoch = old.epoch().next();
+        later.ring_epoch = later.epoch;
         enter(&servers, &forged, &Ring::new(&later).expect("four servers"));
         meet_them(&cluster).await;
         assert_eq!(cluster.configuration().epoch(), old.epoch());
