@@ -40,7 +40,7 @@ mod connect;
 mod machines;
 mod servers;
 
-pub use connect::{fetch_configuration, with_cluster, with_tuned};
+pub use connect::{fetch_as_stranger, fetch_configuration, with_cluster, with_tuned};
 use servers::Reaching;
 
 /// Versions of the protocol between peers that this build speaks.

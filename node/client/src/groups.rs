@@ -14,6 +14,11 @@ pub const STORAGE: u8 = 2;
 /// Frames about configurations and their freshness.
 pub const CONFIGURATION: u8 = 3;
 
+/// Frames of the participants of an epoch's end; the epoch's group follows.
+pub const HANDOVER: u8 = 4;
+/// Frames that carry configurations to all servers.
+pub const DISSEMINATION: u8 = 5;
+
 /// A replica group and how many of its members can be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServedGroup {

@@ -145,6 +145,17 @@ fn mode_for_owner(path: &Path, metadata: &Metadata) -> Result<u32, KeyError> {
     Ok(mode)
 }
 
+/// Erases a secret that is not needed any more: its bytes are overwritten before its name goes, and
+/// both are durable on return. Does nothing where there is none.
+///
+/// # Errors
+/// What the disk reports.
+pub fn erase_secret(path: &Path) -> Result<(), KeyError> {
+    let fail = |error| failed("erase", path, error, 0);
+    erase_if_there(path).map_err(fail)?;
+    files::sync_directory(&files::parent_of(path)).map_err(fail)
+}
+
 fn erase_if_there(path: &Path) -> io::Result<()> {
     let Some(file) = open_if_there(path)? else {
         return Ok(());

@@ -31,8 +31,8 @@ use quorate_membership::handover::CommitmentBytes;
 use quorate_membership::responder::{Member, ResponderLog};
 use quorate_membership::{FreshnessResponder, MembershipService, Schemes, VerifiedConfiguration};
 use quorate_types::{
-    GroupConfiguration, GroupId, GroupMember, NodeId, ObjectId, PublicKey, ReadMode, ReplicaId,
-    Slot,
+    Epoch, GroupConfiguration, GroupId, GroupMember, NodeId, ObjectId, PublicKey, ReadMode,
+    ReplicaId, Slot,
 };
 
 #[cfg(test)]
@@ -184,6 +184,17 @@ impl Duties {
     pub fn storage_context(&self) -> MessageContext {
         storage_context(&self.configuration)
     }
+}
+
+/// What names a group in an epoch where machines of several epochs are side by side: not all of
+/// their messages name the epoch themselves.
+#[must_use]
+pub fn ordering_instance(group: &GroupConfiguration) -> GroupId {
+    if group.epoch == Epoch::ZERO {
+        return group.group;
+    }
+    let bytes = [&group.group.as_bytes()[..], &group.epoch.get().to_be_bytes()].concat();
+    GroupId::new(*hash(Domain::Group, &bytes).as_bytes())
 }
 
 /// What messages about objects are checked against in a configuration.

@@ -95,6 +95,28 @@ pub enum Order {
     EraseKeys(Epoch),
 }
 
+impl Order {
+    /// What it is called in a log.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::TellParticipant(..) => "tell the participant",
+            Self::Announce(..) => "announce",
+            Self::EndVouching(_) => "end vouching",
+            Self::Seal(..) => "seal",
+            Self::ReadMembers(_) => "read the members",
+            Self::Adopt(_) => "adopt",
+            Self::EraseShare(_) => "erase the share",
+            Self::BeginParticipant(_) => "begin the participant",
+            Self::GetState { .. } => "get the state",
+            Self::BeginReplica(_) => "begin the replica",
+            Self::Vouch(_) => "vouch",
+            Self::Retire(_) => "retire",
+            Self::EraseKeys(_) => "erase the keys",
+        }
+    }
+}
+
 /// How far the replica of an epoch is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Replica {

@@ -2,15 +2,17 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use quorate_membership::VerifiedConfiguration;
 use quorate_net::{Credential, Seed};
-use quorate_runtime::Control;
+use quorate_runtime::{Control, Server};
+use quorate_threshold::PublicKey;
 use quorate_types::Peer;
 use tokio::sync::watch;
 
 use super::machines::{self, Connected};
-use super::servers::{self, Reaching, contacts, dial, new_node, watch_links};
+use super::servers::{self, Reaching, contacts, dial, new_node, plain_node, watch_links};
 use super::{CONNECT_TIMEOUT, Cluster, Credentials, DELAY_TOLD, LEASE_TIME, Tuning};
 use crate::capacity;
 use crate::cluster_file::ClusterFile;
@@ -128,6 +130,40 @@ async fn fetch(
     Ok(configuration)
 }
 
+/// Gets the newest configuration from these servers as anybody can: for a server that was away for
+/// so long that the others take its keys no more. `known` is the newest that it has. Nothing if
+/// within `patience` nobody knows a later one.
+///
+/// # Errors
+/// [`ClientError`] if no connection can be made from here.
+pub async fn fetch_as_stranger(
+    system_key: PublicKey,
+    known: &VerifiedConfiguration,
+    (servers, patience): (&[Server], Duration),
+) -> Result<Option<VerifiedConfiguration>, ClientError> {
+    let system = known.configuration().system;
+    let recognise = Recogniser::newcomer(system);
+    let links = dial(system, servers::random()?, recognise, servers)?;
+    let mut node = plain_node(links)?;
+    let peers = servers.iter().map(|server| Peer::Node(server.id)).collect();
+    let (tell, mut newest) = watch::channel(None);
+    let (fresh, mut is_fresh) = watch::channel(false);
+    let hosted = ConfigurationHost { known: tell, fresh, lease: Arc::default(), storage: None };
+    let from = Some(known.clone());
+    machines::host_configuration(&mut node, hosted, (system_key, peers), from)?;
+    let control = node.control();
+    let wait = async {
+        // With a lease it is the newest that there is.
+        let fresh = is_fresh.wait_for(|is_fresh| *is_fresh);
+        drop(tokio::time::timeout(patience, fresh).await);
+        control.stop();
+    };
+    let (ran, ()) = tokio::join!(Box::pin(node.run()), wait);
+    ran.map_err(ClientError::Node)?;
+    let found = newest.borrow_and_update().clone();
+    Ok(found.filter(|found| found.epoch() > known.epoch()))
+}
+
 async fn fetch_from_any(
     file: &ClusterFile,
     credentials: &Credentials,
@@ -135,13 +171,13 @@ async fn fetch_from_any(
 ) -> Result<VerifiedConfiguration, ClientError> {
     let contacts = contacts(file, reaching).await?;
     let recognise = Recogniser::newcomer(file.system);
-    let links = dial(file, credentials, recognise, &contacts)?;
+    let links = dial(file.system, credentials.seed, recognise, &contacts)?;
     let mut node = new_node(links, credentials)?;
     let peers = contacts.iter().map(|server| Peer::Node(server.id)).collect();
     let (known, mut fetched) = watch::channel(None);
     let (fresh, _) = watch::channel(false);
     let hosted = ConfigurationHost { known, fresh, lease: Arc::default(), storage: None };
-    machines::host_configuration(&mut node, hosted, (file, peers), None)?;
+    machines::host_configuration(&mut node, hosted, (file.system_key, peers), None)?;
     watch_links(&mut node, reaching);
     let control = node.control();
     let get = async {

@@ -11,6 +11,7 @@ use quorate_dht::{ClientIdentity, Ring, WriterId};
 use quorate_membership::client::ClientParameters;
 use quorate_membership::{ConfigurationClient, Schemes, VerifiedConfiguration};
 use quorate_runtime::{Channel, Handle, Hosting, Node};
+use quorate_threshold::PublicKey;
 use quorate_types::{GroupConfiguration, Peer};
 use tokio::sync::watch;
 
@@ -48,7 +49,7 @@ pub(super) async fn connect(
     let servers = servers(&configuration, &reaching).await;
     let peers = servers.iter().map(|server| Peer::Node(server.id)).collect();
     let recognise = Recogniser::member(&configuration);
-    let links = dial(file, credentials, recognise, &servers)?;
+    let links = dial(file.system, credentials.seed, recognise, &servers)?;
     let mut node = new_node(links, credentials)?;
     watch_links(&mut node, &reaching);
     let signer: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&credentials.seed));
@@ -68,7 +69,8 @@ pub(super) async fn connect(
         lease,
         storage: Some(storage.clone()),
     };
-    let keeper = host_configuration(&mut node, hosted, (file, peers), Some(configuration))?;
+    let of_system = (file.system_key, peers);
+    let keeper = host_configuration(&mut node, hosted, of_system, Some(configuration))?;
     checker.set(keeper).expect("the configuration client is hosted once");
     let cluster = Cluster { known, fresh, storage, stored, scrubbed, key_value, ordered, reaching };
     Ok(Connected { node, cluster })
@@ -77,10 +79,10 @@ pub(super) async fn connect(
 pub(super) fn host_configuration(
     node: &mut Node,
     hosted: ConfigurationHost,
-    (file, contacts): (&ClusterFile, Vec<Peer>),
+    (system_key, contacts): (PublicKey, Vec<Peer>),
     known: Option<VerifiedConfiguration>,
 ) -> Result<Handle<ConfigurationClient>, ClientError> {
-    let parameters = ClientParameters::new(file.system_key, contacts, random()?);
+    let parameters = ClientParameters::new(system_key, contacts, random()?);
     let hosting = Hosting {
         name: "configuration",
         channel: Channel::Single(CONFIGURATION),

@@ -91,15 +91,15 @@ async fn resolve(servers: &[Address<'_>], reaching: &Reaching) -> Vec<Server> {
 }
 
 pub(super) fn dial(
-    file: &ClusterFile,
-    credentials: &Credentials,
+    system: quorate_types::SystemId,
+    seed: [u8; 32],
     recognise: Arc<dyn Recognise>,
     servers: &[Server],
 ) -> Result<Links, ClientError> {
     let config = ConnectorConfig {
-        seed: Seed::new(credentials.seed),
+        seed: Seed::new(seed),
         recognise,
-        system: SystemId::new(*file.system.as_bytes()),
+        system: SystemId::new(*system.as_bytes()),
         versions: PROTOCOL_VERSIONS,
         peers: Vec::new(),
         session: random_u64()?.max(1),
@@ -109,11 +109,16 @@ pub(super) fn dial(
     Links::dial(config, servers).map_err(ClientError::Connect)
 }
 
+/// A node that shows nobody anything.
+pub(super) fn plain_node(links: Links) -> Result<Node, ClientError> {
+    let options = NodeOptions::new(Arc::new(RealVerifier));
+    Node::new(links, &options).map_err(ClientError::Host)
+}
+
 /// A node that shows every server the client's certificate as the first thing, so that it is not
 /// taken for a stranger.
 pub(super) fn new_node(links: Links, credentials: &Credentials) -> Result<Node, ClientError> {
-    let options = NodeOptions::new(Arc::new(RealVerifier));
-    let mut node = Node::new(links, &options).map_err(ClientError::Host)?;
+    let mut node = plain_node(links)?;
     let head = Head { epoch: Epoch::ZERO, operation: OperationId::new(0) };
     let introduce = Introduce { head, certificate: credentials.certificate.clone() };
     let greeting = quorate_dht::Message::Introduce(introduce);
