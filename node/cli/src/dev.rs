@@ -54,13 +54,18 @@ pub(crate) struct DevArguments {
     /// Bad servers tolerated in the membership group; 1 if not given.
     #[arg(long, value_name = "F")]
     f_ms: Option<u16>,
+    /// How long an epoch lasts, from 5 seconds on; if not given, epochs do not end. Fixed when the
+    /// cluster is made.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(5..))]
+    epoch_seconds: Option<u64>,
 }
 
 /// Runs a cluster until SIGINT or SIGTERM.
 pub(crate) fn run(arguments: &DevArguments, json: bool) -> Result<Answer, Failure> {
     let layout = Layout::new(&arguments.dir)?;
     let held = PidFile::hold(&layout.lock())?;
-    let wanted = found::Wanted { nodes: arguments.nodes, f: arguments.f, f_ms: arguments.f_ms };
+    let DevArguments { nodes, f, f_ms, epoch_seconds, .. } = *arguments;
+    let wanted = found::Wanted { nodes, f, f_ms, epoch_seconds };
     let turn = Turn::take();
     let cluster = Cluster::open_or_found(layout, &wanted)?;
     watch::run(&cluster, turn, json)?;

@@ -33,13 +33,19 @@ pub(crate) struct LocalCluster {
 impl LocalCluster {
     /// Founds a cluster in a directory and starts all of its servers.
     pub(crate) fn start(directory: &Path, nodes: u16) -> Result<Self, Failure> {
-        Self::start_wanted(directory, &Wanted { nodes: Some(nodes), f: Some(1), f_ms: Some(1) })
+        Self::start_wanted(
+            directory,
+            &Wanted { nodes: Some(nodes), f: Some(1), f_ms: Some(1), epoch_seconds: None },
+        )
     }
 
     /// Founds a cluster of one storage group, of which `f` servers may be bad, and starts it.
     pub(crate) fn start_group(directory: &Path, f: u16) -> Result<Self, Failure> {
         let nodes = Some(3 * f + 1);
-        Self::start_wanted(directory, &Wanted { nodes, f: Some(f), f_ms: Some(1) })
+        Self::start_wanted(
+            directory,
+            &Wanted { nodes, f: Some(f), f_ms: Some(1), epoch_seconds: None },
+        )
     }
 
     fn start_wanted(directory: &Path, wanted: &Wanted) -> Result<Self, Failure> {

@@ -9,12 +9,14 @@
 //! share = "share.key"              # optional; read if it is in the membership group
 //! genesis = "genesis"              # what `quorate init` wrote
 //! log_filter = "info"              # optional
+//! epoch_seconds = "3600"           # optional; without it epochs do not end
 //! system_key = "<96 digits>"       # the key that everything is verified with
 //! ```
 //! Relative paths are relative to the file, so that a directory can be moved as a whole.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use quorate_client::cluster_file;
 pub use quorate_client::settings::ConfigurationError;
@@ -25,8 +27,20 @@ mod template;
 pub use template::{GENESIS, KEYS as KEY_DIRECTORY, NodeTemplate, SHARE, system_key_line};
 
 const KEYS: &[&str] = &["node"];
-const NODE_KEYS: &[&str] =
-    &["listen", "metrics", "data", "keys", "share", "genesis", "log_filter", "system_key"];
+const NODE_KEYS: &[&str] = &[
+    "listen",
+    "metrics",
+    "data",
+    "keys",
+    "share",
+    "genesis",
+    "log_filter",
+    "epoch_seconds",
+    "system_key",
+];
+
+/// The shortest epoch, in seconds.
+pub const EPOCH_SECONDS_MIN: u64 = 5;
 
 /// What is logged where nothing else is configured.
 pub const LOG_FILTER_DEFAULT: &str = "info";
@@ -50,6 +64,8 @@ pub struct NodeConfiguration {
     pub genesis: PathBuf,
     /// Which events are logged, as `tracing-subscriber` reads it.
     pub log_filter: String,
+    /// How long an epoch lasts, in the eyes of this server; none: epochs do not end.
+    pub epoch: Option<Duration>,
     /// The key under which everything about the system is verified.
     pub system_key: threshold::PublicKey,
 }
@@ -78,6 +94,7 @@ impl NodeConfiguration {
             share: node.optional_path("share", "name the file that `quorate init` made")?,
             genesis: node.path("genesis", "name the genesis that `quorate init` wrote")?,
             log_filter: log_filter(&node)?,
+            epoch: epoch(&node)?,
             system_key: system_key(&node)?,
         })
     }
@@ -109,6 +126,16 @@ fn metrics(table: &Table<'_>) -> Result<SocketAddr, ConfigurationError> {
 fn log_filter(table: &Table<'_>) -> Result<String, ConfigurationError> {
     let text = table.optional_text("log_filter", "write a level, such as \"info\"")?;
     Ok(text.map_or_else(|| String::from(LOG_FILTER_DEFAULT), |text| text.text))
+}
+
+fn epoch(table: &Table<'_>) -> Result<Option<Duration>, ConfigurationError> {
+    let remedy = "write a number of seconds, at least 5, such as \"3600\"";
+    let Some(text) = table.optional_text("epoch_seconds", remedy)? else { return Ok(None) };
+    let seconds: u64 = text.parse(remedy, str::parse)?;
+    if seconds < EPOCH_SECONDS_MIN {
+        return Err(text.wrong("an epoch of this length has no time to end", remedy));
+    }
+    Ok(Some(Duration::from_secs(seconds)))
 }
 
 fn system_key(table: &Table<'_>) -> Result<threshold::PublicKey, ConfigurationError> {

@@ -9,9 +9,11 @@ use quorate_duties::GroupError;
 use quorate_net::BindError;
 use quorate_runtime::{HostError, JournalError, NodeError};
 use quorate_store::error::StoreError;
+use quorate_types::Epoch;
 
 use crate::founding::FoundingError;
 use crate::host::storage::loss::LostObject;
+use crate::keys::KeysError;
 
 /// Why a server does not start, or has stopped.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +119,24 @@ pub enum ServerError {
     /// The damaged copy cannot be put aside.
     #[error("{0}")]
     Aside(Explanation),
+    /// The keys of this server cannot be read or written.
+    #[error("{source}")]
+    Keys {
+        /// Which and why.
+        source: KeysError,
+    },
+    /// What opens the subshares of the next epoch is gone.
+    #[error(
+        "the key that opens what is sealed for {epoch} is gone; this server goes on in the epoch \
+         after that one"
+    )]
+    NoDecryptionKey {
+        /// The epoch.
+        epoch: Epoch,
+    },
+    /// The thread that goes on from epoch to epoch has died.
+    #[error("the thread of the epochs died; report what it printed, then restart the server")]
+    ConductorDied,
     /// The operating system gives no random numbers.
     #[error("the operating system gives no random numbers; a server cannot run without them")]
     Randomness,
@@ -136,4 +156,10 @@ fn loss_text(object: &LostObject, file: &Path) -> String {
          give-up --config {} {key}`, then start this server",
         file.display()
     )
+}
+
+impl From<StoreError> for ServerError {
+    fn from(source: StoreError) -> Self {
+        Self::Store { source }
+    }
 }

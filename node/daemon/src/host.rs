@@ -11,7 +11,10 @@
 //! ([`answerer`]), and in members of the membership group who sends them ([`prober`]).
 
 pub mod answerer;
+pub mod dissemination;
+pub mod handover;
 pub mod ordering;
 pub mod prober;
 pub mod responder;
 pub mod storage;
+pub mod succession;

@@ -8,6 +8,8 @@
 //! epoch-E.key           seed of the key that signs in epoch E
 //! decryption-E.key      seed of the key that opens what is sealed for epoch E
 //! epoch-E.certificate   the identity's word on the key of epoch E
+//! share-E.key           share of the system's key in epoch E, with the attempt that made it
+//! dealing-E.key         seed of the dealings with which epoch E ends
 //! ```
 //! # Protocol
 //! To certify the key of epoch E, each step durable before the next: the seeds; the certificate;
@@ -26,6 +28,7 @@
 //! When the keys of an epoch are erased: when no group of that epoch is served any more. A new root
 //! before the old one ends: its identity will stand here beside the old one.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use quorate_crypto::{Signer, real::RealSigner};
@@ -219,6 +222,45 @@ impl<M: Medium> ServerKeys<M> {
         self.erase(Name::Certificate(epoch))
     }
 
+    /// Keeps the share of an epoch, durably; one that stood there before is erased.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn put_share(&self, epoch: Epoch, share: &[u8]) -> Result<(), KeysError> {
+        self.put(Name::Share(epoch), share)
+    }
+
+    /// The share of an epoch, if there is one.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn share(&self, epoch: Epoch) -> Result<Option<Zeroizing<Vec<u8>>>, KeysError> {
+        Ok(self.secrets.get(&Name::Share(epoch).to_string())?.whole())
+    }
+
+    /// What is to be said of a share that is there and cannot be read.
+    #[must_use]
+    pub fn damaged_share(&self, epoch: Epoch) -> KeysError {
+        self.fault(Name::Share(epoch), KeysFault::Damaged)
+    }
+
+    /// The seed of the dealings with which an epoch ends: the one that is there, or this one.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn dealing_seed(&self, epoch: Epoch, fresh: &KeySeed) -> Result<KeySeed, KeysError> {
+        self.seed_or(Name::Dealing(epoch), fresh)
+    }
+
+    /// Erases the share of an epoch, and the seed of what was dealt of it (KEY-3).
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn erase_share(&self, epoch: Epoch) -> Result<(), KeysError> {
+        self.erase(Name::Dealing(epoch))?;
+        self.erase(Name::Share(epoch))
+    }
+
     /// The epochs of which there are keys, in ascending order.
     ///
     /// # Errors
@@ -229,6 +271,16 @@ impl<M: Medium> ServerKeys<M> {
             self.names()?.into_iter().filter(is_key).map(Name::epoch).collect();
         epochs.dedup();
         Ok(epochs)
+    }
+
+    /// The epochs before this one of which there is a secret, in ascending order.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn past(&self, now: Epoch) -> Result<Vec<Epoch>, KeysError> {
+        let is_past = |name: &Name| name.epoch() < now && !matches!(name, Name::Identity(_));
+        let past = self.names()?.into_iter().filter(is_past).map(Name::epoch);
+        Ok(past.collect::<BTreeSet<_>>().into_iter().collect())
     }
 
     /// Goes on where a crash has stopped: of several identities the last that is whole counts, and

@@ -2,12 +2,14 @@
 
 pub mod configuration;
 pub mod crowd;
+pub mod epochs;
 pub mod error;
 mod failure;
 pub mod founding;
 pub mod giving_up;
 pub mod host;
 pub mod keys;
+mod limits;
 pub mod metrics;
 pub mod monitoring;
 pub mod names;

@@ -55,7 +55,8 @@ async fn serve(
     let names = Names::of(identity.founding.configuration().configuration());
     let (server, listen) = (names.name(Peer::Node(identity.id)), settings.listen);
     let counted = (running.node().metrics(), names);
-    metrics::serve(settings.metrics, counted, running.monitoring().view()).await?;
+    let view = running.monitoring().view();
+    metrics::serve(settings.metrics, counted, view).await?;
     tracing::info!(server, %listen, metrics = %settings.metrics, "serving");
     let control = running.node().control();
     let stop = async move {

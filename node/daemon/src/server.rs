@@ -3,36 +3,41 @@
 //! Which machines follows from the certified configuration alone: [`Duties`] says it, here as in
 //! the simulator. This module gives each machine its disk, its channel and its threads.
 
+use std::collections::BTreeMap;
 use std::net::ToSocketAddrs;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use quorate_bft::{Parameters, Replica, Setup};
 use quorate_client::cluster::PROTOCOL_VERSIONS;
 use quorate_client::groups::{CONFIGURATION, ORDERING, STORAGE};
-use quorate_client::links::{Recogniser, credential, peer_of};
+use quorate_client::links::{Recogniser, peer_of};
 use quorate_crypto::Signer;
 use quorate_crypto::real::{AcquaintedVerifier, RealSigner, RealVerifier};
 use quorate_duties::{Duties, Seat};
 use quorate_kv::KeyValueService;
 use quorate_machine::Service;
+use quorate_membership::dissemination::Disseminator;
 use quorate_membership::handover::CommitmentBytes;
-use quorate_membership::{MembershipService, Schemes, VerifiedConfiguration};
+use quorate_membership::{FreshnessResponder, MembershipService, Schemes, VerifiedConfiguration};
 use quorate_net::{Config, Known, Limits, SystemId};
 use quorate_runtime::{
     Channel, Handle, Hosting, Interceptor, Links, Node, NodeError, NodeOptions, OnDeath, Server,
 };
 use quorate_store::directory::DataDirectory;
 use quorate_store::object_store::ObjectStore;
-use quorate_types::MemberRecord;
+use quorate_types::{Epoch, MemberRecord};
+use zeroize::Zeroizing;
 
 use crate::configuration::NodeConfiguration;
+use crate::epochs::{Epochs, Hosted, Running};
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
 use crate::host::ordering::{self, OrderingHost};
 use crate::host::responder::{self, ResponderHost};
 use crate::host::storage::loss::Brake;
 use crate::host::storage::{Answers, StorageHost, StorageJournal};
+use crate::keys::{KeySeed, SEED_BYTES};
 use crate::monitoring::{Monitoring, MonitoringOptions};
 use crate::names::Names;
 
@@ -44,10 +49,12 @@ const OBJECT_THREADS: usize = 2;
 pub struct RunningServer {
     node: Node,
     /// Locked as long as this lives.
-    data: DataDirectory,
+    data: Arc<DataDirectory>,
     storage: Handle<quorate_dht::Server>,
     brake: Brake,
-    monitoring: Monitoring,
+    monitoring: Arc<Mutex<Monitoring>>,
+    /// Goes on from epoch to epoch, if epochs end.
+    conductor: Option<Running>,
     /// The `node.toml`, for what an operator is told to do.
     file: PathBuf,
 }
@@ -66,9 +73,8 @@ impl RunningServer {
     }
 
     /// Its part in monitoring.
-    #[must_use]
-    pub const fn monitoring(&self) -> &Monitoring {
-        &self.monitoring
+    pub fn monitoring(&self) -> MutexGuard<'_, Monitoring> {
+        self.monitoring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs the server.
@@ -77,12 +83,14 @@ impl RunningServer {
     /// [`ServerError::Node`] if a disk or a thread failed, [`ServerError::Lost`] if an object is
     /// damaged and cannot be mended.
     pub async fn run(self) -> Result<(), ServerError> {
-        let Self { node, data, brake, file, monitoring, .. } = self;
+        let Self { node, data, brake, file, monitoring, conductor, .. } = self;
         let outcome = node.run().await;
-        let dead = monitoring.dead();
+        let conducted = conductor.map_or(Ok(()), Running::stop);
+        let dead = monitoring.lock().unwrap_or_else(PoisonError::into_inner).dead();
         drop(monitoring);
         drop(data);
         outcome.map_err(|source| ServerError::Node { source })?;
+        conducted?;
         if let Some(thread) = dead {
             return Err(ServerError::Node { source: NodeError::ThreadDied { thread } });
         }
@@ -136,7 +144,10 @@ pub async fn start(
     let key = identity.record().identity_key;
     let data = DataDirectory::open(&settings.data, key.as_bytes(), identity.expectation())
         .map_err(|source| ServerError::Store { source })?;
-    let links = open_links(settings, identity).await?;
+    let data = Arc::new(data);
+    let mut epochs = Epochs::open(settings, identity, &data)?;
+    epochs.catch_up().await?;
+    let links = open_links(settings, identity, &epochs).await?;
     let options = NodeOptions::new(verifier(identity));
     let node = Node::new(links, &options).map_err(|source| ServerError::Host { source })?;
     let epoch: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&identity.epoch_seed));
@@ -144,12 +155,13 @@ pub async fn start(
         .map_err(|source| ServerError::Groups { source })?;
     let brake = Brake::new(node.control());
     let sharing = CommitmentBytes::of(identity.founding.group_key().commitment());
-    let mut machines = Machines { node, epoch, duties, sharing };
-    machines.membership(&data, between)?;
+    let mut machines = Machines { node, epoch, duties, sharing, epochs };
+    let replicas = machines.memberships(&data, between)?;
     machines.key_value(&data, between)?;
-    machines.responder(&data)?;
+    let responder = machines.responder(&data, &replicas)?;
     let storage = machines.storage((&data, &brake), between.storage())?;
-    let mut node = machines.node;
+    let disseminator = machines.disseminator()?;
+    let Machines { mut node, epochs, .. } = machines;
     let names = Names::of(identity.founding.configuration().configuration());
     node.watch_links(Box::new(move |news| names.log(&news)));
     identity.mark_served().map_err(|source| ServerError::Founding { source })?;
@@ -157,8 +169,11 @@ pub async fn start(
     let on_death: OnDeath = Arc::new(move || control.stop());
     let options = MonitoringOptions { on_death, ..MonitoringOptions::default() };
     let monitoring = Monitoring::start_with(settings.listen, identity, options)?;
+    let monitoring = Arc::new(Mutex::new(monitoring));
+    let hosted = Hosted { control: node.control(), responder, disseminator, replicas };
+    let conductor = epochs.conduct(hosted, &monitoring)?;
     let file = settings.file.clone();
-    Ok(RunningServer { node, data, storage, brake, monitoring, file })
+    Ok(RunningServer { node, data, storage, brake, monitoring, conductor, file })
 }
 
 /// Checks signatures, and knows the keys of all servers.
@@ -170,13 +185,14 @@ fn verifier(identity: &NodeIdentity) -> Arc<AcquaintedVerifier> {
 async fn open_links(
     settings: &NodeConfiguration,
     identity: &NodeIdentity,
+    epochs: &Epochs,
 ) -> Result<Links, ServerError> {
-    let configuration = identity.founding.configuration();
+    let configuration = &epochs.newest;
     let servers = known_servers(configuration)?;
     let system = configuration.configuration().system;
     let config = Config {
         own: peer_of(&identity.record().identity_key),
-        credential: credential(&identity.certificate, &identity.epoch_seed),
+        credential: epochs.credential()?,
         recognise: Recogniser::member(configuration),
         system: SystemId::new(*system.as_bytes()),
         versions: PROTOCOL_VERSIONS,
@@ -213,6 +229,16 @@ pub fn random_u64() -> Result<u64, ServerError> {
     getrandom::u64().or(Err(ServerError::Randomness))
 }
 
+/// Uniform bytes that nobody else knows.
+///
+/// # Errors
+/// [`ServerError::Randomness`] if the operating system has none.
+pub(crate) fn random_seed() -> Result<KeySeed, ServerError> {
+    let mut seed = Zeroizing::new([0; SEED_BYTES]);
+    getrandom::fill(&mut *seed).or(Err(ServerError::Randomness))?;
+    Ok(seed)
+}
+
 /// The objects of a node.
 ///
 /// # Errors
@@ -229,17 +255,42 @@ struct Machines {
     epoch: Arc<dyn Signer>,
     duties: Duties,
     sharing: CommitmentBytes,
+    epochs: Epochs,
 }
 
+/// Replicas of the membership group, by epoch.
+type Replicas = BTreeMap<Epoch, Handle<Replica<MembershipService>>>;
+
 impl Machines {
+    /// The replicas of the membership group of the newest epoch and of the one before, which others
+    /// may need.
+    fn memberships(
+        &mut self,
+        data: &DataDirectory,
+        between: &mut dyn Intermediary,
+    ) -> Result<Replicas, ServerError> {
+        let mut replicas = Replicas::new();
+        if self.epochs.newest.epoch() <= Epoch::ZERO.next() {
+            let first = self.membership(data, between)?;
+            replicas.extend(first.map(|handle| (Epoch::ZERO, handle)));
+        }
+        for ready in self.epochs.replicas_again()? {
+            let (epoch, ready) = ready;
+            let handle = self.node.host(ready.hosting());
+            replicas.insert(epoch, handle.map_err(|source| ServerError::Host { source })?);
+        }
+        Ok(replicas)
+    }
+
     fn membership(
         &mut self,
         data: &DataDirectory,
         between: &mut dyn Intermediary,
-    ) -> Result<(), ServerError> {
+    ) -> Result<Option<Handle<Replica<MembershipService>>>, ServerError> {
         let service = self.duties.membership_service(self.sharing.clone(), Schemes::real());
         let seat = self.duties.membership();
-        self.replica(("membership", data), seat, service, |setup| between.membership(setup))
+        let hosted = OrderingHost::telling("membership", self.epochs.listener(Epoch::ZERO));
+        self.replica((hosted, data), seat, service, |setup| between.membership(setup))
     }
 
     fn key_value(
@@ -248,44 +299,58 @@ impl Machines {
         between: &mut dyn Intermediary,
     ) -> Result<(), ServerError> {
         let seat = self.duties.key_value();
-        self.replica(("key-value", data), seat, KeyValueService, |setup| between.key_value(setup))
+        let hosted = OrderingHost::new("key-value");
+        let between = |setup: &Setup| between.key_value(setup);
+        self.replica((hosted, data), seat, KeyValueService, between).map(drop)
     }
 
     /// Hosts a replica of a service, if this server has a seat in its group.
     fn replica<S: Service + std::fmt::Debug + 'static>(
         &mut self,
-        (name, data): (&'static str, &DataDirectory),
+        (hosted, data): (OrderingHost<S>, &DataDirectory),
         seat: Option<Seat>,
         service: S,
         between: impl FnOnce(&Setup) -> Between<Replica<S>>,
-    ) -> Result<(), ServerError> {
-        let Some(Seat { group, me }) = seat else { return Ok(()) };
+    ) -> Result<Option<Handle<Replica<S>>>, ServerError> {
+        let Some(Seat { group, me }) = seat else { return Ok(None) };
+        let name = hosted.name();
         let channel = Channel::Grouped(ORDERING, group.group);
         let signer = Arc::clone(&self.epoch);
         let setup = Setup { group, me, signer, parameters: Parameters::default() };
         let interceptor = between(&setup);
         let (machine, journal) = ordering::open((data, name), setup, service)
             .map_err(|source| ServerError::Journal { machine: name, source })?;
-        let hosted = OrderingHost::new(name);
         let journal = Some(journal);
         let hosting = Hosting { name, channel, hosted, machine, journal, interceptor };
-        self.node.host(hosting).map_err(|source| ServerError::Host { source })?;
-        Ok(())
+        let handle = self.node.host(hosting).map_err(|source| ServerError::Host { source })?;
+        Ok(Some(handle))
     }
 
-    fn responder(&mut self, data: &DataDirectory) -> Result<(), ServerError> {
+    fn responder(
+        &mut self,
+        data: &DataDirectory,
+        replicas: &Replicas,
+    ) -> Result<Handle<FreshnessResponder>, ServerError> {
         let (records, journal) = responder::open(data)
             .map_err(|source| ServerError::Journal { machine: "configuration", source })?;
+        let member = self.epochs.member(replicas)?;
+        let newest = self.epochs.newest.clone();
         let hosting = Hosting {
             name: "configuration",
             channel: Channel::Single(CONFIGURATION),
-            hosted: ResponderHost,
-            machine: self.duties.responder(&self.epoch, records),
+            hosted: ResponderHost { events: self.epochs.told() },
+            machine: FreshnessResponder::new(newest, member, records),
             journal: Some(Box::new(journal)),
             interceptor: None,
         };
-        self.node.host(hosting).map_err(|source| ServerError::Host { source })?;
-        Ok(())
+        self.node.host(hosting).map_err(|source| ServerError::Host { source })
+    }
+
+    /// Passes configurations on, where epochs end.
+    fn disseminator(&mut self) -> Result<Option<Handle<Disseminator>>, ServerError> {
+        let Some(ready) = self.epochs.disseminator() else { return Ok(None) };
+        let handle = self.node.host(ready.hosting());
+        handle.map(Some).map_err(|source| ServerError::Host { source })
     }
 
     fn storage(

@@ -34,6 +34,8 @@ pub(crate) struct Wanted {
     pub(crate) nodes: Option<u16>,
     pub(crate) f: Option<u16>,
     pub(crate) f_ms: Option<u16>,
+    /// Epochs end after so many seconds.
+    pub(crate) epoch_seconds: Option<u64>,
 }
 
 /// Makes a cluster. Nothing but the lock may be in the directory; what an interrupted call left
@@ -57,7 +59,7 @@ pub(crate) fn found(layout: &Layout, wanted: &Wanted) -> Result<(), Failure> {
     };
     let system = found_system(&work.join("founding"), &request)?;
     for server in &servers {
-        install(server, &system)?;
+        install((server, wanted.epoch_seconds), &system)?;
     }
     let client = new_client(&work.join("client"), &local_client(authority, system.cluster_file))?;
     let cluster = ClusterFile::read(&client.cluster_file)?;
@@ -115,15 +117,19 @@ fn make_servers(work: &Path, nodes: u16) -> Result<Vec<NewServer>, Failure> {
 }
 
 /// What an operator carries to a server after `quorate init`.
-fn install(server: &NewServer, system: &FoundedSystem) -> Result<(), Failure> {
+fn install(
+    (server, epoch_seconds): (&NewServer, Option<u64>),
+    system: &FoundedSystem,
+) -> Result<(), Failure> {
     let file = &server.node_file;
     let directory = file.parent().expect("node.toml lies in the directory of its server");
     let genesis = directory.join(GENESIS);
     fs::copy(&system.genesis_file, &genesis)
         .map_err(|error| Failure::io("copy", &genesis, &error))?;
     let text = fs::read_to_string(file).map_err(|error| Failure::io("read", file, &error))?;
-    fs::write(file, text + &system_key_line(&system.system_key))
-        .map_err(|error| Failure::io("write", file, &error))?;
+    let epoch = epoch_seconds.map(|seconds| format!("epoch_seconds = \"{seconds}\"\n"));
+    let text = text + &epoch.unwrap_or_default() + &system_key_line(&system.system_key);
+    fs::write(file, text).map_err(|error| Failure::io("write", file, &error))?;
     let identity_key = server.admission.identity_key();
     let share = system.shares.iter().find(|share| share.identity_key == identity_key);
     if let Some(share) = share {

@@ -1,61 +1,11 @@
 //! A cluster of real processes: it comes up, a server dies and comes back, and a signal stops all.
 
-use std::io::{BufRead, BufReader, Lines};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Stdio;
 
-use crate::support::Scratch;
 use serde_json::Value;
 
-/// A running `dev`, killed with all its servers if a test fails.
-struct Dev {
-    process: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Dev {
-    fn start(scratch: &Scratch) -> Self {
-        let mut command = scratch.program();
-        command.args(["dev", "--dir", "cluster", "--nodes", "4", "--json"]);
-        let mut process =
-            command.stdout(Stdio::piped()).spawn().expect("the program can be called");
-        let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
-        Self { process, lines }
-    }
-
-    fn line(&mut self) -> Value {
-        let line = self.lines.next().expect("a line").expect("text");
-        serde_json::from_str(&line).expect("JSON")
-    }
-
-    /// Reads until a server is in this state; returns its pid.
-    fn wait(&mut self, node: u16, state: &str) -> Option<u64> {
-        loop {
-            let line = self.line();
-            if line["node"] == node && line["state"] == state {
-                return line["pid"].as_u64();
-            }
-        }
-    }
-
-    fn stop(&mut self, signal: &str) -> i32 {
-        kill(signal, u64::from(self.process.id()));
-        self.process.wait().expect("its end").code().expect("it ended by itself")
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        if self.process.try_wait().is_ok_and(|ended| ended.is_none()) {
-            kill("TERM", u64::from(self.process.id()));
-        }
-    }
-}
-
-fn kill(signal: &str, pid: u64) {
-    let script = format!("kill -s {signal} {pid}");
-    let status = Command::new("/bin/sh").args(["-c", &script]).status().expect("a shell");
-    assert!(status.success(), "{script}");
-}
+use crate::cluster::{Dev, kill};
+use crate::support::Scratch;
 
 fn pid_of(scratch: &Scratch, node: u16) -> Option<u64> {
     let text = std::fs::read_to_string(scratch.join(format!("cluster/nodes/{node}/pid")));

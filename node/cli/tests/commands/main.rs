@@ -1,8 +1,10 @@
 //! The program as its users call it.
 
 mod ceremony;
+mod cluster;
 mod dev;
 mod epoch;
+mod epochs;
 mod plan;
 mod support;
 mod waiting;

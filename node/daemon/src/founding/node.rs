@@ -1,6 +1,7 @@
 //! What a server is: its place in the genesis and the keys that prove it.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use quorate_client::capacity;
 use quorate_client::explanation::Explanation;
@@ -15,6 +16,7 @@ use super::error::{FoundingError, GenesisFault, KeyFault};
 use super::file::{FoundingFile, VerifiedFounding};
 use super::{SEED_BYTES, place};
 use crate::configuration::NodeConfiguration;
+use crate::epochs::SharedKeys;
 use crate::keys::{CertifiedKey, ServerKeys};
 
 /// The file that stands among the keys of a server which has served.
@@ -29,12 +31,12 @@ pub struct NodeIdentity {
     pub id: NodeId,
     /// Its keys on the disk. The secret of the identity is read only to certify the key of an
     /// epoch, and not kept.
-    pub keys: ServerKeys,
+    pub keys: SharedKeys,
     /// The secret seed of the key that it signs with, and proves on links.
     pub epoch_seed: Zeroizing<[u8; SEED_BYTES]>,
     /// What it shows on links: whose key that is.
     pub certificate: EpochKeyCertificate,
-    /// Its share of the system's key, if it is in the membership group.
+    /// Its share of the system's key, if it is in the first membership group and its epoch goes on.
     pub share: Option<KeyShare>,
     served: PathBuf,
 }
@@ -63,15 +65,20 @@ impl NodeIdentity {
             return Err(wrong_key(&configuration.keys, KeyFault::NotMember(identity_key)));
         };
         let (id, named) = (member.id, member.epoch_key);
-        let share = load_share(configuration, &founding, id)?;
+        // Whoever has gone on to a later epoch has erased what belonged to this one.
+        let is_first = keys.epochs()?.into_iter().all(|epoch| epoch <= servers.epoch.next());
+        let share = if is_first { load_share(configuration, &founding, id)? } else { None };
         let CertifiedKey { certificate, seed: epoch_seed } =
             certify(&keys, servers, servers.epoch)?;
         if named.is_some_and(|named| named != certificate.statement.epoch_key) {
             return Err(wrong_key(&configuration.keys, KeyFault::OtherEpochKey));
         }
         // Ahead, so that it can be deposited at once, and the identity rests until that epoch.
-        certify(&keys, servers, servers.epoch.next())?;
+        if is_first {
+            certify(&keys, servers, servers.epoch.next())?;
+        }
         let served = configuration.keys.join(SERVED);
+        let keys = Arc::new(Mutex::new(keys));
         Ok(Self { founding, id, keys, epoch_seed, certificate, share, served })
     }
 
@@ -88,7 +95,7 @@ impl NodeIdentity {
     /// Whether this server is in the membership group of epoch 0.
     #[must_use]
     pub fn is_in_membership_group(&self) -> bool {
-        self.share.is_some()
+        self.founding.configuration().group_member(self.id).is_some()
     }
 
     /// Whether this identity has served before, so that its data must be there.

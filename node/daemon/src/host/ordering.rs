@@ -1,8 +1,11 @@
 //! A replica of an ordered service: its messages, and its log with the image of its state.
 
+use std::path::Path;
+
 use quorate_bft::message::{BundleBody, Message};
-use quorate_bft::{Image, Output, Record, Replica, Request, Setup};
+use quorate_bft::{Image, Inheritance, Output, Record, Replica, Request, Setup};
 use quorate_crypto::Verified;
+use quorate_duties::turnover::Event;
 use quorate_machine::{RecordNumber, Service};
 use quorate_runtime::{Hosted, JournalError, LogJournal, RecordCodec};
 use quorate_state::Map;
@@ -11,10 +14,11 @@ use quorate_store::error::StoreError;
 use quorate_store::image::StateImage;
 use quorate_store::log::LogOptions;
 use quorate_store::medium::RealMedium;
-use quorate_types::{GroupConfiguration, Now, Peer};
+use quorate_types::{Epoch, GroupConfiguration, Now, Peer};
 use quorate_wire::{DecodeError, decode, encode};
 
 use super::storage::is_of;
+use crate::epochs::{Told, say};
 
 const _: () = assert!(
     quorate_membership::limits::REPLY_BYTES_MAX <= quorate_bft::limits::REPLY_BYTES_MAX
@@ -33,6 +37,8 @@ const RECORD_OVERHEAD_BYTES: usize = 512;
 #[derive(Debug)]
 pub struct OrderingHost<S> {
     name: &'static str,
+    /// Who hears what follows for the epoch.
+    listener: Option<(Epoch, Told)>,
     service: std::marker::PhantomData<S>,
 }
 
@@ -40,7 +46,27 @@ impl<S> OrderingHost<S> {
     /// The glue of the replica of the service with this name.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, service: std::marker::PhantomData }
+        Self { name, listener: None, service: std::marker::PhantomData }
+    }
+
+    /// As [`Self::new`], for the replica of an epoch that ends: `events` hears of it.
+    #[must_use]
+    pub const fn telling(name: &'static str, listener: Option<(Epoch, Told)>) -> Self {
+        Self { name, listener, service: std::marker::PhantomData }
+    }
+
+    /// What the service is called.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn tell(&self, event: impl FnOnce(Epoch) -> Option<Event>) {
+        if let Some((epoch, events)) = &self.listener
+            && let Some(event) = event(*epoch)
+        {
+            say(events, event.into());
+        }
     }
 }
 
@@ -112,13 +138,16 @@ impl<S: Service + 'static> Hosted for OrderingHost<S> {
             }
             Output::News(news) => {
                 tracing::trace!(service, bytes = news.len(), "the service has news");
+                self.tell(|epoch| Some(Event::News(epoch, Box::new(decode(&news).ok()?))));
             }
             Output::Concluded(statement) => {
                 tracing::info!(service, slot = %statement.slot, "executed the last slot");
+                self.tell(|epoch| Some(Event::Concluded(epoch)));
             }
             Output::Ended(certificate) => {
                 let slot = certificate.statement.slot;
                 tracing::info!(service, %slot, "a quorum signed the end of the epoch");
+                self.tell(|epoch| Some(Event::Ended(epoch)));
             }
         }
     }
@@ -211,21 +240,76 @@ pub fn open<S: Service>(
     service: S,
 ) -> Result<(Replica<S>, OrderingJournal), JournalError> {
     let directory = data.part(name, &[STATE, LOG])?;
+    let must_exist = data.expectation() == Expectation::Existing;
+    let (found, journal) = open_disk(&directory, must_exist, &setup)?;
+    Ok((Replica::recover(setup, service, found.image, found.records), journal))
+}
+
+/// What the disk of a replica holds.
+struct Found {
+    image: Option<(Image, Map)>,
+    records: Vec<(RecordNumber, Record)>,
+}
+
+fn open_disk(
+    directory: &Path,
+    must_exist: bool,
+    setup: &Setup,
+) -> Result<(Found, OrderingJournal), JournalError> {
+    let failed = |path: &Path, source| StoreError::Io {
+        path: path.to_path_buf(),
+        operation: "open the directory of the log",
+        source,
+    };
+    std::fs::create_dir_all(directory).map_err(|source| failed(directory, source))?;
     let image = StateImage::open(&directory.join(STATE))?;
     let loaded = load(&image)?;
     let path = directory.join(LOG);
-    let medium = RealMedium::open(&path).map_err(|source| StoreError::Io {
-        path: path.clone(),
-        operation: "open the directory of the log",
-        source,
-    })?;
-    let must_exist = data.expectation() == Expectation::Existing;
+    let medium = RealMedium::open(&path).map_err(|source| failed(&path, source))?;
     let options = LogOptions { must_exist, ..LogOptions::new(*setup.group.group.as_bytes()) };
     let mut records: Vec<(RecordNumber, Record)> = Vec::new();
     let keep = |number, record| records.push((number, record));
     let journal = LogJournal::open(medium, options, Codec { image }, keep)?;
-    let replica = Replica::recover(setup, service, loaded, records);
-    Ok((replica, Box::new(journal)))
+    Ok((Found { image: loaded, records }, Box::new(journal)))
+}
+
+/// Opens the disk of a replica of an epoch behind the first, if the state that the epoch began with
+/// is there; what a crash left of the beginning is not.
+///
+/// # Errors
+/// What the disk reports; an image or a record that this version cannot read.
+pub fn open_again<S: Service>(
+    directory: &Path,
+    setup: Setup,
+    service: S,
+) -> Result<Option<(Replica<S>, OrderingJournal)>, JournalError> {
+    if !directory.join(STATE).exists() {
+        return Ok(None);
+    }
+    let (found, journal) = open_disk(directory, false, &setup)?;
+    let Some(image) = found.image else { return Ok(None) };
+    Ok(Some((Replica::recover(setup, service, Some(image), found.records), journal)))
+}
+
+/// Begins a replica of an epoch behind the first with the state of the one before, on a disk of its
+/// own.
+///
+/// # Errors
+/// What the disk reports.
+pub fn begin<S: Service>(
+    directory: &Path,
+    (setup, service): (Setup, S),
+    inheritance: Inheritance,
+) -> Result<(Replica<S>, OrderingJournal), JournalError> {
+    match std::fs::remove_dir_all(directory) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            let (path, operation) = (directory.to_path_buf(), "clear");
+            return Err(StoreError::Io { path, operation, source }.into());
+        }
+        Ok(()) | Err(_) => {}
+    }
+    let (_nothing, journal) = open_disk(directory, false, &setup)?;
+    Ok((Replica::succeed(setup, service, inheritance), journal))
 }
 
 fn load(image: &StateImage) -> Result<Option<(Image, Map)>, JournalError> {

@@ -2,6 +2,7 @@
 //! the disk (MEM-6).
 
 use quorate_crypto::Verified;
+use quorate_duties::turnover::Event;
 use quorate_machine::RecordNumber;
 use quorate_membership::message::Message;
 use quorate_membership::responder::ResponderLog;
@@ -12,6 +13,8 @@ use quorate_store::directory::DataDirectory;
 use quorate_store::error::StoreError;
 use quorate_wire::{decode, encode};
 
+use crate::epochs::{Told, say};
+
 /// What a vouch costs: one signature, microseconds.
 const VOUCH_MICROS: u64 = 50;
 /// What a page of the configuration costs: up to 128 records copied and encoded, microseconds.
@@ -19,7 +22,10 @@ const PAGE_MICROS: u64 = 100;
 
 /// The glue of the responder.
 #[derive(Debug)]
-pub struct ResponderHost;
+pub struct ResponderHost {
+    /// Who hears that an epoch has ended here, where epochs end.
+    pub events: Option<Told>,
+}
 
 impl Hosted for ResponderHost {
     type Machine = FreshnessResponder;
@@ -49,6 +55,9 @@ impl Hosted for ResponderHost {
     fn on_output(&mut self, output: ResponderOutput, _: &mut Vec<ResponderRequest>) {
         let ResponderOutput::EpochEnded(epoch) = output;
         tracing::info!(%epoch, "the epoch has ended");
+        if let Some(events) = &self.events {
+            say(events, Event::VouchesNoMore(epoch).into());
+        }
     }
 }
 
@@ -125,7 +134,10 @@ mod tests {
             Message::Challenge(Challenge { nonce }),
             Message::GetConfiguration(GetConfiguration { from }),
         ] {
-            assert!(ResponderHost.work_micros(&Plain(question.clone())) > 0, "{question:?}");
+            assert!(
+                ResponderHost { events: None }.work_micros(&Plain(question.clone())) > 0,
+                "{question:?}"
+            );
         }
     }
 

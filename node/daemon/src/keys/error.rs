@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use quorate_client::explanation::{Explanation, Kind};
+use quorate_store::error::StoreError;
 use quorate_store::keys::KeyError;
 use quorate_types::Epoch;
 
@@ -114,5 +115,25 @@ impl std::error::Error for KeysError {}
 impl From<KeyError> for KeysError {
     fn from(error: KeyError) -> Self {
         Self::File(error)
+    }
+}
+
+impl KeysError {
+    /// The failure as one of the store: for whoever keeps a key as part of what must not be lost.
+    #[must_use]
+    pub fn into_store(self) -> StoreError {
+        match self {
+            Self::File(KeyError::Io { operation, path, source }) => {
+                StoreError::Io { path, operation, source }
+            }
+            Self::File(KeyError::DiskFull { path, needed_bytes }) => {
+                StoreError::DiskFull { path, needed_bytes }
+            }
+            other @ (Self::File(_) | Self::Keys { .. }) => {
+                let explanation = other.explain();
+                let path = PathBuf::from(explanation.place);
+                StoreError::Corrupt { path, reason: explanation.what }
+            }
+        }
     }
 }

@@ -15,6 +15,10 @@ pub(super) enum Name {
     Decryption(Epoch),
     /// The identity's word on the key that signs.
     Certificate(Epoch),
+    /// The share of the system's key, with the attempt in which it was made.
+    Share(Epoch),
+    /// Seed of the dealings with which the epoch ends.
+    Dealing(Epoch),
 }
 
 impl Name {
@@ -24,7 +28,9 @@ impl Name {
             Self::Identity(epoch)
             | Self::Signing(epoch)
             | Self::Decryption(epoch)
-            | Self::Certificate(epoch) => epoch,
+            | Self::Certificate(epoch)
+            | Self::Share(epoch)
+            | Self::Dealing(epoch) => epoch,
         }
     }
 
@@ -38,6 +44,8 @@ impl Name {
             ("epoch", "key") => Self::Signing(epoch),
             ("decryption", "key") => Self::Decryption(epoch),
             ("epoch", "certificate") => Self::Certificate(epoch),
+            ("share", "key") => Self::Share(epoch),
+            ("dealing", "key") => Self::Dealing(epoch),
             _ => return None,
         };
         // One spelling each: 01 is nobody's.
@@ -52,6 +60,8 @@ impl fmt::Display for Name {
             Self::Signing(_) => ("epoch", "key"),
             Self::Decryption(_) => ("decryption", "key"),
             Self::Certificate(_) => ("epoch", "certificate"),
+            Self::Share(_) => ("share", "key"),
+            Self::Dealing(_) => ("dealing", "key"),
         };
         write!(f, "{kind}-{}.{suffix}", self.epoch().get())
     }
@@ -72,6 +82,8 @@ mod tests {
             (Name::Signing(epoch), "epoch-4095.key"),
             (Name::Decryption(epoch), "decryption-4095.key"),
             (Name::Certificate(epoch), "epoch-4095.certificate"),
+            (Name::Share(epoch), "share-4095.key"),
+            (Name::Dealing(epoch), "dealing-4095.key"),
         ] {
             assert_eq!((name.to_string().as_str(), Name::parse(text)), (text, Some(name)));
         }

@@ -1,0 +1,90 @@
+//! Servers that end epochs by themselves: the membership group moves, and nothing is lost by that.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::cluster::{Dev, kill};
+use crate::support::Scratch;
+
+const CLUSTER: [&str; 2] = ["--cluster", "cluster/cluster.toml"];
+
+fn call(scratch: &Scratch, words: &[&str]) -> String {
+    scratch.succeed(&[words, &CLUSTER[..]].concat())
+}
+
+/// Asks until the cluster is in this epoch or a later one; says in which.
+fn wait_for_epoch(scratch: &Scratch, epoch: u64) -> u64 {
+    loop {
+        let output = scratch.program().args(["status", "--json"]).args(CLUSTER).output();
+        let output = output.expect("the program can be called");
+        let status: Value = serde_json::from_slice(&output.stdout).expect("an answer at any time");
+        let now = status["epoch"].as_u64().expect("a number");
+        if now >= epoch {
+            return now;
+        }
+    }
+}
+
+/// The epochs that files of this kind name.
+fn epochs_of(keys: &Path, kind: &str) -> Vec<u64> {
+    let names = std::fs::read_dir(keys).expect("the directory of the keys");
+    let names = names.map(|entry| entry.expect("a name").file_name());
+    let epoch = |name: std::ffi::OsString| {
+        name.to_str()?.strip_prefix(kind)?.strip_suffix(".key")?.parse().ok()
+    };
+    names.filter_map(epoch).collect()
+}
+
+#[test]
+fn objects_stay_while_epochs_pass_and_a_server_that_missed_some_comes_back() {
+    let scratch = Scratch::new();
+    let mut dev = Dev::start_with(&scratch, &["--nodes", "5", "--epoch-seconds", "5"]);
+    let pids: Vec<_> = (1..=5).map(|node| dev.wait(node, "up").expect("a pid")).collect();
+    std::fs::write(scratch.join("early"), vec![7; 3_000_000]).expect("a file");
+    let early: Value =
+        serde_json::from_str(&call(&scratch, &["blob", "put", "early", "--json"])).expect("JSON");
+    let epoch = wait_for_epoch(&scratch, 1);
+
+    kill("KILL", pids[2]);
+    dev.wait(3, "down");
+    std::fs::write(scratch.join("late"), "written while one is down").expect("a file");
+    let late: Value =
+        serde_json::from_str(&call(&scratch, &["object", "put", "late", "--json"])).expect("JSON");
+    let missed = wait_for_epoch(&scratch, epoch + 2);
+    let mut by_hand = scratch
+        .program()
+        .args(["node", "run", "--config", "cluster/nodes/3/node.toml"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program can be called");
+    dev.wait(3, "up");
+    let stored = scratch.join("cluster/nodes/3/data/epochs");
+    let newest = || {
+        let names = std::fs::read_dir(&stored).ok()?;
+        names.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u64>().ok()).max()
+    };
+    while newest() < Some(missed) {
+        assert!(by_hand.try_wait().expect("its state").is_none(), "it goes on to {missed}");
+        std::thread::yield_now();
+    }
+    wait_for_epoch(&scratch, missed + 1);
+
+    let id = early["id"].as_str().expect("an id");
+    call(&scratch, &["blob", "get", id, "-o", "got"]);
+    let [put, got] = ["early", "got"].map(|name| std::fs::read(scratch.join(name)).expect("read"));
+    assert!(put == got, "the file that was stored in the first epoch");
+    let id = late["id"].as_str().expect("an id");
+    assert_eq!(call(&scratch, &["object", "get", id]), "written while one is down");
+    for node in 1..=5 {
+        let node = scratch.join(format!("cluster/nodes/{node}"));
+        let shares = epochs_of(&node.join("keys"), "share-");
+        assert!(!shares.contains(&0) && shares.len() <= 2, "{shares:?}");
+        let past = epochs_of(&node.join("keys"), "epoch-");
+        assert!(!past.contains(&1) && past.len() <= 5, "{past:?}");
+        assert!(!node.join("share").exists(), "the share of the founding is erased");
+    }
+    assert_eq!(dev.stop("TERM"), 0);
+    assert!(by_hand.wait().expect("its end").success(), "dev stopped it, too");
+}

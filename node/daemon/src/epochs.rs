@@ -1,0 +1,72 @@
+//! Epochs on a server: its machines of each epoch, and the thread that ends and begins them.
+//!
+//! What follows from what says [`Turnover`](quorate_duties::Turnover); here its orders are carried
+//! out, with files, keys and links. Everything that has to be durable is so before the next order.
+//!
+//! ```text
+//! epochs/E           the configuration of epoch E, of the newest and the one before
+//! membership-E/      the replica of the membership group of epoch E (of epoch 0: membership/)
+//! handover/E/        what the participant of the handover behind epoch E must not forget
+//! ```
+//! Whoever goes on to an epoch shows the key of it on links at once, and goes on taking the keys of
+//! the one before for a while: who has not heard of the new configuration gets it over such a link.
+
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use quorate_bft::Inheritance;
+use quorate_duties::turnover::Event;
+use quorate_types::Epoch;
+
+use crate::keys::ServerKeys;
+
+mod chain;
+mod conductor;
+mod machines;
+mod opening;
+pub(crate) mod shares;
+
+use chain::Chain;
+pub(crate) use conductor::Running;
+pub(crate) use opening::{Epochs, Hosted};
+
+/// The keys of a server, for all threads that change them.
+pub type SharedKeys = Arc<Mutex<ServerKeys>>;
+
+/// The keys, for a moment. Nobody panics while holding them, and what is on the disk is whole if
+/// somebody did.
+pub fn lock(keys: &SharedKeys) -> MutexGuard<'_, ServerKeys> {
+    keys.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the machines of a server have to say to the thread that conducts them.
+#[derive(Debug)]
+pub enum Happening {
+    /// Something from which orders follow.
+    Event(Box<Event>),
+    /// The final state of the epoch before this one is there.
+    Inherited(Epoch, Box<Inheritance>),
+    /// The attempt failed in which the share of the epoch behind this one was made.
+    Abandoned(Epoch),
+    /// The server stops.
+    Stop,
+}
+
+impl From<Event> for Happening {
+    fn from(event: Event) -> Self {
+        Self::Event(Box::new(event))
+    }
+}
+
+/// Where machines say it.
+pub type Told = SyncSender<Happening>;
+
+/// Says it. Machines do not wait: what finds no room is lost, and comes again or is missed by this
+/// server alone.
+pub fn say(told: &Told, happening: Happening) {
+    match told.try_send(happening) {
+        // Whoever hears it has ended only if the server ends.
+        Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+        Err(TrySendError::Full(_)) => tracing::error!("the thread of the epochs is behind"),
+    }
+}

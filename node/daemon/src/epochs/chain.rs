@@ -1,0 +1,127 @@
+//! The configurations that this server has adopted, each in a file: the newest and the one before.
+//!
+//! Both are needed after a restart: a server of the new group gets its state from the old one.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use quorate_membership::{CertifiedConfiguration, Schemes, VerifiedConfiguration};
+use quorate_store::directory::DataDirectory;
+use quorate_store::error::StoreError;
+use quorate_threshold::PublicKey;
+use quorate_types::Epoch;
+
+/// The part of the data directory.
+const PART: &str = "epochs";
+/// Longest configuration that is read, in bytes.
+const BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The stored configurations.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    directory: PathBuf,
+    founding: VerifiedConfiguration,
+}
+
+impl Chain {
+    /// Opens the chain of a system that began with this configuration.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub(crate) fn open(
+        data: &DataDirectory,
+        founding: VerifiedConfiguration,
+    ) -> Result<Self, StoreError> {
+        let directory = data.join(PART);
+        let failed = |source| io("create", directory.clone(), source);
+        std::fs::create_dir_all(&directory).map_err(failed)?;
+        Ok(Self { directory, founding })
+    }
+
+    /// The newest configuration.
+    ///
+    /// # Errors
+    /// What the disk reports; that a file is damaged.
+    pub(crate) fn newest(&self, key: &PublicKey) -> Result<VerifiedConfiguration, StoreError> {
+        let newest = self.epochs()?.into_iter().max();
+        match newest {
+            Some(epoch) => self.read(epoch, key),
+            None => Ok(self.founding.clone()),
+        }
+    }
+
+    /// The configuration of an epoch, if it is kept.
+    ///
+    /// # Errors
+    /// What the disk reports; that the file is damaged.
+    pub(crate) fn of(
+        &self,
+        epoch: Epoch,
+        key: &PublicKey,
+    ) -> Result<Option<VerifiedConfiguration>, StoreError> {
+        if epoch == self.founding.epoch() {
+            return Ok(Some(self.founding.clone()));
+        }
+        self.epochs()?.contains(&epoch).then(|| self.read(epoch, key)).transpose()
+    }
+
+    /// Keeps a configuration, durably, and forgets those before the one before it.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub(crate) fn put(&self, configuration: &VerifiedConfiguration) -> Result<(), StoreError> {
+        let path = self.path(configuration.epoch());
+        let bytes = quorate_wire::encode(&configuration.to_certified());
+        replace(&path, &bytes).map_err(|source| io("write", path, source))?;
+        for epoch in self.epochs()? {
+            if epoch.next() < configuration.epoch() {
+                let path = self.path(epoch);
+                std::fs::remove_file(&path).map_err(|source| io("remove", path, source))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&self, epoch: Epoch) -> PathBuf {
+        self.directory.join(epoch.get().to_string())
+    }
+
+    fn epochs(&self) -> Result<Vec<Epoch>, StoreError> {
+        let failed = |source| io("list", self.directory.clone(), source);
+        let mut epochs = Vec::new();
+        for entry in std::fs::read_dir(&self.directory).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let number = name.to_str().and_then(|name| name.parse().ok());
+            epochs.extend(number.map(Epoch::new));
+        }
+        Ok(epochs)
+    }
+
+    fn read(&self, epoch: Epoch, key: &PublicKey) -> Result<VerifiedConfiguration, StoreError> {
+        let path = self.path(epoch);
+        let damaged = |reason: String| StoreError::Corrupt { path: path.clone(), reason };
+        let length = std::fs::metadata(&path).map_err(|source| io("read", path.clone(), source))?;
+        if length.len() > BYTES_MAX as u64 {
+            return Err(damaged(String::from("it is longer than any configuration")));
+        }
+        let bytes = std::fs::read(&path).map_err(|source| io("read", path.clone(), source))?;
+        let certified: CertifiedConfiguration =
+            quorate_wire::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
+        certified.verify(key, &Schemes::real()).map_err(|reason| damaged(reason.to_string()))
+    }
+}
+
+/// Writes a file that is whole or not there, and durable on return.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let unfinished = path.with_extension("new");
+    let mut file = File::create(&unfinished)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&unfinished, path)?;
+    File::open(path.parent().unwrap_or(path))?.sync_all()
+}
+
+fn io(operation: &'static str, path: PathBuf, source: std::io::Error) -> StoreError {
+    StoreError::Io { operation, path, source }
+}

@@ -1,0 +1,393 @@
+//! Carries out the orders that follow from what happens, on a thread of its own: keys and
+//! configurations are written here, and no machine waits for that.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use quorate_bft::{Inheritance, Replica};
+use quorate_client::links::{Recogniser, credential};
+use quorate_duties::turnover::{Event, Order, Turnover};
+use quorate_membership::dissemination::{Disseminator, DisseminatorRequest};
+use quorate_membership::election::membership_replicas;
+use quorate_membership::handover::Handover;
+use quorate_membership::handover::machine::Request as HandoverRequest;
+use quorate_membership::monitor::{AnswerKey, Watch};
+use quorate_membership::{
+    FreshnessResponder, Member, MembershipService, ResponderRequest, VerifiedConfiguration,
+    read_members,
+};
+use quorate_runtime::{Channel, Control, Handle};
+use quorate_store::keys::erase_secret;
+use quorate_types::{Epoch, Slot};
+
+use super::machines::{Ground, ReadyReplica, base, handover_channel, membership_channel};
+use super::{Chain, Happening, lock, say};
+use crate::error::ServerError;
+use crate::host::ordering;
+use crate::monitoring::Monitoring;
+use crate::server::known_servers;
+
+/// How much of an epoch's length keys of the one before are still taken on links.
+const GRACE_PART: u64 = 4;
+/// Most of that.
+const GRACE_MAX: Duration = Duration::from_secs(60);
+
+/// The machines that a server begins with.
+pub(crate) struct Beginning {
+    /// What does not change.
+    pub(crate) ground: Ground,
+    /// The stored configurations.
+    pub(crate) chain: Chain,
+    /// What follows from what.
+    pub(crate) turnover: Turnover,
+    /// Steers the node.
+    pub(crate) control: Control,
+    /// Who vouches.
+    pub(crate) responder: Handle<FreshnessResponder>,
+    /// Who passes configurations on.
+    pub(crate) disseminator: Handle<Disseminator>,
+    /// Replicas of the membership group that are hosted already.
+    pub(crate) replicas: BTreeMap<Epoch, Handle<Replica<MembershipService>>>,
+    /// Who probes and answers.
+    pub(crate) monitoring: Arc<Mutex<Monitoring>>,
+}
+
+/// The thread's state.
+pub(crate) struct Conductor {
+    all: Beginning,
+    handovers: BTreeMap<Epoch, Handle<Handover>>,
+    channels: BTreeMap<Epoch, Vec<Channel>>,
+    inheritances: BTreeMap<Epoch, Box<Inheritance>>,
+    /// The configuration by which links are judged from this moment on.
+    grace: Option<(Instant, VerifiedConfiguration)>,
+}
+
+/// The thread.
+#[derive(Debug)]
+pub(crate) struct Running {
+    told: super::Told,
+    thread: JoinHandle<Result<(), ServerError>>,
+}
+
+impl Running {
+    /// Ends it, and says why it had ended before.
+    ///
+    /// # Errors
+    /// What it failed with.
+    pub(crate) fn stop(self) -> Result<(), ServerError> {
+        // It may wait for the node, which has ended: then it finds that out by itself.
+        say(&self.told, Happening::Stop);
+        self.thread.join().unwrap_or(Err(ServerError::ConductorDied))
+    }
+}
+
+impl Conductor {
+    /// Runs the thread. It hosts what the node lacks once the node runs.
+    ///
+    /// # Errors
+    /// [`ServerError::Runtime`] if there is no thread.
+    pub(crate) fn start(
+        all: Beginning,
+        happenings: Receiver<Happening>,
+    ) -> Result<Running, ServerError> {
+        let told = all.ground.told.clone();
+        let mut conductor = Self {
+            all,
+            handovers: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            inheritances: BTreeMap::new(),
+            grace: None,
+        };
+        let run = move || {
+            let ended = conductor.run(&happenings);
+            if let Err(error) = &ended {
+                tracing::error!(%error, "the server cannot go on to the next epoch");
+                conductor.all.control.stop();
+            }
+            ended
+        };
+        let thread = std::thread::Builder::new().name(String::from("epochs")).spawn(run);
+        Ok(Running { told, thread: thread.map_err(|source| ServerError::Runtime { source })? })
+    }
+
+    fn run(&mut self, happenings: &Receiver<Happening>) -> Result<(), ServerError> {
+        for epoch in self.all.replicas.keys().copied().collect::<Vec<_>>() {
+            self.note_replica_channel(epoch)?;
+        }
+        self.erase_past()?;
+        let newest = self.all.turnover.configuration().clone();
+        if newest.epoch() > Epoch::ZERO {
+            self.monitor(&newest)?;
+        }
+        let orders = self.all.turnover.start();
+        self.carry_out(orders)?;
+        loop {
+            let happening = match &self.grace {
+                None => happenings.recv().map_err(RecvTimeoutError::from),
+                Some((until, _)) => {
+                    happenings.recv_timeout(until.saturating_duration_since(Instant::now()))
+                }
+            };
+            match happening {
+                Ok(Happening::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => self.end_grace()?,
+                Ok(Happening::Event(event)) => {
+                    let orders = self.all.turnover.on(*event);
+                    self.carry_out(orders)?;
+                }
+                Ok(Happening::Inherited(epoch, inheritance)) => {
+                    self.retire_succession(epoch);
+                    self.inherit(epoch, inheritance)?;
+                }
+                Ok(Happening::Abandoned(epoch)) => self.erase_share(epoch.next())?,
+            }
+        }
+    }
+
+    fn carry_out(&mut self, orders: Vec<Order>) -> Result<(), ServerError> {
+        orders.into_iter().try_for_each(|order| self.perform(order))
+    }
+
+    fn perform(&mut self, order: Order) -> Result<(), ServerError> {
+        tracing::debug!(order = order.name(), "epochs");
+        match order {
+            Order::TellParticipant(epoch, news) => {
+                if let Some(handover) = self.handovers.get(&epoch) {
+                    drop(handover.request(HandoverRequest::News(news)));
+                }
+            }
+            Order::Announce(epoch, operation) => {
+                if let Some(replica) = self.all.replicas.get(&epoch) {
+                    drop(replica.request(quorate_bft::Request::Announce(operation)));
+                }
+            }
+            Order::EndVouching(epoch) => {
+                drop(self.all.responder.request(ResponderRequest::EndEpoch(epoch)));
+            }
+            Order::Seal(epoch, heirs) => {
+                if let Some(replica) = self.all.replicas.get(&epoch) {
+                    drop(replica.request(quorate_bft::Request::Seal { heirs }));
+                }
+            }
+            Order::ReadMembers(epoch) => self.read_members(epoch),
+            Order::Adopt(configuration) => self.adopt(&configuration)?,
+            Order::EraseShare(epoch) => self.erase_share(epoch)?,
+            Order::BeginParticipant(epoch) => self.begin_participant(epoch)?,
+            Order::GetState { epoch, is_own } => self.get_state(epoch, is_own)?,
+            Order::BeginReplica(epoch) => self.begin_replica(epoch)?,
+            Order::Vouch(epoch) => self.vouch(epoch)?,
+            Order::Retire(epoch) => self.retire(epoch)?,
+            Order::EraseKeys(_) => self.erase_past()?,
+        }
+        Ok(())
+    }
+
+    fn read_members(&self, epoch: Epoch) {
+        let Some(replica) = self.all.replicas.get(&epoch) else { return };
+        let told = self.all.ground.told.clone();
+        let looks = replica.look(move |replica| {
+            let members = read_members(|from, count| replica.scan_service(from, count));
+            say(&told, Event::Members(epoch, members).into());
+        });
+        if !looks {
+            tracing::warn!(%epoch, "the members of the next epoch are not read: it comes later");
+        }
+    }
+
+    fn adopt(&mut self, configuration: &VerifiedConfiguration) -> Result<(), ServerError> {
+        let (ground, epoch) = (&self.all.ground, configuration.epoch());
+        self.all.chain.put(configuration)?;
+        let certified = ground.certified(epoch)?;
+        ground.certified(epoch.next())?;
+        tracing::info!(%epoch, hash = %configuration.hash(), "went on to the next epoch");
+        let former = self.all.turnover.former().unwrap_or(configuration);
+        let credential = credential(&certified.certificate, &certified.seed);
+        self.all.control.renew(credential, Recogniser::member(former));
+        self.all.control.set_servers(known_servers(configuration)?);
+        let length = Duration::from_micros(ground.policy.length.as_micros() / GRACE_PART);
+        self.grace = Some((Instant::now() + length.min(GRACE_MAX), configuration.clone()));
+        drop(self.all.responder.request(ResponderRequest::Adopt(configuration.clone())));
+        drop(self.all.disseminator.request(DisseminatorRequest::Adopt(configuration.clone())));
+        self.monitor(configuration)
+    }
+
+    /// Links are judged by the new configuration alone from now on.
+    fn end_grace(&mut self) -> Result<(), ServerError> {
+        let Some((_, configuration)) = self.grace.take() else { return Ok(()) };
+        let certified = self.all.ground.certified(configuration.epoch())?;
+        let credential = credential(&certified.certificate, &certified.seed);
+        self.all.control.renew(credential, Recogniser::member(&configuration));
+        Ok(())
+    }
+
+    fn monitor(&self, configuration: &VerifiedConfiguration) -> Result<(), ServerError> {
+        let (ground, epoch) = (&self.all.ground, configuration.epoch());
+        let certificate = Some(ground.certified(epoch)?.certificate);
+        let signer = ground.signer(epoch)?;
+        let mut monitoring = self.all.monitoring.lock().unwrap_or_else(PoisonError::into_inner);
+        monitoring.hold(AnswerKey { epoch, signer: Arc::clone(&signer), certificate });
+        if configuration.group_member(ground.me).is_some() {
+            let configuration = configuration.clone();
+            monitoring.watch(Watch { configuration, member: ground.me, signer })
+        } else {
+            monitoring.rest();
+            Ok(())
+        }
+    }
+
+    fn erase_share(&mut self, epoch: Epoch) -> Result<(), ServerError> {
+        if epoch == Epoch::ZERO {
+            self.all.ground.first_share = None;
+            if let Some(file) = &self.all.ground.first_share_file {
+                erase_secret(file).map_err(|error| ServerError::Keys { source: error.into() })?;
+            }
+        }
+        let keys = lock(&self.all.ground.keys);
+        keys.erase_share(epoch).map_err(|source| ServerError::Keys { source })?;
+        keys.erase_decryption(epoch).map_err(|source| ServerError::Keys { source })
+    }
+
+    fn begin_participant(&mut self, epoch: Epoch) -> Result<(), ServerError> {
+        let configuration = self.all.turnover.configuration().clone();
+        if configuration.epoch() != epoch {
+            return Ok(());
+        }
+        let ready = self.all.ground.participant(&configuration)?;
+        if let Some(handle) = ready.host(&self.all.control) {
+            self.handovers.insert(epoch, handle);
+            self.channels.entry(epoch).or_default().push(handover_channel(&configuration));
+        }
+        Ok(())
+    }
+
+    fn get_state(&mut self, epoch: Epoch, is_own: bool) -> Result<(), ServerError> {
+        let configuration = self.all.turnover.configuration();
+        if let Some(ready) = self.all.ground.replica_again(configuration)? {
+            // It was begun before a crash.
+            return self.host_replica(epoch, ready);
+        }
+        let former = match self.all.turnover.former() {
+            Some(former) => former.clone(),
+            None => match self.former_of(epoch)? {
+                Some(former) => former,
+                None => return Ok(()),
+            },
+        };
+        if is_own && let Some(replica) = self.all.replicas.get(&former.epoch()) {
+            let told = self.all.ground.told.clone();
+            let looks = replica.look(move |replica| {
+                let inheritance = replica.inheritance().expect("BFT-13: it has ended");
+                say(&told, Happening::Inherited(epoch, Box::new(inheritance)));
+            });
+            if !looks {
+                tracing::warn!(%epoch, "the state of the epoch before is not read");
+            }
+            return Ok(());
+        }
+        drop(self.all.ground.succession(&former, epoch).host(&self.all.control));
+        Ok(())
+    }
+
+    fn former_of(&self, epoch: Epoch) -> Result<Option<VerifiedConfiguration>, ServerError> {
+        let former = Epoch::new(epoch.get() - 1);
+        Ok(self.all.chain.of(former, &self.all.ground.founding.system_key())?)
+    }
+
+    fn inherit(&mut self, epoch: Epoch, inheritance: Box<Inheritance>) -> Result<(), ServerError> {
+        self.inheritances.insert(epoch, inheritance);
+        let orders = self.all.turnover.on(Event::StateGot(epoch));
+        self.carry_out(orders)
+    }
+
+    fn retire_succession(&self, epoch: Epoch) {
+        let former = self.all.turnover.former().filter(|former| former.epoch() < epoch);
+        let Some(former) = former else { return };
+        if !self.all.replicas.contains_key(&former.epoch()) {
+            let channel = membership_channel(former);
+            self.all.control.order(move |node| node.retire(channel));
+        }
+    }
+
+    fn begin_replica(&mut self, epoch: Epoch) -> Result<(), ServerError> {
+        let configuration = self.all.turnover.configuration().clone();
+        let Some(inheritance) = self.inheritances.remove(&epoch) else { return Ok(()) };
+        let ground = &self.all.ground;
+        let group = membership_replicas(&configuration, Slot::ZERO);
+        let group = inheritance.begin(group, configuration.hash());
+        let directory = ground.replica_directory(epoch);
+        let setup = ground.replica_setup(group)?;
+        let group = Arc::clone(&setup.group);
+        let begun =
+            ordering::begin(&directory, (setup, Ground::service(&configuration)), *inheritance);
+        let begun =
+            begun.map_err(|source| ServerError::Journal { machine: "membership", source })?;
+        base::keep(&directory, &group).map_err(ServerError::Aside)?;
+        let ready = ground.replica(&configuration, begun);
+        self.host_replica(epoch, ready)
+    }
+
+    fn host_replica(&mut self, epoch: Epoch, ready: ReadyReplica) -> Result<(), ServerError> {
+        if let Some(handle) = ready.host(&self.all.control) {
+            self.all.replicas.insert(epoch, handle);
+            self.note_replica_channel(epoch)?;
+        }
+        let mut orders = self.all.turnover.on(Event::StateGot(epoch));
+        orders.retain(|order| !matches!(order, Order::BeginReplica(_)));
+        orders.extend(self.all.turnover.on(Event::Begun(epoch)));
+        self.carry_out(orders)
+    }
+
+    fn note_replica_channel(&mut self, epoch: Epoch) -> Result<(), ServerError> {
+        let now = self.all.turnover.configuration();
+        let configuration = match now.epoch() == epoch {
+            true => Some(now.clone()),
+            false => self.all.chain.of(epoch, &self.all.ground.founding.system_key())?,
+        };
+        if let Some(configuration) = configuration {
+            self.channels.entry(epoch).or_default().push(membership_channel(&configuration));
+        }
+        Ok(())
+    }
+
+    fn vouch(&self, epoch: Epoch) -> Result<(), ServerError> {
+        let (id, signer) = (self.all.ground.me, self.all.ground.signer(epoch)?);
+        tracing::info!(%epoch, "a member of the membership group");
+        let member = Member { epoch, id, signer };
+        drop(self.all.responder.request(ResponderRequest::Activate(member)));
+        Ok(())
+    }
+
+    fn retire(&mut self, epoch: Epoch) -> Result<(), ServerError> {
+        self.handovers.remove(&epoch);
+        self.all.replicas.remove(&epoch);
+        for channel in self.channels.remove(&epoch).unwrap_or_default() {
+            self.all.control.order(move |node| node.retire(channel));
+        }
+        // It has been idle for an epoch: what is still under way on its disk may fail.
+        self.all.ground.forget(epoch)
+    }
+
+    /// Nothing stays of an epoch that is over and that this server serves no more, also of those
+    /// that it missed or in whose end it crashed.
+    fn erase_past(&mut self) -> Result<(), ServerError> {
+        let now = self.all.turnover.configuration().epoch();
+        let served = self.all.turnover.former().map(VerifiedConfiguration::epoch);
+        let past = lock(&self.all.ground.keys).past(now);
+        for epoch in past.map_err(|source| ServerError::Keys { source })? {
+            self.erase_share(epoch)?;
+            if Some(epoch) == served {
+                continue;
+            }
+            self.all.ground.forget(epoch)?;
+            // The key of the founding signs for the group of the key-value service, which stays.
+            if epoch != Epoch::ZERO {
+                let keys = lock(&self.all.ground.keys);
+                keys.erase_epoch(epoch).map_err(|source| ServerError::Keys { source })?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,348 @@
+//! The machines of an epoch, ready to be hosted.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration as StdDuration;
+
+use quorate_bft::{Parameters, Replica, Setup, Succession};
+use quorate_client::groups::{HANDOVER, ORDERING};
+use quorate_crypto::Signer;
+use quorate_crypto::real::RealSigner;
+use quorate_duties::ordering_instance;
+use quorate_machine::Machine;
+use quorate_membership::election::membership_replicas;
+use quorate_membership::handover::deposit::Deposit;
+use quorate_membership::handover::{self, Handover, MemberSecrets, NextKeys, Policy};
+use quorate_membership::{MembershipService, Schemes, VerifiedConfiguration};
+use quorate_runtime::{Channel, Control, Handle, Hosted, Hosting, Journal};
+use quorate_store::directory::DataDirectory;
+use quorate_store::error::StoreError;
+use quorate_threshold::{DecryptionKey, KeyShare, Seed};
+use quorate_types::{Duration, Epoch, GroupConfiguration, NodeId, Slot};
+
+use super::{SharedKeys, Told, lock, shares};
+use crate::error::ServerError;
+use crate::founding::VerifiedFounding;
+use crate::host::handover::HandoverHost;
+use crate::host::ordering::{self, OrderingHost};
+use crate::host::succession::SuccessionHost;
+use crate::keys::{CertifiedKey, EpochSeeds, KeySeed};
+use crate::server::random_seed;
+
+/// How long an old member is given to answer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long things take where an epoch lasts so long.
+#[must_use]
+pub(crate) fn policy(length: StdDuration) -> Policy {
+    let micros = u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+    let attempt = Duration::from_micros((micros / 4).clamp(2_000_000, 60_000_000));
+    Policy {
+        length: Duration::from_micros(micros),
+        change_count_max: 10_000,
+        repeat: Duration::from_millis(200),
+        repeat_idle: Duration::from_micros((micros / 8).clamp(500_000, 30_000_000)),
+        attempt,
+    }
+}
+
+/// What does not change while a server runs.
+pub(crate) struct Ground {
+    /// This server.
+    pub(crate) me: NodeId,
+    /// How the system began.
+    pub(crate) founding: VerifiedFounding,
+    /// The share of the first epoch, if it was in that group and the epoch goes on.
+    pub(crate) first_share: Option<KeyShare>,
+    /// The file of that share.
+    pub(crate) first_share_file: Option<PathBuf>,
+    /// Its disk.
+    pub(crate) data: Arc<DataDirectory>,
+    /// Its keys.
+    pub(crate) keys: SharedKeys,
+    /// How long things take.
+    pub(crate) policy: Policy,
+    /// Whether it has served before.
+    pub(crate) has_served: bool,
+    /// Where machines say what happens.
+    pub(crate) told: Told,
+}
+
+/// A machine with all that it is hosted with.
+pub(crate) struct Ready<H: Hosted> {
+    name: &'static str,
+    channel: Channel,
+    hosted: H,
+    machine: H::Machine,
+    journal: Option<Box<dyn Journal<<H::Machine as Machine>::Record>>>,
+}
+
+/// A replica of the membership group.
+pub(crate) type ReadyReplica = Ready<OrderingHost<MembershipService>>;
+
+impl<H: Hosted> Ready<H> {
+    /// A machine that persists nothing.
+    pub(crate) fn new(
+        name: &'static str,
+        channel: Channel,
+        (hosted, machine): (H, H::Machine),
+    ) -> Self {
+        Self { name, channel, hosted, machine, journal: None }
+    }
+
+    /// The machine as the runtime takes it.
+    pub(crate) fn hosting(self) -> Hosting<H> {
+        let Self { name, channel, hosted, machine, journal } = self;
+        Hosting { name, channel, hosted, machine, journal, interceptor: None }
+    }
+}
+
+impl<H: Hosted + Send> Ready<H>
+where
+    H::Machine: Send,
+    <H::Machine as Machine>::Record: Send,
+    <H::Machine as Machine>::Request: Send,
+{
+    /// Has a running node host it; none if the node has stopped.
+    pub(crate) fn host(self, control: &Control) -> Option<Handle<H::Machine>> {
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        control.order(move |node| match node.host(self.hosting()) {
+            Ok(handle) => drop(tell.send(handle)),
+            Err(error) => tracing::error!(%error, "a machine of the next epoch is not hosted"),
+        });
+        told.recv().ok()
+    }
+}
+
+/// The channel of the participants of an epoch's end.
+#[must_use]
+pub(crate) fn handover_channel(configuration: &VerifiedConfiguration) -> Channel {
+    let group = membership_replicas(configuration, Slot::ZERO);
+    Channel::Grouped(HANDOVER, ordering_instance(&group))
+}
+
+/// The channel of the membership group of an epoch.
+#[must_use]
+pub(crate) fn membership_channel(configuration: &VerifiedConfiguration) -> Channel {
+    let group = membership_replicas(configuration, Slot::ZERO);
+    Channel::Grouped(ORDERING, ordering_instance(&group))
+}
+
+impl Ground {
+    /// The key of an epoch, made if it is not there.
+    ///
+    /// # Errors
+    /// [`ServerError::Keys`].
+    pub(crate) fn certified(&self, epoch: Epoch) -> Result<CertifiedKey, ServerError> {
+        let system = (epoch != Epoch::ZERO).then(|| self.founding.system());
+        let fresh = EpochSeeds { signing: random_seed()?, decryption: random_seed()? };
+        lock(&self.keys)
+            .certify((system, epoch), &fresh)
+            .map_err(|source| ServerError::Keys { source })
+    }
+
+    /// Signs with the key of an epoch.
+    ///
+    /// # Errors
+    /// [`ServerError::Keys`].
+    pub(crate) fn signer(&self, epoch: Epoch) -> Result<Arc<dyn Signer>, ServerError> {
+        Ok(Arc::new(RealSigner::from_seed(&self.certified(epoch)?.seed)))
+    }
+
+    /// The directory of the replica of the membership group of an epoch.
+    #[must_use]
+    pub(crate) fn replica_directory(&self, epoch: Epoch) -> PathBuf {
+        match epoch {
+            Epoch::ZERO => self.data.join("membership"),
+            _ => self.data.join(&format!("membership-{}", epoch.get())),
+        }
+    }
+
+    /// The participant that brings the epoch of a configuration to its end.
+    ///
+    /// # Errors
+    /// [`ServerError`] says which key or file is wrong.
+    pub(crate) fn participant(
+        &self,
+        configuration: &VerifiedConfiguration,
+    ) -> Result<Ready<HandoverHost>, ServerError> {
+        let epoch = configuration.epoch();
+        let place = (self.founding.system(), epoch);
+        let (records, journal) = crate::host::handover::open(&self.data, place, &self.keys)
+            .map_err(|source| ServerError::Journal { machine: "handover", source })?;
+        let is_member = configuration.group_member(self.me).is_some();
+        let setup = handover::Setup {
+            configuration: Arc::new(configuration.configuration().clone()),
+            system_key: Some(self.founding.system_key()),
+            me: self.me,
+            member: is_member.then(|| self.member_secrets(epoch)).transpose()?,
+            next: Some(self.next_keys(epoch.next())?),
+            schemes: Schemes::real(),
+            policy: self.policy,
+        };
+        Ok(Ready {
+            name: "handover",
+            channel: handover_channel(configuration),
+            hosted: HandoverHost { epoch, events: self.told.clone() },
+            machine: Handover::new(setup, records),
+            journal: Some(journal),
+        })
+    }
+
+    fn member_secrets(&self, epoch: Epoch) -> Result<MemberSecrets, ServerError> {
+        let share = match shares::of(&self.keys, epoch) {
+            Ok(Some((_, share))) => Some(share),
+            Ok(None) if epoch == Epoch::ZERO => self.first_share(),
+            Ok(None) => None,
+            Err(source) => return Err(ServerError::Store { source }),
+        };
+        let fresh = random_seed()?;
+        let seed: KeySeed = lock(&self.keys)
+            .dealing_seed(epoch, &fresh)
+            .map_err(|source| ServerError::Keys { source })?;
+        Ok(MemberSecrets { signer: self.signer(epoch)?, share, seed: Seed::new(*seed) })
+    }
+
+    fn first_share(&self) -> Option<KeyShare> {
+        let bytes = self.first_share.as_ref()?.encode();
+        Some(KeyShare::decode(bytes.as_ref()).expect("it was a share before"))
+    }
+
+    fn next_keys(&self, next: Epoch) -> Result<NextKeys, ServerError> {
+        let certified = self.certified(next)?;
+        let seed = lock(&self.keys)
+            .decryption_seed(next)
+            .map_err(|source| ServerError::Keys { source })?;
+        let seed = seed.ok_or(ServerError::NoDecryptionKey { epoch: next })?;
+        let signer: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&certified.seed));
+        let decryption_key = DecryptionKey::derive(&Seed::new(*seed));
+        let deposit = Deposit::new(certified.certificate, &*signer, &decryption_key);
+        Ok(NextKeys { deposit, signer, decryption_key })
+    }
+
+    /// What gets the final state of the epoch of `former` for the one that begins.
+    #[must_use]
+    pub(crate) fn succession(
+        &self,
+        former: &VerifiedConfiguration,
+        begins: Epoch,
+    ) -> Ready<SuccessionHost> {
+        let old = Arc::new(membership_replicas(former, Slot::ZERO));
+        let first = usize::from(self.me.as_bytes()[0]);
+        Ready {
+            name: "succession",
+            channel: membership_channel(former),
+            hosted: SuccessionHost {
+                epoch: begins,
+                old: Arc::clone(&old),
+                events: self.told.clone(),
+            },
+            machine: Succession::new(old, first, PATIENCE),
+            journal: None,
+        }
+    }
+
+    /// A replica of the membership group of an epoch behind the first.
+    ///
+    /// # Errors
+    /// [`ServerError`] says which key or file is wrong.
+    pub(crate) fn replica_setup(&self, group: GroupConfiguration) -> Result<Setup, ServerError> {
+        let me = group.replica_of(self.me).expect("DUT-3: a replica has a seat");
+        let signer = self.signer(group.epoch)?;
+        Ok(Setup { group: Arc::new(group), me, signer, parameters: Parameters::default() })
+    }
+
+    /// The service that the group of a configuration behind the first replicates.
+    #[must_use]
+    pub(crate) fn service(configuration: &VerifiedConfiguration) -> MembershipService {
+        MembershipService::following(configuration.clone(), Schemes::real())
+    }
+
+    /// The replica of an epoch behind the first, if it was begun before.
+    ///
+    /// # Errors
+    /// [`ServerError`] says which key or file is wrong.
+    pub(crate) fn replica_again(
+        &self,
+        configuration: &VerifiedConfiguration,
+    ) -> Result<Option<ReadyReplica>, ServerError> {
+        let directory = self.replica_directory(configuration.epoch());
+        let group = membership_replicas(configuration, Slot::ZERO);
+        let Some(group) = base::of(&directory, group) else { return Ok(None) };
+        let setup = self.replica_setup(group)?;
+        let opened = ordering::open_again(&directory, setup, Self::service(configuration))
+            .map_err(|source| ServerError::Journal { machine: "membership", source })?;
+        Ok(opened.map(|opened| self.replica(configuration, opened)))
+    }
+
+    /// Removes what was kept of an epoch whose machines are retired; its keys are another matter.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub(crate) fn forget(&self, epoch: Epoch) -> Result<(), ServerError> {
+        crate::host::handover::remove(&self.data, epoch)?;
+        let path = self.replica_directory(epoch);
+        match std::fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::Io { path, operation: "remove", source }.into())
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// The replica with its disk, ready to be hosted.
+    pub(crate) fn replica(
+        &self,
+        configuration: &VerifiedConfiguration,
+        (machine, journal): (Replica<MembershipService>, ordering::OrderingJournal),
+    ) -> ReadyReplica {
+        let listener = Some((configuration.epoch(), self.told.clone()));
+        Ready {
+            name: "membership",
+            channel: membership_channel(configuration),
+            hosted: OrderingHost::telling("membership", listener),
+            machine,
+            journal: Some(journal),
+        }
+    }
+}
+
+/// Keeps where the slots of an epoch begin, beside the replica's disk: it is part of what its group
+/// is started with.
+pub(crate) mod base {
+    use std::path::Path;
+
+    use quorate_client::explanation::Explanation;
+    use quorate_types::{Digest, GroupConfiguration, Slot};
+
+    use crate::founding::place::{create_directory, write_new};
+
+    /// The file.
+    const BASE: &str = "base";
+
+    struct Base {
+        slot: Slot,
+        digest: Digest,
+    }
+
+    quorate_wire::fields!(Base { slot, digest });
+
+    /// Keeps it, unless it is there.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub(crate) fn keep(directory: &Path, group: &GroupConfiguration) -> Result<(), Explanation> {
+        create_directory(directory)?;
+        let path = directory.join(BASE);
+        let base = Base { slot: group.base_slot, digest: group.base_digest };
+        if path.exists() { Ok(()) } else { write_new(&path, &quorate_wire::encode(&base)) }
+    }
+
+    /// The group with what was kept; none if nothing was.
+    #[must_use]
+    pub(crate) fn of(directory: &Path, group: GroupConfiguration) -> Option<GroupConfiguration> {
+        let bytes = std::fs::read(directory.join(BASE)).ok()?;
+        let base: Base = quorate_wire::decode(&bytes).ok()?;
+        Some(GroupConfiguration { base_slot: base.slot, base_digest: base.digest, ..group })
+    }
+}

@@ -1,0 +1,223 @@
+//! Where a server begins: in the newest epoch that it has adopted.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex};
+
+use quorate_bft::Replica;
+use quorate_client::cluster::fetch_as_stranger;
+use quorate_client::groups::DISSEMINATION;
+use quorate_client::links::credential;
+use quorate_duties::Turnover;
+use quorate_membership::dissemination::{Checked, Disseminator, DisseminatorParameters};
+use quorate_membership::limits::FAN_OUT_DEFAULT;
+use quorate_membership::{
+    FreshnessResponder, Member, MembershipService, Schemes, VerifiedConfiguration,
+};
+use quorate_net::Credential;
+use quorate_runtime::{Channel, Control, Handle};
+use quorate_store::directory::{DataDirectory, Expectation};
+use quorate_threshold::KeyShare;
+use quorate_types::{Duration, Epoch};
+
+use super::conductor::{Beginning, Conductor, Running};
+use super::machines::{Ground, Ready, ReadyReplica, policy};
+use super::{Chain, Happening, Told};
+use crate::configuration::NodeConfiguration;
+use crate::error::ServerError;
+use crate::founding::NodeIdentity;
+use crate::host::dissemination::DisseminationHost;
+use crate::limits::HAPPENINGS_MAX;
+use crate::monitoring::Monitoring;
+use crate::server::known_servers;
+
+/// Rounds in which servers compare their epochs, for each epoch.
+const ROUNDS_PER_EPOCH: u64 = 10;
+/// How long a server that starts again waits for the others to say in which epoch they are.
+const CATCH_UP_TIME: std::time::Duration = std::time::Duration::from_secs(3);
+/// How often at least.
+const ROUND_MAX: Duration = Duration::from_secs(10);
+
+/// A server's place among the epochs, before its machines run.
+pub(crate) struct Epochs {
+    /// The newest configuration that it has adopted.
+    pub(crate) newest: VerifiedConfiguration,
+    ground: Ground,
+    chain: Chain,
+    happenings: Receiver<Happening>,
+    /// Whether epochs end.
+    is_enabled: bool,
+}
+
+/// What of a server is hosted already.
+pub(crate) struct Hosted {
+    /// Steers the node.
+    pub(crate) control: Control,
+    /// Who vouches.
+    pub(crate) responder: Handle<FreshnessResponder>,
+    /// Who passes configurations on, where epochs end.
+    pub(crate) disseminator: Option<Handle<Disseminator>>,
+    /// Replicas of the membership group.
+    pub(crate) replicas: BTreeMap<Epoch, Handle<Replica<MembershipService>>>,
+}
+
+impl Epochs {
+    /// Reads how far this server had come.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub(crate) fn open(
+        settings: &NodeConfiguration,
+        identity: &NodeIdentity,
+        data: &Arc<DataDirectory>,
+    ) -> Result<Self, ServerError> {
+        let chain = Chain::open(data, identity.founding.configuration().clone())?;
+        let newest = chain.newest(&identity.founding.system_key())?;
+        let (told, happenings) = sync_channel(HAPPENINGS_MAX);
+        let first_share = identity
+            .share
+            .as_ref()
+            .map(|share| KeyShare::decode(share.encode().as_ref()).expect("it was a share before"));
+        let ground = Ground {
+            me: identity.id,
+            founding: identity.founding.clone(),
+            first_share,
+            first_share_file: settings.share.clone(),
+            data: Arc::clone(data),
+            keys: Arc::clone(&identity.keys),
+            policy: policy(settings.epoch.unwrap_or_default()),
+            has_served: identity.expectation() == Expectation::Existing,
+            told,
+        };
+        Ok(Self { newest, ground, chain, happenings, is_enabled: settings.epoch.is_some() })
+    }
+
+    /// Asks the others whether the epoch has ended in the meantime, if this server may have been
+    /// away: with the key of an epoch that is over it would be nobody.
+    ///
+    /// # Errors
+    /// What the disk reports. That nobody answers is no error: the others may start later.
+    pub(crate) async fn catch_up(&mut self) -> Result<(), ServerError> {
+        if !self.is_enabled || !self.ground.has_served {
+            return Ok(());
+        }
+        let me = self.ground.me;
+        let mut others = known_servers(&self.newest)?;
+        others.retain(|server| server.id != me);
+        let key = self.ground.founding.system_key();
+        let fetched = fetch_as_stranger(key, &self.newest, (&others, CATCH_UP_TIME)).await;
+        match fetched {
+            Ok(Some(later)) => {
+                tracing::info!(epoch = %later.epoch(), "the others are in a later epoch");
+                self.chain.put(&later)?;
+                self.newest = later;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the others are not asked for a later epoch"),
+        }
+        Ok(())
+    }
+
+    /// What this server proves itself with.
+    ///
+    /// # Errors
+    /// [`ServerError::Keys`].
+    pub(crate) fn credential(&self) -> Result<Credential, ServerError> {
+        let certified = self.ground.certified(self.newest.epoch())?;
+        Ok(credential(&certified.certificate, &certified.seed))
+    }
+
+    /// Where machines say what happens, if anybody listens.
+    #[must_use]
+    pub(crate) fn told(&self) -> Option<Told> {
+        self.is_enabled.then(|| self.ground.told.clone())
+    }
+
+    /// The same for the replica of an epoch.
+    #[must_use]
+    pub(crate) fn listener(&self, epoch: Epoch) -> Option<(Epoch, Told)> {
+        self.told().map(|told| (epoch, told))
+    }
+
+    /// The replicas of the membership group behind the first epoch that were begun before.
+    ///
+    /// # Errors
+    /// [`ServerError`] says which key or file is wrong.
+    pub(crate) fn replicas_again(&self) -> Result<Vec<(Epoch, ReadyReplica)>, ServerError> {
+        let mut found = Vec::new();
+        for configuration in self.former()?.iter().chain([&self.newest]) {
+            let is_member = configuration.group_member(self.ground.me).is_some();
+            if configuration.epoch() > Epoch::ZERO && is_member {
+                let ready = self.ground.replica_again(configuration)?;
+                found.extend(ready.map(|ready| (configuration.epoch(), ready)));
+            }
+        }
+        Ok(found)
+    }
+
+    fn former(&self) -> Result<Option<VerifiedConfiguration>, ServerError> {
+        let Some(former) = self.newest.epoch().get().checked_sub(1) else { return Ok(None) };
+        Ok(self.chain.of(Epoch::new(former), &self.ground.founding.system_key())?)
+    }
+
+    /// The server's place in the group, if its replica there has the state.
+    ///
+    /// # Errors
+    /// [`ServerError::Keys`].
+    pub(crate) fn member(
+        &self,
+        replicas: &BTreeMap<Epoch, Handle<Replica<MembershipService>>>,
+    ) -> Result<Option<Member>, ServerError> {
+        let (epoch, id) = (self.newest.epoch(), self.ground.me);
+        if !replicas.contains_key(&epoch) {
+            return Ok(None);
+        }
+        Ok(Some(Member { epoch, id, signer: self.ground.signer(epoch)? }))
+    }
+
+    /// Who passes configurations on.
+    #[must_use]
+    pub(crate) fn disseminator(&self) -> Option<Ready<DisseminationHost>> {
+        let events = self.told()?;
+        let mut parameters = DisseminatorParameters::new(self.ground.me);
+        let part = self.ground.policy.length.as_micros() / ROUNDS_PER_EPOCH;
+        parameters.round = Duration::from_micros(part).min(ROUND_MAX);
+        parameters.repair = parameters.repair.min(parameters.round);
+        let follow = Arc::new(Checked { schemes: Schemes::real(), fan_out: FAN_OUT_DEFAULT });
+        let machine = Disseminator::new(parameters, self.newest.clone(), follow);
+        let (channel, hosted) = (Channel::Single(DISSEMINATION), DisseminationHost { events });
+        Some(Ready::new("dissemination", channel, (hosted, machine)))
+    }
+
+    /// Has the thread begin that goes on from epoch to epoch.
+    ///
+    /// # Errors
+    /// [`ServerError`] says what is wrong.
+    pub(crate) fn conduct(
+        self,
+        hosted: Hosted,
+        monitoring: &Arc<Mutex<Monitoring>>,
+    ) -> Result<Option<Running>, ServerError> {
+        let Hosted { control, responder, disseminator, replicas } = hosted;
+        let Some(disseminator) = disseminator else { return Ok(None) };
+        let former = self.former()?;
+        let Self { newest, ground, chain, happenings, .. } = self;
+        let has_state = replicas.contains_key(&newest.epoch());
+        let mut turnover = Turnover::new(ground.me, newest, has_state, Schemes::real());
+        if let Some(former) = former.filter(|it| replicas.contains_key(&it.epoch())) {
+            turnover = turnover.with_former(former);
+        }
+        let monitoring = Arc::clone(monitoring);
+        let all = Beginning {
+            ground,
+            chain,
+            turnover,
+            control,
+            responder,
+            disseminator,
+            replicas,
+            monitoring,
+        };
+        Conductor::start(all, happenings).map(Some)
+    }
+}

@@ -1,0 +1,4 @@
+//! Named bounds of a server.
+
+/// What machines have to say to the thread that goes on from epoch to epoch, waiting.
+pub(crate) const HAPPENINGS_MAX: usize = 4096;
