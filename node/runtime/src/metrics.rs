@@ -48,6 +48,13 @@ pub struct HistogramSnapshot {
 }
 
 impl HistogramSnapshot {
+    fn add(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+        self.sum += other.sum;
+    }
+
     /// How many values there are.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -96,6 +103,19 @@ macro_rules! counters {
             pub tick_frames: HistogramSnapshot,
             /// How often the machine passed each of its marks.
             pub marks: BTreeMap<&'static str, u64>,
+        }
+
+        impl MachineSnapshot {
+            /// Adds what another machine of the same name counted.
+            fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)*
+                self.commit_micros.add(&other.commit_micros);
+                self.group_records.add(&other.group_records);
+                self.tick_frames.add(&other.tick_frames);
+                for (mark, count) in &other.marks {
+                    *self.marks.entry(mark).or_insert(0) += count;
+                }
+            }
         }
 
         impl MachineMetrics {
@@ -262,6 +282,22 @@ pub struct Snapshot {
     pub links: NetSnapshot,
 }
 
+impl Snapshot {
+    /// The machines, those of one name together: the replicas of a group in two epochs are one to
+    /// whoever looks from outside.
+    #[must_use]
+    pub fn machines_by_name(&self) -> Vec<MachineSnapshot> {
+        let mut all: Vec<MachineSnapshot> = Vec::new();
+        for machine in &self.machines {
+            match all.iter_mut().find(|one| one.name == machine.name) {
+                Some(one) => one.add(machine),
+                None => all.push(machine.clone()),
+            }
+        }
+        all
+    }
+}
+
 impl Metrics {
     pub(crate) fn new(verifier: Arc<CachingVerifier>, links: Arc<NetCounters>) -> Self {
         Self {
@@ -325,7 +361,7 @@ mod tests {
     use quorate_crypto::ideal::IdealRegistry;
     use quorate_types::{ClientId, Peer};
 
-    use super::{BUCKETS, COMPLAINTS_MAX, CachingVerifier, Complaint, Histogram, Metrics};
+    use super::{BUCKETS, COMPLAINTS_MAX, CachingVerifier, Complaint, Histogram, Metrics, add};
 
     #[test]
     fn a_value_is_in_the_first_bucket_that_bounds_it() {
@@ -338,6 +374,30 @@ mod tests {
         assert_eq!(snapshot.count(), 5);
         assert_eq!((snapshot.quantile(400), snapshot.quantile(600)), (16, 32));
         assert_eq!(snapshot.quantile(1_000), u64::MAX);
+    }
+
+    #[test]
+    fn machines_of_one_name_are_counted_together_while_both_are_there_and_afterwards() {
+        let verifier = Arc::new(IdealRegistry::new([1; 32]));
+        let metrics = Metrics::new(Arc::new(CachingVerifier::new(verifier)), Arc::default());
+        let [old, new, other] = ["group", "group", "other"].map(|name| metrics.machine(name));
+        for (machine, count) in [(&old, 3), (&new, 2), (&other, 1)] {
+            add(&machine.steps, count);
+            machine.commit_micros.add(16);
+            machine.count_marks(&mut vec!["mark"; count]);
+        }
+        drop(old);
+        let told = metrics.snapshot().machines_by_name();
+        let told = told.iter().map(|one| {
+            (
+                one.name,
+                one.steps,
+                one.commit_micros.count(),
+                one.commit_micros.sum,
+                one.marks["mark"],
+            )
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [("group", 5, 2, 32, 5), ("other", 1, 1, 16, 1)]);
     }
 
     #[test]
