@@ -5,12 +5,14 @@
 //!
 //! ```text
 //! epochs/E           the configuration of epoch E, of the newest and the one before
+//! epochs/E.begun     that the replica of epoch E has begun, and where its slots begin
 //! membership-E/      the replica of the membership group of epoch E (of epoch 0: membership/)
 //! handover/E/        what the participant of the handover behind epoch E must not forget
 //! ```
 //! Whoever goes on to an epoch shows the key of it on links at once, and goes on taking the keys of
 //! the one before for a while: who has not heard of the new configuration gets it over such a link.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,6 +39,26 @@ pub type SharedKeys = Arc<Mutex<ServerKeys>>;
 /// somebody did.
 pub fn lock(keys: &SharedKeys) -> MutexGuard<'_, ServerKeys> {
     keys.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where a server is among the epochs, for whoever looks from outside.
+#[derive(Debug, Default)]
+pub struct EpochView {
+    epoch: AtomicU64,
+    is_member: AtomicBool,
+}
+
+impl EpochView {
+    /// The newest epoch that the server has adopted, and whether it serves in the group of that.
+    #[must_use]
+    pub fn get(&self) -> (u64, bool) {
+        (self.epoch.load(Ordering::Relaxed), self.is_member.load(Ordering::Relaxed))
+    }
+
+    fn set(&self, epoch: Epoch, is_member: bool) {
+        self.epoch.store(epoch.get(), Ordering::Relaxed);
+        self.is_member.store(is_member, Ordering::Relaxed);
+    }
 }
 
 /// What the machines of a server have to say to the thread that conducts them.

@@ -45,12 +45,6 @@ pub enum ServerError {
         /// Why.
         source: GroupError,
     },
-    /// A server's address does not resolve.
-    #[error("the address {address} of a server cannot be resolved; check names and resolver")]
-    Address {
-        /// The address.
-        address: String,
-    },
     /// The listener does not come up.
     #[error("cannot listen on {address}: {source}")]
     Listen {

@@ -37,9 +37,6 @@ impl ServerError {
     #[expect(clippy::wildcard_enum_match_arm, reason = "what has no exit code of its own is 1")]
     fn sort(&self) -> ((Kind, &'static str), String) {
         match self {
-            Self::Address { address } => {
-                ((Kind::Configuration, "address-unknown"), address.clone())
-            }
             Self::Listen { address, source } => (of_bind(source), address.to_string()),
             Self::Store { source } => of_store(source),
             Self::Lost { object, .. } => {

@@ -13,6 +13,7 @@ use quorate_runtime::{MachineSnapshot, Metrics, Snapshot};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::epochs::EpochView;
 use crate::error::ServerError;
 use crate::monitoring::MonitoringView;
 use crate::names::Names;
@@ -34,7 +35,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub async fn serve(
     address: SocketAddr,
     (metrics, names): (Arc<Metrics>, Names),
-    monitoring: MonitoringView,
+    (monitoring, epochs): (MonitoringView, Arc<EpochView>),
 ) -> Result<(), ServerError> {
     let failed = |source| ServerError::Metrics { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -42,7 +43,7 @@ pub async fn serve(
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let answering = answer(stream, (&metrics, &names), &monitoring);
+                    let answering = answer(stream, (&metrics, &names), (&monitoring, &epochs));
                     drop(tokio::time::timeout(REQUEST_TIMEOUT, answering).await);
                 }
                 // Out of descriptors: trying on without a pause would take the whole processor.
@@ -56,7 +57,7 @@ pub async fn serve(
 async fn answer(
     mut stream: TcpStream,
     (metrics, names): (&Metrics, &Names),
-    monitoring: &MonitoringView,
+    (monitoring, epochs): (&MonitoringView, &EpochView),
 ) -> std::io::Result<()> {
     let mut request = vec![0; REQUEST_BYTES_MAX];
     let mut length = 0;
@@ -72,6 +73,7 @@ async fn answer(
         b"GET /metrics HTTP/1.1" | b"GET /metrics HTTP/1.0" => {
             let mut page = page(&metrics.snapshot(), names);
             probes::write(&mut page, monitoring);
+            write_epochs(&mut page, epochs);
             ("200 OK", page)
         }
         b"GET /health HTTP/1.1" | b"GET /health HTTP/1.0" => ("200 OK", String::from("ok\n")),
@@ -90,6 +92,7 @@ async fn answer(
 /// The counters as Prometheus reads them.
 fn page(snapshot: &Snapshot, names: &Names) -> String {
     let mut page = String::new();
+    let machines = snapshot.machines_by_name();
     let mut single = |name: &str, help: &str, value: u64| {
         let text = format!(
             "# HELP quorate_{name} {help}\n# TYPE quorate_{name} counter\nquorate_{name} {value}\n"
@@ -105,21 +108,21 @@ fn page(snapshot: &Snapshot, names: &Names) -> String {
         "# HELP quorate_events_total What happened in a machine.\n\
          # TYPE quorate_events_total counter\n",
     );
-    for machine in &snapshot.machines {
+    for machine in &machines {
         write_events(&mut page, machine);
     }
     page.push_str(
         "# HELP quorate_machine_total What the node did for a machine.\n\
          # TYPE quorate_machine_total counter\n",
     );
-    for machine in &snapshot.machines {
+    for machine in &machines {
         write_work(&mut page, machine);
     }
     page.push_str(
         "# HELP quorate_commit_seconds Time of a commit of the disk, as quantiles.\n\
          # TYPE quorate_commit_seconds summary\n",
     );
-    for machine in &snapshot.machines {
+    for machine in &machines {
         write_commits(&mut page, machine);
     }
     page.push_str(
@@ -135,6 +138,21 @@ fn page(snapshot: &Snapshot, names: &Names) -> String {
     }
     links::write(&mut page, &snapshot.links);
     page
+}
+
+fn write_epochs(page: &mut String, epochs: &EpochView) {
+    let (epoch, is_member) = epochs.get();
+    for (name, help, value) in [
+        ("epoch", "The newest epoch that this server has adopted.", epoch),
+        (
+            "membership_seat",
+            "1 if this server serves in the membership group of that epoch.",
+            u64::from(is_member),
+        ),
+    ] {
+        put(page, format_args!("# HELP quorate_{name} {help}\n# TYPE quorate_{name} gauge\n"));
+        put(page, format_args!("quorate_{name} {value}\n"));
+    }
 }
 
 fn write_events(page: &mut String, machine: &MachineSnapshot) {

@@ -55,8 +55,8 @@ async fn serve(
     let names = Names::of(identity.founding.configuration().configuration());
     let (server, listen) = (names.name(Peer::Node(identity.id)), settings.listen);
     let counted = (running.node().metrics(), names);
-    let view = running.monitoring().view();
-    metrics::serve(settings.metrics, counted, view).await?;
+    let views = (running.monitoring().view(), running.epochs());
+    metrics::serve(settings.metrics, counted, views).await?;
     tracing::info!(server, %listen, metrics = %settings.metrics, "serving");
     let control = running.node().control();
     let stop = async move {

@@ -30,7 +30,7 @@ use quorate_types::{Epoch, MemberRecord};
 use zeroize::Zeroizing;
 
 use crate::configuration::NodeConfiguration;
-use crate::epochs::{Epochs, Hosted, Running};
+use crate::epochs::{EpochView, Epochs, Hosted, Running};
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
 use crate::host::ordering::{self, OrderingHost};
@@ -55,6 +55,7 @@ pub struct RunningServer {
     monitoring: Arc<Mutex<Monitoring>>,
     /// Goes on from epoch to epoch, if epochs end.
     conductor: Option<Running>,
+    epochs: Arc<EpochView>,
     /// The `node.toml`, for what an operator is told to do.
     file: PathBuf,
 }
@@ -70,6 +71,12 @@ impl RunningServer {
     #[must_use]
     pub const fn storage(&self) -> &Handle<quorate_dht::Server> {
         &self.storage
+    }
+
+    /// Where it is among the epochs.
+    #[must_use]
+    pub fn epochs(&self) -> Arc<EpochView> {
+        Arc::clone(&self.epochs)
     }
 
     /// Its part in monitoring.
@@ -171,9 +178,10 @@ pub async fn start(
     let monitoring = Monitoring::start_with(settings.listen, identity, options)?;
     let monitoring = Arc::new(Mutex::new(monitoring));
     let hosted = Hosted { control: node.control(), responder, disseminator, replicas };
+    let view = epochs.view();
     let conductor = epochs.conduct(hosted, &monitoring)?;
     let file = settings.file.clone();
-    Ok(RunningServer { node, data, storage, brake, monitoring, conductor, file })
+    Ok(RunningServer { node, data, storage, brake, monitoring, conductor, epochs: view, file })
 }
 
 /// Checks signatures, and knows the keys of all servers.
@@ -188,7 +196,7 @@ async fn open_links(
     epochs: &Epochs,
 ) -> Result<Links, ServerError> {
     let configuration = &epochs.newest;
-    let servers = known_servers(configuration)?;
+    let servers = known_servers(configuration);
     let system = configuration.configuration().system;
     let config = Config {
         own: peer_of(&identity.record().identity_key),
@@ -205,20 +213,22 @@ async fn open_links(
     listening.map_err(|source| ServerError::Listen { address: settings.listen, source })
 }
 
-/// The servers of a configuration with the addresses that their names resolve to.
-///
-/// # Errors
-/// [`ServerError::Address`] if one does not resolve.
-pub fn known_servers(configuration: &VerifiedConfiguration) -> Result<Vec<Server>, ServerError> {
+/// The servers of a configuration with the addresses that their names resolve to. One whose name
+/// does not resolve is like one that is down: it can still connect to this server.
+#[must_use]
+pub fn known_servers(configuration: &VerifiedConfiguration) -> Vec<Server> {
     let members = &configuration.configuration().members;
     let resolve = |member: &MemberRecord| {
         let found = member.address.to_socket_addrs().ok().and_then(|mut found| found.next());
-        let unresolved = || ServerError::Address { address: member.address.clone() };
-        let address = found.ok_or_else(unresolved)?;
+        let Some(address) = found else {
+            let (server, name) = (member.identity_key, &member.address);
+            tracing::warn!(%server, name, "not called: its address cannot be resolved");
+            return None;
+        };
         let key = peer_of(&member.identity_key);
-        Ok(Server { id: member.id, known: Known { key, address } })
+        Some(Server { id: member.id, known: Known { key, address } })
     };
-    members.iter().map(resolve).collect()
+    members.iter().filter_map(resolve).collect()
 }
 
 /// A number that nobody knows in advance.

@@ -1,5 +1,8 @@
 //! Servers that end epochs by themselves: the membership group moves, and nothing is lost by that.
 
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -25,6 +28,25 @@ fn wait_for_epoch(scratch: &Scratch, epoch: u64) -> u64 {
             return now;
         }
     }
+}
+
+/// The page of metrics of a server.
+fn metrics(scratch: &Scratch, node: u16) -> String {
+    let file = scratch.join(format!("cluster/nodes/{node}/node.toml"));
+    let text = std::fs::read_to_string(file).expect("readable");
+    let address = text.lines().find_map(|line| line.strip_prefix("metrics = "));
+    let address = address.expect("it is there").split('"').nth(1).expect("quoted");
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").expect("sent");
+    let mut page = String::new();
+    stream.read_to_string(&mut page).expect("text");
+    let (_head, page) = page.split_once("\r\n\r\n").expect("a page");
+    page.to_owned()
+}
+
+fn gauge(page: &str, name: &str) -> u64 {
+    let value = page.lines().find_map(|line| line.strip_prefix(name));
+    value.expect("it is there").parse().expect("a number")
 }
 
 /// The epochs that files of this kind name.
@@ -70,6 +92,14 @@ fn objects_stay_while_epochs_pass_and_a_server_that_missed_some_comes_back() {
         std::thread::yield_now();
     }
     wait_for_epoch(&scratch, missed + 1);
+    let page = metrics(&scratch, 3);
+    assert!(gauge(&page, "quorate_epoch ") >= missed, "{page}");
+    assert!(gauge(&page, "quorate_membership_seat ") <= 1, "{page}");
+    let names: Vec<_> = page.lines().filter_map(|line| line.rsplit_once(' ')).collect();
+    let once: BTreeSet<_> = names.iter().map(|(name, _)| name).collect();
+    let series = names.iter().filter(|(name, _)| !name.starts_with('#')).count();
+    let distinct = once.iter().filter(|name| !name.starts_with('#')).count();
+    assert_eq!(series, distinct, "no series has two values, with replicas of two epochs either");
 
     let id = early["id"].as_str().expect("an id");
     call(&scratch, &["blob", "get", id, "-o", "got"]);
@@ -87,4 +117,23 @@ fn objects_stay_while_epochs_pass_and_a_server_that_missed_some_comes_back() {
     }
     assert_eq!(dev.stop("TERM"), 0);
     assert!(by_hand.wait().expect("its end").success(), "dev stopped it, too");
+    a_member_without_its_log_is_refused(&scratch);
+}
+
+/// Whoever has voted in an epoch and remembers nothing of it might vote otherwise.
+fn a_member_without_its_log_is_refused(scratch: &Scratch) {
+    let newest = |node: u16| {
+        let data = scratch.join(format!("cluster/nodes/{node}/data"));
+        let names = std::fs::read_dir(data.join("epochs")).expect("its epochs");
+        let names = names.map(|entry| entry.expect("a name").file_name());
+        let begun =
+            |name: std::ffi::OsString| name.to_str()?.strip_suffix(".begun")?.parse::<u64>().ok();
+        let epoch = names.filter_map(begun).max()?;
+        Some((node, data.join(format!("membership-{epoch}"))))
+    };
+    let (node, directory) = (1..=5).filter_map(newest).next().expect("a member");
+    std::fs::remove_dir_all(directory).expect("removed");
+    let config = format!("cluster/nodes/{node}/node.toml");
+    let (code, text) = scratch.fail(&["node", "run", "--config", &config]);
+    assert_eq!(code, 11, "{text}");
 }

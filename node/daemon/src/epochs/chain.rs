@@ -13,7 +13,7 @@ use quorate_threshold::PublicKey;
 use quorate_types::Epoch;
 
 /// The part of the data directory.
-const PART: &str = "epochs";
+pub(crate) const PART: &str = "epochs";
 /// Longest configuration that is read, in bytes.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -113,7 +113,7 @@ impl Chain {
 }
 
 /// Writes a file that is whole or not there, and durable on return.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let unfinished = path.with_extension("new");
     let mut file = File::create(&unfinished)?;
     file.write_all(bytes)?;

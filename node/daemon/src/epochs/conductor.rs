@@ -202,11 +202,12 @@ impl Conductor {
         self.all.chain.put(configuration)?;
         let certified = ground.certified(epoch)?;
         ground.certified(epoch.next())?;
+        ground.view.set(epoch, false);
         tracing::info!(%epoch, hash = %configuration.hash(), "went on to the next epoch");
         let former = self.all.turnover.former().unwrap_or(configuration);
         let credential = credential(&certified.certificate, &certified.seed);
         self.all.control.renew(credential, Recogniser::member(former));
-        self.all.control.set_servers(known_servers(configuration)?);
+        self.all.control.set_servers(known_servers(configuration));
         let length = Duration::from_micros(ground.policy.length.as_micros() / GRACE_PART);
         self.grace = Some((Instant::now() + length.min(GRACE_MAX), configuration.clone()));
         drop(self.all.responder.request(ResponderRequest::Adopt(configuration.clone())));
@@ -324,7 +325,7 @@ impl Conductor {
             ordering::begin(&directory, (setup, Ground::service(&configuration)), *inheritance);
         let begun =
             begun.map_err(|source| ServerError::Journal { machine: "membership", source })?;
-        base::keep(&directory, &group).map_err(ServerError::Aside)?;
+        base::keep(&self.all.ground.data, &group)?;
         let ready = ground.replica(&configuration, begun);
         self.host_replica(epoch, ready)
     }
@@ -355,6 +356,9 @@ impl Conductor {
     fn vouch(&self, epoch: Epoch) -> Result<(), ServerError> {
         let (id, signer) = (self.all.ground.me, self.all.ground.signer(epoch)?);
         tracing::info!(%epoch, "a member of the membership group");
+        if epoch == self.all.turnover.configuration().epoch() {
+            self.all.ground.view.set(epoch, true);
+        }
         let member = Member { epoch, id, signer };
         drop(self.all.responder.request(ResponderRequest::Activate(member)));
         Ok(())

@@ -20,7 +20,7 @@ use quorate_store::error::StoreError;
 use quorate_threshold::{DecryptionKey, KeyShare, Seed};
 use quorate_types::{Duration, Epoch, GroupConfiguration, NodeId, Slot};
 
-use super::{SharedKeys, Told, lock, shares};
+use super::{EpochView, SharedKeys, Told, lock, shares};
 use crate::error::ServerError;
 use crate::founding::VerifiedFounding;
 use crate::host::handover::HandoverHost;
@@ -66,6 +66,8 @@ pub(crate) struct Ground {
     pub(crate) has_served: bool,
     /// Where machines say what happens.
     pub(crate) told: Told,
+    /// Where it is, for others to look at.
+    pub(crate) view: Arc<EpochView>,
 }
 
 /// A machine with all that it is hosted with.
@@ -268,7 +270,7 @@ impl Ground {
     ) -> Result<Option<ReadyReplica>, ServerError> {
         let directory = self.replica_directory(configuration.epoch());
         let group = membership_replicas(configuration, Slot::ZERO);
-        let Some(group) = base::of(&directory, group) else { return Ok(None) };
+        let Some(group) = base::of(&self.data, group)? else { return Ok(None) };
         let setup = self.replica_setup(group)?;
         let opened = ordering::open_again(&directory, setup, Self::service(configuration))
             .map_err(|source| ServerError::Journal { machine: "membership", source })?;
@@ -281,6 +283,7 @@ impl Ground {
     /// What the disk reports.
     pub(crate) fn forget(&self, epoch: Epoch) -> Result<(), ServerError> {
         crate::host::handover::remove(&self.data, epoch)?;
+        base::remove(&self.data, epoch)?;
         let path = self.replica_directory(epoch);
         match std::fs::remove_dir_all(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -307,18 +310,17 @@ impl Ground {
     }
 }
 
-/// Keeps where the slots of an epoch begin, beside the replica's disk: it is part of what its group
-/// is started with.
+/// Keeps where the slots of an epoch begin, which is part of what its group is started with; and
+/// that this server has begun there. It stands beside the configurations and not on the replica's
+/// disk: if that is lost, this is how it is known.
 pub(crate) mod base {
-    use std::path::Path;
+    use std::path::PathBuf;
 
-    use quorate_client::explanation::Explanation;
-    use quorate_types::{Digest, GroupConfiguration, Slot};
+    use quorate_store::directory::DataDirectory;
+    use quorate_store::error::StoreError;
+    use quorate_types::{Digest, Epoch, GroupConfiguration, Slot};
 
-    use crate::founding::place::{create_directory, write_new};
-
-    /// The file.
-    const BASE: &str = "base";
+    use super::super::chain::{PART, replace};
 
     struct Base {
         slot: Slot,
@@ -327,22 +329,52 @@ pub(crate) mod base {
 
     quorate_wire::fields!(Base { slot, digest });
 
-    /// Keeps it, unless it is there.
+    fn path(data: &DataDirectory, epoch: Epoch) -> PathBuf {
+        data.join(PART).join(format!("{}.begun", epoch.get()))
+    }
+
+    /// Keeps it.
     ///
     /// # Errors
     /// What the disk reports.
-    pub(crate) fn keep(directory: &Path, group: &GroupConfiguration) -> Result<(), Explanation> {
-        create_directory(directory)?;
-        let path = directory.join(BASE);
+    pub(crate) fn keep(data: &DataDirectory, group: &GroupConfiguration) -> Result<(), StoreError> {
+        let path = path(data, group.epoch);
         let base = Base { slot: group.base_slot, digest: group.base_digest };
-        if path.exists() { Ok(()) } else { write_new(&path, &quorate_wire::encode(&base)) }
+        let written = replace(&path, &quorate_wire::encode(&base));
+        written.map_err(|source| StoreError::Io { path, operation: "write", source })
     }
 
     /// The group with what was kept; none if nothing was.
-    #[must_use]
-    pub(crate) fn of(directory: &Path, group: GroupConfiguration) -> Option<GroupConfiguration> {
-        let bytes = std::fs::read(directory.join(BASE)).ok()?;
-        let base: Base = quorate_wire::decode(&bytes).ok()?;
-        Some(GroupConfiguration { base_slot: base.slot, base_digest: base.digest, ..group })
+    ///
+    /// # Errors
+    /// What the disk reports; that the file is damaged.
+    pub(crate) fn of(
+        data: &DataDirectory,
+        group: GroupConfiguration,
+    ) -> Result<Option<GroupConfiguration>, StoreError> {
+        let path = path(data, group.epoch);
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::Io { path, operation: "read", source }),
+            Ok(bytes) => bytes,
+        };
+        let base: Base = quorate_wire::decode(&bytes)
+            .map_err(|error| StoreError::Corrupt { path, reason: error.to_string() })?;
+        let (base_slot, base_digest) = (base.slot, base.digest);
+        Ok(Some(GroupConfiguration { base_slot, base_digest, ..group }))
+    }
+
+    /// Forgets it.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub(crate) fn remove(data: &DataDirectory, epoch: Epoch) -> Result<(), StoreError> {
+        let path = path(data, epoch);
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::Io { path, operation: "remove", source })
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }

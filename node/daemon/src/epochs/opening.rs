@@ -22,7 +22,7 @@ use quorate_types::{Duration, Epoch};
 
 use super::conductor::{Beginning, Conductor, Running};
 use super::machines::{Ground, Ready, ReadyReplica, policy};
-use super::{Chain, Happening, Told};
+use super::{Chain, EpochView, Happening, Told};
 use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
@@ -88,6 +88,7 @@ impl Epochs {
             policy: policy(settings.epoch.unwrap_or_default()),
             has_served: identity.expectation() == Expectation::Existing,
             told,
+            view: Arc::default(),
         };
         Ok(Self { newest, ground, chain, happenings, is_enabled: settings.epoch.is_some() })
     }
@@ -102,7 +103,7 @@ impl Epochs {
             return Ok(());
         }
         let me = self.ground.me;
-        let mut others = known_servers(&self.newest)?;
+        let mut others = known_servers(&self.newest);
         others.retain(|server| server.id != me);
         let key = self.ground.founding.system_key();
         let fetched = fetch_as_stranger(key, &self.newest, (&others, CATCH_UP_TIME)).await;
@@ -160,6 +161,12 @@ impl Epochs {
         Ok(self.chain.of(Epoch::new(former), &self.ground.founding.system_key())?)
     }
 
+    /// Where this server is, for others to look at.
+    #[must_use]
+    pub(crate) fn view(&self) -> Arc<EpochView> {
+        Arc::clone(&self.ground.view)
+    }
+
     /// The server's place in the group, if its replica there has the state.
     ///
     /// # Errors
@@ -169,6 +176,7 @@ impl Epochs {
         replicas: &BTreeMap<Epoch, Handle<Replica<MembershipService>>>,
     ) -> Result<Option<Member>, ServerError> {
         let (epoch, id) = (self.newest.epoch(), self.ground.me);
+        self.ground.view.set(epoch, replicas.contains_key(&epoch));
         if !replicas.contains_key(&epoch) {
             return Ok(None);
         }

@@ -273,20 +273,18 @@ fn open_disk(
     Ok((Found { image: loaded, records }, Box::new(journal)))
 }
 
-/// Opens the disk of a replica of an epoch behind the first, if the state that the epoch began with
-/// is there; what a crash left of the beginning is not.
+/// Opens the disk of a replica that was begun in an epoch behind the first, if the state that the
+/// epoch began with is there; what a crash left of the beginning is not.
 ///
 /// # Errors
-/// What the disk reports; an image or a record that this version cannot read.
+/// What the disk reports, also that the log is gone: the replica may have spoken. An image or a
+/// record that this version cannot read.
 pub fn open_again<S: Service>(
     directory: &Path,
     setup: Setup,
     service: S,
 ) -> Result<Option<(Replica<S>, OrderingJournal)>, JournalError> {
-    if !directory.join(STATE).exists() {
-        return Ok(None);
-    }
-    let (found, journal) = open_disk(directory, false, &setup)?;
+    let (found, journal) = open_disk(directory, true, &setup)?;
     let Some(image) = found.image else { return Ok(None) };
     Ok(Some((Replica::recover(setup, service, Some(image), found.records), journal)))
 }
