@@ -146,14 +146,18 @@ fn mode_for_owner(path: &Path, metadata: &Metadata) -> Result<u32, KeyError> {
 }
 
 /// Erases a secret that is not needed any more: its bytes are overwritten before its name goes, and
-/// both are durable on return. Does nothing where there is none.
+/// both are durable on return. Does nothing where there is none, nor the directory for it.
 ///
 /// # Errors
 /// What the disk reports.
 pub fn erase_secret(path: &Path) -> Result<(), KeyError> {
     let fail = |error| failed("erase", path, error, 0);
+    let parent = files::parent_of(path);
+    if !parent.is_dir() {
+        return Ok(());
+    }
     erase_if_there(path).map_err(fail)?;
-    files::sync_directory(&files::parent_of(path)).map_err(fail)
+    files::sync_directory(&parent).map_err(fail)
 }
 
 fn erase_if_there(path: &Path) -> io::Result<()> {

@@ -3,9 +3,23 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
-use quorate_store::keys::{KeyError, SECRET_BYTES_MAX, read_secret, write_secret};
+use quorate_store::keys::{KeyError, SECRET_BYTES_MAX, erase_secret, read_secret, write_secret};
 
 use crate::scratch::Scratch;
+
+#[test]
+fn an_erased_secret_is_overwritten_and_gone_and_where_none_is_nothing_happens() {
+    let scratch = Scratch::new();
+    let path = scratch.join("key");
+    write_secret(&path, b"secret").expect("written");
+    let other_name = scratch.join("other name");
+    std::fs::hard_link(&path, &other_name).expect("linked");
+    erase_secret(&path).expect("erased");
+    assert!(!path.exists());
+    assert_eq!(std::fs::read(&other_name).expect("readable"), [0; 6], "overwritten, too");
+    erase_secret(&path).expect("nothing to erase");
+    erase_secret(&scratch.join("no directory").join("key")).expect("nor a place for it");
+}
 
 #[test]
 fn a_secret_is_written_for_its_owner_alone_and_read_back() {
