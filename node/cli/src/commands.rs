@@ -21,6 +21,7 @@ pub(crate) mod scrub;
 mod session;
 pub(crate) mod status;
 mod streams;
+mod system_key;
 
 /// Does what was asked for.
 pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {

@@ -8,8 +8,8 @@
 //! ```
 //! The key of the system is dealt by `quorate init`, on one machine: whoever controls it at that
 //! moment can sign in the name of the system for ever. The seed is drawn, used and erased there;
-//! each share file is to be carried to its server and erased behind it. A genesis without a dealer
-//! comes with epochs.
+//! each share file is to be carried to its server and erased behind it. No command founds a
+//! system without a dealer yet.
 //!
 //! Nothing here replaces a file: a key that is overwritten is a server that is lost.
 

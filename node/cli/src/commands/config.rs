@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use quorate_client::carried::to_hex;
-use quorate_client::cluster_file::{ClusterFile, ServerContact, parse_system_key};
+use quorate_client::cluster_file::{ClusterFile, ServerContact};
 use quorate_client::explanation::Kind;
 use quorate_client::settings::{self, Source};
 use quorate_daemon::configuration::NodeConfiguration;
 use quorate_daemon::founding::{FoundingError, FoundingFile, GenesisFault};
-use quorate_threshold as threshold;
 use quorate_types::{MemberRecord, PublicKey};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::commands::system_key::SystemKeyArguments;
 use crate::failure::Failure;
 
 /// What to do with a file.
@@ -33,12 +33,8 @@ pub(crate) enum ConfigCommand {
 pub(crate) struct VerifyArguments {
     /// The genesis.
     file: PathBuf,
-    /// The key of the system: 96 digits.
-    #[arg(long, value_name = "DIGITS", value_parser = parse_system_key)]
-    system_key: Option<threshold::PublicKey>,
-    /// The cluster.toml that names the key, if it is not given itself.
-    #[arg(long, value_name = "FILE", env = "QUORATE_CLUSTER")]
-    cluster: Option<PathBuf>,
+    #[command(flatten)]
+    under: SystemKeyArguments,
 }
 
 pub(crate) fn run(command: &ConfigCommand) -> Result<Answer, Failure> {
@@ -49,15 +45,7 @@ pub(crate) fn run(command: &ConfigCommand) -> Result<Answer, Failure> {
 }
 
 fn verify(arguments: &VerifyArguments) -> Result<Answer, Failure> {
-    let key = match (&arguments.system_key, &arguments.cluster) {
-        (Some(key), _) => *key,
-        (None, Some(file)) => ClusterFile::read(file)?.system_key,
-        (None, None) => {
-            let what = "no key to verify with";
-            let remedy = "give --system-key, or --cluster with a cluster.toml";
-            return Err(Failure::usage("--system-key", what, remedy));
-        }
-    };
+    let key = arguments.under.key()?;
     let file = FoundingFile::read(&arguments.file)?;
     let mut answer = show_genesis(&file);
     FoundingFile::read_verified(&arguments.file, &key)?;

@@ -7,16 +7,15 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use quorate_client::carried::to_hex;
-use quorate_client::cluster_file::{ClusterFile, parse_system_key};
 use quorate_client::explanation::Kind;
 use quorate_daemon::founding::{FoundingError, FoundingFile, GenesisFault};
 use quorate_membership::delta::{Broken, Chain};
 use quorate_membership::{Schemes, VerifiedConfiguration};
-use quorate_threshold as threshold;
 use quorate_types::{MemberRecord, MemberStatus, PublicKey};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::commands::system_key::SystemKeyArguments;
 use crate::failure::Failure;
 
 mod difference;
@@ -44,12 +43,8 @@ pub(crate) enum EpochCommand {
 pub(crate) struct FileArguments {
     /// The chain, or the genesis.
     file: PathBuf,
-    /// The key of the system: 96 digits.
-    #[arg(long, value_name = "DIGITS", value_parser = parse_system_key)]
-    system_key: Option<threshold::PublicKey>,
-    /// The cluster.toml that names the key, if it is not given itself.
-    #[arg(long, value_name = "FILE", env = "QUORATE_CLUSTER")]
-    cluster: Option<PathBuf>,
+    #[command(flatten)]
+    under: SystemKeyArguments,
 }
 
 /// Which epoch is shown.
@@ -88,15 +83,7 @@ impl FileArguments {
         &self,
         visit: impl FnMut(&VerifiedConfiguration),
     ) -> Result<VerifiedConfiguration, Failure> {
-        let key = match (&self.system_key, &self.cluster) {
-            (Some(key), _) => *key,
-            (None, Some(file)) => ClusterFile::read(file)?.system_key,
-            (None, None) => {
-                let what = "no key to verify with";
-                let remedy = "give --system-key, or --cluster with a cluster.toml";
-                return Err(Failure::usage("--system-key", what, remedy));
-            }
-        };
+        let key = self.under.key()?;
         let chain = self.read()?;
         chain.walk(&key, &Schemes::real(), visit).map_err(|broken| self.broken(broken))
     }

@@ -321,6 +321,8 @@ impl Conductor {
         let directory = ground.replica_directory(epoch);
         let setup = ground.replica_setup(group)?;
         let group = Arc::clone(&setup.group);
+        // A mark from before a crash has no state behind it: nothing was said under it.
+        base::remove(&self.all.ground.data, epoch)?;
         let begun =
             ordering::begin(&directory, (setup, Ground::service(&configuration)), *inheritance);
         let begun =

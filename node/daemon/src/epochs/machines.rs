@@ -16,7 +16,6 @@ use quorate_membership::handover::{self, Handover, MemberSecrets, NextKeys, Poli
 use quorate_membership::{MembershipService, Schemes, VerifiedConfiguration};
 use quorate_runtime::{Channel, Control, Handle, Hosted, Hosting, Journal};
 use quorate_store::directory::DataDirectory;
-use quorate_store::error::StoreError;
 use quorate_threshold::{DecryptionKey, KeyShare, Seed};
 use quorate_types::{Duration, Epoch, GroupConfiguration, NodeId, Slot};
 
@@ -284,13 +283,7 @@ impl Ground {
     pub(crate) fn forget(&self, epoch: Epoch) -> Result<(), ServerError> {
         crate::host::handover::remove(&self.data, epoch)?;
         base::remove(&self.data, epoch)?;
-        let path = self.replica_directory(epoch);
-        match std::fs::remove_dir_all(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(StoreError::Io { path, operation: "remove", source }.into())
-            }
-            Ok(()) | Err(_) => Ok(()),
-        }
+        Ok(crate::host::remove(&self.replica_directory(epoch))?)
     }
 
     /// The replica with its disk, ready to be hosted.
@@ -369,12 +362,6 @@ pub(crate) mod base {
     /// # Errors
     /// What the disk reports.
     pub(crate) fn remove(data: &DataDirectory, epoch: Epoch) -> Result<(), StoreError> {
-        let path = path(data, epoch);
-        match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(StoreError::Io { path, operation: "remove", source })
-            }
-            Ok(()) | Err(_) => Ok(()),
-        }
+        crate::host::remove(&path(data, epoch))
     }
 }

@@ -166,13 +166,7 @@ pub fn open(
 /// # Errors
 /// What the disk reports.
 pub fn remove(data: &DataDirectory, epoch: Epoch) -> Result<(), StoreError> {
-    let path = directory(data, epoch);
-    match std::fs::remove_dir_all(&path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(StoreError::Io { path, operation: "remove", source })
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    super::remove(&directory(data, epoch))
 }
 
 impl Journal<Record> for HandoverJournal {

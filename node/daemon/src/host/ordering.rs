@@ -299,13 +299,7 @@ pub fn begin<S: Service>(
     (setup, service): (Setup, S),
     inheritance: Inheritance,
 ) -> Result<(Replica<S>, OrderingJournal), JournalError> {
-    match std::fs::remove_dir_all(directory) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            let (path, operation) = (directory.to_path_buf(), "clear");
-            return Err(StoreError::Io { path, operation, source }.into());
-        }
-        Ok(()) | Err(_) => {}
-    }
+    super::remove(directory)?;
     let (_nothing, journal) = open_disk(directory, false, &setup)?;
     Ok((Replica::succeed(setup, service, inheritance), journal))
 }
