@@ -10,9 +10,11 @@ use quorate_history::Prng;
 use quorate_kv::KeyValueService;
 use quorate_machine::{Effect, Input, Service};
 use quorate_membership::MembershipService;
+use quorate_membership::handover::Handover;
 use quorate_runtime::Interceptor;
-use quorate_types::Now;
+use quorate_types::{Epoch, Now};
 
+use crate::handover::HandoverLiar;
 use crate::storage::StorageLiar;
 
 /// What a liar does with its machines.
@@ -55,6 +57,10 @@ impl Intermediary for Lies {
 
     fn storage(&mut self) -> Between<quorate_dht::Server> {
         Some(Box::new(StorageLiar))
+    }
+
+    fn handover(&mut self, _: Epoch) -> Between<Handover> {
+        Some(Box::new(HandoverLiar))
     }
 }
 

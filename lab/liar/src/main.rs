@@ -2,10 +2,12 @@
 //!
 //! It is the production server with a villain between each of its machines and the world. It holds
 //! the keys of its own node and no others. As a storage server it answers reads with other bytes
-//! than it holds; as a replica it plays the villain that is named, or one drawn at random.
+//! than it holds; as a replica it plays the villain that is named, or one drawn at random, in each
+//! epoch anew; where epochs end it deals badly and signs wrongly.
 #![expect(clippy::print_stderr, reason = "a command talks to its user")]
 
 mod between;
+mod handover;
 mod storage;
 
 use std::path::Path;
@@ -40,6 +42,6 @@ fn main() -> ExitCode {
 
 fn run(file: &Path, villain: Option<&str>) -> Result<(), String> {
     let settings = NodeConfiguration::read(file).map_err(|error| error.explain().to_string())?;
-    let mut lies = Lies::new(villain)?;
-    run_with(&settings, &mut lies).map_err(|error| error.to_string())
+    let lies = Lies::new(villain)?;
+    run_with(&settings, Box::new(lies)).map_err(|error| error.to_string())
 }

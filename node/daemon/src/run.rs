@@ -25,7 +25,7 @@ pub fn run<H, E: From<ServerError>>(
     let ended = block_on(async {
         let signals = Signals::caught();
         let held = begin()?;
-        serve(settings, signals, &mut Nobody).await?;
+        serve(settings, signals, Box::new(Nobody)).await?;
         drop(held);
         Ok(())
     });
@@ -38,7 +38,7 @@ pub fn run<H, E: From<ServerError>>(
 /// [`ServerError`] says which part failed and what to do.
 pub fn run_with(
     settings: &NodeConfiguration,
-    between: &mut dyn Intermediary,
+    between: Box<dyn Intermediary>,
 ) -> Result<(), ServerError> {
     block_on(async { serve(settings, Signals::caught(), between).await })
         .map_err(|source| ServerError::Runtime { source })?
@@ -47,7 +47,7 @@ pub fn run_with(
 async fn serve(
     settings: &NodeConfiguration,
     mut signals: Option<Signals>,
-    between: &mut dyn Intermediary,
+    between: Box<dyn Intermediary>,
 ) -> Result<(), ServerError> {
     let identity =
         NodeIdentity::load(settings).map_err(|source| ServerError::Founding { source })?;

@@ -18,7 +18,7 @@ use quorate_duties::{Duties, Seat};
 use quorate_kv::KeyValueService;
 use quorate_machine::Service;
 use quorate_membership::dissemination::Disseminator;
-use quorate_membership::handover::CommitmentBytes;
+use quorate_membership::handover::{CommitmentBytes, Handover};
 use quorate_membership::{FreshnessResponder, MembershipService, Schemes, VerifiedConfiguration};
 use quorate_net::{Config, Known, Limits, SystemId};
 use quorate_runtime::{
@@ -112,13 +112,15 @@ impl RunningServer {
 pub type Between<M> = Option<Box<dyn Interceptor<M>>>;
 
 /// Puts something between the machines of a server and the world. For the lab alone.
-pub trait Intermediary {
-    /// Before a replica of the membership service.
+pub trait Intermediary: Send {
+    /// Before a replica of the membership service, in each epoch in which there is one.
     fn membership(&mut self, setup: &Setup) -> Between<Replica<MembershipService>>;
     /// Before a replica of the key-value service.
     fn key_value(&mut self, setup: &Setup) -> Between<Replica<KeyValueService>>;
     /// Before the storage server.
     fn storage(&mut self) -> Between<quorate_dht::Server>;
+    /// Before the participant that brings an epoch to its end.
+    fn handover(&mut self, epoch: Epoch) -> Between<Handover>;
 }
 
 /// Nothing stands there: what production has.
@@ -137,6 +139,10 @@ impl Intermediary for Nobody {
     fn storage(&mut self) -> Between<quorate_dht::Server> {
         None
     }
+
+    fn handover(&mut self, _: Epoch) -> Between<Handover> {
+        None
+    }
 }
 
 /// Opens the disk and the links of a server, and hosts its machines.
@@ -146,13 +152,13 @@ impl Intermediary for Nobody {
 pub async fn start(
     settings: &NodeConfiguration,
     identity: &NodeIdentity,
-    between: &mut dyn Intermediary,
+    between: Box<dyn Intermediary>,
 ) -> Result<RunningServer, ServerError> {
     let key = identity.record().identity_key;
     let data = DataDirectory::open(&settings.data, key.as_bytes(), identity.expectation())
         .map_err(|source| ServerError::Store { source })?;
     let data = Arc::new(data);
-    let mut epochs = Epochs::open(settings, identity, &data)?;
+    let mut epochs = Epochs::open((settings, identity), &data, between)?;
     epochs.catch_up().await?;
     let links = open_links(settings, identity, &epochs).await?;
     let options = NodeOptions::new(verifier(identity));
@@ -163,10 +169,10 @@ pub async fn start(
     let brake = Brake::new(node.control());
     let sharing = CommitmentBytes::of(identity.founding.group_key().commitment());
     let mut machines = Machines { node, epoch, duties, sharing, epochs };
-    let replicas = machines.memberships(&data, between)?;
-    machines.key_value(&data, between)?;
+    let replicas = machines.memberships(&data)?;
+    machines.key_value(&data)?;
     let responder = machines.responder(&data, &replicas)?;
-    let storage = machines.storage((&data, &brake), between.storage())?;
+    let storage = machines.storage((&data, &brake))?;
     let disseminator = machines.disseminator()?;
     let Machines { mut node, epochs, .. } = machines;
     let names = Names::of(identity.founding.configuration().configuration());
@@ -274,14 +280,10 @@ type Replicas = BTreeMap<Epoch, Handle<Replica<MembershipService>>>;
 impl Machines {
     /// The replicas of the membership group of the newest epoch and of the one before, which others
     /// may need.
-    fn memberships(
-        &mut self,
-        data: &DataDirectory,
-        between: &mut dyn Intermediary,
-    ) -> Result<Replicas, ServerError> {
+    fn memberships(&mut self, data: &DataDirectory) -> Result<Replicas, ServerError> {
         let mut replicas = Replicas::new();
         if self.epochs.newest.epoch() <= Epoch::ZERO.next() {
-            let first = self.membership(data, between)?;
+            let first = self.membership(data)?;
             replicas.extend(first.map(|handle| (Epoch::ZERO, handle)));
         }
         for ready in self.epochs.replicas_again()? {
@@ -295,22 +297,17 @@ impl Machines {
     fn membership(
         &mut self,
         data: &DataDirectory,
-        between: &mut dyn Intermediary,
     ) -> Result<Option<Handle<Replica<MembershipService>>>, ServerError> {
         let service = self.duties.membership_service(self.sharing.clone(), Schemes::real());
         let seat = self.duties.membership();
         let hosted = OrderingHost::telling("membership", self.epochs.listener(Epoch::ZERO));
-        self.replica((hosted, data), seat, service, |setup| between.membership(setup))
+        self.replica((hosted, data), seat, service, |between, setup| between.membership(setup))
     }
 
-    fn key_value(
-        &mut self,
-        data: &DataDirectory,
-        between: &mut dyn Intermediary,
-    ) -> Result<(), ServerError> {
+    fn key_value(&mut self, data: &DataDirectory) -> Result<(), ServerError> {
         let seat = self.duties.key_value();
         let hosted = OrderingHost::new("key-value");
-        let between = |setup: &Setup| between.key_value(setup);
+        let between = |between: &mut dyn Intermediary, setup: &Setup| between.key_value(setup);
         self.replica((hosted, data), seat, KeyValueService, between).map(drop)
     }
 
@@ -320,14 +317,14 @@ impl Machines {
         (hosted, data): (OrderingHost<S>, &DataDirectory),
         seat: Option<Seat>,
         service: S,
-        between: impl FnOnce(&Setup) -> Between<Replica<S>>,
+        between: impl FnOnce(&mut dyn Intermediary, &Setup) -> Between<Replica<S>>,
     ) -> Result<Option<Handle<Replica<S>>>, ServerError> {
         let Some(Seat { group, me }) = seat else { return Ok(None) };
         let name = hosted.name();
         let channel = Channel::Grouped(ORDERING, group.group);
         let signer = Arc::clone(&self.epoch);
         let setup = Setup { group, me, signer, parameters: Parameters::default() };
-        let interceptor = between(&setup);
+        let interceptor = between(self.epochs.between(), &setup);
         let (machine, journal) = ordering::open((data, name), setup, service)
             .map_err(|source| ServerError::Journal { machine: name, source })?;
         let journal = Some(journal);
@@ -366,7 +363,6 @@ impl Machines {
     fn storage(
         &mut self,
         (data, brake): (&DataDirectory, &Brake),
-        interceptor: Between<quorate_dht::Server>,
     ) -> Result<Handle<quorate_dht::Server>, ServerError> {
         let store = Arc::new(open_objects(data)?);
         let workers = self.node.start_workers("objects", OBJECT_THREADS);
@@ -380,7 +376,7 @@ impl Machines {
             hosted: StorageHost { context, store, workers, answers: to, brake: brake.clone() },
             machine: self.duties.storage(Arc::new(RealVerifier), random_u64()?),
             journal: Some(Box::new(StorageJournal::new(journal_store))),
-            interceptor,
+            interceptor: self.epochs.between().storage(),
         };
         let handle = self.node.host(hosting).map_err(|source| ServerError::Host { source })?;
         answers.set(handle.clone()).expect("the storage server is hosted once");

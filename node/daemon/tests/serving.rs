@@ -126,7 +126,7 @@ fn scratch(name: &str) -> PathBuf {
 async fn start(file: &Path) -> server::RunningServer {
     let settings = NodeConfiguration::read(file).expect("node.toml is right");
     let identity = NodeIdentity::load(&settings).expect("the server's files are right");
-    let started = server::start(&settings, &identity, &mut server::Nobody).await;
+    let started = server::start(&settings, &identity, Box::new(server::Nobody)).await;
     started.expect("a server starts")
 }
 
@@ -546,7 +546,7 @@ fn a_server_that_has_served_does_not_start_without_any_part_of_its_data() {
         quorate_runtime::block_on(async {
             let settings = NodeConfiguration::read(&nodes[0]).expect("node.toml is right");
             let identity = NodeIdentity::load(&settings).expect("the server's files are right");
-            let started = server::start(&settings, &identity, &mut server::Nobody).await;
+            let started = server::start(&settings, &identity, Box::new(server::Nobody)).await;
             started.map(drop).map_err(|error| error.explain())
         })
         .expect("an event loop")

@@ -315,20 +315,20 @@ impl Conductor {
     fn begin_replica(&mut self, epoch: Epoch) -> Result<(), ServerError> {
         let configuration = self.all.turnover.configuration().clone();
         let Some(inheritance) = self.inheritances.remove(&epoch) else { return Ok(()) };
-        let ground = &self.all.ground;
+        let ground = &mut self.all.ground;
         let group = membership_replicas(&configuration, Slot::ZERO);
         let group = inheritance.begin(group, configuration.hash());
         let directory = ground.replica_directory(epoch);
         let setup = ground.replica_setup(group)?;
-        let group = Arc::clone(&setup.group);
+        let (group, interceptor) = (Arc::clone(&setup.group), ground.between.membership(&setup));
         // A mark from before a crash has no state behind it: nothing was said under it.
-        base::remove(&self.all.ground.data, epoch)?;
+        base::remove(&ground.data, epoch)?;
         let begun =
             ordering::begin(&directory, (setup, Ground::service(&configuration)), *inheritance);
         let begun =
             begun.map_err(|source| ServerError::Journal { machine: "membership", source })?;
-        base::keep(&self.all.ground.data, &group)?;
-        let ready = ground.replica(&configuration, begun);
+        base::keep(&ground.data, &group)?;
+        let ready = ground.replica(&configuration, begun, interceptor);
         self.host_replica(epoch, ready)
     }
 

@@ -26,7 +26,7 @@ use crate::host::handover::HandoverHost;
 use crate::host::ordering::{self, OrderingHost};
 use crate::host::succession::SuccessionHost;
 use crate::keys::{CertifiedKey, EpochSeeds, KeySeed};
-use crate::server::random_seed;
+use crate::server::{Between, Intermediary, random_seed};
 
 /// How long an old member is given to answer.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -67,6 +67,8 @@ pub(crate) struct Ground {
     pub(crate) told: Told,
     /// Where it is, for others to look at.
     pub(crate) view: Arc<EpochView>,
+    /// What stands between the machines and the world.
+    pub(crate) between: Box<dyn Intermediary>,
 }
 
 /// A machine with all that it is hosted with.
@@ -76,6 +78,7 @@ pub(crate) struct Ready<H: Hosted> {
     hosted: H,
     machine: H::Machine,
     journal: Option<Box<dyn Journal<<H::Machine as Machine>::Record>>>,
+    interceptor: Between<H::Machine>,
 }
 
 /// A replica of the membership group.
@@ -88,13 +91,13 @@ impl<H: Hosted> Ready<H> {
         channel: Channel,
         (hosted, machine): (H, H::Machine),
     ) -> Self {
-        Self { name, channel, hosted, machine, journal: None }
+        Self { name, channel, hosted, machine, journal: None, interceptor: None }
     }
 
     /// The machine as the runtime takes it.
     pub(crate) fn hosting(self) -> Hosting<H> {
-        let Self { name, channel, hosted, machine, journal } = self;
-        Hosting { name, channel, hosted, machine, journal, interceptor: None }
+        let Self { name, channel, hosted, machine, journal, interceptor } = self;
+        Hosting { name, channel, hosted, machine, journal, interceptor }
     }
 }
 
@@ -164,7 +167,7 @@ impl Ground {
     /// # Errors
     /// [`ServerError`] says which key or file is wrong.
     pub(crate) fn participant(
-        &self,
+        &mut self,
         configuration: &VerifiedConfiguration,
     ) -> Result<Ready<HandoverHost>, ServerError> {
         let epoch = configuration.epoch();
@@ -187,6 +190,7 @@ impl Ground {
             hosted: HandoverHost { epoch, events: self.told.clone() },
             machine: Handover::new(setup, records),
             journal: Some(journal),
+            interceptor: self.between.handover(epoch),
         })
     }
 
@@ -240,6 +244,7 @@ impl Ground {
             },
             machine: Succession::new(old, first, PATIENCE),
             journal: None,
+            interceptor: None,
         }
     }
 
@@ -264,16 +269,17 @@ impl Ground {
     /// # Errors
     /// [`ServerError`] says which key or file is wrong.
     pub(crate) fn replica_again(
-        &self,
+        &mut self,
         configuration: &VerifiedConfiguration,
     ) -> Result<Option<ReadyReplica>, ServerError> {
         let directory = self.replica_directory(configuration.epoch());
         let group = membership_replicas(configuration, Slot::ZERO);
         let Some(group) = base::of(&self.data, group)? else { return Ok(None) };
         let setup = self.replica_setup(group)?;
+        let interceptor = self.between.membership(&setup);
         let opened = ordering::open_again(&directory, setup, Self::service(configuration))
             .map_err(|source| ServerError::Journal { machine: "membership", source })?;
-        Ok(opened.map(|opened| self.replica(configuration, opened)))
+        Ok(opened.map(|opened| self.replica(configuration, opened, interceptor)))
     }
 
     /// Removes what was kept of an epoch whose machines are retired; its keys are another matter.
@@ -291,6 +297,7 @@ impl Ground {
         &self,
         configuration: &VerifiedConfiguration,
         (machine, journal): (Replica<MembershipService>, ordering::OrderingJournal),
+        interceptor: Between<Replica<MembershipService>>,
     ) -> ReadyReplica {
         let listener = Some((configuration.epoch(), self.told.clone()));
         Ready {
@@ -299,6 +306,7 @@ impl Ground {
             hosted: OrderingHost::telling("membership", listener),
             machine,
             journal: Some(journal),
+            interceptor,
         }
     }
 }

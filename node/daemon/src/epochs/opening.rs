@@ -29,7 +29,7 @@ use crate::founding::NodeIdentity;
 use crate::host::dissemination::DisseminationHost;
 use crate::limits::HAPPENINGS_MAX;
 use crate::monitoring::Monitoring;
-use crate::server::known_servers;
+use crate::server::{Intermediary, known_servers};
 
 /// Rounds in which servers compare their epochs, for each epoch.
 const ROUNDS_PER_EPOCH: u64 = 10;
@@ -67,9 +67,9 @@ impl Epochs {
     /// # Errors
     /// What the disk reports.
     pub(crate) fn open(
-        settings: &NodeConfiguration,
-        identity: &NodeIdentity,
+        (settings, identity): (&NodeConfiguration, &NodeIdentity),
         data: &Arc<DataDirectory>,
+        between: Box<dyn Intermediary>,
     ) -> Result<Self, ServerError> {
         let chain = Chain::open(data, identity.founding.configuration().clone())?;
         let newest = chain.newest(&identity.founding.system_key())?;
@@ -89,6 +89,7 @@ impl Epochs {
             has_served: identity.expectation() == Expectation::Existing,
             told,
             view: Arc::default(),
+            between,
         };
         Ok(Self { newest, ground, chain, happenings, is_enabled: settings.epoch.is_some() })
     }
@@ -119,6 +120,11 @@ impl Epochs {
         Ok(())
     }
 
+    /// What stands between the machines and the world.
+    pub(crate) fn between(&mut self) -> &mut dyn Intermediary {
+        &mut *self.ground.between
+    }
+
     /// What this server proves itself with.
     ///
     /// # Errors
@@ -144,7 +150,7 @@ impl Epochs {
     ///
     /// # Errors
     /// [`ServerError`] says which key or file is wrong.
-    pub(crate) fn replicas_again(&self) -> Result<Vec<(Epoch, ReadyReplica)>, ServerError> {
+    pub(crate) fn replicas_again(&mut self) -> Result<Vec<(Epoch, ReadyReplica)>, ServerError> {
         let mut found = Vec::new();
         for configuration in self.former()?.iter().chain([&self.newest]) {
             let is_member = configuration.group_member(self.ground.me).is_some();
