@@ -1,25 +1,41 @@
-//! What the trusted authority says about servers: which may join, which must go; and how many the
-//! membership group has.
+//! What the trusted authority says about servers: which may join, which must go; how many the
+//! membership group has; and who speaks for the authority from now on.
 //!
 //! TDSC'12 section V.A (ADD and REMOVE certificates); settled point 32: a certificate names its
 //! system, a sequence number of its server and the epochs in which it holds, so that it can be
 //! replayed neither in another system, nor after a later one, nor years later.
 
-use quorate_crypto::{Domain, SignatureCheck, Signer, hash_of};
-use quorate_types::{Epoch, IdentityKey, PublicKey, Resilience, Signature, SystemId};
+use quorate_crypto::{Domain, Signer, Verifier, hash_of};
+use quorate_types::{Digest, Epoch, IdentityKey, Resilience, SystemId};
+use quorate_wire::{Decode, DecodeError, Encode, Reader, Writer};
 
 use crate::admission::ServerDescription;
+
+mod council;
+pub use council::{Council, CouncilError, Endorsement};
 
 /// In which epochs a certificate may be executed, and its place among those of its server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Validity {
-    /// Number among the certificates about this server, or about the size of the group: only
-    /// higher ones count.
+    /// Number among the certificates about this server, or about the size of the group, or about
+    /// the council: only higher ones count.
     pub sequence: u64,
     /// First epoch in which it may be executed.
     pub first_epoch: Epoch,
     /// Last epoch in which it may be executed.
     pub last_epoch: Epoch,
+}
+
+/// What can be certified.
+pub trait Grant: Encode + Decode {
+    /// What its signatures are made under.
+    const DOMAIN: Domain;
+
+    /// The system in which it counts.
+    fn system(&self) -> SystemId;
+
+    /// When it counts.
+    fn validity(&self) -> Validity;
 }
 
 /// That a server may join, or has moved.
@@ -33,15 +49,6 @@ pub struct AddGrant {
     pub validity: Validity,
     /// Where the server is and what it runs.
     pub server: ServerDescription,
-}
-
-/// The authority's signature on a grant.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct AddCertificate {
-    /// What is said.
-    pub grant: AddGrant,
-    /// The authority's signature.
-    pub signature: Signature,
 }
 
 /// That a server must leave, and does not come back.
@@ -58,15 +65,6 @@ pub struct RemoveGrant {
     pub may_exceed_cap: bool,
 }
 
-/// The authority's signature on a removal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RemoveCertificate {
-    /// What is said.
-    pub grant: RemoveGrant,
-    /// The authority's signature.
-    pub signature: Signature,
-}
-
 /// That the membership group gets another size: it never changes by itself (settled point 27).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ResizeGrant {
@@ -78,67 +76,117 @@ pub struct ResizeGrant {
     pub membership: Resilience,
 }
 
-/// The authority's signature on another size.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ResizeCertificate {
+/// That these keys sign for the authority about servers from now on, and the ones before no more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CouncilGrant {
+    /// The system.
+    pub system: SystemId,
+    /// When it counts.
+    pub validity: Validity,
+    /// Who signs, and how many of them have to.
+    pub council: Council,
+}
+
+/// A grant with the signatures under it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Certificate<G> {
     /// What is said.
-    pub grant: ResizeGrant,
-    /// The authority's signature.
-    pub signature: Signature,
+    pub grant: G,
+    /// Who has signed it.
+    pub endorsement: Endorsement,
+}
+
+/// The authority lets a server join.
+pub type AddCertificate = Certificate<AddGrant>;
+/// The authority has a server leave.
+pub type RemoveCertificate = Certificate<RemoveGrant>;
+/// The authority gives the membership group another size.
+pub type ResizeCertificate = Certificate<ResizeGrant>;
+/// The authority says who signs for it.
+pub type CouncilCertificate = Certificate<CouncilGrant>;
+
+impl<G: Grant> Certificate<G> {
+    /// A grant that nobody has signed yet.
+    #[must_use]
+    pub fn draft(grant: G) -> Self {
+        Self { grant, endorsement: Endorsement::default() }
+    }
+
+    /// A grant that one key has signed.
+    #[must_use]
+    pub fn issue(grant: G, authority: &dyn Signer) -> Self {
+        let mut certificate = Self::draft(grant);
+        certificate.endorse(authority);
+        certificate
+    }
+
+    /// Signs it with one key more.
+    pub fn endorse(&mut self, authority: &dyn Signer) {
+        self.endorsement.add(&self.digest(), authority);
+    }
+
+    /// Takes over the signatures of another that says the same; false if it does not.
+    #[must_use]
+    pub fn join(&mut self, other: &Self) -> bool
+    where
+        G: PartialEq,
+    {
+        let is_same = self.grant == other.grant;
+        if is_same {
+            self.endorsement.join(&other.endorsement);
+        }
+        is_same
+    }
+
+    /// Has this council signed it?
+    #[must_use]
+    pub fn is_endorsed(&self, council: &Council, verifier: &dyn Verifier) -> bool {
+        council.has_endorsed(self.digest(), &self.endorsement, verifier)
+    }
+
+    fn digest(&self) -> Digest {
+        hash_of(G::DOMAIN, &self.grant)
+    }
+}
+
+macro_rules! grants {
+    ($($name:ident under $domain:ident;)*) => {$(
+        impl Grant for $name {
+            const DOMAIN: Domain = Domain::$domain;
+
+            fn system(&self) -> SystemId {
+                self.system
+            }
+
+            fn validity(&self) -> Validity {
+                self.validity
+            }
+        }
+    )*};
+}
+
+grants! {
+    AddGrant under NodeCertificate;
+    RemoveGrant under RemovalCertificate;
+    ResizeGrant under ResizeCertificate;
+    CouncilGrant under CouncilCertificate;
 }
 
 quorate_wire::fields!(Validity { sequence, first_epoch, last_epoch });
 quorate_wire::fields!(AddGrant { system, identity_key, validity, server });
-quorate_wire::fields!(AddCertificate { grant, signature });
 quorate_wire::fields!(RemoveGrant { system, identity_key, validity, may_exceed_cap });
-quorate_wire::fields!(RemoveCertificate { grant, signature });
 quorate_wire::fields!(ResizeGrant { system, validity, membership });
-quorate_wire::fields!(ResizeCertificate { grant, signature });
+quorate_wire::fields!(CouncilGrant { system, validity, council });
 
-impl AddCertificate {
-    /// Signs a grant with the authority's key.
-    #[must_use]
-    pub fn issue(grant: AddGrant, authority: &dyn Signer) -> Self {
-        let signature = authority.sign(&hash_of(Domain::NodeCertificate, &grant));
-        Self { grant, signature }
-    }
-
-    /// The check of the authority's signature.
-    #[must_use]
-    pub fn check(&self, authority_key: PublicKey) -> SignatureCheck {
-        let digest = hash_of(Domain::NodeCertificate, &self.grant);
-        SignatureCheck { key: authority_key, digest, signature: self.signature }
+impl<G: Grant> Encode for Certificate<G> {
+    fn encode(&self, writer: &mut Writer) {
+        self.grant.encode(writer);
+        self.endorsement.encode(writer);
     }
 }
 
-impl RemoveCertificate {
-    /// Signs a removal with the authority's key.
-    #[must_use]
-    pub fn issue(grant: RemoveGrant, authority: &dyn Signer) -> Self {
-        let signature = authority.sign(&hash_of(Domain::RemovalCertificate, &grant));
-        Self { grant, signature }
-    }
-
-    /// The check of the authority's signature.
-    #[must_use]
-    pub fn check(&self, authority_key: PublicKey) -> SignatureCheck {
-        let digest = hash_of(Domain::RemovalCertificate, &self.grant);
-        SignatureCheck { key: authority_key, digest, signature: self.signature }
-    }
-}
-
-impl ResizeCertificate {
-    /// Signs a grant with the authority's key.
-    #[must_use]
-    pub fn issue(grant: ResizeGrant, authority: &dyn Signer) -> Self {
-        let signature = authority.sign(&hash_of(Domain::ResizeCertificate, &grant));
-        Self { grant, signature }
-    }
-
-    /// The check of the authority's signature.
-    #[must_use]
-    pub fn check(&self, authority_key: PublicKey) -> SignatureCheck {
-        let digest = hash_of(Domain::ResizeCertificate, &self.grant);
-        SignatureCheck { key: authority_key, digest, signature: self.signature }
+impl<G: Grant> Decode for Certificate<G> {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { grant: Decode::decode(reader)?, endorsement: Decode::decode(reader)? })
     }
 }

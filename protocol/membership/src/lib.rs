@@ -78,8 +78,8 @@ mod testing;
 
 pub use admission::{AdmissionError, NodeAdmission, ServerDescription};
 pub use authority::{
-    AddCertificate, AddGrant, RemoveCertificate, RemoveGrant, ResizeCertificate, ResizeGrant,
-    Validity,
+    AddCertificate, AddGrant, Certificate, Council, CouncilCertificate, CouncilError, CouncilGrant,
+    Endorsement, Grant, RemoveCertificate, RemoveGrant, ResizeCertificate, ResizeGrant, Validity,
 };
 pub use client::{
     ClientOutput, ClientParameters, ClientRequest, ClientTimer, ConfigurationClient, Loss,
@@ -103,6 +103,7 @@ pub use responder::{
 };
 pub use schemes::Schemes;
 pub use service::{
-    HandoverRefusal, KeyRecord, MembershipOperation, MembershipReply, MembershipService,
-    PendingChange, PendingPage, PendingPlace, Refusal, Statement, read_members,
+    CouncilRecord, HandoverRefusal, KeyRecord, MembershipOperation, MembershipReply,
+    MembershipService, PendingChange, PendingPage, PendingPlace, Refusal, Statement, Terms,
+    read_members,
 };

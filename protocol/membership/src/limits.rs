@@ -5,8 +5,8 @@ use quorate_types::limits::MEMBERS_MAX;
 
 /// Members in a page of a configuration; every page but the last has exactly as many.
 pub const PAGE_MEMBERS_MAX: usize = 32;
-/// Longest reply of the service, in bytes: a full page of the longest records.
-pub const REPLY_BYTES_MAX: usize = 20 * 1024;
+/// Longest reply of the service, in bytes: a full page of the longest pending changes.
+pub const REPLY_BYTES_MAX: usize = 40 * 1024;
 /// Most bad members that a membership group can be made to tolerate: as many as the ordering engine
 /// runs groups for.
 pub const MEMBERSHIP_F_MAX: u16 = 8;
@@ -17,7 +17,9 @@ pub const ATTEMPTS_OF_GROUP: u32 = 2;
 /// Groups that are drawn to take over an epoch, before the old one goes on by itself.
 pub const GROUPS_DRAWN_MAX: u32 = 3;
 /// Pending changes in one reply of the service.
-pub const PENDING_PAGE_MAX: usize = 64;
+pub const PENDING_PAGE_MAX: usize = 16;
+/// Most keys that can sign for the authority.
+pub const COUNCIL_KEYS_MAX: usize = 16;
 /// Most servers in a genesis: as many as a server or client can have links to.
 pub const ADMISSIONS_MAX: usize = 1024;
 /// Most identity keys for which the service keeps a record, departed servers included.

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use quorate_machine::{Call, Conclusion, Service, ServiceState};
 use quorate_types::{Epoch, MemberRecord, NodeId};
 
-use crate::authority::ResizeCertificate;
+use crate::authority::{CouncilCertificate, ResizeCertificate};
 use crate::configuration::VerifiedConfiguration;
 use crate::genesis::CheckedGenesis;
 use crate::handover::{CommitmentBytes, News, Stage};
@@ -23,6 +23,7 @@ use crate::page::ConfigurationPage;
 use crate::schemes::Schemes;
 
 mod change;
+mod council;
 mod handover;
 mod next;
 mod opening;
@@ -34,8 +35,8 @@ mod table;
 pub use change::{PendingChange, Statement};
 pub use handover::HandoverRefusal;
 pub use operation::{MembershipOperation, PendingPlace};
-pub use reply::{MembershipReply, PendingPage, Refusal};
-pub use table::KeyRecord;
+pub use reply::{MembershipReply, PendingPage, Refusal, Terms};
+pub use table::{CouncilRecord, KeyRecord};
 
 use handover::Step;
 use opening::Opening;
@@ -116,6 +117,12 @@ impl MembershipService {
             MembershipOperation::GetMember(id) => {
                 MembershipReply::Member(Reader::new(state).member(id).map(Box::new))
             }
+            MembershipOperation::Appoint(certificate) => self.appoint(certificate, call, state),
+            MembershipOperation::GetTerms(key) => {
+                let reader = Reader::new(state);
+                let (known, signed_by) = (reader.key_record(key), reader.council_or_first());
+                MembershipReply::Terms(Terms { known, signed_by })
+            }
             MembershipOperation::Handover(step) => {
                 let reader = Reader::new(state);
                 // MEM-8: a refusal returns before anything is written.
@@ -156,6 +163,23 @@ impl MembershipService {
             return MembershipReply::Refused(refusal);
         }
         MembershipReply::Recorded(certificate.record(&mut Table::new(state)))
+    }
+
+    fn appoint(
+        &self,
+        certificate: CouncilCertificate,
+        call: &Call<'_>,
+        state: &mut dyn ServiceState,
+    ) -> MembershipReply {
+        let reader = Reader::new(state);
+        // MEM-8: a refusal returns before anything is written.
+        match certificate.reject((call, &reader), &*self.schemes.signatures) {
+            Ok(epoch) => {
+                certificate.record(&mut Table::new(state));
+                MembershipReply::Appointed(epoch)
+            }
+            Err(refusal) => MembershipReply::Refused(refusal),
+        }
     }
 }
 

@@ -10,14 +10,14 @@
 //!
 //! Also MEM-4, MEM-8, MEM-22.
 
-use quorate_crypto::{SignatureCheck, Verifier};
+use quorate_crypto::Verifier;
 use quorate_machine::Call;
 use quorate_types::limits::MEMBERS_MAX;
-use quorate_types::{Epoch, IdentityKey, MemberStatus, PublicKey, Resilience, Slot, SystemId};
+use quorate_types::{Epoch, IdentityKey, MemberStatus, Resilience, Slot, SystemId};
 
 use super::reply::Refusal;
 use super::table::{KeyRecord, Reader, Table};
-use crate::authority::{AddCertificate, RemoveCertificate, Validity};
+use crate::authority::{AddCertificate, Council, RemoveCertificate, Validity};
 use crate::handover::Stage;
 use crate::limits::KNOWN_KEYS_MAX;
 
@@ -67,10 +67,10 @@ impl Statement {
         }
     }
 
-    fn check(&self, authority_key: PublicKey) -> SignatureCheck {
+    fn is_endorsed(&self, council: &Council, verifier: &dyn Verifier) -> bool {
         match self {
-            Self::Add(certificate) => certificate.check(authority_key),
-            Self::Remove(certificate) => certificate.check(authority_key),
+            Self::Add(certificate) => certificate.is_endorsed(council, verifier),
+            Self::Remove(certificate) => certificate.is_endorsed(council, verifier),
         }
     }
 
@@ -97,7 +97,7 @@ impl Statement {
         }
         self.reject_server()?;
         self.reject_count(table)?;
-        if !verifier.is_valid(&self.check(header.authority_key)) {
+        if !self.is_endorsed(&table.council(), verifier) {
             return Err(Refusal::BadSignature);
         }
         Ok(())

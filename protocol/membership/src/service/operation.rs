@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use quorate_types::{Epoch, IdentityKey, NodeId};
 
-use crate::authority::{AddCertificate, RemoveCertificate, ResizeCertificate};
+use crate::authority::{AddCertificate, CouncilCertificate, RemoveCertificate, ResizeCertificate};
 use crate::handover::HandoverOperation;
 
 /// Where a page of recorded changes begins.
@@ -35,6 +35,10 @@ pub enum MembershipOperation {
     Handover(Box<HandoverOperation>),
     /// The authority gives the membership group another size.
     Resize(ResizeCertificate),
+    /// The authority says who signs for it from now on.
+    Appoint(CouncilCertificate),
+    /// What a certificate about this server has to be like.
+    GetTerms(IdentityKey),
 }
 
 quorate_wire::variants!(MembershipOperation {
@@ -45,4 +49,6 @@ quorate_wire::variants!(MembershipOperation {
     5 => GetMember,
     6 => Handover,
     7 => Resize,
+    8 => Appoint,
+    9 => GetTerms,
 });

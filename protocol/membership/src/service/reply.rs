@@ -9,6 +9,7 @@ use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 use super::change::PendingChange;
 use super::handover::HandoverRefusal;
 use super::operation::PendingPlace;
+use super::table::{CouncilRecord, KeyRecord};
 use crate::limits::PENDING_PAGE_MAX;
 use crate::page::ConfigurationPage;
 
@@ -43,7 +44,29 @@ pub enum Refusal {
     Founding,
     /// No group of this size can be run.
     TooLarge,
+    /// The keys that are to sign for the authority are no council.
+    NoCouncil,
 }
+
+/// What a certificate about a server has to be like.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Terms {
+    /// What is kept of the server's identity key; nothing: it was never heard of.
+    pub known: Option<KeyRecord>,
+    /// Who has to sign.
+    pub signed_by: CouncilRecord,
+}
+
+impl Terms {
+    /// The lowest number that a certificate about the server can have.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        let highest = self.known.and_then(|known| known.highest_sequence);
+        highest.map_or(1, |highest| highest.saturating_add(1))
+    }
+}
+
+quorate_wire::fields!(Terms { known, signed_by });
 
 /// Some recorded changes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,6 +103,10 @@ pub enum MembershipReply {
     Advanced,
     /// The step of the end of the epoch changes nothing.
     Unmoved(HandoverRefusal),
+    /// Another council speaks for the authority, from the execution on, which was in this epoch.
+    Appointed(Epoch),
+    /// What a certificate about a server has to be like.
+    Terms(Terms),
 }
 
 const PENDING: Limit = Limit::new("pending changes", PENDING_PAGE_MAX);
@@ -124,6 +151,7 @@ impl Encode for Refusal {
             Self::TooFewServers => writer.tag(9),
             Self::Founding => writer.tag(10),
             Self::TooLarge => writer.tag(11),
+            Self::NoCouncil => writer.tag(12),
         }
     }
 }
@@ -142,6 +170,7 @@ impl Decode for Refusal {
             9 => Ok(Self::TooFewServers),
             10 => Ok(Self::Founding),
             11 => Ok(Self::TooLarge),
+            12 => Ok(Self::NoCouncil),
             tag => Err(DecodeError::UnknownTag { of: "Refusal", tag }),
         }
     }
@@ -180,6 +209,14 @@ impl Encode for MembershipReply {
                 writer.tag(9);
                 refusal.encode(writer);
             }
+            Self::Appointed(epoch) => {
+                writer.tag(10);
+                epoch.encode(writer);
+            }
+            Self::Terms(terms) => {
+                writer.tag(11);
+                terms.encode(writer);
+            }
         }
     }
 }
@@ -196,6 +233,8 @@ impl Decode for MembershipReply {
             7 => Decode::decode(reader).map(Self::Awaited),
             8 => Ok(Self::Advanced),
             9 => Decode::decode(reader).map(Self::Unmoved),
+            10 => Decode::decode(reader).map(Self::Appointed),
+            11 => Decode::decode(reader).map(Self::Terms),
             tag => Err(DecodeError::UnknownTag { of: "MembershipReply", tag }),
         }
     }

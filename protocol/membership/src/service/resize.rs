@@ -43,7 +43,7 @@ impl ResizeCertificate {
         if table.tally().active < grant.membership.replicas() as u64 {
             return Err(Refusal::TooFewServers);
         }
-        if !verifier.is_valid(&self.check(header.authority_key)) {
+        if !self.is_endorsed(&table.council(), verifier) {
             return Err(Refusal::BadSignature);
         }
         Ok(())

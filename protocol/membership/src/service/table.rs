@@ -1,6 +1,7 @@
 //! How the service's state lies in the replicated map.
 //!
 //! ```text
+//! "a"              CouncilRecord; nothing: the authority's one key signs
 //! "c"              Tally
 //! "d" + key        SeatKeys that an identity key deposited for the next epoch
 //! "g"              Stage of the epoch's end; nothing: it goes on
@@ -26,12 +27,14 @@ use quorate_types::{Epoch, IdentityKey, MemberRecord, MemberStatus, NodeId, Resi
 use quorate_wire::{Decode, DecodeError, Encode, decode, encode};
 
 use super::change::{PendingChange, Statement};
+use crate::authority::Council;
 use crate::codec::{read_signature, write_signature};
 use crate::handover::attempt::parameters;
 use crate::handover::{CommitmentBytes, SeatKeys, Stage};
 use crate::header::{CertifiedHeader, ConfigurationHeader};
 use crate::limits::{PAGE_MEMBERS_MAX, WALK_ENTRIES};
 
+const COUNCIL: &[u8] = b"a";
 const TALLY: &[u8] = b"c";
 const DEPOSIT: &[u8] = b"d";
 const STAGE: &[u8] = b"g";
@@ -56,6 +59,18 @@ pub struct KeyRecord {
 }
 
 quorate_wire::fields!(KeyRecord { highest_sequence, removed_until, member });
+
+/// Who signs for the authority.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CouncilRecord {
+    /// Number of the certificate that appointed it; 0 for the authority's one key, if it was never
+    /// replaced.
+    pub sequence: u64,
+    /// The keys, and how many of them have to sign.
+    pub council: Council,
+}
+
+quorate_wire::fields!(CouncilRecord { sequence, council });
 
 /// Numbers that the service needs often.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -217,6 +232,22 @@ impl<'a> Reader<'a> {
         self.value(HIGHEST_RESIZE)
     }
 
+    /// The council that was appointed last, if one was.
+    pub(super) fn council_record(&self) -> Option<CouncilRecord> {
+        self.value(COUNCIL)
+    }
+
+    /// Who signs for the authority: at first its one key.
+    pub(super) fn council_or_first(&self) -> CouncilRecord {
+        let first = || Council::sole(self.header().authority_key);
+        self.council_record().unwrap_or_else(|| CouncilRecord { sequence: 0, council: first() })
+    }
+
+    /// The keys that sign for the authority.
+    pub(super) fn council(&self) -> Council {
+        self.council_or_first().council
+    }
+
     /// The resilience that the group gets after an epoch, if it gets another.
     pub(super) fn pending_resize(&self, batch: Epoch) -> Option<Resilience> {
         self.value(&resize_of(batch))
@@ -354,6 +385,10 @@ impl<'a> Table<'a> {
     pub(super) fn put_pending(&mut self, change: &PendingChange) {
         let key = change.statement.identity_key();
         self.0.put(&place(&batch_of(change.epoch), key.as_bytes()), encode(change));
+    }
+
+    pub(super) fn put_council(&mut self, record: &CouncilRecord) {
+        self.0.put(COUNCIL, encode(record));
     }
 
     pub(super) fn put_highest_resize(&mut self, sequence: u64) {
