@@ -69,6 +69,8 @@ domains! {
     RemovalCertificate = "removal certificate",
     /// An authority's word on the size of the membership group.
     ResizeCertificate = "resize certificate",
+    /// An authority's word on how the membership group is drawn.
+    RotationCertificate = "rotation certificate",
     /// An authority's word on who signs for it.
     CouncilCertificate = "council certificate",
     /// An identity key's statement about the key of an epoch.

@@ -1,5 +1,5 @@
 //! What the trusted authority says about servers: which may join, which must go; how many the
-//! membership group has; and who speaks for the authority from now on.
+//! membership group has, and from whom it is drawn; and who speaks for the authority from now on.
 //!
 //! TDSC'12 section V.A (ADD and REMOVE certificates); settled point 32: a certificate names its
 //! system, a sequence number of its server and the epochs in which it holds, so that it can be
@@ -10,6 +10,7 @@ use quorate_types::{Digest, Epoch, IdentityKey, Resilience, SystemId};
 use quorate_wire::{Decode, DecodeError, Encode, Reader, Writer};
 
 use crate::admission::ServerDescription;
+use crate::rotation::Rotation;
 
 mod council;
 pub use council::{Council, CouncilError, Endorsement};
@@ -18,7 +19,7 @@ pub use council::{Council, CouncilError, Endorsement};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Validity {
     /// Number among the certificates about this server, or about the size of the group, or about
-    /// the council: only higher ones count.
+    /// how it is drawn, or about the council: only higher ones count.
     pub sequence: u64,
     /// First epoch in which it may be executed.
     pub first_epoch: Epoch,
@@ -76,6 +77,17 @@ pub struct ResizeGrant {
     pub membership: Resilience,
 }
 
+/// By which rule the membership group is drawn from now on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RotationGrant {
+    /// The system.
+    pub system: SystemId,
+    /// When it counts.
+    pub validity: Validity,
+    /// The rule.
+    pub rotation: Rotation,
+}
+
 /// That these keys sign for the authority about servers from now on, and the ones before no more.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CouncilGrant {
@@ -102,6 +114,8 @@ pub type AddCertificate = Certificate<AddGrant>;
 pub type RemoveCertificate = Certificate<RemoveGrant>;
 /// The authority gives the membership group another size.
 pub type ResizeCertificate = Certificate<ResizeGrant>;
+/// The authority says from whom the membership group is drawn.
+pub type RotationCertificate = Certificate<RotationGrant>;
 /// The authority says who signs for it.
 pub type CouncilCertificate = Certificate<CouncilGrant>;
 
@@ -169,6 +183,7 @@ grants! {
     AddGrant under NodeCertificate;
     RemoveGrant under RemovalCertificate;
     ResizeGrant under ResizeCertificate;
+    RotationGrant under RotationCertificate;
     CouncilGrant under CouncilCertificate;
 }
 
@@ -176,6 +191,7 @@ quorate_wire::fields!(Validity { sequence, first_epoch, last_epoch });
 quorate_wire::fields!(AddGrant { system, identity_key, validity, server });
 quorate_wire::fields!(RemoveGrant { system, identity_key, validity, may_exceed_cap });
 quorate_wire::fields!(ResizeGrant { system, validity, membership });
+quorate_wire::fields!(RotationGrant { system, validity, rotation });
 quorate_wire::fields!(CouncilGrant { system, validity, council });
 
 impl<G: Grant> Encode for Certificate<G> {

@@ -47,6 +47,32 @@ pub fn elect(
     Some(group.iter().map(|(_, id)| *id).collect())
 }
 
+/// MEM-10: as [`elect`], where so many of the old group's members keep their seats, if so many are
+/// candidates: those whom the lot favours among them.
+#[must_use]
+pub(crate) fn elect_beside(
+    (randomness, attempt): (Digest, u32),
+    (candidates, (old, kept)): (Vec<NodeId>, (&[NodeId], usize)),
+    resilience: Resilience,
+) -> Option<Vec<NodeId>> {
+    let in_order = |some: Vec<NodeId>| {
+        let mut some: Vec<_> =
+            some.into_iter().map(|id| (lottery_number(randomness, attempt, id), id)).collect();
+        some.sort_unstable();
+        some.dedup();
+        some
+    };
+    let (mut staying, coming): (Vec<_>, Vec<_>) =
+        in_order(candidates).into_iter().partition(|(_, id)| old.contains(id));
+    let mut others = staying.split_off(kept.min(staying.len()));
+    others.extend(coming);
+    others.sort_unstable();
+    let wanted = resilience.replicas().checked_sub(staying.len())?;
+    staying.extend(others.get(..wanted)?);
+    staying.sort_unstable();
+    Some(staying.into_iter().map(|(_, id)| id).collect())
+}
+
 /// The group of the membership service, the same in every epoch.
 #[must_use]
 pub fn membership_group_id(system: SystemId) -> GroupId {

@@ -71,7 +71,8 @@ pub mod page;
 pub mod recognition;
 pub mod rejected;
 pub mod responder;
-pub mod schemes;
+pub mod rotation;
+mod schemes;
 pub mod service;
 #[cfg(test)]
 mod testing;
@@ -79,7 +80,8 @@ mod testing;
 pub use admission::{AdmissionError, NodeAdmission, ServerDescription};
 pub use authority::{
     AddCertificate, AddGrant, Certificate, Council, CouncilCertificate, CouncilError, CouncilGrant,
-    Endorsement, Grant, RemoveCertificate, RemoveGrant, ResizeCertificate, ResizeGrant, Validity,
+    Endorsement, Grant, RemoveCertificate, RemoveGrant, ResizeCertificate, ResizeGrant,
+    RotationCertificate, RotationGrant, Validity,
 };
 pub use client::{
     ClientOutput, ClientParameters, ClientRequest, ClientTimer, ConfigurationClient, Loss,
@@ -101,9 +103,10 @@ pub use rejected::Rejected;
 pub use responder::{
     FreshnessResponder, Member, ResponderOutput, ResponderRecord, ResponderRequest,
 };
+pub use rotation::{Rotation, RotationError};
 pub use schemes::Schemes;
 pub use service::{
     CouncilRecord, HandoverRefusal, KeyRecord, MembershipOperation, MembershipReply,
-    MembershipService, PendingChange, PendingPage, PendingPlace, Refusal, Statement, Terms,
-    read_members,
+    MembershipService, PendingChange, PendingPage, PendingPlace, Refusal, RotationRecord,
+    Statement, Terms, read_members,
 };

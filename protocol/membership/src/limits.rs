@@ -20,6 +20,8 @@ pub const GROUPS_DRAWN_MAX: u32 = 3;
 pub const PENDING_PAGE_MAX: usize = 16;
 /// Most keys that can sign for the authority.
 pub const COUNCIL_KEYS_MAX: usize = 16;
+/// Most servers that can be in the pool from which the membership group is drawn.
+pub const POOL_SERVERS_MAX: usize = 1024;
 /// Most servers in a genesis: as many as a server or client can have links to.
 pub const ADMISSIONS_MAX: usize = 1024;
 /// Most identity keys for which the service keeps a record, departed servers included.

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use quorate_machine::{Call, Conclusion, Service, ServiceState};
 use quorate_types::{Epoch, MemberRecord, NodeId};
 
-use crate::authority::{CouncilCertificate, ResizeCertificate};
+use crate::authority::{CouncilCertificate, ResizeCertificate, RotationCertificate};
 use crate::configuration::VerifiedConfiguration;
 use crate::genesis::CheckedGenesis;
 use crate::handover::{CommitmentBytes, News, Stage};
@@ -31,12 +31,13 @@ mod operation;
 mod plan;
 mod reply;
 mod resize;
+mod rotation;
 mod table;
 pub use change::{PendingChange, Statement};
 pub use handover::HandoverRefusal;
 pub use operation::{MembershipOperation, PendingPlace};
 pub use reply::{MembershipReply, PendingPage, Refusal, Terms};
-pub use table::{CouncilRecord, KeyRecord};
+pub use table::{CouncilRecord, KeyRecord, RotationRecord};
 
 use handover::Step;
 use opening::Opening;
@@ -110,6 +111,10 @@ impl MembershipService {
                 self.change(Statement::Remove(certificate), call, state)
             }
             MembershipOperation::Resize(certificate) => self.resize(certificate, call, state),
+            MembershipOperation::Rotate(certificate) => self.rotate(certificate, call, state),
+            MembershipOperation::GetRotation(epoch) => {
+                MembershipReply::Rotation(Reader::new(state).rotation_behind(epoch))
+            }
             MembershipOperation::GetConfiguration(from) => page(&Reader::new(state), from),
             MembershipOperation::GetPending(from) => {
                 MembershipReply::Pending(pending_page(&Reader::new(state), from))
@@ -149,6 +154,20 @@ impl MembershipService {
             return MembershipReply::Refused(refusal);
         }
         MembershipReply::Recorded(statement.record(call, &mut Table::new(state)))
+    }
+
+    fn rotate(
+        &self,
+        certificate: RotationCertificate,
+        call: &Call<'_>,
+        state: &mut dyn ServiceState,
+    ) -> MembershipReply {
+        let reader = Reader::new(state);
+        // MEM-8: a refusal returns before anything is written.
+        if let Err(refusal) = certificate.reject((call, &reader), &*self.schemes.signatures) {
+            return MembershipReply::Refused(refusal);
+        }
+        MembershipReply::Recorded(certificate.record(&mut Table::new(state)))
     }
 
     fn resize(

@@ -89,7 +89,10 @@ impl Next {
         let size = self.postponed_size.filter(|_| !is_resized);
         tally.waiting += u64::from(size.is_some());
 
+        let rotation = reader.pending_rotation(old);
+
         table.forget_fixed(old);
+        rotation.iter().for_each(|record| table.put_rotation(record));
         table.put_tally(tally);
         postponed.iter().for_each(|change| table.put_pending(change));
         size.into_iter().for_each(|size| table.put_pending_resize(old.next(), size));

@@ -4,7 +4,9 @@ use alloc::boxed::Box;
 
 use quorate_types::{Epoch, IdentityKey, NodeId};
 
-use crate::authority::{AddCertificate, CouncilCertificate, RemoveCertificate, ResizeCertificate};
+use crate::authority::{
+    AddCertificate, CouncilCertificate, RemoveCertificate, ResizeCertificate, RotationCertificate,
+};
 use crate::handover::HandoverOperation;
 
 /// Where a page of recorded changes begins.
@@ -39,6 +41,10 @@ pub enum MembershipOperation {
     Appoint(CouncilCertificate),
     /// What a certificate about this server has to be like.
     GetTerms(IdentityKey),
+    /// The authority says from whom the membership group is drawn from now on.
+    Rotate(RotationCertificate),
+    /// By which rule the group is drawn that begins behind this epoch.
+    GetRotation(Epoch),
 }
 
 quorate_wire::variants!(MembershipOperation {
@@ -51,4 +57,6 @@ quorate_wire::variants!(MembershipOperation {
     7 => Resize,
     8 => Appoint,
     9 => GetTerms,
+    10 => Rotate,
+    11 => GetRotation,
 });

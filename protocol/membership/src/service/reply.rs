@@ -9,7 +9,7 @@ use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 use super::change::PendingChange;
 use super::handover::HandoverRefusal;
 use super::operation::PendingPlace;
-use super::table::{CouncilRecord, KeyRecord};
+use super::table::{CouncilRecord, KeyRecord, RotationRecord};
 use crate::limits::PENDING_PAGE_MAX;
 use crate::page::ConfigurationPage;
 
@@ -46,6 +46,8 @@ pub enum Refusal {
     TooLarge,
     /// The keys that are to sign for the authority are no council.
     NoCouncil,
+    /// No group can be drawn by this rule.
+    NoGroup,
 }
 
 /// What a certificate about a server has to be like.
@@ -107,6 +109,8 @@ pub enum MembershipReply {
     Appointed(Epoch),
     /// What a certificate about a server has to be like.
     Terms(Terms),
+    /// By which rule a membership group is drawn.
+    Rotation(RotationRecord),
 }
 
 const PENDING: Limit = Limit::new("pending changes", PENDING_PAGE_MAX);
@@ -152,6 +156,7 @@ impl Encode for Refusal {
             Self::Founding => writer.tag(10),
             Self::TooLarge => writer.tag(11),
             Self::NoCouncil => writer.tag(12),
+            Self::NoGroup => writer.tag(13),
         }
     }
 }
@@ -171,6 +176,7 @@ impl Decode for Refusal {
             10 => Ok(Self::Founding),
             11 => Ok(Self::TooLarge),
             12 => Ok(Self::NoCouncil),
+            13 => Ok(Self::NoGroup),
             tag => Err(DecodeError::UnknownTag { of: "Refusal", tag }),
         }
     }
@@ -217,6 +223,10 @@ impl Encode for MembershipReply {
                 writer.tag(11);
                 terms.encode(writer);
             }
+            Self::Rotation(record) => {
+                writer.tag(12);
+                record.encode(writer);
+            }
         }
     }
 }
@@ -235,6 +245,7 @@ impl Decode for MembershipReply {
             9 => Decode::decode(reader).map(Self::Unmoved),
             10 => Decode::decode(reader).map(Self::Appointed),
             11 => Decode::decode(reader).map(Self::Terms),
+            12 => Decode::decode(reader).map(Self::Rotation),
             tag => Err(DecodeError::UnknownTag { of: "MembershipReply", tag }),
         }
     }

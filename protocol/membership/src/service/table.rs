@@ -8,7 +8,9 @@
 //! "h"              the header of the epoch
 //! "k" + key        KeyRecord of an identity key
 //! "m" + id         MemberRecord
+//! "o"              RotationRecord; nothing: every server can be drawn, for every seat
 //! "p" + epoch + key  PendingChange of an identity key that takes effect after that epoch
+//! "q" + epoch      RotationRecord of the rule that holds after that epoch
 //! "r"              highest number of a certificate about the size of the group
 //! "s"              the public side of the sharing of the system's key; nothing: there is no key
 //! "t"              the system's signature on the header; nothing: it is being founded
@@ -33,6 +35,7 @@ use crate::handover::attempt::parameters;
 use crate::handover::{CommitmentBytes, SeatKeys, Stage};
 use crate::header::{CertifiedHeader, ConfigurationHeader};
 use crate::limits::{PAGE_MEMBERS_MAX, WALK_ENTRIES};
+use crate::rotation::Rotation;
 
 const COUNCIL: &[u8] = b"a";
 const TALLY: &[u8] = b"c";
@@ -41,7 +44,9 @@ const STAGE: &[u8] = b"g";
 const HEADER: &[u8] = b"h";
 const KEY: &[u8] = b"k";
 const MEMBER: &[u8] = b"m";
+const ROTATION: &[u8] = b"o";
 const PENDING: &[u8] = b"p";
+const LATER_ROTATION: &[u8] = b"q";
 const HIGHEST_RESIZE: &[u8] = b"r";
 const SHARING: &[u8] = b"s";
 const SIGNATURE: &[u8] = b"t";
@@ -71,6 +76,17 @@ pub struct CouncilRecord {
 }
 
 quorate_wire::fields!(CouncilRecord { sequence, council });
+
+/// By which rule the membership group is drawn.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct RotationRecord {
+    /// Number of the certificate that said so; 0 if none ever did.
+    pub sequence: u64,
+    /// The rule.
+    pub rotation: Rotation,
+}
+
+quorate_wire::fields!(RotationRecord { sequence, rotation });
 
 /// Numbers that the service needs often.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -106,6 +122,10 @@ fn batch_of(epoch: Epoch) -> Vec<u8> {
 
 fn resize_of(epoch: Epoch) -> Vec<u8> {
     place(RESIZE, &epoch.get().to_be_bytes())
+}
+
+fn rotation_of(epoch: Epoch) -> Vec<u8> {
+    place(LATER_ROTATION, &epoch.get().to_be_bytes())
 }
 
 fn read<T: Decode>(bytes: &[u8]) -> T {
@@ -253,9 +273,29 @@ impl<'a> Reader<'a> {
         self.value(&resize_of(batch))
     }
 
+    /// By which rule the group is drawn that begins behind an epoch.
+    pub(super) fn rotation_behind(&self, epoch: Epoch) -> RotationRecord {
+        let fixed = self.pending_rotation(epoch).or_else(|| self.value(ROTATION));
+        fixed.unwrap_or_default()
+    }
+
+    /// The rule that holds after an epoch, if it is another.
+    pub(super) fn pending_rotation(&self, batch: Epoch) -> Option<RotationRecord> {
+        self.value(&rotation_of(batch))
+    }
+
+    /// The rule that was recorded last, if one ever was.
+    pub(super) fn newest_rotation(&self) -> Option<RotationRecord> {
+        let epoch = self.header().epoch;
+        let later = self.pending_rotation(epoch.next());
+        let later = later.or_else(|| self.pending_rotation(epoch));
+        later.or_else(|| self.value(ROTATION))
+    }
+
     /// What a freeze fixes, as it lies in the map: the changes after an epoch, then the deposits.
     pub(super) fn entries_to_fix(&self, batch: Epoch) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
         let changes = self.walk(batch_of(batch)).chain(self.walk(resize_of(batch)));
+        let changes = changes.chain(self.walk(rotation_of(batch)));
         changes.chain(self.walk(DEPOSIT.to_vec()))
     }
 
@@ -397,6 +437,14 @@ impl<'a> Table<'a> {
 
     pub(super) fn put_pending_resize(&mut self, batch: Epoch, resilience: Resilience) {
         self.0.put(&resize_of(batch), encode(&resilience));
+    }
+
+    pub(super) fn put_rotation(&mut self, record: &RotationRecord) {
+        self.0.put(ROTATION, encode(record));
+    }
+
+    pub(super) fn put_pending_rotation(&mut self, batch: Epoch, record: &RotationRecord) {
+        self.0.put(&rotation_of(batch), encode(record));
     }
 
     pub(super) fn put_deposit(&mut self, key: IdentityKey, keys: &SeatKeys) {

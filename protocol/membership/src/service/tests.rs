@@ -12,15 +12,16 @@ use quorate_wire::{decode, encode, vector};
 use super::table::Tally;
 use super::{
     HandoverRefusal, MembershipOperation, MembershipReply, MembershipService, PendingPlace,
-    Refusal, Statement,
+    Refusal, RotationRecord, Statement,
 };
 use crate::authority::{
     AddCertificate, AddGrant, Council, CouncilCertificate, CouncilGrant, RemoveCertificate,
-    RemoveGrant, Validity,
+    RemoveGrant, RotationCertificate, RotationGrant, Validity,
 };
 use crate::configuration::CertifiedConfiguration;
 use crate::handover::CommitmentBytes;
 use crate::identity::IdentitySigner;
+use crate::rotation::Rotation;
 use crate::testing::{MapState, World, authority, description, epoch_signer, identity, schemes};
 
 struct Replica {
@@ -378,6 +379,7 @@ fn operations_and_replies_have_their_golden_bytes_and_come_back_from_them() {
         Refusal::Founding,
         Refusal::TooLarge,
         Refusal::NoCouncil,
+        Refusal::NoGroup,
     ];
     let mut replies: Vec<_> = refusals.into_iter().map(MembershipReply::Refused).collect();
     replies.extend(vec![RECORDED, MembershipReply::Malformed, pending]);
@@ -386,6 +388,12 @@ fn operations_and_replies_have_their_golden_bytes_and_come_back_from_them() {
     replies.extend(HandoverRefusal::ALL.map(MembershipReply::Unmoved));
     let terms = replica.execute(&MembershipOperation::GetTerms(add.identity_key), 0);
     replies.extend([MembershipReply::Appointed(Epoch::new(4)), terms]);
+    let rotation = Rotation { pool: Some(vec![node]), seats_max: Some(2) };
+    replies.push(MembershipReply::Rotation(RotationRecord {
+        sequence: 3,
+        rotation: rotation.clone(),
+    }));
+    let rotate = RotationGrant { system: replica.system(), validity: validity(1, 0, 9), rotation };
     let operations = [
         added(add),
         removed(remove),
@@ -394,6 +402,8 @@ fn operations_and_replies_have_their_golden_bytes_and_come_back_from_them() {
         MembershipOperation::GetMember(node),
         appointed(replica.appoint(&[1, 2], validity(1, 0, 9))),
         MembershipOperation::GetTerms(key),
+        MembershipOperation::Rotate(RotationCertificate::issue(rotate, &authority())),
+        MembershipOperation::GetRotation(Epoch::new(4)),
     ];
     for reply in &replies {
         assert_eq!(decode::<MembershipReply>(&encode(reply)).as_ref(), Ok(reply));

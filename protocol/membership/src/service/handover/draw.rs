@@ -9,9 +9,10 @@ use alloc::boxed::Box;
 use quorate_types::Digest;
 
 use super::Step;
-use crate::election::elect;
+use crate::election::elect_beside;
 use crate::handover::{Attempt, Stage, Underway};
 use crate::limits::{ATTEMPTS_OF_GROUP, GROUPS_DRAWN_MAX};
+use crate::rotation::Rotation;
 use crate::service::plan::Plan;
 pub(super) use crate::service::plan::seats;
 
@@ -22,11 +23,19 @@ impl Step<'_> {
         let header = self.reader.header();
         let resized = self.reader.pending_resize(header.epoch);
         let resilience = resized.unwrap_or(header.membership);
-        let candidates = Plan::of(&self.reader).candidates(&self.reader);
-        match elect((randomness, number), candidates, resilience) {
+        let mut candidates = Plan::of(&self.reader).candidates(&self.reader);
+        let rotation = self.rotation();
+        candidates.retain(|node| rotation.admits(*node));
+        let stay = (&*header.membership_group, rotation.kept(resilience));
+        match elect_beside((randomness, number), (candidates, stay), resilience) {
             Some(group) => Attempt { number, resilience, seats: seats(&self.reader, &group) },
             None => self.staying(number),
         }
+    }
+
+    /// The rule by which groups are drawn that begin with the next epoch.
+    fn rotation(&self) -> Rotation {
+        self.reader.rotation_behind(self.reader.header().epoch).rotation
     }
 
     /// The old group, to which it deals itself.

@@ -8,4 +8,5 @@ mod harness;
 mod order;
 mod properties;
 mod refusals;
+mod rotations;
 mod sizes;

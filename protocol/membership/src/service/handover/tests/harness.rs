@@ -17,7 +17,7 @@ use quorate_wire::{decode, encode};
 
 use crate::authority::{
     AddCertificate, AddGrant, RemoveCertificate, RemoveGrant, ResizeCertificate, ResizeGrant,
-    Validity,
+    RotationCertificate, RotationGrant, Validity,
 };
 use crate::configuration::{CertifiedConfiguration, VerifiedConfiguration};
 use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
@@ -32,6 +32,7 @@ use crate::handover::{
 };
 use crate::header::CertifiedHeader;
 use crate::identity::IdentitySigner;
+use crate::rotation::Rotation;
 use crate::service::table::Reader;
 use crate::service::{HandoverRefusal, MembershipOperation, MembershipReply, MembershipService};
 use crate::testing::{
@@ -220,6 +221,18 @@ impl Town {
     pub(super) fn resize(&mut self, grant: ResizeGrant) -> MembershipReply {
         let certificate = ResizeCertificate::issue(grant, &authority());
         self.ask(&MembershipOperation::Resize(certificate))
+    }
+
+    pub(super) fn rotation_grant(&mut self, rotation: Rotation) -> RotationGrant {
+        let mut validity = self.validity();
+        validity.last_epoch = validity.last_epoch.next();
+        let system = self.configuration.configuration().system;
+        RotationGrant { system, validity, rotation }
+    }
+
+    pub(super) fn rotate(&mut self, grant: RotationGrant) -> MembershipReply {
+        let certificate = RotationCertificate::issue(grant, &authority());
+        self.ask(&MembershipOperation::Rotate(certificate))
     }
 
     pub(super) fn deposit_of(&self, server: usize) -> Deposit {

@@ -1,0 +1,62 @@
+//! Another rule by which the membership group is drawn, on the word of the authority.
+//!
+//! Specification of the membership service 4.3. It takes effect as any other change does, so it is
+//! fixed before anybody knows the randomness: the authority cannot choose a group by it either.
+//!
+//! Invariants: MEM-4, MEM-8, MEM-22, MEM-23.
+
+use quorate_crypto::Verifier;
+use quorate_machine::Call;
+use quorate_types::Epoch;
+
+use super::change::{epoch_of, reject_time};
+use super::reply::Refusal;
+use super::table::{Reader, RotationRecord, Table};
+use crate::authority::RotationCertificate;
+
+impl RotationCertificate {
+    /// The reason against it, if there is one.
+    pub(super) fn reject(
+        &self,
+        (call, table): (&Call<'_>, &Reader<'_>),
+        verifier: &dyn Verifier,
+    ) -> Result<(), Refusal> {
+        let (header, grant) = (table.header(), &self.grant);
+        if grant.system != header.system {
+            return Err(Refusal::Foreign);
+        }
+        if table.sharing_bytes().is_none() {
+            return Err(Refusal::Founding);
+        }
+        reject_time(grant.validity, epoch_of(call, table))?;
+        if let Some(highest) = table.newest_rotation().map(|record| record.sequence)
+            && grant.validity.sequence <= highest
+        {
+            return Err(Refusal::Replayed { highest });
+        }
+        grant.rotation.check(header.membership).or(Err(Refusal::NoGroup))?;
+        if !self.is_endorsed(&table.council(), verifier) {
+            return Err(Refusal::BadSignature);
+        }
+        Ok(())
+    }
+
+    /// Records it, in the place of an earlier one that no freeze has taken; returns after which
+    /// epoch it takes effect.
+    pub(super) fn record(self, table: &mut Table<'_>) -> Epoch {
+        let reader = table.reader();
+        let (epoch, mut tally) = (reader.open_batch(), reader.tally());
+        let record = RotationRecord {
+            sequence: self.grant.validity.sequence,
+            rotation: self.grant.rotation,
+        };
+        let highest = reader.newest_rotation().map(|record| record.sequence);
+
+        assert!(highest < Some(record.sequence), "MEM-4: a certificate counts once");
+
+        tally.waiting += u64::from(reader.pending_rotation(epoch).is_none());
+        table.put_tally(tally);
+        table.put_pending_rotation(epoch, &record);
+        epoch
+    }
+}
