@@ -8,6 +8,7 @@ use crate::failure::Failure;
 pub(crate) mod authority;
 pub(crate) mod bench;
 pub(crate) mod blob;
+mod changes;
 pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -28,8 +29,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
     let json = arguments.json;
     match arguments.command {
         Command::Dev(arguments) => dev::run(&arguments, json),
-        Command::Authority(command) => authority::run(&command),
-        Command::Node(command) => node::run(&command),
+        Command::Authority(command) => authority::run(&command, json),
+        Command::Node(command) => node::run(&command, json),
         Command::Init(arguments) => init::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Client(command) => client::run(&command),

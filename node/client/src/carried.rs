@@ -20,6 +20,9 @@ pub const ADMISSION: &str = "quorate-admission-1";
 /// What the authority gives to a client.
 pub const CLIENT_CERTIFICATE: &str = "quorate-client-certificate-1";
 
+/// What the authority says about a server, or about who signs for it, with the signatures so far.
+pub const CHANGE: &str = "quorate-change-1";
+
 /// The line of a document.
 #[must_use]
 pub fn to_line<T: Encode>(label: &str, document: &T) -> String {
@@ -50,6 +53,22 @@ pub fn read<T: Decode>(label: &str, path: &Path) -> Result<T, Explanation> {
     let remedy = "carry the file again, whole and unchanged";
     from_text(label, &text)
         .map_err(|what| Explanation::about(path, (Kind::Configuration, "carried"), what, remedy))
+}
+
+/// Reads documents of one kind from a file, one in each line; empty lines do not matter.
+///
+/// # Errors
+/// [`Explanation`] names the file and what it is instead.
+pub fn read_all<T: Decode>(label: &str, path: &Path) -> Result<Vec<T>, Explanation> {
+    let text = read_text(path, CARRIED_BYTES_MAX)?;
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let read: Result<Vec<T>, String> = lines.map(|line| from_text(label, line)).collect();
+    let found = read.and_then(|all| match all.is_empty() {
+        true => Err(format!("the file does not begin with `{label}:`")),
+        false => Ok(all),
+    });
+    let remedy = "carry the file again, whole and unchanged";
+    found.map_err(|what| Explanation::about(path, (Kind::Configuration, "carried"), what, remedy))
 }
 
 /// Writes a document as a file of one line that everybody may read.

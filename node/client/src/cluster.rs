@@ -10,6 +10,7 @@
 //! |---|---|
 //! | connecting, and following the configuration | `connect` |
 //! | the machines of a connection | `machines` |
+//! | calls of the membership service | `membership` |
 //! | the servers, and the links to them | `servers` |
 
 use std::collections::BTreeSet;
@@ -38,9 +39,12 @@ use crate::waiting::{Place, Waiting};
 
 mod connect;
 mod machines;
+mod membership;
 mod servers;
 
 pub use connect::{fetch_as_stranger, fetch_configuration, with_cluster, with_tuned};
+pub use membership::Answered;
+use membership::MembershipCaller;
 use servers::Reaching;
 
 /// Versions of the protocol between peers that this build speaks.
@@ -99,6 +103,7 @@ pub struct Cluster {
     scrubbed: Arc<Mutex<ScrubStates>>,
     key_value: Handle<quorate_bft::Client>,
     ordered: Arc<Waiting<OrderedOutput>>,
+    membership: Arc<MembershipCaller>,
     reaching: Reaching,
 }
 

@@ -149,12 +149,23 @@ pub(crate) struct ConfigurationHost {
     pub(crate) known: watch::Sender<Option<VerifiedConfiguration>>,
     /// Is there a lease now?
     pub(crate) fresh: watch::Sender<bool>,
-    /// When it ends.
+    /// When it ends, for what is done on the ring of the configuration.
     pub(crate) lease: Arc<LeaseEnd>,
+    /// When it ends, for what is done in the epoch of the configuration.
+    pub(crate) of_epoch: Arc<LeaseEnd>,
     pub(crate) storage: Option<Handle<quorate_dht::Client>>,
 }
 
 impl ConfigurationHost {
+    /// Of a connection that only fetches a configuration.
+    pub(crate) fn alone(
+        known: watch::Sender<Option<VerifiedConfiguration>>,
+        fresh: watch::Sender<bool>,
+    ) -> Self {
+        let (lease, of_epoch) = Default::default();
+        Self { known, fresh, lease, of_epoch, storage: None }
+    }
+
     fn tell(&self, request: StorageRequest) {
         drop(self.storage.as_ref().map(|storage| storage.request(request)));
     }
@@ -190,6 +201,7 @@ impl Hosted for ConfigurationHost {
                 // ring on which they lie.
                 let epoch = configuration.configuration().ring_epoch;
                 self.lease.set(epoch, until);
+                self.of_epoch.set(configuration.epoch(), until);
                 self.reconfigure(&configuration);
                 // If too many requests wait, the next renewal comes in time.
                 self.tell(StorageRequest::Lease { epoch, until });
@@ -197,6 +209,7 @@ impl Hosted for ConfigurationHost {
             }
             ConfigurationOutput::LeaseLost { .. } => {
                 self.lease.clear();
+                self.of_epoch.clear();
                 self.fresh.send_replace(false);
             }
             ConfigurationOutput::Configuration(configuration) => {

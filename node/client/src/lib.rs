@@ -4,6 +4,7 @@
 pub mod blob;
 pub mod capacity;
 pub mod carried;
+pub mod changes;
 pub mod cluster;
 pub mod cluster_file;
 pub mod error;

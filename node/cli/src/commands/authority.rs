@@ -1,4 +1,4 @@
-//! `quorate authority new`: makes the key of the trusted authority.
+//! `quorate authority`: who says which servers and clients there are.
 
 use std::path::PathBuf;
 
@@ -9,6 +9,10 @@ use serde_json::json;
 use crate::answer::Answer;
 use crate::failure::Failure;
 
+mod appoint;
+mod show;
+mod sign;
+
 /// What to do with the authority.
 #[derive(Subcommand, Debug)]
 pub(crate) enum AuthorityCommand {
@@ -18,10 +22,24 @@ pub(crate) enum AuthorityCommand {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// Show who signs for the authority about servers.
+    Show(show::ShowArguments),
+    /// Sign certificates that others have made, on a machine that needs no network.
+    Sign(sign::SignArguments),
+    /// Have some number out of several keys sign for the authority about servers from now on.
+    Appoint(appoint::AppointArguments),
 }
 
-pub(crate) fn run(command: &AuthorityCommand) -> Result<Answer, Failure> {
-    let AuthorityCommand::New { out } = command;
+pub(crate) fn run(command: &AuthorityCommand, json: bool) -> Result<Answer, Failure> {
+    match command {
+        AuthorityCommand::New { out } => new(out),
+        AuthorityCommand::Show(arguments) => show::run(arguments, json),
+        AuthorityCommand::Sign(arguments) => sign::run(arguments),
+        AuthorityCommand::Appoint(arguments) => appoint::run(arguments, json),
+    }
+}
+
+fn new(out: &std::path::Path) -> Result<Answer, Failure> {
     let authority = new_authority(out)?;
     let key = authority.key.display();
     let text = format!(

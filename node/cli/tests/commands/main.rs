@@ -1,6 +1,7 @@
 //! The program as its users call it.
 
 mod ceremony;
+mod changes;
 mod cluster;
 mod dev;
 mod epoch;

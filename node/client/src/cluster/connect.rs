@@ -148,7 +148,7 @@ pub async fn fetch_as_stranger(
     let peers = servers.iter().map(|server| Peer::Node(server.id)).collect();
     let (tell, mut newest) = watch::channel(None);
     let (fresh, mut is_fresh) = watch::channel(false);
-    let hosted = ConfigurationHost { known: tell, fresh, lease: Arc::default(), storage: None };
+    let hosted = ConfigurationHost::alone(tell, fresh);
     let from = Some(known.clone());
     machines::host_configuration(&mut node, hosted, (system_key, peers), from)?;
     let control = node.control();
@@ -176,7 +176,7 @@ async fn fetch_from_any(
     let peers = contacts.iter().map(|server| Peer::Node(server.id)).collect();
     let (known, mut fetched) = watch::channel(None);
     let (fresh, _) = watch::channel(false);
-    let hosted = ConfigurationHost { known, fresh, lease: Arc::default(), storage: None };
+    let hosted = ConfigurationHost::alone(known, fresh);
     machines::host_configuration(&mut node, hosted, (file.system_key, peers), None)?;
     watch_links(&mut node, reaching);
     let control = node.control();

@@ -15,6 +15,7 @@ use quorate_threshold::PublicKey;
 use quorate_types::{GroupConfiguration, Peer};
 use tokio::sync::watch;
 
+use super::membership::MembershipCaller;
 use super::servers::{Reaching, dial, new_node, random, random_u64, servers, watch_links};
 use super::{Cluster, Credentials, Tuning};
 use crate::cluster_file::ClusterFile;
@@ -58,7 +59,14 @@ pub(super) async fn connect(
     let told = (&scrubbed, &checker);
     let (storage, stored) = host_storage(&mut node, &configuration, &identity, told)?;
     let group = key_value_group(&configuration).map_err(ClientError::Groups)?;
-    let lease: Arc<LeaseEnd> = Arc::default();
+    let (lease, of_epoch): (Arc<LeaseEnd>, Arc<LeaseEnd>) = Default::default();
+    let membership = Arc::new(MembershipCaller {
+        control: node.control(),
+        signer: Arc::clone(&identity.signer),
+        certificate: credentials.certificate.clone(),
+        lease: Arc::clone(&of_epoch),
+        desk: tokio::sync::Mutex::default(),
+    });
     let of_ordered = (group, Arc::clone(&lease), tuning);
     let (key_value, ordered) = host_ordered(&mut node, of_ordered, &identity)?;
     let (known_now, known) = watch::channel(Some(configuration.clone()));
@@ -67,12 +75,23 @@ pub(super) async fn connect(
         known: known_now,
         fresh: fresh_now,
         lease,
+        of_epoch,
         storage: Some(storage.clone()),
     };
     let of_system = (file.system_key, peers);
     let keeper = host_configuration(&mut node, hosted, of_system, Some(configuration))?;
     checker.set(keeper).expect("the configuration client is hosted once");
-    let cluster = Cluster { known, fresh, storage, stored, scrubbed, key_value, ordered, reaching };
+    let cluster = Cluster {
+        known,
+        fresh,
+        storage,
+        stored,
+        scrubbed,
+        key_value,
+        ordered,
+        membership,
+        reaching,
+    };
     Ok(Connected { node, cluster })
 }
 

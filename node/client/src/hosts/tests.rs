@@ -47,7 +47,7 @@ fn an_ordered_group_is_not_heard_without_a_lease() {
     assert!(!ordered.may_hear(at(10)), "the lease is over, whether its alarm has gone off or not");
 
     let (known, fresh) = (watch::channel(None).0, watch::channel(true).0);
-    let mut configuration = ConfigurationHost { known, fresh, lease, storage: None };
+    let mut configuration = ConfigurationHost { lease, ..ConfigurationHost::alone(known, fresh) };
     let loss = quorate_membership::Loss::LaterEpoch;
     let lost = ConfigurationOutput::LeaseLost { epoch: Epoch::ZERO, loss };
     configuration.on_output(lost, &mut Vec::new());

@@ -53,14 +53,18 @@ impl Statement {
         }
     }
 
-    pub(super) const fn identity_key(&self) -> IdentityKey {
+    /// The server that it is about.
+    #[must_use]
+    pub const fn identity_key(&self) -> IdentityKey {
         match self {
             Self::Add(certificate) => certificate.grant.identity_key,
             Self::Remove(certificate) => certificate.grant.identity_key,
         }
     }
 
-    pub(super) const fn validity(&self) -> Validity {
+    /// When it counts.
+    #[must_use]
+    pub const fn validity(&self) -> Validity {
         match self {
             Self::Add(certificate) => certificate.grant.validity,
             Self::Remove(certificate) => certificate.grant.validity,

@@ -1,0 +1,71 @@
+//! `quorate node remove`: the authority has a server leave for good.
+
+use clap::Args;
+use quorate_client::changes::Change;
+use quorate_client::cluster::Cluster;
+use quorate_client::explanation::{Explanation, Kind};
+use quorate_membership::{Council, RemoveCertificate, RemoveGrant, Validity};
+use quorate_types::{Configuration, Epoch, IdentityKey, MemberRecord, MemberStatus};
+
+use crate::answer::Answer;
+use crate::commands::changes::{ChangeArguments, terms};
+use crate::failure::Failure;
+
+/// Which server, and in whose name.
+#[derive(Args, Debug)]
+pub(crate) struct RemoveArguments {
+    /// The server: its name, its whole identity key, or its address.
+    server: String,
+    #[command(flatten)]
+    change: ChangeArguments,
+}
+
+pub(super) fn run(arguments: &RemoveArguments, json: bool) -> Result<Answer, Failure> {
+    arguments.change.perform(json, async |cluster| {
+        let (change, council) = draft(cluster, &arguments.server, &arguments.change).await?;
+        Ok((vec![change], council))
+    })
+}
+
+/// The certificate that nobody has signed yet, and who has to.
+pub(super) async fn draft(
+    cluster: &Cluster,
+    server: &str,
+    arguments: &ChangeArguments,
+) -> Result<(Change, Council), Failure> {
+    let known = cluster.configuration();
+    let servers = known.configuration();
+    let identity_key = find(servers, server)?;
+    let terms = terms(cluster, identity_key).await?;
+    let validity = arguments.validity(terms.next_sequence(), servers.epoch);
+    // A removal holds for good: nothing that was signed for the server brings it back.
+    let validity = Validity { last_epoch: Epoch::new(u64::MAX), ..validity };
+    let system = servers.system;
+    let grant = RemoveGrant { system, identity_key, validity, may_exceed_cap: false };
+    Ok((Change::Remove(RemoveCertificate::draft(grant)), terms.signed_by.council))
+}
+
+/// The server that is called this. A whole key need not be that of a member: it may be one that
+/// must never become one.
+pub(super) fn find(servers: &Configuration, called: &str) -> Result<IdentityKey, Failure> {
+    if let Ok(key) = IdentityKey::from_hex(called) {
+        return Ok(key);
+    }
+    let is_meant = |member: &&MemberRecord| {
+        member.status != MemberStatus::Removed
+            && (member.name() == called || member.address == called)
+    };
+    let found: Vec<_> = servers.members.iter().filter(is_meant).collect();
+    let (what, remedy) = match found.as_slice() {
+        [one] => return Ok(one.identity_key),
+        [] => ("no server of the system is called this", "see `quorate node list`"),
+        _ => ("several servers are called this", "give the whole identity key"),
+    };
+    Err(Failure::from(Explanation {
+        kind: Kind::NotFound,
+        code: "no-server",
+        what: String::from(what),
+        place: String::from(called),
+        remedy: String::from(remedy),
+    }))
+}
