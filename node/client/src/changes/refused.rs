@@ -26,6 +26,7 @@ const fn sort(refusal: Refusal) -> (Kind, &'static str) {
         Refusal::Founding => (Kind::NotServing, "founding"),
         Refusal::TooLarge => (Kind::Usage, "group-too-large"),
         Refusal::NoCouncil => (Kind::Usage, "no-council"),
+        Refusal::NoGroup => (Kind::Usage, "no-group"),
     }
 }
 
@@ -77,6 +78,9 @@ fn text(refusal: Refusal) -> (String, &'static str) {
         Refusal::NoCouncil => {
             ("these keys are no council", "name each key once, and no more signatures than keys")
         }
+        Refusal::NoGroup => {
+            ("no group can be drawn by this rule", "name more servers, or let more seats change")
+        }
     };
     (String::from(what), remedy)
 }
@@ -106,6 +110,7 @@ mod tests {
             Refusal::Founding,
             Refusal::TooLarge,
             Refusal::NoCouncil,
+            Refusal::NoGroup,
         ];
         let explained = refusals.map(|refusal| explain(refusal, "here"));
         let codes: BTreeSet<_> = explained.iter().map(|it| it.code).collect();
