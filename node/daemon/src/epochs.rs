@@ -15,6 +15,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use quorate_bft::Inheritance;
 use quorate_duties::turnover::Event;
@@ -27,10 +28,12 @@ mod conductor;
 mod machines;
 mod opening;
 pub(crate) mod shares;
+pub mod steps;
 
 use chain::Chain;
 pub(crate) use conductor::Running;
 pub(crate) use opening::{Epochs, Hosted};
+use steps::{EpochEnds, Step};
 
 /// The keys of a server, for all threads that change them.
 pub type SharedKeys = Arc<Mutex<ServerKeys>>;
@@ -46,6 +49,7 @@ pub fn lock(keys: &SharedKeys) -> MutexGuard<'_, ServerKeys> {
 pub struct EpochView {
     epoch: AtomicU64,
     is_member: AtomicBool,
+    ends: Mutex<EpochEnds>,
 }
 
 impl EpochView {
@@ -53,6 +57,15 @@ impl EpochView {
     #[must_use]
     pub fn get(&self) -> (u64, bool) {
         (self.epoch.load(Ordering::Relaxed), self.is_member.load(Ordering::Relaxed))
+    }
+
+    /// When it took which step of the last ends of epochs.
+    pub fn ends(&self) -> MutexGuard<'_, EpochEnds> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, epoch: Epoch, step: Step) {
+        self.ends().note((epoch, step), SystemTime::now());
     }
 
     fn set(&self, epoch: Epoch, is_member: bool) {
@@ -70,6 +83,8 @@ pub enum Happening {
     Inherited(Epoch, Box<Inheritance>),
     /// The attempt failed in which the share of the epoch behind this one was made.
     Abandoned(Epoch),
+    /// The participant of an epoch took a step.
+    Stepped(Epoch, Step),
     /// The server stops.
     Stop,
 }
@@ -80,13 +95,20 @@ impl From<Event> for Happening {
     }
 }
 
+/// What was said, and when: it may wait until the thread has written what came before.
+#[derive(Debug)]
+pub struct Said {
+    at: SystemTime,
+    happening: Happening,
+}
+
 /// Where machines say it.
-pub type Told = SyncSender<Happening>;
+pub type Told = SyncSender<Said>;
 
 /// Says it. Machines do not wait: what finds no room is lost, and comes again or is missed by this
 /// server alone.
 pub fn say(told: &Told, happening: Happening) {
-    match told.try_send(happening) {
+    match told.try_send(Said { at: SystemTime::now(), happening }) {
         // Whoever hears it has ended only if the server ends.
         Ok(()) | Err(TrySendError::Disconnected(_)) => {}
         Err(TrySendError::Full(_)) => tracing::error!("the thread of the epochs is behind"),

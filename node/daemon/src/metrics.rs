@@ -1,6 +1,7 @@
 //! The page of metrics and the answer to health checks, over HTTP on a loopback port.
 //!
-//! `GET /metrics` gives the counters in the text format of Prometheus, `GET /health` gives `ok`.
+//! `GET /metrics` gives the counters in the text format of Prometheus, `GET /health` gives `ok`,
+//! `GET /epochs` a line of JSON for each of the last ends of epochs: when which step was taken.
 //! One request per connection, at most [`REQUEST_BYTES_MAX`] of it are read, and nothing but the
 //! first line is looked at: a page of counters needs no more of HTTP.
 
@@ -76,8 +77,11 @@ async fn answer(
             write_epochs(&mut page, epochs);
             ("200 OK", page)
         }
+        b"GET /epochs HTTP/1.1" | b"GET /epochs HTTP/1.0" => {
+            ("200 OK", epochs.ends().to_json_lines())
+        }
         b"GET /health HTTP/1.1" | b"GET /health HTTP/1.0" => ("200 OK", String::from("ok\n")),
-        _ => ("404 Not Found", String::from("there are /metrics and /health\n")),
+        _ => ("404 Not Found", String::from("there are /metrics, /epochs and /health\n")),
     };
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {}\r\n\
@@ -119,6 +123,17 @@ fn page(snapshot: &Snapshot, names: &Names) -> String {
         write_work(&mut page, machine);
     }
     page.push_str(
+        "# HELP quorate_sent_bytes_total Bytes of a machine for peers, one time for each.\n\
+         # TYPE quorate_sent_bytes_total counter\n",
+    );
+    for machine in &machines {
+        let name = machine.name;
+        for (kind, bytes) in &machine.sent_bytes {
+            let of = format_args!("machine=\"{name}\",kind=\"{kind}\"");
+            put(&mut page, format_args!("quorate_sent_bytes_total{{{of}}} {bytes}\n"));
+        }
+    }
+    page.push_str(
         "# HELP quorate_commit_seconds Time of a commit of the disk, as quantiles.\n\
          # TYPE quorate_commit_seconds summary\n",
     );
@@ -153,6 +168,20 @@ fn write_epochs(page: &mut String, epochs: &EpochView) {
         put(page, format_args!("# HELP quorate_{name} {help}\n# TYPE quorate_{name} gauge\n"));
         put(page, format_args!("quorate_{name} {value}\n"));
     }
+    let ends = epochs.ends();
+    let Some(end) = ends.last() else { return };
+    let first = end.values().min().copied().unwrap_or_default();
+    page.push_str(
+        "# HELP quorate_epoch_step_seconds When each step of the last end of an epoch was taken, \
+         counted from the first one here.\n# TYPE quorate_epoch_step_seconds gauge\n",
+    );
+    for (step, micros) in end {
+        let (step, micros) = (step.label(), micros - first);
+        let (seconds, rest) = (micros / 1_000_000, micros % 1_000_000);
+        let line =
+            format_args!("quorate_epoch_step_seconds{{step=\"{step}\"}} {seconds}.{rest:06}\n");
+        put(page, line);
+    }
 }
 
 fn write_events(page: &mut String, machine: &MachineSnapshot) {
@@ -174,6 +203,8 @@ fn write_work(page: &mut String, machine: &MachineSnapshot) {
         ("settled_pooled", machine.settled_pooled),
         ("records", machine.records),
         ("sent", machine.sent),
+        ("records_durable", machine.records_durable),
+        ("commits", machine.commits),
     ];
     let name = machine.name;
     for (what, count) in counts {

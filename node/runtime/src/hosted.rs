@@ -53,6 +53,14 @@ pub trait Hosted: 'static {
         0
     }
 
+    /// Under which name the bytes of a message are counted that leaves.
+    fn kind(&self, _message: &Outbound<Self>) -> &'static str {
+        "any"
+    }
+
+    /// Hears that the machine passed a mark: what it did before is done. Must not block.
+    fn on_mark(&mut self, _mark: &'static str) {}
+
     /// About how many bytes a record has, for the bounds on what waits for the disk.
     fn record_bytes(&self, record: &Record<Self>) -> usize;
 

@@ -78,6 +78,8 @@ pub(crate) struct Parts<H: Hosted> {
     frames: Vec<Frame>,
     requests: Vec<Request<H>>,
     marks: Vec<&'static str>,
+    /// Bytes that left, one time for each recipient, by the kind of their message.
+    sent: Vec<(&'static str, usize)>,
 }
 
 impl<H: Hosted> Parts<H> {
@@ -90,6 +92,7 @@ impl<H: Hosted> Parts<H> {
             frames: Vec::new(),
             requests: Vec::new(),
             marks: Vec::new(),
+            sent: Vec::new(),
         }
     }
 }
@@ -293,6 +296,11 @@ impl<H: Hosted> Cell<H> {
                 message.encode(&mut writer);
                 let frame = Arc::new(writer.into_bytes());
                 let bytes = frame.len();
+                let copies = match &to {
+                    Recipients::One(_) => 1,
+                    Recipients::Each(peers) => peers.len(),
+                };
+                self.parts.sent.push((self.hosted.kind(&message), bytes * copies));
                 queue.push(Action::Send { to, class, frame }, bytes);
             }
             Effect::Release(before) => queue.push(Action::Release(before), 0),
@@ -327,7 +335,10 @@ impl<H: Hosted> Cell<H> {
                     count(&self.metrics.outputs);
                     self.hosted.on_output(output, &mut self.parts.requests);
                 }
-                Action::Mark(mark) => self.parts.marks.push(mark),
+                Action::Mark(mark) => {
+                    self.hosted.on_mark(mark);
+                    self.parts.marks.push(mark);
+                }
             }
         }
     }
@@ -348,6 +359,7 @@ impl<H: Hosted> Cell<H> {
             disk.hand_over();
         }
         self.metrics.count_marks(&mut self.parts.marks);
+        self.metrics.count_sent(&mut self.parts.sent);
         set(&self.metrics.effects_waiting, self.parts.queue.len());
         set(&self.metrics.effects_waiting_bytes, self.parts.queue.waiting_bytes());
         set(&self.metrics.alarms_set, self.parts.alarms.len());

@@ -87,6 +87,7 @@ macro_rules! counters {
             pub(crate) group_records: Histogram,
             pub(crate) tick_frames: Histogram,
             marks: Mutex<BTreeMap<&'static str, u64>>,
+            sent_bytes: Mutex<BTreeMap<&'static str, u64>>,
         }
 
         /// The counters of one machine at one moment.
@@ -103,6 +104,8 @@ macro_rules! counters {
             pub tick_frames: HistogramSnapshot,
             /// How often the machine passed each of its marks.
             pub marks: BTreeMap<&'static str, u64>,
+            /// Bytes of frames for peers, one time for each recipient, by the kind of the message.
+            pub sent_bytes: BTreeMap<&'static str, u64>,
         }
 
         impl MachineSnapshot {
@@ -114,6 +117,9 @@ macro_rules! counters {
                 self.tick_frames.add(&other.tick_frames);
                 for (mark, count) in &other.marks {
                     *self.marks.entry(mark).or_insert(0) += count;
+                }
+                for (kind, bytes) in &other.sent_bytes {
+                    *self.sent_bytes.entry(kind).or_insert(0) += bytes;
                 }
             }
         }
@@ -127,6 +133,7 @@ macro_rules! counters {
                     group_records: self.group_records.snapshot(),
                     tick_frames: self.tick_frames.snapshot(),
                     marks: lock(&self.marks).clone(),
+                    sent_bytes: lock(&self.sent_bytes).clone(),
                 }
             }
         }
@@ -185,6 +192,19 @@ impl MachineMetrics {
         let mut counts = lock(&self.marks);
         for mark in marks.drain(..) {
             *counts.entry(mark).or_insert(0) += 1;
+        }
+    }
+}
+
+impl MachineMetrics {
+    /// Counts bytes that left, and forgets them.
+    pub(crate) fn count_sent(&self, sent: &mut Vec<(&'static str, usize)>) {
+        if sent.is_empty() {
+            return;
+        }
+        let mut counts = lock(&self.sent_bytes);
+        for (kind, bytes) in sent.drain(..) {
+            *counts.entry(kind).or_insert(0) += bytes as u64;
         }
     }
 }

@@ -24,7 +24,8 @@ use quorate_store::keys::erase_secret;
 use quorate_types::{Epoch, Slot};
 
 use super::machines::{Ground, ReadyReplica, base, handover_channel, membership_channel};
-use super::{Chain, Happening, lock, say};
+use super::steps::Step;
+use super::{Chain, Happening, Said, lock, say};
 use crate::error::ServerError;
 use crate::host::ordering;
 use crate::monitoring::Monitoring;
@@ -91,7 +92,7 @@ impl Conductor {
     /// [`ServerError::Runtime`] if there is no thread.
     pub(crate) fn start(
         all: Beginning,
-        happenings: Receiver<Happening>,
+        happenings: Receiver<Said>,
     ) -> Result<Running, ServerError> {
         let told = all.ground.told.clone();
         let mut conductor = Self {
@@ -113,7 +114,7 @@ impl Conductor {
         Ok(Running { told, thread: thread.map_err(|source| ServerError::Runtime { source })? })
     }
 
-    fn run(&mut self, happenings: &Receiver<Happening>) -> Result<(), ServerError> {
+    fn run(&mut self, happenings: &Receiver<Said>) -> Result<(), ServerError> {
         for epoch in self.all.replicas.keys().copied().collect::<Vec<_>>() {
             self.note_replica_channel(epoch)?;
         }
@@ -131,9 +132,14 @@ impl Conductor {
                     happenings.recv_timeout(until.saturating_duration_since(Instant::now()))
                 }
             };
+            let happening = happening.map(|said| {
+                self.note(&said);
+                said.happening
+            });
             match happening {
                 Ok(Happening::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => self.end_grace()?,
+                Ok(Happening::Stepped(..)) => {}
                 Ok(Happening::Event(event)) => {
                     let orders = self.all.turnover.on(*event);
                     self.carry_out(orders)?;
@@ -144,6 +150,26 @@ impl Conductor {
                 }
                 Ok(Happening::Abandoned(epoch)) => self.erase_share(epoch.next())?,
             }
+        }
+    }
+
+    /// What was said may show a step of the end of an epoch.
+    fn note(&self, said: &Said) {
+        let old = self.all.turnover.configuration().configuration().membership;
+        let step = match &said.happening {
+            Happening::Event(event) => Step::of_event(event, old),
+            Happening::Stepped(epoch, step) => Some((*epoch, *step)),
+            Happening::Inherited(..) | Happening::Abandoned(_) | Happening::Stop => None,
+        };
+        if let Some(step) = step {
+            self.all.ground.view.ends().note(step, said.at);
+        }
+    }
+
+    /// A step towards this epoch was taken just now.
+    fn note_towards(&self, epoch: Epoch, step: Step) {
+        if let Some(ended) = epoch.get().checked_sub(1) {
+            self.all.ground.view.note(Epoch::new(ended), step);
         }
     }
 
@@ -200,6 +226,7 @@ impl Conductor {
     fn adopt(&mut self, configuration: &VerifiedConfiguration) -> Result<(), ServerError> {
         let (ground, epoch) = (&self.all.ground, configuration.epoch());
         self.all.chain.put(configuration)?;
+        self.note_towards(epoch, Step::Adopted);
         let certified = ground.certified(epoch)?;
         ground.certified(epoch.next())?;
         ground.view.set(epoch, false);
@@ -212,7 +239,9 @@ impl Conductor {
         self.grace = Some((Instant::now() + length.min(GRACE_MAX), configuration.clone()));
         drop(self.all.responder.request(ResponderRequest::Adopt(configuration.clone())));
         drop(self.all.disseminator.request(DisseminatorRequest::Adopt(configuration.clone())));
-        self.monitor(configuration)
+        self.monitor(configuration)?;
+        self.note_towards(epoch, Step::Switched);
+        Ok(())
     }
 
     /// Links are judged by the new configuration alone from now on.
@@ -329,6 +358,7 @@ impl Conductor {
             begun.map_err(|source| ServerError::Journal { machine: "membership", source })?;
         base::keep(&ground.data, &group)?;
         let ready = ground.replica(&configuration, begun, interceptor);
+        self.note_towards(epoch, Step::Begun);
         self.host_replica(epoch, ready)
     }
 
@@ -363,6 +393,7 @@ impl Conductor {
         }
         let member = Member { epoch, id, signer };
         drop(self.all.responder.request(ResponderRequest::Activate(member)));
+        self.note_towards(epoch, Step::Vouched);
         Ok(())
     }
 

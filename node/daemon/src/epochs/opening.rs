@@ -22,7 +22,7 @@ use quorate_types::{Duration, Epoch};
 
 use super::conductor::{Beginning, Conductor, Running};
 use super::machines::{Ground, Ready, ReadyReplica, policy};
-use super::{Chain, EpochView, Happening, Told};
+use super::{Chain, EpochView, Said, Told};
 use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
@@ -44,7 +44,7 @@ pub(crate) struct Epochs {
     pub(crate) newest: VerifiedConfiguration,
     ground: Ground,
     chain: Chain,
-    happenings: Receiver<Happening>,
+    happenings: Receiver<Said>,
     /// Whether epochs end.
     is_enabled: bool,
 }

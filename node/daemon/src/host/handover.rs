@@ -20,6 +20,7 @@ use quorate_store::medium::RealMedium;
 use quorate_types::{Epoch, SystemId};
 use quorate_wire::{DecodeError, decode, encode};
 
+use crate::epochs::steps::Step;
 use crate::epochs::{Happening, SharedKeys, Told, say, shares};
 
 /// What a dealing costs its recipient: its points are read, and one of them is computed.
@@ -66,6 +67,29 @@ impl Hosted for HandoverHost {
 
     fn record_bytes(&self, _: &Record) -> usize {
         4 * 1024
+    }
+
+    fn kind(&self, message: &Message) -> &'static str {
+        match message {
+            Message::News(_) => "news",
+            Message::Deposit(_) => "deposit",
+            Message::EndVote(_) => "end_vote",
+            Message::AbortVote(_) => "abort_vote",
+            Message::Part(_) => "part",
+            Message::Dealing(_) => "dealing",
+            Message::Acknowledgement(_) => "acknowledgement",
+            Message::FetchDealing(_) => "fetch_dealing",
+            Message::Grievance(_) => "grievance",
+            Message::Help(_) => "help",
+            Message::Completion(_) => "completion",
+            Message::Certified(_) => "certified",
+        }
+    }
+
+    fn on_mark(&mut self, mark: &'static str) {
+        if let Some(step) = Step::of_mark(mark) {
+            say(&self.events, Happening::Stepped(self.epoch, step));
+        }
     }
 
     fn on_output(&mut self, output: Output, _: &mut Vec<Request>) {

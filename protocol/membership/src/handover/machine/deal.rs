@@ -32,6 +32,9 @@ impl Handover {
         let is_dealt = self.dealt.as_ref().is_some_and(|dealt| dealt.is_of(session));
         if !is_dealt {
             self.dealt = self.make_dealing(&attempt, session);
+            if self.dealt.is_some() {
+                turn.mark("handover.dealt");
+            }
         }
         if is_chosen {
             return;

@@ -42,6 +42,7 @@ impl Handover {
         let said = EndVote { system, epoch, reason };
         let word = Word::sign(said, self.setup.me, &*member.signer);
         if self.says(Topic::EndVote) {
+            turn.mark("handover.end_voted");
             self.end_votes.insert(self.setup.me, word.clone());
             self.tell_members(turn, &Message::EndVote(word));
             self.arm_repeat(turn);

@@ -339,6 +339,7 @@ impl Handover {
             proof: ShareProof::new(&proof),
         };
         let word = Word::sign(said, self.setup.me, &*next.signer);
+        turn.mark("handover.completed");
         for member in self.setup.configuration.membership_group.clone() {
             self.tell(turn, member, Message::Completion(word.clone()));
         }
