@@ -107,6 +107,10 @@ impl Hosted for HandoverHost {
     }
 }
 
+/// Length of a segment of the log, which is written once before it is used: every server has a new
+/// one in each epoch. All dealings of an attempt fit.
+const LOG_BYTES: u64 = 1024 * 1024;
+
 /// The part of the data directory with the logs, one for each epoch.
 const PART: &str = "handover";
 
@@ -175,7 +179,8 @@ pub fn open(
     let medium = RealMedium::open(&path).map_err(failed)?;
     let mut records = Vec::new();
     let keep = |number, record| records.push((number, record));
-    let log = LogJournal::open(medium, LogOptions::new(*system.as_bytes()), Codec, keep)?;
+    let options = LogOptions { segment_bytes: LOG_BYTES, ..LogOptions::new(*system.as_bytes()) };
+    let log = LogJournal::open(medium, options, Codec, keep)?;
     let next = epoch.next();
     if let Some((session, share)) = shares::of(keys, next)? {
         let number = log.last_number().next();
