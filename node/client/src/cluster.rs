@@ -9,6 +9,7 @@
 //! | what | file |
 //! |---|---|
 //! | connecting, and following the configuration | `connect` |
+//! | the key of a system, of which only the genesis is there | `founding` |
 //! | the machines of a connection | `machines` |
 //! | calls of the membership service | `membership` |
 //! | the servers, and the links to them | `servers` |
@@ -38,11 +39,13 @@ use crate::scrub::ScrubStates;
 use crate::waiting::{Place, Waiting};
 
 mod connect;
+mod founding;
 mod machines;
 mod membership;
 mod servers;
 
 pub use connect::{fetch_as_stranger, fetch_configuration, with_cluster, with_tuned};
+pub use founding::fetch_founding;
 pub use membership::Answered;
 use membership::MembershipCaller;
 use servers::Reaching;

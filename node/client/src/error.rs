@@ -26,6 +26,20 @@ pub enum ClientError {
         /// Which servers of the cluster file were connected, and what stood against the others.
         reach: Reach,
     },
+    /// The founders of a system do not say what its key is.
+    #[error(
+        "no {needed} servers of the founding group said within {seconds} s that they have made the \
+         key of the system: {reach}; start the servers that the genesis names: their logs say what \
+         they wait for"
+    )]
+    NotFounded {
+        /// How long was waited.
+        seconds: u64,
+        /// How many have to say the same.
+        needed: usize,
+        /// Which servers of the group were connected, and what stood against the others.
+        reach: Reach,
+    },
     /// No address of a server can be resolved.
     #[error("no server's address can be resolved, such as {address}; check names and resolver")]
     Address {
@@ -113,6 +127,11 @@ impl ClientError {
             Self::NoConfiguration { .. } => {
                 let remedy = "start its servers, or name the cluster file that is theirs";
                 (Kind::NoQuorum, "no-configuration", remedy)
+            }
+            Self::NotFounded { .. } => {
+                let remedy = "start the servers that the genesis names; their logs say what they \
+                              wait for";
+                (Kind::NoQuorum, "not-founded", remedy)
             }
             Self::Address { .. } => (Kind::Configuration, "address", "correct the addresses"),
             Self::Storage(Failure::Absent) => {

@@ -9,7 +9,7 @@ use quorate_crypto::Verifier;
 use quorate_crypto::real::RealVerifier;
 use quorate_membership::limits::ADMISSIONS_MAX;
 use quorate_membership::recognition::Unrecognised;
-use quorate_membership::{EpochKeyCertificate, Recognition, VerifiedConfiguration};
+use quorate_membership::{EpochConfiguration, EpochKeyCertificate, Recognition};
 use quorate_net::limits::{PEERS_MAX, PROOF_BYTES_MAX};
 use quorate_net::{Credential, LinkKey, PeerKey, Recognise, Seed};
 use quorate_types::{IdentityKey, PublicKey, SystemId};
@@ -51,8 +51,8 @@ impl Recogniser {
 
     /// For whoever has this configuration.
     #[must_use]
-    pub fn member(configuration: &VerifiedConfiguration) -> Arc<Self> {
-        Self::by(Recognition::Member(configuration.clone()))
+    pub fn member(configuration: impl Into<EpochConfiguration>) -> Arc<Self> {
+        Self::by(Recognition::Member(configuration.into()))
     }
 
     fn by(recognition: Recognition) -> Arc<Self> {

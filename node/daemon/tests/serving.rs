@@ -457,7 +457,7 @@ fn stranger(number: u8, cluster: &Cluster) -> (Transport, Events) {
     };
     let config = ConnectorConfig {
         seed: Seed::new([number; 32]),
-        recognise: Recogniser::member(&cluster.configuration()),
+        recognise: Recogniser::member(cluster.configuration()),
         system: SystemId::new(*servers.system.as_bytes()),
         versions: PROTOCOL_VERSIONS,
         peers: servers.members.iter().map(known).collect(),

@@ -45,9 +45,6 @@ pub use turnover::Turnover;
 pub enum GroupError {
     /// The ring is smaller than a group.
     TooFewServers(TooFewServers),
-    /// A server that the ring places in a replicated group has no key of the epoch. Founders all
-    /// have one.
-    NoEpochKey(NodeId),
 }
 
 impl From<TooFewServers> for GroupError {
@@ -60,7 +57,6 @@ impl fmt::Display for GroupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooFewServers(error) => write!(f, "{error}"),
-            Self::NoEpochKey(id) => write!(f, "server {id} of a group has no key of the epoch"),
         }
     }
 }
@@ -204,8 +200,8 @@ pub fn storage_context(configuration: &VerifiedConfiguration) -> MessageContext 
     MessageContext { system: servers.system, authority_key: servers.authority_key }
 }
 
-/// What stands for a key that only a later configuration could tell: no point of the curve, so that
-/// nobody can sign under it.
+/// What stands for a key that another configuration would tell, or that a founder never deposited:
+/// no point of the curve, so that nobody can sign under it.
 const UNKNOWN_KEY: PublicKey = {
     let mut bytes = [0; PublicKey::BYTES];
     bytes[0] = 2;
@@ -227,16 +223,14 @@ pub fn key_value_group(
     let group = Ring::new(servers)?.group(ObjectId::new(*point.as_bytes()));
     let member = |node: &NodeId| {
         let record = servers.member(*node).expect("the ring is made of members");
-        let is_told = servers.epoch == servers.ring_epoch;
-        let known = if is_told { record.epoch_key } else { Some(UNKNOWN_KEY) };
-        let key = known.ok_or(GroupError::NoEpochKey(*node))?;
-        Ok(GroupMember { node: *node, key })
+        let known = record.epoch_key.filter(|_| servers.epoch == servers.ring_epoch);
+        GroupMember { node: *node, key: known.unwrap_or(UNKNOWN_KEY) }
     };
     Ok(GroupConfiguration {
         system,
         group: GroupId::new(*point.as_bytes()),
         epoch: servers.ring_epoch,
-        members: group.members().iter().map(member).collect::<Result<_, GroupError>>()?,
+        members: group.members().iter().map(member).collect(),
         resilience: servers.storage,
         authority_key: servers.authority_key,
         read_mode: ReadMode::Ordered,

@@ -29,7 +29,8 @@ use alloc::vec::Vec;
 
 use quorate_membership::handover::{HandoverOperation, News, Stage};
 use quorate_membership::{
-    CertifiedConfiguration, CertifiedHeader, MembershipOperation, Schemes, VerifiedConfiguration,
+    CertifiedConfiguration, CertifiedHeader, EpochConfiguration, MembershipOperation, Schemes,
+    VerifiedConfiguration,
 };
 use quorate_types::{Epoch, MemberRecord, NodeId};
 
@@ -139,7 +140,7 @@ enum Replica {
 /// An epoch whose machines this server has.
 #[derive(Clone, Debug)]
 struct Period {
-    configuration: VerifiedConfiguration,
+    configuration: EpochConfiguration,
     replica: Replica,
     heirs: Vec<NodeId>,
     header: Option<Box<CertifiedHeader>>,
@@ -147,9 +148,8 @@ struct Period {
 }
 
 impl Period {
-    fn new(configuration: VerifiedConfiguration, me: NodeId, in_group: Replica) -> Self {
-        let is_member = configuration.group_member(me).is_some();
-        let replica = if is_member { in_group } else { Replica::None };
+    fn new(configuration: EpochConfiguration, me: NodeId, in_group: Replica) -> Self {
+        let replica = if configuration.has_seat(me) { in_group } else { Replica::None };
         let (heirs, header) = (Vec::new(), None);
         Self { configuration, replica, heirs, header, has_asked_members: false }
     }
@@ -164,6 +164,7 @@ impl Period {
 pub struct Turnover {
     me: NodeId,
     schemes: Schemes,
+    configuration: VerifiedConfiguration,
     now: Period,
     before: Option<Period>,
 }
@@ -179,12 +180,14 @@ impl Turnover {
         schemes: Schemes,
     ) -> Self {
         let in_group = if has_state { Replica::Running } else { Replica::Waiting };
-        Self { me, schemes, now: Period::new(configuration, me, in_group), before: None }
+        let now = Period::new(configuration.clone().into(), me, in_group);
+        Self { me, schemes, configuration, now, before: None }
     }
 
-    /// The epoch before, whose replica still serves, after a restart.
+    /// The epoch before, whose replica still serves, after a restart; also that of the genesis.
     #[must_use]
-    pub fn with_former(mut self, configuration: VerifiedConfiguration) -> Self {
+    pub fn with_former(mut self, configuration: impl Into<EpochConfiguration>) -> Self {
+        let configuration = configuration.into();
         assert!(configuration.epoch() < self.now.epoch(), "DUT-4: it is the former one");
         self.before = Some(Period::new(configuration, self.me, Replica::Running));
         self
@@ -193,12 +196,12 @@ impl Turnover {
     /// The configuration that this server works with.
     #[must_use]
     pub const fn configuration(&self) -> &VerifiedConfiguration {
-        &self.now.configuration
+        &self.configuration
     }
 
     /// The configuration of the epoch before, while its machines still serve.
     #[must_use]
-    pub fn former(&self) -> Option<&VerifiedConfiguration> {
+    pub fn former(&self) -> Option<&EpochConfiguration> {
         self.before.as_ref().map(|before| &before.configuration)
     }
 
@@ -295,7 +298,7 @@ impl Turnover {
         let Some(header) = self.period(epoch).and_then(|period| period.header.clone()) else {
             return;
         };
-        let key = *self.now.configuration.header().system_key();
+        let key = *self.configuration.header().system_key();
         let configuration = CertifiedConfiguration { certified: *header, members };
         let verified = configuration.verify(&key, &self.schemes);
         let verified = verified.expect("the system signed what the log has decided");
@@ -306,7 +309,8 @@ impl Turnover {
         if configuration.epoch() <= self.now.epoch() {
             return;
         }
-        let next = Period::new(configuration.clone(), self.me, Replica::Waiting);
+        let next = Period::new(configuration.clone().into(), self.me, Replica::Waiting);
+        self.configuration = configuration.clone();
         let is_next = self.now.epoch().next() == next.epoch();
         let former = core::mem::replace(&mut self.now, next);
         assert!(former.epoch() < self.now.epoch(), "DUT-4: epochs only go up");

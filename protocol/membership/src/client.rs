@@ -245,8 +245,11 @@ impl ConfigurationClient {
         match message {
             Message::Configuration(page) => self.on_page(now, (from, *page), effects),
             Message::Vouch(vouch) => self.on_vouch(now, (from, vouch), effects),
-            Message::GetConfiguration(_) | Message::Challenge(_) => {
+            Message::GetConfiguration(_) | Message::Challenge(_) | Message::GetFounding(_) => {
                 self.ignore("membership: question to a client", effects);
+            }
+            Message::Founding(_) => {
+                self.ignore("membership: a founding that was not asked for", effects);
             }
         }
     }

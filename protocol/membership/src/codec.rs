@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use quorate_threshold::{SIGNATURE_BYTES, Signature};
+use quorate_threshold::{PUBLIC_KEY_BYTES, PublicKey, SIGNATURE_BYTES, Signature};
 use quorate_wire::{DecodeError, Limit, Reader, Writer};
 
 /// Version of the documents of this crate that are kept for years: the first byte of each.
@@ -25,4 +25,13 @@ pub(crate) fn write_signature(writer: &mut Writer, signature: &Signature) {
 
 pub(crate) fn read_signature(reader: &mut Reader<'_>) -> Result<Signature, DecodeError> {
     reader.array::<SIGNATURE_BYTES>().map(Signature::new)
+}
+
+pub(crate) fn write_system_key(writer: &mut Writer, key: &PublicKey) {
+    writer.raw(key.as_bytes());
+}
+
+pub(crate) fn read_system_key(reader: &mut Reader<'_>) -> Result<PublicKey, DecodeError> {
+    let bytes = reader.array::<PUBLIC_KEY_BYTES>()?;
+    PublicKey::decode(&bytes).or(Err(DecodeError::NotCanonical { of: "system key" }))
 }

@@ -14,7 +14,7 @@ use quorate_types::{
     Slot, SystemId,
 };
 
-use crate::configuration::VerifiedConfiguration;
+use crate::epoch_configuration::EpochConfiguration;
 
 /// The id of a server that is admitted in the epoch of this randomness.
 #[must_use]
@@ -88,12 +88,14 @@ pub fn membership_group_id(system: SystemId) -> GroupId {
 /// Never: a verified configuration has a record for each member of its group.
 #[must_use]
 pub fn membership_replicas(
-    configuration: &VerifiedConfiguration,
+    configuration: impl Into<EpochConfiguration>,
     base_slot: Slot,
 ) -> GroupConfiguration {
+    let configuration = configuration.into();
     let servers = configuration.configuration();
     let member = |id: &NodeId| {
-        let key = configuration.group_key(*id).expect("MEM-1: the group is among the members");
+        let record = servers.member(*id).expect("MEM-1: the group is among the members");
+        let key = record.epoch_key.expect("MEM-1: every member of the group has a key");
         GroupMember { node: *id, key }
     };
     GroupConfiguration {

@@ -28,7 +28,9 @@ use crate::election::{elect, node_id};
 use crate::limits::ADMISSIONS_MAX;
 
 mod founding;
+mod unsigned;
 pub use founding::Founding;
+pub use unsigned::UnsignedConfiguration;
 
 const ADMISSIONS: Limit = Limit::new("admissions", ADMISSIONS_MAX);
 

@@ -100,6 +100,12 @@ impl ConfigurationHeader {
         }
     }
 
+    /// Servers that can be silent in any group, be it of the storage or of the membership service.
+    #[must_use]
+    pub fn bearable(&self) -> usize {
+        self.storage.f().min(self.membership.f())
+    }
+
     /// What the system signs, and how others name this configuration.
     #[must_use]
     pub fn hash(&self) -> Digest {

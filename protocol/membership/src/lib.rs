@@ -31,6 +31,7 @@
 //!   epoch, as the configuration names it, or for the next (`recognition`).
 //! - MEM-12: a signature by an identity counts in one epoch, the one whose leaf made it
 //!   (`identity`).
+//! - MEM-13: what `f + 1` founders call the system's key is its key (`pinning`).
 //! - MEM-20 to MEM-25: what the log decides about the end of an epoch (`service`).
 //!
 //! # Deviations from the paper
@@ -57,6 +58,7 @@ pub mod configuration;
 pub mod delta;
 pub mod dissemination;
 pub mod election;
+pub mod epoch_configuration;
 pub mod epoch_key;
 pub mod freshness;
 pub mod genesis;
@@ -68,6 +70,7 @@ pub mod member_proof;
 pub mod message;
 pub mod monitor;
 pub mod page;
+pub mod pinning;
 pub mod recognition;
 pub mod rejected;
 pub mod responder;
@@ -89,15 +92,17 @@ pub use client::{
 pub use configuration::{CertifiedConfiguration, VerifiedConfiguration};
 pub use delta::{Chain, Delta};
 pub use dissemination::Disseminator;
+pub use epoch_configuration::EpochConfiguration;
 pub use epoch_key::{EpochKeyCertificate, EpochKeyStatement};
 pub use freshness::{Challenge, FreshnessProof, Lease, LeaseRule, Nonce, Vouch};
-pub use genesis::{CheckedGenesis, Founding, Genesis, GenesisError};
+pub use genesis::{CheckedGenesis, Founding, Genesis, GenesisError, UnsignedConfiguration};
 pub use handover::Handover;
 pub use header::{CertifiedHeader, ConfigurationHeader, Lineage, VerifiedHeader};
 pub use identity::{IDENTITY_EPOCHS, Identity, IdentitySignature, IdentitySigner};
 pub use member_proof::MemberProof;
 pub use message::Message;
 pub use page::ConfigurationPage;
+pub use pinning::Pinning;
 pub use recognition::{Recognition, Unrecognised};
 pub use rejected::Rejected;
 pub use responder::{

@@ -16,6 +16,8 @@ pub const WALK_ENTRIES: usize = 256;
 pub const ATTEMPTS_OF_GROUP: u32 = 2;
 /// Groups that are drawn to take over an epoch, before the old one goes on by itself.
 pub const GROUPS_DRAWN_MAX: u32 = 3;
+/// How often the wait before a founder says again what is not settled is doubled.
+pub const FOUNDING_DOUBLINGS_MAX: u32 = 7;
 /// Pending changes in one reply of the service.
 pub const PENDING_PAGE_MAX: usize = 16;
 /// Most keys that can sign for the authority.

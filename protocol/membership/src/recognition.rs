@@ -16,7 +16,7 @@ use quorate_crypto::Verifier;
 use quorate_types::{Epoch, IdentityKey, PublicKey, SystemId};
 use quorate_wire::decode;
 
-use crate::configuration::VerifiedConfiguration;
+use crate::epoch_configuration::EpochConfiguration;
 use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
 
 /// Why a key is not taken for a server's.
@@ -55,7 +55,7 @@ pub enum Recognition {
     /// It has no configuration yet and asks for one, which will prove itself: any epoch will do.
     Newcomer(SystemId),
     /// It has this configuration.
-    Member(VerifiedConfiguration),
+    Member(EpochConfiguration),
 }
 
 impl Recognition {

@@ -6,6 +6,7 @@
 //! Upon `GetConfiguration(from)`: answer with the page of the newest configuration.
 //! Upon `Challenge(nonce)`: while a member of the group, activated and not ended, answer with a
 //! signed `Vouch`; otherwise with the first page, so that a client behind learns of what follows.
+//! Upon `GetFounding`: answer with the first configuration that was signed, and the key.
 //! Upon the node's `EndEpoch(e)`: never vouch for `e` or earlier again; make that durable, and only
 //! then report `EpochEnded(e)`: the node signs for the start of the next epoch upon that.
 //!
@@ -22,7 +23,7 @@ use quorate_wire::{Decode, DecodeError, Encode, Reader, Writer};
 
 use crate::configuration::VerifiedConfiguration;
 use crate::freshness::{Challenge, Subject, Vouch};
-use crate::message::Message;
+use crate::message::{Founding, GetFounding, Message};
 
 /// A member's place in the group of an epoch.
 #[derive(Clone, Debug)]
@@ -70,6 +71,7 @@ pub struct FreshnessResponder {
     member: Option<Member>,
     ended: Option<Epoch>,
     record_last: RecordNumber,
+    founding: Option<VerifiedConfiguration>,
 }
 
 impl FreshnessResponder {
@@ -86,7 +88,14 @@ impl FreshnessResponder {
             ended = ended.max(Some(epoch));
             record_last = record_last.max(number);
         }
-        Self { configuration, member, ended, record_last }
+        Self { configuration, member, ended, record_last, founding: None }
+    }
+
+    /// Tells who asks how the system was founded: the first configuration that was signed.
+    #[must_use]
+    pub fn with_founding(mut self, founding: VerifiedConfiguration) -> Self {
+        self.founding = Some(founding);
+        self
     }
 
     /// The newest configuration that it serves.
@@ -117,6 +126,17 @@ impl FreshnessResponder {
 
         let vouch = Vouch::sign(subject, member.id, &*member.signer);
         effects.send(from, Class::Control, Message::Vouch(vouch));
+    }
+
+    fn on_get_founding(&self, from: Peer, question: GetFounding, effects: &mut Effects<Self>) {
+        let is_asked = |it: &&VerifiedConfiguration| it.configuration().system == question.system;
+        let Some(founding) = self.founding.as_ref().filter(is_asked) else {
+            return effects.mark("membership: asked for a founding that is not kept");
+        };
+
+        let system_key = *founding.header().system_key();
+        let founding = Founding { system_key, configuration: founding.to_certified() };
+        effects.send(from, Class::Bulk, Message::Founding(Box::new(founding)));
     }
 
     fn on_request(&mut self, request: ResponderRequest, effects: &mut Effects<Self>) {
@@ -170,7 +190,13 @@ impl Machine for FreshnessResponder {
                 let page = Box::new(self.configuration.page(request.from));
                 effects.send(from, Class::Bulk, Message::Configuration(page));
             }
-            Input::Deliver { message: Message::Configuration(_) | Message::Vouch(_), .. } => {
+            Input::Deliver { from, message: Message::GetFounding(question) } => {
+                self.on_get_founding(from, question, effects);
+            }
+            Input::Deliver {
+                message: Message::Configuration(_) | Message::Vouch(_) | Message::Founding(_),
+                ..
+            } => {
                 effects.mark("membership: answer to a server that did not ask");
             }
             Input::Expired(timer) => match timer {},

@@ -247,7 +247,10 @@ impl Host<ClusterMachine> for ClusterHost {
             Message::Membership(message) | Message::KeyValue(message) => wire_bytes(message),
             Message::Configuration(message) => match &**message {
                 Vouching::Configuration(page) => 1_000 + 400 * page.members.len() as u64,
-                Vouching::GetConfiguration(_) | Vouching::Challenge(_) => 40,
+                Vouching::Founding(it) => 1_000 + 400 * it.configuration.members.len() as u64,
+                Vouching::GetConfiguration(_)
+                | Vouching::Challenge(_)
+                | Vouching::GetFounding(_) => 40,
                 Vouching::Vouch(_) => 240,
             },
             Message::Storage(message) => crate::storage::host::wire_bytes(message),

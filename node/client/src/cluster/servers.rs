@@ -8,7 +8,7 @@ use quorate_machine::Class;
 use quorate_membership::VerifiedConfiguration;
 use quorate_net::{ConnectorConfig, Known, Limits, Recognise, Seed, SystemId};
 use quorate_runtime::{Channel, Links, Node, NodeOptions, Server};
-use quorate_types::{Epoch, IdentityKey, NodeId};
+use quorate_types::{Configuration, Epoch, IdentityKey, NodeId};
 use tokio::sync::watch;
 
 use super::{Credentials, PROTOCOL_VERSIONS};
@@ -70,6 +70,15 @@ pub(super) async fn servers(
         .iter()
         .map(|member| (member.id, &member.identity_key, member.address.as_str()))
         .collect();
+    resolve(&members, reaching).await
+}
+
+/// Those members of the membership group whose addresses resolve.
+pub(super) async fn group_of(configuration: &Configuration, reaching: &Reaching) -> Vec<Server> {
+    let group = configuration.membership_group.iter();
+    let members = group.filter_map(|id| configuration.member(*id));
+    let members: Vec<Address<'_>> =
+        members.map(|it| (it.id, &it.identity_key, it.address.as_str())).collect();
     resolve(&members, reaching).await
 }
 

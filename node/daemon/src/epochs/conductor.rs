@@ -16,8 +16,8 @@ use quorate_membership::handover::Handover;
 use quorate_membership::handover::machine::Request as HandoverRequest;
 use quorate_membership::monitor::{AnswerKey, Watch};
 use quorate_membership::{
-    FreshnessResponder, Member, MembershipService, ResponderRequest, VerifiedConfiguration,
-    read_members,
+    EpochConfiguration, FreshnessResponder, Member, MembershipService, ResponderRequest,
+    VerifiedConfiguration, read_members,
 };
 use quorate_runtime::{Channel, Control, Handle};
 use quorate_store::keys::erase_secret;
@@ -148,7 +148,7 @@ impl Conductor {
                     self.retire_succession(epoch);
                     self.inherit(epoch, inheritance)?;
                 }
-                Ok(Happening::Abandoned(epoch)) => self.erase_share(epoch.next())?,
+                Ok(Happening::Abandoned(epoch)) => self.abandon(epoch.next())?,
             }
         }
     }
@@ -231,7 +231,8 @@ impl Conductor {
         ground.certified(epoch.next())?;
         ground.view.set(epoch, false);
         tracing::info!(%epoch, hash = %configuration.hash(), "went on to the next epoch");
-        let former = self.all.turnover.former().unwrap_or(configuration);
+        let former = self.all.turnover.former().cloned();
+        let former = former.unwrap_or_else(|| configuration.into());
         let credential = credential(&certified.certificate, &certified.seed);
         self.all.control.renew(credential, Recogniser::member(former));
         self.all.control.set_servers(known_servers(configuration));
@@ -280,8 +281,14 @@ impl Conductor {
         keys.erase_decryption(epoch).map_err(|source| ServerError::Keys { source })
     }
 
+    /// The share of an attempt that failed goes; what opens the next attempt's subshares stays.
+    fn abandon(&self, epoch: Epoch) -> Result<(), ServerError> {
+        let keys = lock(&self.all.ground.keys);
+        keys.erase_share(epoch).map_err(|source| ServerError::Keys { source })
+    }
+
     fn begin_participant(&mut self, epoch: Epoch) -> Result<(), ServerError> {
-        let configuration = self.all.turnover.configuration().clone();
+        let configuration = EpochConfiguration::from(self.all.turnover.configuration());
         if configuration.epoch() != epoch {
             return Ok(());
         }
@@ -302,7 +309,7 @@ impl Conductor {
         let former = match self.all.turnover.former() {
             Some(former) => former.clone(),
             None => match self.former_of(epoch)? {
-                Some(former) => former,
+                Some(former) => former.into(),
                 None => return Ok(()),
             },
         };
@@ -380,7 +387,7 @@ impl Conductor {
             false => self.all.chain.of(epoch, &self.all.ground.founding.system_key())?,
         };
         if let Some(configuration) = configuration {
-            self.channels.entry(epoch).or_default().push(membership_channel(&configuration));
+            self.channels.entry(epoch).or_default().push(membership_channel(&configuration.into()));
         }
         Ok(())
     }
@@ -411,7 +418,7 @@ impl Conductor {
     /// that it missed or in whose end it crashed.
     fn erase_past(&mut self) -> Result<(), ServerError> {
         let now = self.all.turnover.configuration().epoch();
-        let served = self.all.turnover.former().map(VerifiedConfiguration::epoch);
+        let served = self.all.turnover.former().map(EpochConfiguration::epoch);
         let past = lock(&self.all.ground.keys).past(now);
         for epoch in past.map_err(|source| ServerError::Keys { source })? {
             self.erase_share(epoch)?;

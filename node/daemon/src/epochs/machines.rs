@@ -13,7 +13,7 @@ use quorate_machine::Machine;
 use quorate_membership::election::membership_replicas;
 use quorate_membership::handover::deposit::Deposit;
 use quorate_membership::handover::{self, Handover, MemberSecrets, NextKeys, Policy};
-use quorate_membership::{MembershipService, Schemes, VerifiedConfiguration};
+use quorate_membership::{EpochConfiguration, MembershipService, Schemes, VerifiedConfiguration};
 use quorate_runtime::{Channel, Control, Handle, Hosted, Hosting, Journal};
 use quorate_store::directory::DataDirectory;
 use quorate_threshold::{DecryptionKey, KeyShare, Seed};
@@ -31,6 +31,9 @@ use crate::server::{Between, Intermediary, random_seed};
 /// How long an old member is given to answer.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// How long a founding waits for servers that it can do without.
+const PATIENCE_FOUNDING: Duration = Duration::from_secs(60);
+
 /// How long things take where an epoch lasts so long.
 #[must_use]
 pub(crate) fn policy(length: StdDuration) -> Policy {
@@ -38,6 +41,7 @@ pub(crate) fn policy(length: StdDuration) -> Policy {
     let attempt = Duration::from_micros((micros / 4).clamp(2_000_000, 60_000_000));
     Policy {
         length: Duration::from_micros(micros),
+        patience: PATIENCE_FOUNDING,
         change_count_max: 10_000,
         repeat: Duration::from_millis(200),
         repeat_idle: Duration::from_micros((micros / 8).clamp(500_000, 30_000_000)),
@@ -120,14 +124,14 @@ where
 
 /// The channel of the participants of an epoch's end.
 #[must_use]
-pub(crate) fn handover_channel(configuration: &VerifiedConfiguration) -> Channel {
+pub(crate) fn handover_channel(configuration: &EpochConfiguration) -> Channel {
     let group = membership_replicas(configuration, Slot::ZERO);
     Channel::Grouped(HANDOVER, ordering_instance(&group))
 }
 
 /// The channel of the membership group of an epoch.
 #[must_use]
-pub(crate) fn membership_channel(configuration: &VerifiedConfiguration) -> Channel {
+pub(crate) fn membership_channel(configuration: &EpochConfiguration) -> Channel {
     let group = membership_replicas(configuration, Slot::ZERO);
     Channel::Grouped(ORDERING, ordering_instance(&group))
 }
@@ -168,13 +172,13 @@ impl Ground {
     /// [`ServerError`] says which key or file is wrong.
     pub(crate) fn participant(
         &mut self,
-        configuration: &VerifiedConfiguration,
+        configuration: &EpochConfiguration,
     ) -> Result<Ready<HandoverHost>, ServerError> {
         let epoch = configuration.epoch();
         let place = (self.founding.system(), epoch);
         let (records, journal) = crate::host::handover::open(&self.data, place, &self.keys)
             .map_err(|source| ServerError::Journal { machine: "handover", source })?;
-        let is_member = configuration.group_member(self.me).is_some();
+        let is_member = configuration.has_seat(self.me);
         let setup = handover::Setup {
             configuration: Arc::new(configuration.configuration().clone()),
             system_key: Some(self.founding.system_key()),
@@ -229,7 +233,7 @@ impl Ground {
     #[must_use]
     pub(crate) fn succession(
         &self,
-        former: &VerifiedConfiguration,
+        former: &EpochConfiguration,
         begins: Epoch,
     ) -> Ready<SuccessionHost> {
         let old = Arc::new(membership_replicas(former, Slot::ZERO));
@@ -302,7 +306,7 @@ impl Ground {
         let listener = Some((configuration.epoch(), self.told.clone()));
         Ready {
             name: "membership",
-            channel: membership_channel(configuration),
+            channel: membership_channel(&configuration.into()),
             hosted: OrderingHost::telling("membership", listener),
             machine,
             journal: Some(journal),

@@ -20,6 +20,9 @@ const VOUCH_MICROS: u64 = 50;
 /// What a page of the configuration costs: up to 128 records copied and encoded, microseconds.
 const PAGE_MICROS: u64 = 100;
 
+/// What a founding costs: up to 1024 records, microseconds.
+const FOUNDING_MICROS: u64 = 1_000;
+
 /// The glue of the responder.
 #[derive(Debug)]
 pub struct ResponderHost {
@@ -36,7 +39,8 @@ impl Hosted for ResponderHost {
         match message.0 {
             Message::Challenge(_) => VOUCH_MICROS,
             Message::GetConfiguration(_) => PAGE_MICROS,
-            Message::Configuration(_) | Message::Vouch(_) => 0,
+            Message::GetFounding(_) => FOUNDING_MICROS,
+            Message::Configuration(_) | Message::Vouch(_) | Message::Founding(_) => 0,
         }
     }
 

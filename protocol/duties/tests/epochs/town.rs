@@ -250,7 +250,10 @@ impl Town {
     fn order(&mut self, operation: &MembershipOperation) {
         let (group, epoch) = (self.group(), self.configuration().epoch());
         let payload = quorate_wire::encode(operation);
-        self.step_replica(group[0], epoch, Input::Request(quorate_bft::Request::Announce(payload)));
+        // The others of a group that serves may still be getting its state.
+        let runs = |id: &&NodeId| self.servers[*id].replicas.contains_key(&epoch);
+        let first = *group.iter().find(runs).expect("the group of the epoch serves");
+        self.step_replica(first, epoch, Input::Request(quorate_bft::Request::Announce(payload)));
     }
 
     pub(crate) fn add(&mut self, number: u8) -> NodeId {
@@ -637,6 +640,7 @@ impl Town {
             schemes: schemes(),
             policy: Policy {
                 length: LENGTH,
+                patience: Duration::from_secs(5),
                 change_count_max: 1_000,
                 repeat: Duration::from_millis(200),
                 repeat_idle: Duration::from_secs(5),

@@ -49,6 +49,7 @@ use super::stage::{News, Stage};
 use super::vote::{AbortVote, Completion, EndReason, EndVote};
 use super::word::Word;
 use crate::header::CertifiedHeader;
+use crate::limits::FOUNDING_DOUBLINGS_MAX;
 
 pub use setup::{MemberSecrets, NextKeys, Policy, Setup};
 
@@ -56,7 +57,7 @@ pub use setup::{MemberSecrets, NextKeys, Policy, Setup};
 // tidy: timers
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Timer {
-    /// The epoch has lasted as long as an epoch lasts.
+    /// The epoch has lasted as long as an epoch lasts, or a founding has waited long enough.
     Length,
     /// Say again what is not settled.
     Repeat,
@@ -133,6 +134,8 @@ pub struct Handover {
     group_key: Option<Arc<GroupKey>>,
     /// When whose keys were last put into the log.
     deposited: BTreeMap<NodeId, Instant>,
+    /// It has lasted long enough.
+    is_due: bool,
     end_wish: Option<EndReason>,
     end_votes: BTreeMap<NodeId, Word<EndVote>>,
     abort_wish: Option<u32>,
@@ -189,7 +192,7 @@ impl Machine for Handover {
                 self.on_message(turn, from, message);
             }
             Input::Deliver { from: Peer::Client(_), .. } => turn.mark("handover.client_ignored"),
-            Input::Expired(Timer::Length) => self.wish_end(EndReason::Time),
+            Input::Expired(Timer::Length) => self.is_due = true,
             Input::Expired(Timer::Repeat) => self.repeat(turn),
             Input::Expired(Timer::Attempt) => self.give_up(),
             Input::Request(Request::News(news)) => self.on_own_news(turn, *news),
@@ -210,6 +213,7 @@ impl Handover {
             claims: BTreeMap::new(),
             group_key: None,
             deposited: BTreeMap::new(),
+            is_due: false,
             end_wish: None,
             end_votes: BTreeMap::new(),
             abort_wish: None,
@@ -267,11 +271,20 @@ impl Handover {
             // The node may have crashed before it erased the share.
             turn.effects.emit(Output::Certified(certified.clone()));
         }
-        let length = self.setup.policy.length.as_micros();
-        let ends = self.setup.configuration.created.as_micros().saturating_add(length);
-        let left = ends.saturating_sub(turn.now.wall.as_micros());
-        turn.effects.arm(Timer::Length, turn.now.instant.after(Duration::from_micros(left)));
+        let left = if self.is_founding() {
+            self.setup.policy.patience
+        } else {
+            let length = self.setup.policy.length.as_micros();
+            let ends = self.setup.configuration.created.as_micros().saturating_add(length);
+            Duration::from_micros(ends.saturating_sub(turn.now.wall.as_micros()))
+        };
+        turn.effects.arm(Timer::Length, turn.now.instant.after(left));
         self.arm_repeat(turn);
+    }
+
+    /// Is the key of the system being made?
+    const fn is_founding(&self) -> bool {
+        self.setup.system_key.is_none()
     }
 
     fn on_message(&mut self, turn: &mut Turn<'_>, from: NodeId, message: Message) {
@@ -320,7 +333,13 @@ impl Handover {
             || self.end_wish.is_some()
             || !self.end_votes.is_empty();
         let is_over = self.certified.is_some();
-        let wait = if is_under_way && !is_over { policy.repeat } else { policy.repeat_idle };
+        let wait = if is_under_way && !is_over {
+            policy.repeat
+        } else if self.is_founding() {
+            policy.repeat.times(1_u64 << self.repetitions.min(FOUNDING_DOUBLINGS_MAX))
+        } else {
+            policy.repeat_idle
+        };
         turn.effects.arm(Timer::Repeat, turn.now.instant.after(wait));
     }
 

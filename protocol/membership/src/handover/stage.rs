@@ -81,12 +81,14 @@ pub struct News {
     pub sharing: Option<CommitmentBytes>,
     /// Changes that wait for the next epoch.
     pub change_count: u32,
+    /// Founding servers whose keys of the first signed epoch are awaited; 0 behind the founding.
+    pub awaited: u32,
     /// How far its end has come.
     pub stage: Stage,
 }
 
 quorate_wire::fields!(Frozen { fixed, slot, time });
-quorate_wire::fields!(News { system, epoch, header, sharing, change_count, stage });
+quorate_wire::fields!(News { system, epoch, header, sharing, change_count, awaited, stage });
 
 impl News {
     /// How far this is: what comes later in the log is greater.

@@ -5,7 +5,7 @@ use expect_test::expect_file;
 use quorate_types::{Digest, NodeId, Signature};
 use quorate_wire::{DecodeError, decode, encode, vector};
 
-use super::{GetConfiguration, Message};
+use super::{Founding, GetConfiguration, GetFounding, Message};
 use crate::freshness::{Challenge, Nonce, Subject, Vouch};
 use crate::limits::{PAGE_MEMBERS_MAX, REPLY_BYTES_MAX};
 use crate::page::id_after;
@@ -13,16 +13,21 @@ use crate::service::MembershipReply;
 use crate::testing::World;
 
 /// One of each.
-fn messages(world: &World) -> [(&'static str, Message); 4] {
+fn messages(world: &World) -> [(&'static str, Message); 6] {
     let nonce = Nonce::new(Digest::new([3; 32]));
     let member = world.group()[0];
     let subject = Subject::of(&world.first, nonce);
     let signature = Signature::new([4; 64]);
+    let system_key = world.founding.system_key;
+    let system = world.genesis.system();
+    let founding = Founding { system_key, configuration: world.first.to_certified() };
     [
         ("get_configuration", Message::GetConfiguration(GetConfiguration { from: member })),
         ("configuration", Message::Configuration(Box::new(world.first.page(member)))),
         ("challenge", Message::Challenge(Challenge { nonce })),
         ("vouch", Message::Vouch(Vouch { subject, member, signature })),
+        ("get_founding", Message::GetFounding(GetFounding { system })),
+        ("founding", Message::Founding(Box::new(founding))),
     ]
 }
 
@@ -46,7 +51,7 @@ fn every_message_comes_back_from_its_bytes() {
         bytes.push(0);
         assert_eq!(decode::<Message>(&bytes), Err(DecodeError::TrailingBytes { count: 1 }));
     }
-    assert_eq!(decode::<Message>(&[5]), Err(DecodeError::UnknownTag { of: "Message", tag: 5 }));
+    assert_eq!(decode::<Message>(&[7]), Err(DecodeError::UnknownTag { of: "Message", tag: 7 }));
 }
 
 #[test]

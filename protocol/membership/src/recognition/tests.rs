@@ -65,7 +65,7 @@ fn judge(rule: &Recognition, proved: PublicKey, shown: &EpochKeyCertificate) -> 
 }
 
 fn member(configuration: &VerifiedConfiguration) -> Recognition {
-    Recognition::Member(configuration.clone())
+    Recognition::Member(configuration.into())
 }
 
 #[test]

@@ -3,12 +3,12 @@ use std::vec::Vec;
 
 use quorate_crypto::verify;
 use quorate_machine::{Effect, Effects, Input, Machine, RecordNumber};
-use quorate_types::{ClientId, Digest, Epoch, NodeId, Peer};
+use quorate_types::{ClientId, Digest, Epoch, NodeId, Peer, SystemId};
 use quorate_wire::{decode, encode};
 
 use super::{FreshnessResponder, Member, ResponderOutput, ResponderRecord, ResponderRequest};
 use crate::freshness::{Challenge, Nonce, Vouch};
-use crate::message::{GetConfiguration, Message};
+use crate::message::{GetConfiguration, GetFounding, Message};
 use crate::testing::{World, now, registry};
 
 const CLIENT: Peer = Peer::Client(ClientId::new([1; 32]));
@@ -46,7 +46,10 @@ fn vouch(responder: &mut FreshnessResponder) -> Option<Vouch> {
             assert_eq!(page.certified, *responder.configuration().header().certified());
             None
         }
-        Message::GetConfiguration(_) | Message::Challenge(_) => panic!("a question"),
+        Message::GetConfiguration(_)
+        | Message::Challenge(_)
+        | Message::GetFounding(_)
+        | Message::Founding(_) => panic!("neither a vouch nor a configuration"),
     }
 }
 
@@ -132,4 +135,19 @@ fn a_record_comes_back_from_its_bytes() {
     let record = ResponderRecord::Ended(Epoch::new(3));
     assert_eq!(decode::<ResponderRecord>(&encode(&record)), Ok(record));
     assert!(decode::<ResponderRecord>(&[2]).is_err());
+}
+
+#[test]
+fn who_asks_how_the_system_was_founded_is_told_and_only_of_this_system() {
+    let world = World::new(7, 1);
+    let first = world.following(&world.first);
+    let mut responder = responder(&world).with_founding(first.clone());
+    let question = GetFounding { system: world.genesis.system() };
+    let Message::Founding(told) = answer(&mut responder, Message::GetFounding(question)) else {
+        panic!("a founding");
+    };
+    assert_eq!(told.system_key, world.founding.system_key);
+    assert_eq!(told.configuration, first.to_certified());
+    let other = Message::GetFounding(GetFounding { system: SystemId::new([9; 32]) });
+    assert!(step(&mut responder, Input::Deliver { from: CLIENT, message: other }).is_empty());
 }

@@ -45,10 +45,13 @@ impl Next {
         let old = reader.header();
         let resized = reader.pending_resize(old.epoch);
         let postponed_size = resized.filter(|size| *size != underway.attempt.resilience);
+        // Objects begin to be stored with the first configuration that is signed.
+        let is_founding = reader.sharing_bytes().is_none();
+        let ring_epoch = if is_founding { old.epoch.next() } else { old.ring_epoch };
         let configuration = Configuration {
             system: old.system,
             epoch: old.epoch.next(),
-            ring_epoch: old.ring_epoch,
+            ring_epoch,
             storage: old.storage,
             membership: underway.attempt.resilience,
             authority_key: old.authority_key,

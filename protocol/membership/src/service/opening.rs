@@ -9,17 +9,14 @@
 //!
 //! Invariants: MEM-1, MEM-24.
 
-use alloc::boxed::Box;
-use alloc::vec::Vec;
-
 use quorate_threshold::Signature as ThresholdSignature;
-use quorate_types::{Digest, Epoch, MemberRecord};
+use quorate_types::{Epoch, MemberRecord};
 
 use super::table::{KeyRecord, Reader, Table};
 use crate::configuration::VerifiedConfiguration;
-use crate::genesis::CheckedGenesis;
+use crate::genesis::{CheckedGenesis, UnsignedConfiguration};
 use crate::handover::{CommitmentBytes, Decided, News, Stage};
-use crate::header::{ConfigurationHeader, Lineage};
+use crate::header::ConfigurationHeader;
 
 /// What a group begins with.
 #[derive(Clone, Debug)]
@@ -29,14 +26,7 @@ pub(super) enum Opening {
     /// An epoch whose group has the map of the group before.
     Following(VerifiedConfiguration),
     /// The epoch in which a system makes its key.
-    Genesis(Box<Unsigned>),
-}
-
-/// A configuration that nobody has signed.
-#[derive(Clone, Debug)]
-pub(super) struct Unsigned {
-    header: ConfigurationHeader,
-    members: Vec<MemberRecord>,
+    Genesis(UnsignedConfiguration),
 }
 
 impl Opening {
@@ -48,15 +38,7 @@ impl Opening {
     }
 
     pub(super) fn genesis(genesis: &CheckedGenesis) -> Self {
-        let configuration = genesis.configuration();
-        let lineage = Lineage {
-            previous: Digest::ZERO,
-            attempt: 0,
-            randomness: genesis.genesis().randomness,
-            commitments: Digest::ZERO,
-        };
-        let header = ConfigurationHeader::of(&configuration, lineage);
-        Self::Genesis(Box::new(Unsigned { header, members: configuration.members }))
+        Self::Genesis(genesis.unsigned())
     }
 
     fn header(&self) -> &ConfigurationHeader {
@@ -64,7 +46,7 @@ impl Opening {
             Self::Founded(configuration, _) | Self::Following(configuration) => {
                 configuration.header().header()
             }
-            Self::Genesis(unsigned) => &unsigned.header,
+            Self::Genesis(unsigned) => unsigned.header(),
         }
     }
 
@@ -82,7 +64,7 @@ impl Opening {
             Self::Founded(configuration, _) | Self::Following(configuration) => {
                 &configuration.configuration().members
             }
-            Self::Genesis(unsigned) => &unsigned.members,
+            Self::Genesis(unsigned) => &unsigned.configuration().members,
         }
     }
 
@@ -160,8 +142,19 @@ impl Opening {
             header: self.header().hash(),
             sharing,
             change_count: u32::try_from(reader.tally().waiting).unwrap_or(u32::MAX),
+            awaited: self.awaited(reader),
             stage,
         }
+    }
+
+    /// Founders without a deposit, while there is no key.
+    fn awaited(&self, reader: &Reader<'_>) -> u32 {
+        match self {
+            Self::Genesis(_) => self.members().len().saturating_sub(reader.deposit_count()),
+            Self::Founded(..) | Self::Following(_) => 0,
+        }
+        .try_into()
+        .unwrap_or(u32::MAX)
     }
 
     /// Is DONE of this epoch in the map?

@@ -204,6 +204,11 @@ impl<'a> Reader<'a> {
         self.value(&place(DEPOSIT, key.as_bytes()))
     }
 
+    /// How many servers have deposited.
+    pub(super) fn deposit_count(&self) -> usize {
+        self.walk(DEPOSIT.to_vec()).count()
+    }
+
     pub(super) fn member(&self, id: NodeId) -> Option<MemberRecord> {
         self.value(&place(MEMBER, id.as_bytes()))
     }

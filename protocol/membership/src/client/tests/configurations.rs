@@ -16,7 +16,11 @@ use crate::testing::{World, schemes};
 fn handing_out(page: ConfigurationPage) -> Lie {
     Box::new(move |message| match message {
         Message::GetConfiguration(_) => Vec::from([Message::Configuration(Box::new(page.clone()))]),
-        Message::Challenge(_) | Message::Configuration(_) | Message::Vouch(_) => Vec::new(),
+        Message::Challenge(_)
+        | Message::Configuration(_)
+        | Message::Vouch(_)
+        | Message::GetFounding(_)
+        | Message::Founding(_) => Vec::new(),
     })
 }
 
@@ -80,7 +84,11 @@ fn a_liar_that_sends_one_member_at_a_time_is_left_after_the_first() {
             page.members.truncate(1);
             Vec::from([Message::Configuration(Box::new(page))])
         }
-        Message::Challenge(_) | Message::Configuration(_) | Message::Vouch(_) => Vec::new(),
+        Message::Challenge(_)
+        | Message::Configuration(_)
+        | Message::Vouch(_)
+        | Message::GetFounding(_)
+        | Message::Founding(_) => Vec::new(),
     });
     let mut network = Network::new(&world);
     network.corrupt(liar, drip);

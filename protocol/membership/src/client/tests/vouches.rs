@@ -27,7 +27,10 @@ fn liar(
         Message::GetConfiguration(request) => {
             Vec::from([Message::Configuration(Box::new(configuration.page(request.from)))])
         }
-        Message::Configuration(_) | Message::Vouch(_) => Vec::new(),
+        Message::Configuration(_)
+        | Message::Vouch(_)
+        | Message::GetFounding(_)
+        | Message::Founding(_) => Vec::new(),
     })
 }
 

@@ -22,9 +22,12 @@ impl Handover {
         if !self.votes_end() {
             return;
         }
-        let known = self.known.as_ref().map_or(0, |news| news.change_count);
-        if known >= self.setup.policy.change_count_max {
+        let changes = self.own.as_ref().map_or(0, |news| news.change_count);
+        if changes >= self.setup.policy.change_count_max {
             self.wish_end(EndReason::Changes);
+        }
+        if self.has_lasted() {
+            self.wish_end(EndReason::Time);
         }
         if let Some(reason) = self.end_wish {
             self.say_end_vote(turn, reason);
@@ -33,6 +36,18 @@ impl Handover {
             let votes = self.end_votes.values().cloned().collect();
             self.announce(turn, HandoverOperation::End(Words(votes)));
         }
+    }
+
+    /// A founding lasts until every founder has deposited; or for a while, until so many have that
+    /// the system can bear the absence of the others.
+    fn has_lasted(&self) -> bool {
+        if !self.is_founding() {
+            return self.is_due;
+        }
+        let configuration = &self.setup.configuration;
+        let bearable = configuration.storage.f().min(configuration.membership.f());
+        let awaited = self.own.as_ref().map(|news| news.awaited);
+        awaited.is_some_and(|count| count == 0 || self.is_due && count as usize <= bearable)
     }
 
     fn say_end_vote(&mut self, turn: &mut Turn<'_>, reason: EndReason) {

@@ -37,6 +37,8 @@ pub struct NextKeys {
 pub struct Policy {
     /// How long an epoch lasts.
     pub length: Duration,
+    /// How long a founding waits for founders that are not there, if it can do without them.
+    pub patience: Duration,
     /// With so many changes waiting it ends before its time.
     pub change_count_max: u32,
     /// Wait before what is not settled is said again.

@@ -11,7 +11,7 @@ use std::vec::Vec;
 use quorate_threshold::{Bls12381, Domain, PartialSignature, ThresholdScheme};
 use quorate_types::NodeId;
 
-use self::network::Network;
+use self::network::{Network, POLICY};
 use super::{Message, Record};
 use crate::handover::operation::HandoverOperation;
 use crate::handover::stage::Stage;
@@ -62,6 +62,41 @@ fn a_system_is_founded_without_a_dealer() {
         let mut network = Network::founding(1, seed);
         network.run();
         assert_handed_over(&network);
+    }
+}
+
+#[test]
+fn a_founding_waits_for_a_founder_that_is_not_there_and_then_does_without_it() {
+    let mut network = Network::founding_without(1, 4, 1);
+    network.run();
+    assert!(network.passed() >= POLICY.patience, "it was waited for");
+    assert_handed_over(&network);
+
+    let mut late = Network::founding_without(1, 5, 1);
+    let missing = late.members()[3];
+    while late.log.news.awaited > 1 {
+        late.turn();
+    }
+    late.nodes.get_mut(&missing).unwrap().is_up = true;
+    late.restart(missing);
+    late.run();
+    assert!(late.passed() < POLICY.patience, "it goes on as soon as the last one is there");
+    assert_handed_over(&late);
+}
+
+#[test]
+fn a_founder_that_crashes_anywhere_goes_on_where_its_disk_says() {
+    let whom = |network: &Network| network.members()[1];
+    let mut quiet = Network::founding(1, 11);
+    let begun = quiet.effects[&whom(&quiet)];
+    quiet.run();
+    let total = quiet.effects[&whom(&quiet)] - begun;
+    for run in 0..10 {
+        let mut network = Network::founding(1, 11);
+        network.crash = Some((whom(&network), run * total / 10));
+        network.run();
+        assert_handed_over(&network);
+        assert!(network.crash.is_none(), "the crash came");
     }
 }
 

@@ -31,7 +31,7 @@ fn news(stage: Stage) -> Box<News> {
     let sharing = Some(CommitmentBytes(vec![5; 96]));
     let header = Digest::new([6; 32]);
     let epoch = Epoch::new(7);
-    Box::new(News { system: SYSTEM, epoch, header, sharing, change_count: 8, stage })
+    Box::new(News { system: SYSTEM, epoch, header, sharing, change_count: 8, awaited: 0, stage })
 }
 
 fn frozen() -> Frozen {

@@ -53,8 +53,16 @@ impl Step<'_> {
     fn reject_deposits(&self, header: &ConfigurationHeader) -> Result<(), HandoverRefusal> {
         let seats = super::draw::seats(&self.reader, &header.membership_group);
         let count = seats.iter().filter(|seat| seat.keys.is_some()).count();
-        let is_enough = count >= header.membership.quorum();
+        let is_enough = count >= header.membership.quorum() && self.has_founders(header);
         if is_enough { Ok(()) } else { Err(HandoverRefusal::TooFewDeposits) }
+    }
+
+    /// A founder without a key of the first signed epoch is as good as silent in it, in all of its
+    /// groups: of those there are no more than a group can bear.
+    fn has_founders(&self, header: &ConfigurationHeader) -> bool {
+        let is_founding = self.reader.sharing_bytes().is_none();
+        let needed = (header.member_count as usize).saturating_sub(header.bearable());
+        !is_founding || self.reader.deposit_count() >= needed
     }
 
     /// MEM-23: every change and every deposit, as it lies in the map.

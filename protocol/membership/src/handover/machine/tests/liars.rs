@@ -225,3 +225,22 @@ fn no_part_of_the_next_header_leaves_before_the_log_has_decided_mem_15_mem_16() 
     assert!(seen.borrow().contains(&decided.header.hash()));
     assert_handed_over(&network);
 }
+
+#[test]
+fn a_founder_that_deals_wrong_shares_to_some_keeps_nobody_from_the_key() {
+    for (seed, cheated_count) in [(1, 1), (2, 2), (3, 3)] {
+        let mut network = Network::founding(1, seed);
+        let villain = network.members()[0];
+        let cheated: Vec<_> = network.members().into_iter().skip(1).take(cheated_count).collect();
+        network.rule = Box::new(move |from, to, message| match message {
+            Message::Dealing(mut dealing) if from == villain && cheated.contains(&to) => {
+                // Every envelope: whichever is this recipient's opens to something else.
+                dealing.sealed[48..].iter_mut().for_each(|byte| *byte ^= 1);
+                Vec::from([Message::Dealing(dealing)])
+            }
+            message => Vec::from([message]),
+        });
+        network.run();
+        assert_handed_over(&network);
+    }
+}

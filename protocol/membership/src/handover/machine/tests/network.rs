@@ -48,8 +48,9 @@ pub(super) struct Network {
     random: u64,
 }
 
-const POLICY: Policy = Policy {
+pub(super) const POLICY: Policy = Policy {
     length: Duration::from_secs(60),
+    patience: Duration::from_secs(20),
     change_count_max: 1_000,
     repeat: Duration::from_millis(200),
     repeat_idle: Duration::from_secs(5),
@@ -66,24 +67,35 @@ impl Network {
     pub(super) fn new(server_count: usize, f: u16, random: u64) -> Self {
         let world = World::new(server_count, f);
         let log = Log::new(&world);
-        Self::start(world, log, random, false)
+        Self::start((world, log), random, (false, &[]))
     }
 
     /// A system whose group has no key yet.
     pub(super) fn founding(f: u16, random: u64) -> Self {
+        Self::founding_without(f, random, 0)
+    }
+
+    /// The same, and so many of its servers do not run.
+    pub(super) fn founding_without(f: u16, random: u64, absent_count: usize) -> Self {
         let world = World::new(usize::from(3 * f + 1), f);
         let log = Log::of_founding(&world);
-        let mut network = Self::start(world, log, random, true);
+        let absent: Vec<_> = world.group().iter().rev().take(absent_count).copied().collect();
+        let mut network = Self::start((world, log), random, (true, &absent));
         network.tell_news();
         network
     }
 
-    fn start(world: World, log: Log, random: u64, is_founding: bool) -> Self {
+    fn start(
+        (world, log): (World, Log),
+        random: u64,
+        (is_founding, absent): (bool, &[NodeId]),
+    ) -> Self {
         let ids: Vec<NodeId> = world.first.configuration().members.iter().map(|it| it.id).collect();
         let start = |id: &NodeId| {
             let handover = Handover::new(setup(&world, *id, (true, is_founding)), []);
             let (disk, alarms, cheats) = (Vec::new(), BTreeMap::new(), Vec::new());
-            (*id, Node { handover, disk, alarms, certified: None, cheats, is_up: true })
+            let is_up = !absent.contains(id);
+            (*id, Node { handover, disk, alarms, certified: None, cheats, is_up })
         };
         let nodes = ids.iter().map(start).collect();
         let created = world.first.configuration().created.as_micros();
@@ -110,6 +122,12 @@ impl Network {
     pub(super) fn draw(&mut self, bound: usize) -> usize {
         self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         usize::try_from(self.random >> 33).unwrap() % bound
+    }
+
+    /// How much time has passed.
+    pub(super) fn passed(&self) -> Duration {
+        let created = self.world.first.configuration().created.as_micros();
+        Duration::from_micros(self.now - created)
     }
 
     pub(super) fn members(&self) -> Vec<NodeId> {

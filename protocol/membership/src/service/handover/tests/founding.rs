@@ -29,6 +29,7 @@ fn a_system_without_a_dealer_makes_its_key_and_signs_the_configuration_of_epoch_
     assert_eq!(town.epoch(), Epoch::new(1));
     assert_eq!(town.group(), group);
     assert_eq!(town.configuration.header().header().lineage.previous, genesis);
+    assert_eq!(town.configuration.configuration().ring_epoch, town.epoch(), "objects begin here");
     let system_key = *town.configuration.header().system_key();
     for _ in 0..2 {
         town.live_an_epoch();
@@ -84,4 +85,33 @@ fn the_node_of_a_member_is_told_how_far_the_end_has_come_and_which_slot_was_the_
     town.turn(shares);
     look(&mut town);
     assert_eq!(told, [(0, false), (0, false), (0, true), (1, false)]);
+}
+
+#[test]
+fn a_founding_goes_on_with_no_more_founders_missing_than_a_group_can_bear() {
+    let mut town = Town::founding(7, 1);
+    let (group, servers) = (town.group(), town.servers());
+    let votes = |town: &Town| town.end(&group[..2]);
+    // A quorum of the group is not enough: the others are members of the storage's groups.
+    for (place, member) in group.iter().enumerate() {
+        assert_eq!(town.news().awaited, u32::try_from(7 - place).unwrap());
+        let server = town.number_of(*member);
+        town.deposit(server).unwrap();
+    }
+    assert_eq!(town.take(votes(&town)), Err(HandoverRefusal::TooFewDeposits));
+    let members: Vec<_> = group.iter().map(|member| town.number_of(*member)).collect();
+    let others: Vec<_> = servers.into_iter().filter(|it| !members.contains(it)).collect();
+    town.deposit(others[0]).unwrap();
+    assert_eq!(town.take(votes(&town)), Err(HandoverRefusal::TooFewDeposits), "two of seven");
+    town.deposit(others[1]).unwrap();
+    assert_eq!(town.news().awaited, 1);
+    town.take(votes(&town)).unwrap();
+
+    let shares = town.finish();
+    town.turn(shares);
+    let keyless = town.configuration.configuration().members.iter();
+    let keyless: Vec<_> = keyless.filter(|member| member.epoch_key.is_none()).collect();
+    assert_eq!(keyless.len(), 1, "as good as silent in this epoch");
+    assert!(keyless[0].is_on_ring, "it keeps its place");
+    assert_eq!(town.news().awaited, 0, "behind the founding nobody is awaited");
 }
