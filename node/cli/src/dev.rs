@@ -11,6 +11,8 @@
 //! D/client/{client.key, client.certificate}
 //! D/nodes/I/{node.toml, pid, log, data/, keys/, share.key, genesis}
 //! ```
+//! A server that `quorate node new --out D/nodes/I` makes while it runs, with a number above all
+//! others, is started and looked after like the founders.
 
 use std::path::PathBuf;
 

@@ -36,6 +36,7 @@ exits! {
     InUse = 13, "another process works there";
     Exists = 14, "it is there already, and nothing is replaced";
     TooLarge = 15, "larger than the limit";
+    Removed = 16, "this server was removed from its system, and does not come back";
     Interrupted = 130, "interrupted by a signal before it was done, as shells say it";
 }
 
@@ -85,6 +86,7 @@ impl From<Kind> for Exit {
             Kind::NoQuorum => Self::NoQuorum,
             Kind::NotServing => Self::NotServing,
             Kind::TooLarge => Self::TooLarge,
+            Kind::Removed => Self::Removed,
             Kind::Interrupted => Self::Interrupted,
         }
     }
@@ -98,7 +100,7 @@ mod tests {
     #[test]
     fn each_code_stands_once_and_in_order() {
         let codes: Vec<u8> = TABLE.iter().map(|(exit, _)| exit.code()).collect();
-        assert_eq!(codes, (0..16).chain([130]).collect::<Vec<_>>());
+        assert_eq!(codes, (0..17).chain([130]).collect::<Vec<_>>());
         assert_eq!(Exit::meaning_of(6), Some("another process listens there"));
         assert_eq!(Exit::meaning_of(200), None);
         assert!(help().contains("\n   10  nobody"));

@@ -44,7 +44,9 @@ mod machines;
 mod membership;
 mod servers;
 
-pub use connect::{fetch_as_stranger, fetch_configuration, with_cluster, with_tuned};
+pub use connect::{
+    fetch_as_stranger, fetch_configuration, meet_as_stranger, with_cluster, with_tuned,
+};
 pub use founding::fetch_founding;
 pub use membership::Answered;
 use membership::MembershipCaller;

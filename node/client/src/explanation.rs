@@ -42,6 +42,8 @@ pub enum Kind {
     NotServing,
     /// Something is larger than the limit.
     TooLarge,
+    /// The server was removed from its system for good.
+    Removed,
     /// A signal asked to stop before it was done.
     Interrupted,
 }

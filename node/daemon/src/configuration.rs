@@ -7,9 +7,10 @@
 //! data = "data"                    # the directory of its data
 //! keys = "keys"                    # the directory of its keys
 //! share = "share.key"              # optional; read if it is in the membership group
-//! genesis = "genesis"              # what `quorate init` wrote
+//! genesis = "genesis"              # of a founder: what `quorate init` wrote
+//! cluster = "cluster.toml"         # of a server that joined later, in its place: whom to ask
 //! log_filter = "info"              # optional
-//! epoch_seconds = "3600"           # optional; without it epochs do not end
+//! epoch_seconds = "3600"           # optional for a founder; without it epochs do not end
 //! system_key = "<96 digits>"       # the key that everything is verified with
 //! ```
 //! Relative paths are relative to the file, so that a directory can be moved as a whole.
@@ -24,7 +25,9 @@ use quorate_client::settings::{self, Source, Table};
 use quorate_threshold as threshold;
 
 mod template;
-pub use template::{GENESIS, KEYS as KEY_DIRECTORY, NodeTemplate, SHARE, system_key_line};
+pub use template::{
+    CONTACTS, GENESIS, KEYS as KEY_DIRECTORY, NodeTemplate, SHARE, system_key_line,
+};
 
 const KEYS: &[&str] = &["node"];
 const NODE_KEYS: &[&str] = &[
@@ -34,6 +37,7 @@ const NODE_KEYS: &[&str] = &[
     "keys",
     "share",
     "genesis",
+    "cluster",
     "log_filter",
     "epoch_seconds",
     "system_key",
@@ -44,6 +48,15 @@ pub const EPOCH_SECONDS_MIN: u64 = 5;
 
 /// What is logged where nothing else is configured.
 pub const LOG_FILTER_DEFAULT: &str = "info";
+
+/// How a server comes to know its system.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// It founded it: what the system began with.
+    Genesis(PathBuf),
+    /// It joined later: the file with the servers that it asks.
+    Cluster(PathBuf),
+}
 
 /// The content of a `node.toml`, with paths that no longer depend on the file's place.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,8 +73,8 @@ pub struct NodeConfiguration {
     pub keys: PathBuf,
     /// Its share of the key of the system; read only by members of the membership group.
     pub share: Option<PathBuf>,
-    /// What the system began with.
-    pub genesis: PathBuf,
+    /// How it comes to know its system.
+    pub origin: Origin,
     /// Which events are logged, as `tracing-subscriber` reads it.
     pub log_filter: String,
     /// How long an epoch lasts, in the eyes of this server; none: epochs do not end.
@@ -92,7 +105,7 @@ impl NodeConfiguration {
             data: node.path("data", "name a directory for the data of this node")?,
             keys: node.path("keys", "name the directory that `quorate node new` made")?,
             share: node.optional_path("share", "name the file that `quorate init` made")?,
-            genesis: node.path("genesis", "name the genesis that `quorate init` wrote")?,
+            origin: origin(&node)?,
             log_filter: log_filter(&node)?,
             epoch: epoch(&node)?,
             system_key: system_key(&node)?,
@@ -126,6 +139,19 @@ fn metrics(table: &Table<'_>) -> Result<SocketAddr, ConfigurationError> {
 fn log_filter(table: &Table<'_>) -> Result<String, ConfigurationError> {
     let text = table.optional_text("log_filter", "write a level, such as \"info\"")?;
     Ok(text.map_or_else(|| String::from(LOG_FILTER_DEFAULT), |text| text.text))
+}
+
+fn origin(table: &Table<'_>) -> Result<Origin, ConfigurationError> {
+    let remedy = "name the cluster.toml that `quorate node new` wrote beside this file";
+    let Some(cluster) = table.optional_path("cluster", remedy)? else {
+        let remedy = "name the genesis that `quorate init` wrote";
+        return Ok(Origin::Genesis(table.path("genesis", remedy)?));
+    };
+    if epoch(table)?.is_none() {
+        let remedy = "write how long an epoch of the system lasts: others end without this server";
+        return Err(table.missing("epoch_seconds", remedy));
+    }
+    Ok(Origin::Cluster(cluster))
 }
 
 fn epoch(table: &Table<'_>) -> Result<Option<Duration>, ConfigurationError> {

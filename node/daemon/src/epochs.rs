@@ -30,7 +30,7 @@ mod opening;
 pub(crate) mod shares;
 pub mod steps;
 
-use chain::Chain;
+pub(crate) use chain::Chain;
 pub(crate) use conductor::Running;
 pub(crate) use opening::{Epochs, Hosted};
 use steps::{EpochEnds, Step};

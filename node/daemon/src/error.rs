@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use quorate_client::error::ClientError;
 use quorate_client::explanation::Explanation;
 use quorate_dht::ObjectKey;
 use quorate_duties::GroupError;
@@ -127,6 +128,23 @@ pub enum ServerError {
     NoDecryptionKey {
         /// The epoch.
         epoch: Epoch,
+    },
+    /// The authority has removed this server.
+    #[error(
+        "the authority has removed this server from its system, from {epoch} on; its identity does \
+         not come back: make another server with `quorate node new`"
+    )]
+    Removed {
+        /// Its name.
+        server: String,
+        /// The first epoch without it.
+        epoch: Epoch,
+    },
+    /// The servers that this one asks cannot be asked.
+    #[error("{source}")]
+    Contacts {
+        /// Why.
+        source: ClientError,
     },
     /// The thread that goes on from epoch to epoch has died.
     #[error("the thread of the epochs died; report what it printed, then restart the server")]

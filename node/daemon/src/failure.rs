@@ -20,6 +20,9 @@ impl ServerError {
         if let Self::Aside(explanation) = self {
             return explanation.clone();
         }
+        if let Self::Contacts { source } = self {
+            return source.explain();
+        }
         let ((kind, code), place) = self.sort();
         let message = if let Self::Listen { source, .. } = self {
             source.to_string()
@@ -41,6 +44,9 @@ impl ServerError {
             Self::Store { source } => of_store(source),
             Self::Lost { object, .. } => {
                 ((Kind::Damaged, "object-lost"), object.place.display().to_string())
+            }
+            Self::Removed { server, .. } => {
+                ((Kind::Removed, "server-removed"), format!("server {server}"))
             }
             Self::NoCopy { key } => ((Kind::NotFound, "no-copy"), key.to_string()),
             Self::WholeCopy { key } => ((Kind::Usage, "copy-whole"), key.to_string()),

@@ -8,6 +8,7 @@ mod failure;
 pub mod founding;
 pub mod giving_up;
 pub mod host;
+mod joining;
 pub mod keys;
 mod limits;
 pub mod metrics;

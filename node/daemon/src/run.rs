@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
-use crate::founding::NodeIdentity;
+use crate::joining::identify;
 use crate::names::Names;
 use crate::server::{Intermediary, Nobody};
 use crate::{metrics, server};
@@ -49,8 +49,10 @@ async fn serve(
     mut signals: Option<Signals>,
     between: Box<dyn Intermediary>,
 ) -> Result<(), ServerError> {
-    let identity =
-        NodeIdentity::load(settings).map_err(|source| ServerError::Founding { source })?;
+    let identity = tokio::select! {
+        identity = Box::pin(identify(settings)) => identity?,
+        () = asked_to_stop(&mut signals) => return Ok(()),
+    };
     let running = server::start(settings, &identity, between).await?;
     let names = Names::of(identity.founding.configuration().configuration());
     let (server, listen) = (names.name(Peer::Node(identity.id)), settings.listen);
@@ -69,6 +71,14 @@ async fn serve(
     };
     quorate_runtime::spawn(Box::pin(stop));
     running.run().await
+}
+
+/// Comes back when somebody asks the server to stop; never if signals cannot be caught.
+async fn asked_to_stop(signals: &mut Option<Signals>) {
+    match signals {
+        Some(signals) => signals.wait().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// What asks a server to stop.

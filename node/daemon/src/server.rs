@@ -160,6 +160,7 @@ pub async fn start(
     let data = Arc::new(data);
     let mut epochs = Epochs::open((settings, identity), &data, between)?;
     epochs.catch_up().await?;
+    epochs.reject_removed()?;
     let links = open_links(settings, identity, &epochs).await?;
     let options = NodeOptions::new(verifier(identity));
     let node = Node::new(links, &options).map_err(|source| ServerError::Host { source })?;
@@ -167,7 +168,7 @@ pub async fn start(
     let duties = Duties::of(identity.founding.configuration(), identity.id)
         .map_err(|source| ServerError::Groups { source })?;
     let brake = Brake::new(node.control());
-    let sharing = CommitmentBytes::of(identity.founding.group_key().commitment());
+    let sharing = identity.founding.group_key().map(|key| CommitmentBytes::of(key.commitment()));
     let mut machines = Machines { node, epoch, duties, sharing, epochs };
     let replicas = machines.memberships(&data)?;
     machines.key_value(&data)?;
@@ -270,7 +271,8 @@ struct Machines {
     node: Node,
     epoch: Arc<dyn Signer>,
     duties: Duties,
-    sharing: CommitmentBytes,
+    /// Of the first epoch, if this server was there.
+    sharing: Option<CommitmentBytes>,
     epochs: Epochs,
 }
 
@@ -298,7 +300,8 @@ impl Machines {
         &mut self,
         data: &DataDirectory,
     ) -> Result<Option<Handle<Replica<MembershipService>>>, ServerError> {
-        let service = self.duties.membership_service(self.sharing.clone(), Schemes::real());
+        let Some(sharing) = self.sharing.clone() else { return Ok(None) };
+        let service = self.duties.membership_service(sharing, Schemes::real());
         let seat = self.duties.membership();
         let hosted = OrderingHost::telling("membership", self.epochs.listener(Epoch::ZERO));
         self.replica((hosted, data), seat, service, |between, setup| between.membership(setup))

@@ -13,7 +13,7 @@ use quorate_client::cluster_file::ClusterFile;
 use quorate_client::explanation::Kind;
 use quorate_client::links::{Recogniser, credential, peer_of};
 use quorate_crypto::real::RealSigner;
-use quorate_daemon::configuration::NodeConfiguration;
+use quorate_daemon::configuration::{GENESIS, NodeConfiguration};
 use quorate_daemon::error::ServerError;
 use quorate_daemon::founding::ceremony::{
     ClientRequest, ServerRequest, SystemRequest, found_system, new_authority, new_client,
@@ -373,7 +373,8 @@ fn an_object_has_the_last_value_that_its_owner_wrote() {
 /// are.
 fn following(nodes: &[PathBuf], old: &VerifiedConfiguration) -> CertifiedConfiguration {
     let settings = NodeConfiguration::read(&nodes[0]).expect("node.toml is right");
-    let founding = FoundingFile::read_verified(&settings.genesis, &settings.system_key);
+    let genesis = settings.file.with_file_name(GENESIS);
+    let founding = FoundingFile::read_verified(&genesis, &settings.system_key);
     let founding = founding.expect("the genesis is right");
     let share = |file: &PathBuf| {
         let bytes = read_secret(&file.with_file_name("share.key")).ok()?;
@@ -386,7 +387,7 @@ fn following(nodes: &[PathBuf], old: &VerifiedConfiguration) -> CertifiedConfigu
     let header = ConfigurationHeader::of(&configuration, lineage);
     let shares = nodes.iter().filter_map(share);
     let partials: Vec<_> = shares.map(|share| header.sign_partial(&share, &Bls12381)).collect();
-    let group = founding.group_key();
+    let group = founding.group_key().expect("it is a founding");
     let (certified, bad) = header.certify(group, &partials, &Bls12381).expect("enough shares");
     assert!(bad.is_empty());
     CertifiedConfiguration { certified, members: configuration.members }

@@ -102,6 +102,9 @@ pub enum ClientRequest {
         /// The epoch.
         epoch: Epoch,
     },
+    /// Who should answer in this epoch does not: see whether it has ended. A lease says that it had
+    /// not when it was given, and may hold for minutes.
+    Doubt,
 }
 
 /// Why a lease is gone.
@@ -283,6 +286,7 @@ impl Machine for ConfigurationClient {
             Input::Request(ClientRequest::Heard { from, epoch }) => {
                 self.on_claim(now, (from, epoch), effects);
             }
+            Input::Request(ClientRequest::Doubt) => self.on_doubt(now, effects),
         }
     }
 }

@@ -7,7 +7,7 @@ use quorate_client::carried::to_hex;
 use quorate_client::cluster_file::{ClusterFile, ServerContact};
 use quorate_client::explanation::Kind;
 use quorate_client::settings::{self, Source};
-use quorate_daemon::configuration::NodeConfiguration;
+use quorate_daemon::configuration::{NodeConfiguration, Origin};
 use quorate_daemon::founding::{FoundingError, FoundingFile, GenesisFault};
 use quorate_types::{MemberRecord, PublicKey};
 use serde_json::{Value, json};
@@ -84,6 +84,10 @@ fn show_settings(file: &Path) -> Result<Answer, Failure> {
 }
 
 fn show_node(node: &NodeConfiguration) -> Answer {
+    let (genesis, cluster) = match &node.origin {
+        Origin::Genesis(genesis) => (Some(genesis), None),
+        Origin::Cluster(cluster) => (None, Some(cluster)),
+    };
     let json = json!({
         "kind": "node",
         "listen": node.listen.to_string(),
@@ -91,7 +95,8 @@ fn show_node(node: &NodeConfiguration) -> Answer {
         "data": node.data,
         "keys": node.keys,
         "share": node.share,
-        "genesis": node.genesis,
+        "genesis": genesis,
+        "cluster": cluster,
         "log_filter": node.log_filter,
         "system_key": to_hex(node.system_key.as_bytes()),
     });

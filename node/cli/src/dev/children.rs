@@ -36,6 +36,8 @@ pub(crate) enum Condition {
 pub(crate) struct Children {
     program: PathBuf,
     places: Vec<Place>,
+    /// Those that began the cluster come first.
+    founders: usize,
 }
 
 #[derive(Debug)]
@@ -48,12 +50,18 @@ struct Place {
 impl Children {
     /// No process yet; `program` is what runs a server.
     pub(crate) fn new(program: PathBuf, cluster: &Cluster) -> Self {
-        let place = |node: &DevNode| Place {
-            node: node.clone(),
-            child: None,
-            why_down: String::from("not started"),
-        };
-        Self { program, places: cluster.nodes.iter().map(place).collect() }
+        let places = cluster.nodes.iter().map(Place::new).collect();
+        Self { program, places, founders: cluster.founders }
+    }
+
+    /// Looks after one server more, which is started.
+    pub(crate) fn add(&mut self, node: &DevNode) -> Result<(), Failure> {
+        let mut place = Place::new(node);
+        if PidFile::holder(&node.pid).is_none() {
+            place.child = Some(spawn(&self.program, node)?);
+        }
+        self.places.push(place);
+        Ok(())
     }
 
     /// Starts every server that does not run.
@@ -71,10 +79,13 @@ impl Children {
         self.places.iter_mut().map(Place::look).collect()
     }
 
-    /// Whether every server that runs listens.
+    /// Whether every founder that runs listens: others may wait until they are admitted.
     pub(crate) fn have_begun(&mut self) -> bool {
         let is_down = |condition: Condition| matches!(condition, Condition::Down { .. });
-        self.places.iter_mut().all(|place| place.node.listens() || is_down(place.look()))
+        self.places
+            .iter_mut()
+            .take(self.founders)
+            .all(|place| place.node.listens() || is_down(place.look()))
     }
 
     /// Sends a signal to every server that runs, however it was started.
@@ -121,6 +132,10 @@ fn spawn(program: &Path, node: &DevNode) -> Result<Child, Failure> {
 }
 
 impl Place {
+    fn new(node: &DevNode) -> Self {
+        Self { node: node.clone(), child: None, why_down: String::from("not started") }
+    }
+
     fn look(&mut self) -> Condition {
         if let Some(child) = &mut self.child {
             match child.try_wait() {

@@ -1,5 +1,6 @@
 //! A cluster that lies in a directory: its servers, as their own files describe them.
 
+use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 
@@ -35,7 +36,10 @@ impl DevNode {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Cluster {
     pub(crate) layout: Layout,
+    /// The founders, and behind them those that were put beside them since.
     pub(crate) nodes: Vec<DevNode>,
+    /// How many of them founded the cluster.
+    pub(crate) founders: usize,
     pub(crate) f: usize,
     pub(crate) f_ms: usize,
     /// Whether it was there before.
@@ -67,15 +71,16 @@ impl Cluster {
             Failure::about(layout.root(), sort, what, "give the directory of a dev cluster")
         })?;
         let nodes = (1..=count).map(|number| open_node(&layout, number));
-        let nodes = nodes.collect::<Result<_, _>>()?;
+        let mut nodes: Vec<DevNode> = nodes.collect::<Result<_, _>>()?;
+        nodes.extend(added(&layout, &nodes));
         let (f, f_ms) = (founding.storage().f(), founding.membership().f());
-        Ok(Self { layout, nodes, f, f_ms, is_resumed })
+        Ok(Self { layout, nodes, founders: member_count, f, f_ms, is_resumed })
     }
 
     /// What was asked for is what is there.
     fn check_wanted(&self, wanted: &Wanted) -> Result<(), Failure> {
         let pairs = [
-            ("--nodes", wanted.nodes, self.nodes.len()),
+            ("--nodes", wanted.nodes, self.founders),
             ("--f", wanted.f, self.f),
             ("--f-ms", wanted.f_ms, self.f_ms),
         ];
@@ -90,6 +95,18 @@ impl Cluster {
         }
         Ok(())
     }
+}
+
+/// The servers that were put beside these in the meantime: directories with a number for a name and
+/// a `node.toml` that is whole, as `quorate node new --out` leaves them.
+pub(crate) fn added(layout: &Layout, known: &[DevNode]) -> Vec<DevNode> {
+    let last = known.iter().map(|node| node.number).max().unwrap_or(0);
+    let Ok(entries) = fs::read_dir(layout.nodes()) else { return Vec::new() };
+    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+    let mut numbers: Vec<u16> = names.filter_map(|name| name.to_str()?.parse().ok()).collect();
+    numbers.retain(|number| *number > last);
+    numbers.sort_unstable();
+    numbers.into_iter().filter_map(|number| open_node(layout, number).ok()).collect()
 }
 
 fn open_node(layout: &Layout, number: u16) -> Result<DevNode, Failure> {

@@ -26,6 +26,8 @@ pub(crate) struct Screen<'a> {
     cluster: &'a Cluster,
     style: Style,
     shown: Vec<Condition>,
+    /// Servers that came since.
+    added: Vec<DevNode>,
 }
 
 impl<'a> Screen<'a> {
@@ -38,7 +40,16 @@ impl<'a> Screen<'a> {
         } else {
             Style::Lines
         };
-        Self { cluster, style, shown: Vec::new() }
+        Self { cluster, style, shown: Vec::new(), added: Vec::new() }
+    }
+
+    /// Shows one server more.
+    pub(crate) fn add(&mut self, node: DevNode) {
+        self.added.push(node);
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = &DevNode> {
+        self.cluster.nodes.iter().chain(&self.added)
     }
 
     /// Says which cluster it is.
@@ -94,7 +105,7 @@ impl<'a> Screen<'a> {
         conditions: &[Condition],
         line: impl Fn(&DevNode, &Condition) -> String,
     ) -> String {
-        let all = self.cluster.nodes.iter().zip(conditions).enumerate();
+        let all = self.nodes().zip(conditions).enumerate();
         let changed = all.filter(|(index, (_, now))| self.shown.get(*index) != Some(*now));
         changed.map(|(_, (node, now))| line(node, now)).collect::<Vec<_>>().join("\n")
     }
@@ -107,7 +118,7 @@ impl<'a> Screen<'a> {
         }
         // Lines that are too long are cut: wrapped ones would not be found again.
         text.push_str("\u{1b}[?7l");
-        for (node, condition) in self.cluster.nodes.iter().zip(conditions) {
+        for (node, condition) in self.nodes().zip(conditions) {
             text.push_str(&short_row(node, condition));
             text.push('\n');
         }

@@ -7,9 +7,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::children::Children;
-use super::cluster::Cluster;
+use super::cluster::{Cluster, added};
 use super::screen::Screen;
 use super::turn::Turn;
+use crate::answer::complain;
 use crate::failure::Failure;
 
 /// How often the servers are looked at.
@@ -39,7 +40,7 @@ pub(crate) fn run(cluster: &Cluster, turn: Turn, json: bool) -> Result<(), Failu
             let began = begin(&mut children, &mut screen, &mut stop).await;
             drop(turn);
             if began {
-                watch(&mut children, &mut screen, &mut stop).await;
+                watch(cluster, (&mut children, &mut screen), &mut stop).await;
             }
         }
         stop_all(&mut children, &mut stop).await;
@@ -89,14 +90,28 @@ async fn begin(children: &mut Children, screen: &mut Screen<'_>, stop: &mut Stop
     true
 }
 
-async fn watch(children: &mut Children, screen: &mut Screen<'_>, stop: &mut Stop) {
+/// Looks after the servers, and after those that are put beside them meanwhile.
+async fn watch(
+    cluster: &Cluster,
+    (children, screen): (&mut Children, &mut Screen<'_>),
+    stop: &mut Stop,
+) {
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut known = cluster.nodes.clone();
     loop {
         tokio::select! {
             () = stop.wait() => return,
-            _ = ticks.tick() => screen.show(&children.look()),
+            _ = ticks.tick() => {}
         }
+        for node in added(&cluster.layout, &known) {
+            known.push(node.clone());
+            match children.add(&node) {
+                Ok(()) => screen.add(node),
+                Err(failure) => complain(&failure.text()),
+            }
+        }
+        screen.show(&children.look());
     }
 }
 

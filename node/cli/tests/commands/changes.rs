@@ -38,7 +38,7 @@ fn call(scratch: &Scratch, words: &[&str]) -> Value {
 fn server(scratch: &Scratch, number: u16, first_epoch: &str) -> String {
     let (out, listen) = (format!("new-{number}"), format!("127.0.0.1:{}", 4_800 + number));
     let fixed = ["node", "new", "--out", &out, "--listen", &listen, "--failure-domain", "rack"];
-    scratch.succeed(&with(&fixed, &["--first-epoch", first_epoch]));
+    scratch.succeed(&with(&fixed, &["--first-epoch", first_epoch, "--epoch-seconds", "60"]));
     format!("{out}/admission")
 }
 
@@ -146,8 +146,8 @@ fn admissions_of_others_are_refused(scratch: &Scratch, admission: &str) {
     let foreign = ClusterFile { system: SystemId::new([9; 32]), client: None, ..file };
     foreign.write(&others.join("cluster.toml")).expect("written");
     let fixed = ["node", "new", "--listen", "127.0.0.1:4900", "--failure-domain", "rack"];
-    let joins = ["--first-epoch", "1", "--cluster", "cluster.toml", "--out", "new"];
-    others.succeed(&[&fixed[..], &joins].concat());
+    let joins = ["--first-epoch", "1", "--epoch-seconds", "60", "--out", "new"];
+    others.succeed(&[&fixed[..], &joins, &["--cluster", "cluster.toml"]].concat());
     std::fs::copy(others.join("new/admission"), scratch.join("foreign")).expect("carried");
     refuses(scratch, &add("foreign"), (4, "other-system", "foreign"));
 

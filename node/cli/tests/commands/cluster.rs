@@ -45,6 +45,16 @@ impl Dev {
         }
     }
 
+    /// Reads until a server is down; returns why.
+    pub(crate) fn wait_down(&mut self, node: u16) -> String {
+        loop {
+            let line = self.line();
+            if line["node"] == node && line["state"] == "down" {
+                return line["why"].as_str().expect("a reason").to_owned();
+            }
+        }
+    }
+
     /// Ends it with a signal; returns its exit code.
     pub(crate) fn stop(&mut self, signal: &str) -> i32 {
         kill(signal, u64::from(self.process.id()));

@@ -7,5 +7,6 @@ mod dev;
 mod epoch;
 mod epochs;
 mod plan;
+mod replace;
 mod support;
 mod waiting;

@@ -8,7 +8,7 @@ use quorate_membership::VerifiedConfiguration;
 use quorate_net::{Credential, Seed};
 use quorate_runtime::{Control, Server};
 use quorate_threshold::PublicKey;
-use quorate_types::Peer;
+use quorate_types::{Peer, SystemId};
 use tokio::sync::watch;
 
 use super::machines::{self, Connected};
@@ -141,7 +141,30 @@ pub async fn fetch_as_stranger(
     known: &VerifiedConfiguration,
     (servers, patience): (&[Server], Duration),
 ) -> Result<Option<VerifiedConfiguration>, ClientError> {
-    let system = known.configuration().system;
+    let of = (known.configuration().system, system_key);
+    let found = ask_as_stranger(of, Some(known), (servers, patience)).await?;
+    Ok(found.filter(|found| found.epoch() > known.epoch()))
+}
+
+/// Gets a configuration as anybody can, with nothing but a cluster file. It proves itself, but a
+/// later one may be there: [`fetch_as_stranger`] finds that out. Nothing if nobody gives one within
+/// `patience`.
+///
+/// # Errors
+/// [`ClientError`] if no connection can be made from here.
+pub async fn meet_as_stranger(
+    file: &ClusterFile,
+    patience: Duration,
+) -> Result<Option<VerifiedConfiguration>, ClientError> {
+    let servers = contacts(file, &Reaching::default()).await?;
+    ask_as_stranger((file.system, file.system_key), None, (&servers, patience)).await
+}
+
+async fn ask_as_stranger(
+    (system, system_key): (SystemId, PublicKey),
+    known: Option<&VerifiedConfiguration>,
+    (servers, patience): (&[Server], Duration),
+) -> Result<Option<VerifiedConfiguration>, ClientError> {
     let recognise = Recogniser::newcomer(system);
     let links = dial(system, servers::random()?, recognise, servers)?;
     let mut node = plain_node(links)?;
@@ -149,19 +172,24 @@ pub async fn fetch_as_stranger(
     let (tell, mut newest) = watch::channel(None);
     let (fresh, mut is_fresh) = watch::channel(false);
     let hosted = ConfigurationHost::alone(tell, fresh);
-    let from = Some(known.clone());
-    machines::host_configuration(&mut node, hosted, (system_key, peers), from)?;
+    machines::host_configuration(&mut node, hosted, (system_key, peers), known.cloned())?;
     let control = node.control();
     let wait = async {
-        // With a lease it is the newest that there is.
-        let fresh = is_fresh.wait_for(|is_fresh| *is_fresh);
-        drop(tokio::time::timeout(patience, fresh).await);
+        // With a lease it is the newest that there is. Nobody who does not know the members yet
+        // can tell who vouches for one.
+        let is_enough = async {
+            match known {
+                Some(_) => drop(is_fresh.wait_for(|is_fresh| *is_fresh).await),
+                None => drop(newest.changed().await),
+            }
+        };
+        drop(tokio::time::timeout(patience, is_enough).await);
         control.stop();
     };
     let (ran, ()) = tokio::join!(Box::pin(node.run()), wait);
     ran.map_err(ClientError::Node)?;
     let found = newest.borrow_and_update().clone();
-    Ok(found.filter(|found| found.epoch() > known.epoch()))
+    Ok(found)
 }
 
 async fn fetch_from_any(

@@ -65,6 +65,7 @@ pub(super) async fn connect(
         signer: Arc::clone(&identity.signer),
         certificate: credentials.certificate.clone(),
         lease: Arc::clone(&of_epoch),
+        keeper: Arc::clone(&checker),
         desk: tokio::sync::Mutex::default(),
     });
     let of_ordered = (group, Arc::clone(&lease), tuning);

@@ -4,7 +4,9 @@
 //! epoch ends is asked again of the next group. Whether the first one executed it is not known
 //! then: what is asked here either changes nothing or counts once ([`MembershipOperation`]).
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use quorate_bft::client::ClientSetup;
 use quorate_bft::{
@@ -12,6 +14,7 @@ use quorate_bft::{
 };
 use quorate_crypto::{ClientCertificate, Signer};
 use quorate_duties::ordering_instance;
+use quorate_membership::client::ClientRequest as ConfigurationRequest;
 use quorate_membership::election::membership_replicas;
 use quorate_membership::{MembershipOperation, MembershipReply, VerifiedConfiguration};
 use quorate_runtime::{Channel, Control, Handle, Hosting};
@@ -22,8 +25,11 @@ use super::servers::random_u64;
 use super::{Cluster, OPERATION_TIMEOUT, operation_timeout};
 use crate::error::ClientError;
 use crate::groups::ORDERING;
-use crate::hosts::{LeaseEnd, OrderedHost};
+use crate::hosts::{Checker, LeaseEnd, OrderedHost};
 use crate::waiting::Waiting;
+
+/// How long the group of an epoch is given to answer before it is seen whether the epoch ended.
+const DOUBT_TIME: Duration = Duration::from_secs(1);
 
 /// What the membership service has answered.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,6 +51,8 @@ pub(super) struct MembershipCaller {
     pub(super) certificate: ClientCertificate,
     /// Until when the configuration of an epoch may be acted upon.
     pub(super) lease: Arc<LeaseEnd>,
+    /// Who keeps the configuration.
+    pub(super) keeper: Checker,
     /// The client of the group that was called last; one call is made at a time.
     pub(super) desk: tokio::sync::Mutex<Option<Desk>>,
 }
@@ -104,6 +112,7 @@ impl Cluster {
                     return Ok(Answered { reply: reply?, is_repeated });
                 }
                 changed = known.changed() => changed.or(Err(ClientError::Stopped))?,
+                never = self.membership.doubt() => match never {},
             }
             is_repeated = true;
         }
@@ -111,6 +120,16 @@ impl Cluster {
 }
 
 impl MembershipCaller {
+    /// Has somebody see now and then whether the epoch has ended: a group that has signed the end
+    /// of its epoch answers nobody.
+    async fn doubt(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(DOUBT_TIME).await;
+            // If too many requests wait there, the next doubt comes in time.
+            drop(self.keeper.get().map(|keeper| keeper.request(ConfigurationRequest::Doubt)));
+        }
+    }
+
     /// Hosts a client of the group of this configuration.
     async fn open(&self, configuration: &VerifiedConfiguration) -> Result<Desk, ClientError> {
         let group = Arc::new(membership_replicas(configuration, Slot::ZERO));

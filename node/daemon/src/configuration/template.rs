@@ -14,6 +14,9 @@ pub const SHARE: &str = "share.key";
 /// The file with what the system began with.
 pub const GENESIS: &str = "genesis";
 
+/// The file with the servers that a server asks which joins later.
+pub const CONTACTS: &str = "cluster.toml";
+
 /// What differs between the files of new servers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodeTemplate {
@@ -23,6 +26,8 @@ pub struct NodeTemplate {
     pub metrics: SocketAddr,
     /// The key of the system, if it is known already.
     pub system_key: Option<threshold::PublicKey>,
+    /// How many seconds an epoch lasts in the system that the server joins, if it founds none.
+    pub joins: Option<u64>,
 }
 
 impl NodeTemplate {
@@ -38,17 +43,33 @@ impl NodeTemplate {
              data = \"data\"\n\
              # Written by the server itself in every epoch: never copied, and never brought back.\n\
              keys = \"{KEYS}\"\n\
-             # Read only if this server is in the membership group.\n\
-             share = \"{SHARE}\"\n\
-             genesis = \"{GENESIS}\"\n\
+             {}\
              log_filter = \"{LOG_FILTER_DEFAULT}\"\n\
              # The key under which everything about the system is verified.\n",
-            self.listen, self.metrics
+            self.listen,
+            self.metrics,
+            self.origin(),
         );
         if let Some(key) = &self.system_key {
             text.push_str(&system_key_line(key));
         }
         text
+    }
+
+    fn origin(&self) -> String {
+        match self.joins {
+            None => format!(
+                "# Read only if this server is in the membership group.\n\
+                 share = \"{SHARE}\"\n\
+                 genesis = \"{GENESIS}\"\n"
+            ),
+            Some(seconds) => format!(
+                "# The servers that are asked which epoch it is.\n\
+                 cluster = \"{CONTACTS}\"\n\
+                 # The same on all servers.\n\
+                 epoch_seconds = \"{seconds}\"\n"
+            ),
+        }
     }
 }
 

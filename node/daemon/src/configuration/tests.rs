@@ -5,19 +5,23 @@ use quorate_client::carried::from_hex;
 use quorate_client::settings::Source;
 use quorate_threshold as threshold;
 
-use super::{ConfigurationError, NodeConfiguration, NodeTemplate};
+use super::{ConfigurationError, NodeConfiguration, NodeTemplate, Origin};
 
 /// The generator of the group: a point that is a key.
 const SYSTEM_KEY: &str = "97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac586c55e8\
                           3ff97a1aeffb3af00adb22c6bb";
 
 fn text() -> String {
-    let template = NodeTemplate {
+    template(None).to_text()
+}
+
+fn template(joins: Option<u64>) -> NodeTemplate {
+    NodeTemplate {
         listen: "0.0.0.0:4700".parse().unwrap(),
         metrics: "127.0.0.1:9700".parse().unwrap(),
         system_key: Some(threshold::PublicKey::decode(&from_hex(SYSTEM_KEY).unwrap()).unwrap()),
-    };
-    template.to_text()
+        joins,
+    }
 }
 
 fn parse(text: &str) -> Result<NodeConfiguration, ConfigurationError> {
@@ -34,6 +38,18 @@ fn the_file_that_is_made_says_what_was_asked_with_paths_relative_to_it() {
     let short = text().replace("share = ", "# ").replace("log_filter = \"info\"", "");
     let configuration = parse(&short).unwrap();
     assert_eq!((configuration.share, configuration.log_filter.as_str()), (None, "info"));
+}
+
+#[test]
+fn a_server_that_joins_asks_others_and_knows_how_long_an_epoch_lasts() {
+    let text = template(Some(3_600)).to_text();
+    let configuration = parse(&text).unwrap();
+    assert_eq!(configuration.origin, Origin::Cluster(PathBuf::from("/srv/q/cluster.toml")));
+    assert_eq!(configuration.epoch, Some(std::time::Duration::from_secs(3_600)));
+    assert_eq!(configuration.share, None);
+    let error = parse(&text.replace("epoch_seconds", "# ")).unwrap_err().explain();
+    assert_eq!(error.what, "the key `node.epoch_seconds` is missing");
+    assert!(error.remedy.starts_with("write how long an epoch of the system lasts"), "{error}");
 }
 
 #[test]

@@ -39,6 +39,22 @@ impl Chain {
         Ok(Self { directory, founding })
     }
 
+    /// The newest configuration in the data of a server that need not have any.
+    ///
+    /// # Errors
+    /// What the disk reports; that a file is damaged.
+    pub(crate) fn stored(
+        data: &Path,
+        key: &PublicKey,
+    ) -> Result<Option<VerifiedConfiguration>, StoreError> {
+        let directory = data.join(PART);
+        if !directory.is_dir() {
+            return Ok(None);
+        }
+        let newest = epochs_in(&directory)?.into_iter().max();
+        newest.map(|epoch| read(&directory, epoch, key)).transpose()
+    }
+
     /// The newest configuration.
     ///
     /// # Errors
@@ -84,32 +100,48 @@ impl Chain {
     }
 
     fn path(&self, epoch: Epoch) -> PathBuf {
-        self.directory.join(epoch.get().to_string())
+        path_of(&self.directory, epoch)
     }
 
     fn epochs(&self) -> Result<Vec<Epoch>, StoreError> {
-        let failed = |source| io("list", self.directory.clone(), source);
-        let mut epochs = Vec::new();
-        for entry in std::fs::read_dir(&self.directory).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            let number = name.to_str().and_then(|name| name.parse().ok());
-            epochs.extend(number.map(Epoch::new));
-        }
-        Ok(epochs)
+        epochs_in(&self.directory)
     }
 
     fn read(&self, epoch: Epoch, key: &PublicKey) -> Result<VerifiedConfiguration, StoreError> {
-        let path = self.path(epoch);
-        let damaged = |reason: String| StoreError::Corrupt { path: path.clone(), reason };
-        let length = std::fs::metadata(&path).map_err(|source| io("read", path.clone(), source))?;
-        if length.len() > BYTES_MAX as u64 {
-            return Err(damaged(String::from("it is longer than any configuration")));
-        }
-        let bytes = std::fs::read(&path).map_err(|source| io("read", path.clone(), source))?;
-        let certified: CertifiedConfiguration =
-            quorate_wire::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
-        certified.verify(key, &Schemes::real()).map_err(|reason| damaged(reason.to_string()))
+        read(&self.directory, epoch, key)
     }
+}
+
+fn path_of(directory: &Path, epoch: Epoch) -> PathBuf {
+    directory.join(epoch.get().to_string())
+}
+
+fn epochs_in(directory: &Path) -> Result<Vec<Epoch>, StoreError> {
+    let failed = |source| io("list", directory.to_path_buf(), source);
+    let mut epochs = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let number = name.to_str().and_then(|name| name.parse().ok());
+        epochs.extend(number.map(Epoch::new));
+    }
+    Ok(epochs)
+}
+
+fn read(
+    directory: &Path,
+    epoch: Epoch,
+    key: &PublicKey,
+) -> Result<VerifiedConfiguration, StoreError> {
+    let path = path_of(directory, epoch);
+    let damaged = |reason: String| StoreError::Corrupt { path: path.clone(), reason };
+    let length = std::fs::metadata(&path).map_err(|source| io("read", path.clone(), source))?;
+    if length.len() > BYTES_MAX as u64 {
+        return Err(damaged(String::from("it is longer than any configuration")));
+    }
+    let bytes = std::fs::read(&path).map_err(|source| io("read", path.clone(), source))?;
+    let certified: CertifiedConfiguration =
+        quorate_wire::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
+    certified.verify(key, &Schemes::real()).map_err(|reason| damaged(reason.to_string()))
 }
 
 /// Writes a file that is whole or not there, and durable on return.

@@ -21,7 +21,7 @@ use quorate_membership::{
 };
 use quorate_runtime::{Channel, Control, Handle};
 use quorate_store::keys::erase_secret;
-use quorate_types::{Epoch, Slot};
+use quorate_types::{Epoch, MemberStatus, Slot};
 
 use super::machines::{Ground, ReadyReplica, base, handover_channel, membership_channel};
 use super::steps::Step;
@@ -105,7 +105,7 @@ impl Conductor {
         let run = move || {
             let ended = conductor.run(&happenings);
             if let Err(error) = &ended {
-                tracing::error!(%error, "the server cannot go on to the next epoch");
+                tracing::error!(%error, "the server does not go on to the next epoch");
                 conductor.all.control.stop();
             }
             ended
@@ -231,6 +231,7 @@ impl Conductor {
         ground.certified(epoch.next())?;
         ground.view.set(epoch, false);
         tracing::info!(%epoch, hash = %configuration.hash(), "went on to the next epoch");
+        self.tell_of_removal(configuration);
         let former = self.all.turnover.former().cloned();
         let former = former.unwrap_or_else(|| configuration.into());
         let credential = credential(&certified.certificate, &certified.seed);
@@ -245,9 +246,28 @@ impl Conductor {
         Ok(())
     }
 
+    /// Whoever was removed helps the next group to its state while others hear of the new epoch,
+    /// and stops then; who has objects keeps them until they can move.
+    fn tell_of_removal(&self, configuration: &VerifiedConfiguration) {
+        let me = self.all.ground.me;
+        match configuration.configuration().member(me).map(|record| record.status) {
+            None => tracing::warn!("removed by the authority: stops soon, for good"),
+            Some(MemberStatus::Removed) => {
+                tracing::warn!(
+                    "removed by the authority: holds its objects, and does nothing else"
+                );
+            }
+            Some(MemberStatus::Active | MemberStatus::Inactive) => {}
+        }
+    }
+
     /// Links are judged by the new configuration alone from now on.
     fn end_grace(&mut self) -> Result<(), ServerError> {
         let Some((_, configuration)) = self.grace.take() else { return Ok(()) };
+        if let Some(removed) = self.all.ground.removed_in(&configuration) {
+            self.all.ground.erase_all()?;
+            return Err(removed);
+        }
         let certified = self.all.ground.certified(configuration.epoch())?;
         let credential = credential(&certified.certificate, &certified.seed);
         self.all.control.renew(credential, Recogniser::member(&configuration));
@@ -427,7 +447,8 @@ impl Conductor {
             }
             self.all.ground.forget(epoch)?;
             // The key of the founding signs for the group of the key-value service, which stays.
-            if epoch != Epoch::ZERO {
+            let is_founder = self.all.ground.founding.group_key().is_some();
+            if epoch != Epoch::ZERO || !is_founder {
                 let keys = lock(&self.all.ground.keys);
                 keys.erase_epoch(epoch).map_err(|source| ServerError::Keys { source })?;
             }

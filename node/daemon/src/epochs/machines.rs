@@ -17,7 +17,7 @@ use quorate_membership::{EpochConfiguration, MembershipService, Schemes, Verifie
 use quorate_runtime::{Channel, Control, Handle, Hosted, Hosting, Journal};
 use quorate_store::directory::DataDirectory;
 use quorate_threshold::{DecryptionKey, KeyShare, Seed};
-use quorate_types::{Duration, Epoch, GroupConfiguration, NodeId, Slot};
+use quorate_types::{Duration, Epoch, GroupConfiguration, MemberRecord, NodeId, Slot};
 
 use super::{EpochView, SharedKeys, Told, lock, shares};
 use crate::error::ServerError;
@@ -155,6 +155,32 @@ impl Ground {
     /// [`ServerError::Keys`].
     pub(crate) fn signer(&self, epoch: Epoch) -> Result<Arc<dyn Signer>, ServerError> {
         Ok(Arc::new(RealSigner::from_seed(&self.certified(epoch)?.seed)))
+    }
+
+    /// That a configuration has no record of this server any more.
+    #[must_use]
+    pub(crate) fn removed_in(&self, configuration: &VerifiedConfiguration) -> Option<ServerError> {
+        if configuration.configuration().member(self.me).is_some() {
+            return None;
+        }
+        let record = self.founding.configuration().configuration().member(self.me);
+        let server = record.map_or_else(String::new, MemberRecord::name);
+        Some(ServerError::Removed { server, epoch: configuration.epoch() })
+    }
+
+    /// Erases all keys and shares of epochs: the identity alone stays, and is nobody's.
+    ///
+    /// # Errors
+    /// [`ServerError::Keys`].
+    pub(crate) fn erase_all(&self) -> Result<(), ServerError> {
+        let keys = lock(&self.keys);
+        let erase = |epoch| {
+            keys.erase_share(epoch)?;
+            keys.erase_epoch(epoch)
+        };
+        let all = keys.past(Epoch::new(u64::MAX));
+        let erased = all.and_then(|all| all.into_iter().try_for_each(erase));
+        erased.map_err(|source| ServerError::Keys { source })
     }
 
     /// The directory of the replica of the membership group of an epoch.

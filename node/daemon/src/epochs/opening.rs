@@ -72,6 +72,10 @@ impl Epochs {
         between: Box<dyn Intermediary>,
     ) -> Result<Self, ServerError> {
         let chain = Chain::open(data, identity.founding.configuration().clone())?;
+        if identity.founding.group_key().is_none() {
+            // Who joined has nothing else that says with what it began.
+            chain.put(identity.founding.configuration())?;
+        }
         let newest = chain.newest(&identity.founding.system_key())?;
         let (told, happenings) = sync_channel(HAPPENINGS_MAX);
         let first_share = identity
@@ -123,6 +127,20 @@ impl Epochs {
     /// What stands between the machines and the world.
     pub(crate) fn between(&mut self) -> &mut dyn Intermediary {
         &mut *self.ground.between
+    }
+
+    /// Is this server still one of the system? Who is not has no use for its keys.
+    ///
+    /// # Errors
+    /// [`ServerError::Removed`]; what the disk reports.
+    pub(crate) fn reject_removed(&self) -> Result<(), ServerError> {
+        match self.ground.removed_in(&self.newest) {
+            None => Ok(()),
+            Some(removed) => {
+                self.ground.erase_all()?;
+                Err(removed)
+            }
+        }
     }
 
     /// What this server proves itself with.

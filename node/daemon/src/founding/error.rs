@@ -81,6 +81,8 @@ pub enum GenesisFault {
 pub enum KeyFault {
     /// The identity key is of no server in the genesis.
     NotMember(IdentityKey),
+    /// The server founded no system: it joined one, or is to join one.
+    NoFounder,
     /// The epoch key is not the one that the genesis names.
     OtherEpochKey,
     /// The server is in the membership group and has no share.
@@ -198,6 +200,11 @@ impl KeyFault {
                 "not-a-member",
                 format!("no server of the genesis has the identity key {key}"),
                 String::from("use the keys that made the admission, or the genesis that took it"),
+            ),
+            Self::NoFounder => (
+                "not-a-founder",
+                String::from("this server was made to join a system, and holds no objects"),
+                String::from("run it with `quorate node run`"),
             ),
             Self::OtherEpochKey => (
                 "other-epoch-key",

@@ -148,7 +148,7 @@ impl FoundingFile {
         if group.public_key() != *pinned {
             return Err(GenesisFault::Commitment);
         }
-        Ok(VerifiedFounding { configuration, group })
+        Ok(VerifiedFounding { configuration, group: Some(group) })
     }
 }
 
@@ -163,24 +163,31 @@ fn damaged(error: DecodeError) -> GenesisFault {
     GenesisFault::Damaged(error.to_string())
 }
 
-/// How a system began, as its own key says it; only [`FoundingFile::verify`] makes one.
+/// With what a server began: the founding of its system, which only [`FoundingFile::verify`]
+/// makes, or a later configuration that named it.
 #[derive(Clone, Debug)]
 pub struct VerifiedFounding {
     configuration: VerifiedConfiguration,
-    group: GroupKey,
+    group: Option<GroupKey>,
 }
 
 impl VerifiedFounding {
-    /// The configuration of epoch 0.
+    /// What a server begins with that joined a system with this configuration.
+    #[must_use]
+    pub const fn joined(configuration: VerifiedConfiguration) -> Self {
+        Self { configuration, group: None }
+    }
+
+    /// The configuration of the first epoch of this server: of epoch 0, if it founded the system.
     #[must_use]
     pub const fn configuration(&self) -> &VerifiedConfiguration {
         &self.configuration
     }
 
-    /// The public side of the sharing of the system's key.
+    /// The public side of the sharing of the system's key in epoch 0, if it founded the system.
     #[must_use]
-    pub const fn group_key(&self) -> &GroupKey {
-        &self.group
+    pub const fn group_key(&self) -> Option<&GroupKey> {
+        self.group.as_ref()
     }
 
     /// The system.
@@ -192,7 +199,7 @@ impl VerifiedFounding {
     /// The one key of the system.
     #[must_use]
     pub fn system_key(&self) -> threshold::PublicKey {
-        self.group.public_key()
+        *self.configuration.header().system_key()
     }
 
     /// Bad servers tolerated in each storage group.

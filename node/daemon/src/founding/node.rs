@@ -1,4 +1,4 @@
-//! What a server is: its place in the genesis and the keys that prove it.
+//! What a server is: its place in the system and the keys that prove it.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -15,17 +15,17 @@ use zeroize::Zeroizing;
 use super::error::{FoundingError, GenesisFault, KeyFault};
 use super::file::{FoundingFile, VerifiedFounding};
 use super::{SEED_BYTES, place};
-use crate::configuration::NodeConfiguration;
+use crate::configuration::{NodeConfiguration, Origin};
 use crate::epochs::SharedKeys;
 use crate::keys::{CertifiedKey, ServerKeys};
 
 /// The file that stands among the keys of a server which has served.
 const SERVED: &str = "served";
 
-/// A server with its keys, all of which fit the genesis.
+/// A server with its keys, all of which fit the configuration with which it began.
 #[derive(Debug)]
 pub struct NodeIdentity {
-    /// How the system began.
+    /// With what it began.
     pub founding: VerifiedFounding,
     /// The id of this server.
     pub id: NodeId,
@@ -46,19 +46,32 @@ fn wrong_key(path: &Path, fault: KeyFault) -> FoundingError {
 }
 
 impl NodeIdentity {
-    /// Reads the genesis and the keys that a `node.toml` names, and checks that they belong
-    /// together.
+    /// Reads the genesis and the keys that the `node.toml` of a founder names, and checks that
+    /// they belong together.
     ///
     /// # Errors
     /// [`FoundingError`] names the file that is wrong and what to do.
     pub fn load(configuration: &NodeConfiguration) -> Result<Self, FoundingError> {
-        let founding =
-            FoundingFile::read_verified(&configuration.genesis, &configuration.system_key)?;
+        let Origin::Genesis(genesis) = &configuration.origin else {
+            return Err(wrong_key(&configuration.file, KeyFault::NoFounder));
+        };
+        let founding = FoundingFile::read_verified(genesis, &configuration.system_key)?;
         capacity::check(founding.configuration().configuration()).map_err(|excess| {
-            let (path, fault) = (configuration.genesis.clone(), GenesisFault::Excess(excess));
+            let (path, fault) = (genesis.clone(), GenesisFault::Excess(excess));
             FoundingError::Genesis { path, fault }
         })?;
-        let keys = ServerKeys::open_directory(&configuration.keys)?;
+        Self::with(configuration, founding, ServerKeys::open_directory(&configuration.keys)?)
+    }
+
+    /// Checks that keys belong to a server of the configuration with which it begins.
+    ///
+    /// # Errors
+    /// [`FoundingError`] names the file that is wrong and what to do.
+    pub(crate) fn with(
+        configuration: &NodeConfiguration,
+        founding: VerifiedFounding,
+        keys: ServerKeys,
+    ) -> Result<Self, FoundingError> {
         let identity_key = keys.identity_key()?;
         let servers = founding.configuration().configuration();
         let Some(member) = servers.members.iter().find(|it| it.identity_key == identity_key) else {
@@ -92,7 +105,7 @@ impl NodeIdentity {
         servers.member(self.id).expect("a loaded server is a member")
     }
 
-    /// Whether this server is in the membership group of epoch 0.
+    /// Whether this server is in the membership group of the epoch with which it began.
     #[must_use]
     pub fn is_in_membership_group(&self) -> bool {
         self.founding.configuration().group_member(self.id).is_some()
@@ -134,6 +147,7 @@ fn load_share(
     founding: &VerifiedFounding,
     id: NodeId,
 ) -> Result<Option<KeyShare>, FoundingError> {
+    let Some(sharing) = founding.group_key() else { return Ok(None) };
     let group = &founding.configuration().configuration().membership_group;
     let Some(place) = group.iter().position(|member| *member == id) else {
         return Ok(None);
@@ -149,7 +163,7 @@ fn load_share(
     let share = KeyShare::decode(&bytes).map_err(broken)?;
     // The share of place 0 has index 1: index 0 is the secret itself.
     let is_own = usize::from(share.index().get()) == place + 1;
-    if !is_own || founding.group_key().check_share(&share).is_err() {
+    if !is_own || sharing.check_share(&share).is_err() {
         return Err(wrong_key(path, KeyFault::OtherShare));
     }
     Ok(Some(share))

@@ -99,6 +99,14 @@ impl ConfigurationClient {
         self.fetch_from_next(now, effects);
     }
 
+    pub(super) fn on_doubt(&mut self, now: Now, effects: &mut Effects<Self>) {
+        if self.round.is_none() {
+            self.start_round(now, effects);
+        }
+        // Who has moved on answers a challenge with the configuration, who is silent does not.
+        self.fetch_from_next(now, effects);
+    }
+
     pub(super) fn on_renew(&mut self, now: Now, effects: &mut Effects<Self>) {
         if self.round.is_none() {
             self.start_round(now, effects);

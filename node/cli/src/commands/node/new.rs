@@ -1,11 +1,15 @@
 //! `quorate node new`: makes the keys of a server where they stay.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use quorate_client::carried::{ADMISSION, to_line};
+use quorate_client::cluster::meet_as_stranger;
 use quorate_client::cluster_file::ClusterFile;
+use quorate_client::explanation::Kind;
+use quorate_daemon::configuration::EPOCH_SECONDS_MIN;
 use quorate_daemon::founding::ceremony::{Joining, ServerRequest, new_server};
 use quorate_types::Epoch;
 use serde_json::json;
@@ -38,21 +42,45 @@ pub(crate) struct NewArguments {
     /// Port of its datagram probes; the port it listens on if not given.
     #[arg(long, value_name = "PORT")]
     probe_port: Option<u16>,
-    /// For a server that joins a system which is there already: the first epoch whose key it can
-    /// certify. Take the present one, or one of the next.
+    /// The cluster.toml of the system that the server joins; not for one that founds a system.
+    #[arg(long, value_name = "FILE", requires = "epoch_seconds")]
+    cluster: Option<PathBuf>,
+    /// For a server that joins: how long an epoch lasts there, as in the node.toml of the others.
+    #[arg(long, value_name = "SECONDS", requires = "cluster",
+          value_parser = clap::value_parser!(u64).range(EPOCH_SECONDS_MIN..))]
+    epoch_seconds: Option<u64>,
+    /// For a server that joins: the first epoch whose key it can certify, the present one or one of
+    /// the next. If it is not given, the servers of the cluster are asked.
     #[arg(long, value_name = "EPOCH", requires = "cluster")]
     first_epoch: Option<u64>,
-    /// The cluster.toml of the system that the server joins; not for one that founds a system.
-    #[arg(long, value_name = "FILE", requires = "first_epoch")]
-    cluster: Option<PathBuf>,
 }
+
+/// How long servers are given to say which epoch it is.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a server is made for that founds no system.
 fn joining(arguments: &NewArguments) -> Result<Option<Joining>, Failure> {
-    let (Some(file), Some(epoch)) = (&arguments.cluster, arguments.first_epoch) else {
+    let (Some(file), Some(epoch_seconds)) = (&arguments.cluster, arguments.epoch_seconds) else {
         return Ok(None);
     };
-    Ok(Some(Joining { system: ClusterFile::read(file)?.system, epoch: Epoch::new(epoch) }))
+    let cluster = ClusterFile::read(file)?;
+    let epoch = match arguments.first_epoch {
+        Some(epoch) => Epoch::new(epoch),
+        None => present_epoch(file, &cluster)?,
+    };
+    Ok(Some(Joining { cluster, epoch, epoch_seconds }))
+}
+
+/// The epoch of the system, from any of its servers.
+fn present_epoch(file: &Path, cluster: &ClusterFile) -> Result<Epoch, Failure> {
+    let asked = quorate_client::block_on(meet_as_stranger(cluster, PATIENCE));
+    let asked = asked.map_err(|error| Failure::io("open an event loop for", file, &error))?;
+    let found = asked?.ok_or_else(|| {
+        let what = format!("no server said within {} s which epoch it is", PATIENCE.as_secs());
+        let remedy = "start the servers of the system, or give --first-epoch";
+        Failure::about(file, (Kind::NoQuorum, "no-configuration"), what, remedy)
+    })?;
+    Ok(found.epoch())
 }
 
 pub(super) fn run(arguments: &NewArguments) -> Result<Answer, Failure> {

@@ -19,7 +19,8 @@ fn cluster(scratch: &Scratch) -> Cluster {
         log: PathBuf::from(format!("/d/nodes/{number}/log")),
     };
     let layout = Layout::new(scratch.path()).unwrap();
-    Cluster { layout, nodes: (1..=2).map(node).collect(), f: 1, f_ms: 1, is_resumed: true }
+    let nodes = (1..=2).map(node).collect();
+    Cluster { layout, nodes, founders: 2, f: 1, f_ms: 1, is_resumed: true }
 }
 
 const UP: Condition = Condition::Up { pid: 77 };
@@ -34,7 +35,8 @@ const ROW_1: &str = "node   1  up    pid 77       127.0.0.1:4001  metrics http:/
 fn lines_tell_what_changed() {
     let scratch = Scratch::new();
     let cluster = cluster(&scratch);
-    let mut screen = Screen { cluster: &cluster, style: Style::Lines, shown: Vec::new() };
+    let mut screen =
+        Screen { cluster: &cluster, style: Style::Lines, shown: Vec::new(), added: Vec::new() };
     assert_eq!(screen.draw(&[UP, down("stopped")]), format!("{ROW_1}\nnode   2  down  stopped"));
     screen.shown = vec![UP, down("stopped")];
     assert_eq!(
@@ -48,7 +50,8 @@ fn lines_tell_what_changed() {
 fn a_table_is_drawn_again_in_its_place() {
     let scratch = Scratch::new();
     let cluster = cluster(&scratch);
-    let mut screen = Screen { cluster: &cluster, style: Style::Table, shown: Vec::new() };
+    let mut screen =
+        Screen { cluster: &cluster, style: Style::Table, shown: Vec::new(), added: Vec::new() };
     let conditions = [UP, down("lost")];
     let rows = format!("{ROW_1}\nnode   2  down  lost\n1 of 2 servers run");
     let expected = format!("\u{1b}[?7l{rows}\u{1b}[?7h");
@@ -62,7 +65,8 @@ fn a_table_is_drawn_again_in_its_place() {
 fn json_has_one_object_per_line() {
     let scratch = Scratch::new();
     let cluster = cluster(&scratch);
-    let screen = Screen { cluster: &cluster, style: Style::Json, shown: vec![UP, UP] };
+    let screen =
+        Screen { cluster: &cluster, style: Style::Json, shown: vec![UP, UP], added: Vec::new() };
     let line: Value = serde_json::from_str(&screen.draw(&[UP, down("stopped")])).unwrap();
     assert_eq!((&line["node"], &line["state"]), (&Value::from(2), &Value::from("down")));
     assert_eq!((&line["pid"], &line["why"]), (&Value::Null, &Value::from("stopped")));

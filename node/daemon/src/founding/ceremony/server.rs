@@ -4,15 +4,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use quorate_client::carried::{ADMISSION, to_line};
-use quorate_client::cluster_file::parse_address;
+use quorate_client::cluster_file::{ClusterFile, parse_address};
 use quorate_kes::{Blake3Tree, Seed};
 use quorate_membership::{AdmissionError, Identity, NodeAdmission, ServerDescription};
 use quorate_types::limits::FAILURE_DOMAIN_BYTES_MAX;
-use quorate_types::{Epoch, FailureDomain, SoftwareVersion, SystemId};
+use quorate_types::{Epoch, FailureDomain, SoftwareVersion};
 
 use super::super::error::{FoundingError, RequestFault};
 use super::super::place;
-use crate::configuration::{KEY_DIRECTORY, NodeTemplate};
+use crate::configuration::{CONTACTS, KEY_DIRECTORY, NodeTemplate};
 use crate::keys::ServerKeys;
 
 /// The file that is carried to the authority.
@@ -38,12 +38,14 @@ pub struct ServerRequest {
 }
 
 /// What a server is made for that joins a system which is there already.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Joining {
-    /// The system.
-    pub system: SystemId,
+    /// The system, and the servers that it asks.
+    pub cluster: ClusterFile,
     /// The first epoch whose key it certifies: not above the one in which it is to serve first.
     pub epoch: Epoch,
+    /// How long an epoch lasts there.
+    pub epoch_seconds: u64,
 }
 
 /// A new server.
@@ -53,7 +55,7 @@ pub struct NewServer {
     pub admission: NodeAdmission,
     /// The file with it, for the authority.
     pub admission_file: PathBuf,
-    /// Its `node.toml`, which still lacks the key of the system.
+    /// Its `node.toml`, which still lacks the key of the system if the server founds one.
     pub node_file: PathBuf,
 }
 
@@ -63,8 +65,10 @@ pub struct NewServer {
 /// [`FoundingError`] if a value is wrong, or a file is there already.
 pub fn new_server(directory: &Path, request: &ServerRequest) -> Result<NewServer, FoundingError> {
     check(request)?;
-    let (system, epoch) = match request.joins {
-        Some(Joining { system, epoch }) => ((epoch != Epoch::ZERO).then_some(system), epoch),
+    let (system, epoch) = match &request.joins {
+        Some(Joining { cluster, epoch, .. }) => {
+            ((*epoch != Epoch::ZERO).then_some(cluster.system), *epoch)
+        }
         None => (None, Epoch::ZERO),
     };
     let seed = Seed::new(*place::random()?);
@@ -84,7 +88,17 @@ pub fn new_server(directory: &Path, request: &ServerRequest) -> Result<NewServer
     })?;
     let admission = admission.expect("a certificate that was not there was made");
     let (listen, metrics) = (request.listen, request.metrics);
-    let template = NodeTemplate { listen, metrics, system_key: None };
+    let joins = request.joins.as_ref();
+    if let Some(Joining { cluster, .. }) = joins {
+        let cluster = ClusterFile { client: None, ..cluster.clone() };
+        place::write_new(&directory.join(CONTACTS), cluster.to_text(directory).as_bytes())?;
+    }
+    let template = NodeTemplate {
+        listen,
+        metrics,
+        system_key: joins.map(|joining| joining.cluster.system_key),
+        joins: joins.map(|joining| joining.epoch_seconds),
+    };
     place::write_new(&node_file, template.to_text().as_bytes())?;
     Ok(NewServer { admission, admission_file, node_file })
 }

@@ -1,16 +1,18 @@
 //! What `quorate init` and its neighbours refuse.
 use std::path::PathBuf;
 
+use quorate_client::cluster_file::ClusterFile;
 use quorate_client::explanation::Kind;
 use quorate_crypto::real::RealVerifier;
-use quorate_types::{Epoch, SystemId, UnixTime};
+use quorate_types::{Epoch, UnixTime};
 
 use super::{Scratch, World, code, request};
-use crate::founding::FoundingError;
+use crate::configuration::{NodeConfiguration, Origin};
 use crate::founding::ceremony::{
     ClientRequest, Joining, ServerRequest, SystemRequest, found_system, new_authority, new_client,
     new_server,
 };
+use crate::founding::{FoundingError, NodeIdentity};
 
 struct Ceremony {
     scratch: Scratch,
@@ -134,14 +136,23 @@ fn nothing_that_is_there_is_replaced() {
 #[test]
 fn a_server_that_is_made_to_join_later_certifies_the_key_of_that_epoch_and_founds_nothing() {
     let mut ceremony = Ceremony::new(4);
-    let (system, epoch) = (SystemId::new([3; 32]), Epoch::new(7));
-    let request = ServerRequest { joins: Some(Joining { system, epoch }), ..request(4) };
+    let founded = found_system(&ceremony.scratch.join("other"), &ceremony.request).unwrap();
+    let (system, epoch) = (founded.system, Epoch::new(7));
+    let cluster = ClusterFile::read(&founded.cluster_file).unwrap();
+    let joins = Some(Joining { cluster: cluster.clone(), epoch, epoch_seconds: 60 });
+    let request = ServerRequest { joins, ..request(4) };
     let made = new_server(&ceremony.scratch.join("later"), &request).unwrap();
     assert_eq!(made.admission.check(&RealVerifier), Ok(()));
     let said = made.admission.certificate.statement;
     assert_eq!((said.system, said.epoch), (Some(system), epoch));
     let keys = ceremony.scratch.join("later/keys");
     assert!(keys.join("epoch-7.key").exists() && keys.join("identity-8.key").exists());
+    let settings = NodeConfiguration::read(&made.node_file).unwrap();
+    assert_eq!(settings.system_key, founded.system_key);
+    let Origin::Cluster(contacts) = &settings.origin else { panic!("it asks others") };
+    assert_eq!(ClusterFile::read(contacts).unwrap().servers, cluster.servers);
+    let error = NodeIdentity::load(&settings).map(|_| ()).unwrap_err();
+    assert_eq!(code(&error), "not-a-founder");
     ceremony.request.admissions.push(made.admission_file);
     let text = ceremony.refusal().to_string();
     assert!(text.contains("made for a later epoch"), "{text}");

@@ -60,7 +60,7 @@ fn install(scratch: &Scratch, founding: Founding) -> NodeConfiguration {
     let file = FoundingFile { system_key, configuration, commitment };
     file.write(&scratch.join("genesis")).unwrap();
     let (listen, metrics) = ("127.0.0.1:4700".parse().unwrap(), "127.0.0.1:9700".parse().unwrap());
-    let template = NodeTemplate { listen, metrics, system_key: Some(system_key) };
+    let template = NodeTemplate { listen, metrics, system_key: Some(system_key), joins: None };
     std::fs::write(scratch.join("node.toml"), template.to_text()).unwrap();
     NodeConfiguration::read(&scratch.join("node.toml")).unwrap()
 }

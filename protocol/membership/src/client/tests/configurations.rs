@@ -114,6 +114,21 @@ fn the_word_of_the_group_moves_a_client_at_its_next_challenge() {
 }
 
 #[test]
+fn who_doubts_learns_at_once_that_the_epoch_has_ended_and_not_when_the_lease_is_renewed() {
+    let world = World::new(7, 1);
+    let next = world.following(&world.first);
+    let mut network = Network::new(&world);
+    network.start();
+    network.run(SECOND);
+    network.advance(world.group(), &next);
+    network.run(SECOND);
+    assert_eq!(network.usable(), Some(&world.first), "the lease holds for ten seconds");
+    network.request(ClientRequest::Doubt);
+    network.run(2 * SECOND);
+    assert_eq!(network.usable(), Some(&next));
+}
+
+#[test]
 fn a_client_whose_group_has_gone_follows_before_its_lease_ends() {
     let world = World::new(7, 1);
     let next = world.following(&world.first);

@@ -1,0 +1,140 @@
+//! A server that joins a running system: until a configuration names it, it waits, and asks which
+//! epoch it is as anybody can. Everything that it hears proves itself under the one key.
+//!
+//! Its id, and so its place among the servers, is drawn when it is admitted (MEM-10): it learns it
+//! from that configuration. It holds no objects, since the ring is that of the founding.
+
+use std::path::Path;
+use std::time::Duration;
+
+use quorate_client::capacity;
+use quorate_client::cluster::{fetch_as_stranger, meet_as_stranger};
+use quorate_client::cluster_file::ClusterFile;
+use quorate_client::error::ClientError;
+use quorate_client::explanation::{Explanation, Kind};
+use quorate_membership::VerifiedConfiguration;
+use quorate_types::{Epoch, IdentityKey, MemberRecord};
+
+use crate::configuration::{NodeConfiguration, Origin};
+use crate::epochs::Chain;
+use crate::error::ServerError;
+use crate::founding::{FoundingError, NodeIdentity, VerifiedFounding};
+use crate::keys::ServerKeys;
+use crate::server::known_servers;
+
+/// How long servers are given to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often they are asked while an epoch goes on, and at least and at most.
+const ROUNDS_PER_EPOCH: u32 = 10;
+const PAUSE_MIN: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// The keys of a server and its place: from the founding, from where it was before, or, if it is
+/// new, from the first configuration that names it, for which this waits.
+///
+/// # Errors
+/// [`ServerError`] says which file is wrong; that the server was removed.
+pub(crate) async fn identify(settings: &NodeConfiguration) -> Result<NodeIdentity, ServerError> {
+    let wrong = |source| ServerError::Founding { source };
+    let Origin::Cluster(contacts) = &settings.origin else {
+        return NodeIdentity::load(settings).map_err(wrong);
+    };
+    let keys = ServerKeys::open_directory(&settings.keys);
+    let keys = keys.map_err(|source| ServerError::Keys { source })?;
+    let wanted = Wanted::of(&keys).map_err(|source| ServerError::Keys { source })?;
+    let first = match Chain::stored(&settings.data, &settings.system_key)? {
+        Some(stored) if wanted.is_named_by(&stored) => stored,
+        Some(stored) => {
+            let (server, epoch) = (wanted.identity_key.name(), stored.epoch());
+            return Err(ServerError::Removed { server, epoch });
+        }
+        None => wait_for_place(settings, contacts, &wanted).await?,
+    };
+    NodeIdentity::with(settings, VerifiedFounding::joined(first), keys).map_err(wrong)
+}
+
+/// A server that has no configuration asks until one names it.
+async fn wait_for_place(
+    settings: &NodeConfiguration,
+    contacts: &Path,
+    wanted: &Wanted,
+) -> Result<VerifiedConfiguration, ServerError> {
+    let file = read_contacts(settings, contacts)?;
+    let server = wanted.identity_key.name();
+    tracing::info!(server, "waits until a configuration names it: `quorate node add` admits it");
+    let pause = settings.epoch.unwrap_or_default() / ROUNDS_PER_EPOCH;
+    let mut known = None;
+    loop {
+        match ask(&file, known.as_ref()).await {
+            Ok(Some(later)) => {
+                tracing::debug!(epoch = %later.epoch(), "the epoch of the others");
+                capacity::check(later.configuration()).map_err(|excess| ServerError::Contacts {
+                    source: ClientError::Excess(excess),
+                })?;
+                if wanted.is_met_by(&later) {
+                    tracing::info!(epoch = %later.epoch(), server, "a member of the system");
+                    return Ok(later);
+                }
+                known = Some(later);
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "nobody is asked which epoch it is"),
+        }
+        tokio::time::sleep(pause.clamp(PAUSE_MIN, PAUSE_MAX)).await;
+    }
+}
+
+/// Asks those of the file first, then the group that knows best: a later configuration, if any.
+async fn ask(
+    file: &ClusterFile,
+    known: Option<&VerifiedConfiguration>,
+) -> Result<Option<VerifiedConfiguration>, ClientError> {
+    let Some(known) = known else { return meet_as_stranger(file, PATIENCE).await };
+    let mut servers = known_servers(known);
+    servers.retain(|server| known.group_member(server.id).is_some());
+    fetch_as_stranger(file.system_key, known, (&servers, PATIENCE)).await
+}
+
+fn read_contacts(
+    settings: &NodeConfiguration,
+    contacts: &Path,
+) -> Result<ClusterFile, ServerError> {
+    let wrong = |source: FoundingError| ServerError::Founding { source };
+    let file = ClusterFile::read(contacts).map_err(|error| wrong(error.into()))?;
+    if file.system_key == settings.system_key {
+        return Ok(file);
+    }
+    let what = "the servers that this one asks are of a system with another key";
+    let remedy = "use the cluster.toml and the system_key of one system";
+    let sort = (Kind::Configuration, "other-system");
+    Err(wrong(Explanation::about(contacts, sort, what, remedy).into()))
+}
+
+/// What a configuration needs to have for this server.
+struct Wanted {
+    identity_key: IdentityKey,
+    /// The first epoch of which it has a key.
+    first: Epoch,
+}
+
+impl Wanted {
+    fn of(keys: &ServerKeys) -> Result<Self, crate::keys::KeysError> {
+        let first = keys.epochs()?.first().copied().unwrap_or(Epoch::ZERO);
+        Ok(Self { identity_key: keys.identity_key()?, first })
+    }
+
+    fn is_named_by(&self, configuration: &VerifiedConfiguration) -> bool {
+        let is_own = |member: &MemberRecord| member.identity_key == self.identity_key;
+        configuration.configuration().members.iter().any(is_own)
+    }
+
+    fn is_met_by(&self, configuration: &VerifiedConfiguration) -> bool {
+        let is_named = self.is_named_by(configuration);
+        let has_key = configuration.epoch() >= self.first;
+        if is_named && !has_key {
+            let (epoch, first) = (configuration.epoch(), self.first);
+            tracing::warn!(%epoch, %first, "named, but it has no key before its first epoch");
+        }
+        is_named && has_key
+    }
+}
