@@ -95,6 +95,7 @@ mod tests {
         MemberRecord {
             id: NodeId::new([1; 32]),
             identity_key: IdentityKey::new([2; 32]),
+            later_root: None,
             epoch_key: Some(PublicKey::new([3; 32])),
             address: String::from("server.example:4700"),
             probe_port: 4701,

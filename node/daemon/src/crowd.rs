@@ -120,6 +120,7 @@ fn record(number: u32, address: SocketAddr) -> MemberRecord {
     MemberRecord {
         id: id(number),
         identity_key: identity(number).identity_key(),
+        later_root: None,
         epoch_key: (number < 4).then(|| signer(number).public_key()),
         address: address.to_string(),
         probe_port: address.port(),

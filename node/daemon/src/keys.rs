@@ -171,7 +171,8 @@ impl<M: Medium> ServerKeys<M> {
         self.seed_or(Name::Decryption(epoch), &fresh.decryption)?;
         let epoch_key = RealSigner::from_seed(&seed).public_key();
         let identity_key = identity.identity_key();
-        let statement = EpochKeyStatement { system, identity_key, epoch, epoch_key };
+        let successor = None;
+        let statement = EpochKeyStatement { system, identity_key, epoch, epoch_key, successor };
         let certificate = EpochKeyCertificate::issue(statement, &identity);
         self.put(Name::Certificate(epoch), &quorate_wire::encode(&certificate))?;
         also(&certificate, &identity)?;

@@ -84,7 +84,8 @@ struct Seen(BTreeMap<u64, EpochKeyStatement>);
 impl Seen {
     /// KEY-2: whatever is shown about an epoch is what was shown before.
     fn show(&mut self, certificate: &EpochKeyCertificate) {
-        assert!(certificate.is_valid(&RealVerifier), "MEM-12: the leaf of the epoch signed");
+        let root = certificate.statement.identity_key.first_root();
+        assert!(certificate.is_valid(root, &RealVerifier), "MEM-12: the leaf of the epoch signed");
         let said = certificate.statement;
         let before = self.0.entry(said.epoch.get()).or_insert(said);
         assert_eq!(*before, said, "KEY-2: one statement about an epoch");

@@ -79,6 +79,8 @@ domains! {
     Identity = "identity",
     /// Inner node of the tree of an identity's keys.
     IdentityNode = "identity node",
+    /// Proof that a server holds the tree that is to take the place of its identity's.
+    RootProof = "root proof",
     /// What detects damage of an identity's secret file.
     IdentityFile = "identity file",
     /// Proof that a server holds its identity key.

@@ -35,6 +35,7 @@ pub(crate) fn ring(epoch: Epoch, servers: u8) -> Ring {
     let member = |number: u8| MemberRecord {
         id: node(number),
         identity_key: IdentityKey::new(*signer(number).public_key().as_bytes()),
+        later_root: None,
         epoch_key: Some(signer(number).public_key()),
         address: String::new(),
         probe_port: 1,

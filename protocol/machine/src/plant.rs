@@ -123,6 +123,8 @@ pub enum Plant {
     GoesBackAnEpoch,
     /// A signature by an identity counts whichever epoch its leaf is for.
     LeafOfAnyEpoch,
+    /// Links take keys that any tree certified in the name of a server, also one that was replaced.
+    AnyRootCertifies,
 }
 
 #[cfg(plant)]

@@ -133,11 +133,13 @@ impl NodeAdmission {
     pub fn check(&self, verifier: &dyn Verifier) -> Result<(), AdmissionError> {
         self.server.check()?;
         let statement = &self.certificate.statement;
-        if !statement.is_well_formed() || !self.certificate.is_valid(verifier) {
+        let root = self.identity_key().first_root();
+        let is_first = statement.successor.is_none() && statement.is_well_formed();
+        if !is_first || !self.certificate.is_valid(root, verifier) {
             return Err(AdmissionError::EpochKey);
         }
         let digest = digest(&self.server, &self.certificate);
-        let possession = self.possession.check(self.identity_key(), statement.epoch, digest);
+        let possession = self.possession.check(root, statement.epoch, digest);
         if !possession.is_some_and(|check| verifier.is_valid(&check)) {
             return Err(AdmissionError::Possession);
         }

@@ -160,6 +160,7 @@ fn is_same_but_key(left: &MemberRecord, right: &MemberRecord) -> bool {
     let MemberRecord {
         id,
         identity_key,
+        later_root,
         epoch_key: _,
         address,
         probe_port,
@@ -168,8 +169,8 @@ fn is_same_but_key(left: &MemberRecord, right: &MemberRecord) -> bool {
         status,
         is_on_ring,
     } = left;
-    (id, identity_key, address, probe_port)
-        == (&right.id, &right.identity_key, &right.address, &right.probe_port)
+    (id, identity_key, later_root) == (&right.id, &right.identity_key, &right.later_root)
+        && (address, probe_port) == (&right.address, &right.probe_port)
         && (failure_domain, version) == (&right.failure_domain, &right.version)
         && (status, is_on_ring) == (&right.status, &right.is_on_ring)
 }

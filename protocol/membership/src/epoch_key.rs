@@ -2,13 +2,14 @@
 //!
 //! Settled point 31: the identity key signs nothing else in normal operation. At most one statement
 //! of a server counts in an epoch, since the leaf that signs it is erased behind it: the one whose
-//! key stands in the certified configuration, where one does.
+//! key stands in the certified configuration, where one does. Rarely the same statement names the
+//! root that is to take the place of the identity's ([`later_root`](crate::later_root)).
 //!
-//! Invariants: MEM-12.
+//! Invariants: MEM-12, MEM-18.
 
 use quorate_crypto::{Domain, SignatureCheck, Verifier, hash_of};
 use quorate_types::limits::IDENTITY_SIGNATURE_BYTES_MAX;
-use quorate_types::{Digest, Epoch, IdentityKey, PublicKey, SystemId};
+use quorate_types::{Digest, Epoch, IdentityKey, IdentityRoot, PublicKey, SystemId};
 
 use quorate_wire::{Decode, DecodeError, Encode, Reader, Writer};
 
@@ -26,15 +27,18 @@ pub struct EpochKeyStatement {
     pub epoch: Epoch,
     /// The key that signs in the epoch.
     pub epoch_key: PublicKey,
+    /// The root that certifies the keys of later epochs, if it is to be another.
+    pub successor: Option<IdentityRoot>,
 }
 
-quorate_wire::fields!(EpochKeyStatement { system, identity_key, epoch, epoch_key });
+quorate_wire::fields!(EpochKeyStatement { system, identity_key, epoch, epoch_key, successor });
 
 impl EpochKeyStatement {
     /// The statement about the first key of a server that founds a system.
     #[must_use]
     pub const fn founding(identity_key: IdentityKey, epoch_key: PublicKey) -> Self {
-        Self { system: None, identity_key, epoch: Epoch::ZERO, epoch_key }
+        let successor = None;
+        Self { system: None, identity_key, epoch: Epoch::ZERO, epoch_key, successor }
     }
 
     /// The statement about the key of any epoch of a system.
@@ -46,7 +50,13 @@ impl EpochKeyStatement {
         epoch_key: PublicKey,
     ) -> Self {
         let system = (epoch != Epoch::ZERO).then_some(system);
-        Self { system, identity_key, epoch, epoch_key }
+        Self { system, identity_key, epoch, epoch_key, successor: None }
+    }
+
+    /// The same, with the root that is to take the place of the identity's.
+    #[must_use]
+    pub const fn naming(self, successor: Option<IdentityRoot>) -> Self {
+        Self { successor, ..self }
     }
 
     fn digest(&self) -> Digest {
@@ -65,11 +75,15 @@ impl EpochKeyStatement {
         identity.sign_as_identity(&self.digest())
     }
 
-    /// What is left to check of a signature on the statement. `None` if it is not one by the leaf
-    /// of this epoch of this identity (MEM-12).
+    /// What is left to check of a signature on the statement by the identity while it has this
+    /// root. `None` if it is not one by the leaf of this epoch (MEM-12).
     #[must_use]
-    pub fn check(&self, signature: &IdentitySignature) -> Option<SignatureCheck> {
-        signature.check(self.identity_key, self.epoch, self.digest())
+    pub fn check(
+        &self,
+        signature: &IdentitySignature,
+        root: IdentityRoot,
+    ) -> Option<SignatureCheck> {
+        signature.check(root, self.epoch, self.digest())
     }
 }
 
@@ -89,6 +103,7 @@ impl EpochKeyCertificate {
         + IdentityKey::BYTES
         + 8
         + PublicKey::BYTES
+        + (1 + IdentityRoot::BYTES)
         + IDENTITY_SIGNATURE_BYTES_MAX;
 
     /// Signs a statement with the identity key.
@@ -97,17 +112,23 @@ impl EpochKeyCertificate {
         Self { statement, signature: statement.sign(identity) }
     }
 
-    /// What is left to check of the identity key's signature. `None` if it is not one by the leaf
-    /// of this epoch of this identity (MEM-12).
+    /// What is left to check of the signature of the identity while it has this root. `None` if it
+    /// is not one by the leaf of this epoch (MEM-12).
     #[must_use]
-    pub fn check(&self) -> Option<SignatureCheck> {
-        self.statement.check(&self.signature)
+    pub fn check(&self, root: IdentityRoot) -> Option<SignatureCheck> {
+        self.statement.check(&self.signature, root)
     }
 
-    /// Did the identity say this?
+    /// Did the identity say this while it had this root?
     #[must_use]
-    pub fn is_valid(&self, verifier: &dyn Verifier) -> bool {
-        self.check().is_some_and(|check| verifier.is_valid(&check))
+    pub fn is_valid(&self, root: IdentityRoot, verifier: &dyn Verifier) -> bool {
+        self.check(root).is_some_and(|check| verifier.is_valid(&check))
+    }
+
+    /// The root that it is by; `None` if there is no leaf of that epoch in a tree like that.
+    #[must_use]
+    pub fn root(&self) -> Option<IdentityRoot> {
+        self.signature.root(self.statement.epoch)
     }
 }
 

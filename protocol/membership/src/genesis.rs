@@ -210,6 +210,7 @@ impl CheckedGenesis {
         MemberRecord {
             id: node_id(self.system, admission.identity_key(), self.genesis.randomness),
             identity_key: admission.identity_key(),
+            later_root: None,
             epoch_key: Some(admission.epoch_key()),
             address: server.address.clone(),
             probe_port: server.probe_port,

@@ -32,6 +32,7 @@
 //! - MEM-12: a signature by an identity counts in one epoch, the one whose leaf made it
 //!   (`identity`).
 //! - MEM-13: what `f + 1` founders call the system's key is its key (`pinning`).
+//! - MEM-18: an identity gets another root only by the word of the one that it has (`later_root`).
 //! - MEM-20 to MEM-25: what the log decides about the end of an epoch (`service`).
 //!
 //! # Deviations from the paper
@@ -65,6 +66,7 @@ pub mod genesis;
 pub mod handover;
 pub mod header;
 pub mod identity;
+pub mod later_root;
 pub mod limits;
 pub mod member_proof;
 pub mod message;
@@ -77,6 +79,7 @@ pub mod responder;
 pub mod rotation;
 mod schemes;
 pub mod service;
+
 #[cfg(test)]
 mod testing;
 
@@ -99,6 +102,7 @@ pub use genesis::{CheckedGenesis, Founding, Genesis, GenesisError, UnsignedConfi
 pub use handover::Handover;
 pub use header::{CertifiedHeader, ConfigurationHeader, Lineage, VerifiedHeader};
 pub use identity::{IDENTITY_EPOCHS, Identity, IdentitySignature, IdentitySigner};
+pub use later_root::{RootProof, RootRule};
 pub use member_proof::MemberProof;
 pub use message::Message;
 pub use page::ConfigurationPage;

@@ -28,6 +28,11 @@ pub const POOL_SERVERS_MAX: usize = 1024;
 pub const ADMISSIONS_MAX: usize = 1024;
 /// Most identity keys for which the service keeps a record, departed servers included.
 pub const KNOWN_KEYS_MAX: u64 = 2 * MEMBERS_MAX as u64;
+/// An identity gets another root after so many epochs of a tree, or up to a sixth later: in the
+/// last quarter of its 4,096, with 512 left at least.
+pub const ROOT_EPOCHS_DEFAULT: u32 = 3072;
+/// Most epochs of a tree before it is replaced, whatever is configured: some are left even then.
+pub const ROOT_EPOCHS_MAX: u32 = 3456;
 /// Most servers that a client asks for configurations.
 pub const CONTACTS_MAX: usize = 128;
 /// How long a freshness proof lets a client act, where nothing else is configured.

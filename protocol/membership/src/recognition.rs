@@ -6,14 +6,15 @@
 //! nobody afterwards: an epoch that is over is believed by nobody who knows that it is over.
 //!
 //! # Invariants
-//! - MEM-11: whoever has a configuration takes a key for a server's only if the server's identity
-//!   key certified it for the epoch of that configuration, in which it must be the key that the
-//!   configuration names, if it names one, or for the next epoch.
+//! - MEM-11: whoever has a configuration takes a key for a server's only if the configuration names
+//!   it, or the server's identity certified it by the root that it has there: for the epoch of that
+//!   configuration if it names none, or for the next epoch.
 
 use core::fmt;
 
 use quorate_crypto::Verifier;
-use quorate_types::{Epoch, IdentityKey, PublicKey, SystemId};
+use quorate_machine::{Plant, planted};
+use quorate_types::{Epoch, IdentityKey, MemberRecord, PublicKey, SystemId};
 use quorate_wire::decode;
 
 use crate::epoch_configuration::EpochConfiguration;
@@ -77,12 +78,45 @@ impl Recognition {
         }
         self.check_system(&statement)?;
         self.check_epoch(&statement)?;
-        if !certificate.is_valid(verifier) {
-            return Err(Unrecognised::Forged);
-        }
+        let named = self.named_key(&statement);
+        let is_named = named == Some(proved);
+        self.check_signature(&certificate, is_named, verifier)?;
         // Only now is it the identity that speaks, and could be blamed.
-        self.check_only_key(&statement)?;
+        if named.is_some() && !is_named {
+            return Err(Unrecognised::SecondKey);
+        }
         Ok(statement.identity_key)
+    }
+
+    fn check_signature(
+        &self,
+        certificate: &EpochKeyCertificate,
+        is_named: bool,
+        verifier: &dyn Verifier,
+    ) -> Result<(), Unrecognised> {
+        let key = certificate.statement.identity_key;
+        let shown = certificate.root();
+        // The record of epoch 1 is the first that can have another root.
+        let is_of_first = certificate.statement.epoch <= Epoch::ZERO.next();
+        let root = match (self, self.record(key)) {
+            // It does not know which root an identity has, and trusts nobody for what it says.
+            (Self::Newcomer(_), _) if !is_of_first => shown,
+            (Self::Newcomer(_), _) => Some(key.first_root()),
+            // The log has checked the key that is named, by the root of the epoch before.
+            (Self::Member(_), Some(record)) if is_named && record.later_root.is_some() => shown,
+            (Self::Member(_), _) if planted(Plant::AnyRootCertifies) => shown,
+            // MEM-18: the root in the record, and no other any more.
+            (Self::Member(_), Some(record)) => Some(record.root()),
+            (Self::Member(_), None) => Some(key.first_root()),
+        };
+        let is_valid = root.is_some_and(|root| certificate.is_valid(root, verifier));
+        if is_valid { Ok(()) } else { Err(Unrecognised::Forged) }
+    }
+
+    fn record(&self, key: IdentityKey) -> Option<&MemberRecord> {
+        let Self::Member(configuration) = self else { return None };
+        let mut members = configuration.configuration().members.iter();
+        members.find(|member| member.identity_key == key)
     }
 
     fn system(&self) -> SystemId {
@@ -112,18 +146,12 @@ impl Recognition {
         Ok(())
     }
 
-    fn check_only_key(&self, statement: &EpochKeyStatement) -> Result<(), Unrecognised> {
+    /// The key that the configuration names as the server's in the epoch of the statement.
+    fn named_key(&self, statement: &EpochKeyStatement) -> Option<PublicKey> {
         // MEM-11: in the current epoch, the key that the configuration names, if it names one.
-        let Self::Member(configuration) = self else { return Ok(()) };
-        if statement.epoch != configuration.epoch() {
-            return Ok(());
-        }
-        let mut members = configuration.configuration().members.iter();
-        let member = members.find(|member| member.identity_key == statement.identity_key);
-        match member.and_then(|member| member.epoch_key) {
-            Some(named) if named != statement.epoch_key => Err(Unrecognised::SecondKey),
-            Some(_) | None => Ok(()),
-        }
+        let Self::Member(configuration) = self else { return None };
+        let is_current = statement.epoch == configuration.epoch();
+        self.record(statement.identity_key)?.epoch_key.filter(|_| is_current)
     }
 }
 

@@ -65,6 +65,13 @@ pub(crate) fn identity_in(server: usize, epoch: Epoch) -> Identity<IdealTree> {
     identity
 }
 
+/// The tree of this seed that is to follow in the identity of a server, in its first epoch.
+pub(crate) fn successor(server: usize, seed: u8, first_epoch: Epoch) -> Identity<IdealTree> {
+    let (tree, seed) = (IdealTree(registry()), quorate_kes::Seed::new([seed; 32]));
+    let of = (identity(server).identity_key(), first_epoch, IDENTITY_HEIGHT);
+    Identity::generate_short_successor(tree, seed, of)
+}
+
 pub(crate) fn epoch_signer(server: usize, epoch: Epoch) -> IdealSigner {
     signer(b'e', server, epoch)
 }
@@ -175,6 +182,7 @@ impl World {
         MemberRecord {
             id: node_id(self.first.configuration().system, identity_key, Digest::new([5; 32])),
             identity_key,
+            later_root: None,
             epoch_key: None,
             address: description.address,
             probe_port: description.probe_port,
@@ -202,12 +210,9 @@ impl World {
 /// The keys of an epoch that a server deposits, and what opens what is sealed for it.
 pub(crate) fn deposit(world: &World, server: usize, epoch: Epoch) -> Deposit {
     let signer = epoch_signer(server, epoch);
-    let statement = EpochKeyStatement {
-        system: Some(world.first.configuration().system),
-        identity_key: identity(server).identity_key(),
-        epoch,
-        epoch_key: signer.public_key(),
-    };
+    let system = world.first.configuration().system;
+    let identity_key = identity(server).identity_key();
+    let statement = EpochKeyStatement::of_system(system, identity_key, epoch, signer.public_key());
     let certificate = EpochKeyCertificate::issue(statement, &identity_in(server, statement.epoch));
     Deposit::new(certificate, &signer, &decryption_key(server))
 }

@@ -47,6 +47,7 @@ fn check(first: SignedStatement, second: SignedStatement) -> Result<(), Unfounde
         epoch: group().epoch,
         epoch_key: signer().public_key(),
         identity_key: IdentityKey::new([9; 32]),
+        root: IdentityKey::new([9; 32]).first_root(),
     };
     let misdeed = Misdeed::Contradiction(Contradiction { first, second });
     Evidence { server: NodeId::new([0; 32]), misdeed }.check(&accused, &RealVerifier)

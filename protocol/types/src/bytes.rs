@@ -129,6 +129,12 @@ byte_string!(
     IdentityKey, 32
 );
 byte_string!(
+    /// One of the trees of leaves by which an identity signs: the hash of scheme, depth, first
+    /// epoch and root. The identity key is that of the first; later ones take its place one after
+    /// the other, and the configuration says which it is.
+    IdentityRoot, 32
+);
+byte_string!(
     /// An Ed25519 signature, or the ideal one of the simulator in the same size.
     Signature, 64
 );
@@ -164,6 +170,12 @@ impl IdentityKey {
     #[must_use]
     pub fn name(&self) -> String {
         name_of(&self.0)
+    }
+
+    /// The root with which the identity began.
+    #[must_use]
+    pub const fn first_root(&self) -> IdentityRoot {
+        IdentityRoot::new(self.0)
     }
 }
 

@@ -7,8 +7,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::{
-    Digest, Epoch, GroupId, IdentityKey, NodeId, Peer, PublicKey, ReplicaId, Resilience, Slot,
-    SystemId, UnixTime,
+    Digest, Epoch, GroupId, IdentityKey, IdentityRoot, NodeId, Peer, PublicKey, ReplicaId,
+    Resilience, Slot, SystemId, UnixTime,
 };
 
 /// A label of what fails together: a rack, a site, an owner. Up to 63 bytes of UTF-8.
@@ -44,6 +44,8 @@ pub struct MemberRecord {
     pub id: NodeId,
     /// The key that stays: it certifies the key of each epoch, and signs nothing else.
     pub identity_key: IdentityKey,
+    /// The root by which the identity certifies keys of later epochs, if the first was replaced.
+    pub later_root: Option<IdentityRoot>,
     /// The key that it signs with in this epoch, if it deposited one for it in time. Whoever has
     /// none is in no group; on links everybody shows a certificate of its own.
     pub epoch_key: Option<PublicKey>,
@@ -66,6 +68,12 @@ impl MemberRecord {
     #[must_use]
     pub fn name(&self) -> String {
         self.identity_key.name()
+    }
+
+    /// The root by which its identity certifies keys of later epochs than this one.
+    #[must_use]
+    pub fn root(&self) -> IdentityRoot {
+        self.later_root.unwrap_or_else(|| self.identity_key.first_root())
     }
 }
 

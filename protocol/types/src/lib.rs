@@ -19,8 +19,8 @@ pub mod resilience;
 pub mod time;
 
 pub use bytes::{
-    ClientId, Digest, GroupId, HexError, IdentityKey, NodeId, ObjectId, PublicKey, Signature,
-    SystemId,
+    ClientId, Digest, GroupId, HexError, IdentityKey, IdentityRoot, NodeId, ObjectId, PublicKey,
+    Signature, SystemId,
 };
 pub use configuration::{
     Configuration, FailureDomain, GroupConfiguration, GroupMember, MemberRecord, MemberStatus,

@@ -10,4 +10,4 @@ pub const FAILURE_DOMAIN_BYTES_MAX: usize = 63;
 pub const MEMBERS_MAX: usize = 1 << 20;
 /// Longest signature by an identity key, in bytes, of any scheme to come: a forward-secure one of
 /// depth 12 takes 488, and whatever carries one has room for this.
-pub const IDENTITY_SIGNATURE_BYTES_MAX: usize = 1024;
+pub const IDENTITY_SIGNATURE_BYTES_MAX: usize = 960;

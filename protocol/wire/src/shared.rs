@@ -9,9 +9,9 @@ use quorate_types::limits::{
     ADDRESS_BYTES_MAX, FAILURE_DOMAIN_BYTES_MAX, MEMBERS_MAX, REPLICAS_MAX,
 };
 use quorate_types::{
-    ClientId, Configuration, Digest, Duration, Epoch, FailureDomain, GroupId, IdentityKey, LaneSeq,
-    MemberRecord, MemberStatus, NodeId, ObjectId, PublicKey, ReplicaId, ReplicaSet, RequestId,
-    Resilience, Signature, Slot, SoftwareVersion, SystemId, UnixTime, View,
+    ClientId, Configuration, Digest, Duration, Epoch, FailureDomain, GroupId, IdentityKey,
+    IdentityRoot, LaneSeq, MemberRecord, MemberStatus, NodeId, ObjectId, PublicKey, ReplicaId,
+    ReplicaSet, RequestId, Resilience, Signature, Slot, SoftwareVersion, SystemId, UnixTime, View,
 };
 
 use crate::codec::{Decode, DecodeError, Encode, Limit, Reader, Writer};
@@ -68,6 +68,7 @@ byte_string!(
     PublicKey,
     Signature,
     IdentityKey,
+    IdentityRoot,
     NodeId,
     ClientId,
     GroupId,
@@ -240,6 +241,7 @@ impl Encode for MemberRecord {
     fn encode(&self, writer: &mut Writer) {
         self.id.encode(writer);
         self.identity_key.encode(writer);
+        self.later_root.encode(writer);
         self.epoch_key.encode(writer);
         writer.bytes(self.address.as_bytes());
         self.probe_port.encode(writer);
@@ -255,6 +257,7 @@ impl Decode for MemberRecord {
         Ok(Self {
             id: Decode::decode(reader)?,
             identity_key: Decode::decode(reader)?,
+            later_root: Decode::decode(reader)?,
             epoch_key: Decode::decode(reader)?,
             address: text(reader, ADDRESS)?,
             probe_port: Decode::decode(reader)?,

@@ -58,6 +58,7 @@ fn stage() -> Stage {
     let member = |index: u8| MemberRecord {
         id: NodeId::new([index; 32]),
         identity_key: IdentityKey::new(*authority.public_key().as_bytes()),
+        later_root: None,
         epoch_key: Some(authority.public_key()),
         address: String::from("localhost:1"),
         probe_port: 1,

@@ -73,6 +73,7 @@ fn member(id: NodeId, key: PublicKey) -> MemberRecord {
     MemberRecord {
         id,
         identity_key: IdentityKey::new(*key.as_bytes()),
+        later_root: None,
         epoch_key: Some(key),
         address: String::from("localhost:1"),
         probe_port: 1,

@@ -16,6 +16,7 @@ fn member(first_byte: u8, status: MemberStatus) -> MemberRecord {
     MemberRecord {
         id: NodeId::new([first_byte; 32]),
         identity_key: IdentityKey::new(*key.as_bytes()),
+        later_root: None,
         epoch_key: Some(key),
         address: String::from("localhost:1"),
         probe_port: 1,

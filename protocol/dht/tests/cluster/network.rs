@@ -113,6 +113,7 @@ fn member(registry: &IdealRegistry, index: u8) -> MemberRecord {
     MemberRecord {
         id: NodeId::new([index * 16; 32]),
         identity_key: IdentityKey::new(*key.as_bytes()),
+        later_root: None,
         epoch_key: Some(key),
         address: String::from("localhost:1"),
         probe_port: 1,

@@ -622,12 +622,9 @@ impl Town {
         let next = epoch.next();
         let signer = epoch_signer(number, next);
         let identity = identity(number, next);
-        let statement = EpochKeyStatement {
-            system: Some(configuration.configuration().system),
-            identity_key: identity.identity_key(),
-            epoch: next,
-            epoch_key: signer.public_key(),
-        };
+        let system = configuration.configuration().system;
+        let keys = (identity.identity_key(), signer.public_key());
+        let statement = EpochKeyStatement::of_system(system, keys.0, next, keys.1);
         let certificate = EpochKeyCertificate::issue(statement, &identity);
         let decryption_key = DecryptionKey::derive(&seed(b'k', number, next));
         let deposit = Deposit::new(certificate, &*signer, &decryption_key);

@@ -17,7 +17,7 @@ fn a_statement_counts_for_one_system_one_server_one_epoch_and_one_key() {
     let statement = EpochKeyStatement::of_system(system, identity_key, epoch, epoch_key);
     let signature = statement.sign(&signer);
     let is_valid = |statement: EpochKeyStatement| {
-        statement.check(&signature).is_some_and(|check| registry().is_valid(&check))
+        statement.check(&signature, signer.root()).is_some_and(|check| registry().is_valid(&check))
     };
     assert!(is_valid(statement));
 
@@ -28,6 +28,7 @@ fn a_statement_counts_for_one_system_one_server_one_epoch_and_one_key() {
     assert!(!is_valid(EpochKeyStatement::founding(identity_key, epoch_key)));
     let other_key = epoch_signer(9, epoch).public_key();
     assert!(!is_valid(of(system, identity_key, epoch, other_key)));
+    assert!(!is_valid(statement.naming(Some(identity(9).root()))), "nor names another root");
 }
 
 #[test]

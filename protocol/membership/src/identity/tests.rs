@@ -4,7 +4,7 @@ use std::vec::Vec;
 use quorate_crypto::Verifier;
 use quorate_crypto::real::RealVerifier;
 use quorate_kes::{Blake3Tree, IdealTree, Seed};
-use quorate_types::{Digest, Epoch, IdentityKey};
+use quorate_types::{Digest, Epoch, IdentityKey, IdentityRoot};
 use quorate_wire::{DecodeError, decode, encode};
 
 use super::{IDENTITY_EPOCHS, Identity, IdentitySignature, IdentitySigner};
@@ -13,7 +13,7 @@ use crate::testing::{identity, identity_in, registry};
 const DIGEST: Digest = Digest::new([9; 32]);
 
 fn is_valid(signature: &IdentitySignature, key: IdentityKey, epoch: u64) -> bool {
-    let check = signature.check(key, Epoch::new(epoch), DIGEST);
+    let check = signature.check(key.first_root(), Epoch::new(epoch), DIGEST);
     check.is_some_and(|check| registry().is_valid(&check))
 }
 
@@ -41,7 +41,8 @@ fn mem_12_no_epoch_outside_of_the_tree_has_a_leaf() {
     let signature = late().sign_as_identity(&DIGEST);
     let key = late().identity_key();
     for epoch in [0, 6, 7 + u64::from(IDENTITY_EPOCHS), 7 + (1 << 32), u64::MAX] {
-        assert_eq!(signature.check(key, Epoch::new(epoch), DIGEST), None, "epoch {epoch}");
+        let check = signature.check(key.first_root(), Epoch::new(epoch), DIGEST);
+        assert_eq!(check, None, "epoch {epoch}");
     }
 }
 
@@ -60,8 +61,8 @@ fn whoever_claims_another_first_epoch_is_another_identity() {
 fn a_key_of_an_epoch_that_could_itself_sign_is_no_identity() {
     // What was a plain identity once: the key is the leaf, and the path leads elsewhere.
     let signature = identity(1).sign_as_identity(&DIGEST);
-    let leaf = signature.check(identity(1).identity_key(), Epoch::ZERO, DIGEST).unwrap().key;
-    assert_eq!(signature.check(IdentityKey::new(*leaf.as_bytes()), Epoch::ZERO, DIGEST), None);
+    let leaf = signature.check(identity(1).root(), Epoch::ZERO, DIGEST).unwrap().key;
+    assert_eq!(signature.check(IdentityRoot::new(*leaf.as_bytes()), Epoch::ZERO, DIGEST), None);
     let plain = [&[1][..], &[3; 64]].concat();
     let refused = DecodeError::UnknownTag { of: "IdentitySignature", tag: 1 };
     assert_eq!(decode::<IdentitySignature>(&plain), Err(refused));
@@ -94,7 +95,7 @@ fn a_signature_comes_back_from_its_bytes() {
 fn an_identity_of_production_signs_with_ed25519() {
     let identity = Identity::generate(Blake3Tree, Seed::new([3; 32]), Epoch::ZERO);
     let signature = identity.sign_as_identity(&DIGEST);
-    let check = signature.check(identity.identity_key(), Epoch::ZERO, DIGEST).unwrap();
+    let check = signature.check(identity.root(), Epoch::ZERO, DIGEST).unwrap();
     assert!(RealVerifier.is_valid(&check));
     assert_eq!(identity.remaining() + 1, IDENTITY_EPOCHS);
 }

@@ -24,7 +24,9 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use quorate_crypto::{Domain, SignatureCheck, Verifier, hash};
-use quorate_types::{Epoch, GroupId, IdentityKey, NodeId, PublicKey, Signature, SystemId};
+use quorate_types::{
+    Epoch, GroupId, IdentityKey, IdentityRoot, NodeId, PublicKey, Signature, SystemId,
+};
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer, encode};
 
 use crate::epoch_key::EpochKeyCertificate;
@@ -240,6 +242,8 @@ pub struct Accused {
     pub epoch_key: PublicKey,
     /// The server's identity.
     pub identity_key: IdentityKey,
+    /// The root that the identity has.
+    pub root: IdentityRoot,
 }
 
 impl Evidence {
@@ -306,7 +310,8 @@ impl TwoKeys {
         if self.first.statement == self.second.statement {
             return Err(Unfounded::NoConflict);
         }
-        let by_leaf = |said: &EpochKeyCertificate| said.check().ok_or(Unfounded::BadSignature);
+        let by_leaf =
+            |said: &EpochKeyCertificate| said.check(accused.root).ok_or(Unfounded::BadSignature);
         Ok([by_leaf(&self.first)?, by_leaf(&self.second)?])
     }
 }

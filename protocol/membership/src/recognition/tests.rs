@@ -3,14 +3,15 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 use quorate_crypto::Signer;
+use quorate_kes::IdealTree;
 use quorate_types::{Epoch, IdentityKey, PublicKey, SystemId};
 use quorate_wire::{decode, encode};
 
 use super::{Recognition, Unrecognised};
 use crate::configuration::VerifiedConfiguration;
 use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
-use crate::identity::IdentitySigner;
-use crate::testing::{World, epoch_signer, identity, identity_in, registry, schemes};
+use crate::identity::{Identity, IdentitySigner};
+use crate::testing::{World, epoch_signer, identity, identity_in, registry, schemes, successor};
 
 /// The number of the server whose links are looked at.
 const SERVER: usize = 2;
@@ -52,9 +53,8 @@ fn server() -> IdentityKey {
 }
 
 fn certify(system: SystemId, epoch: u64, epoch_key: PublicKey) -> EpochKeyCertificate {
-    let system = (epoch > 0).then_some(system);
     let epoch = Epoch::new(epoch);
-    let statement = EpochKeyStatement { system, identity_key: server(), epoch, epoch_key };
+    let statement = EpochKeyStatement::of_system(system, server(), epoch, epoch_key);
     EpochKeyCertificate::issue(statement, &identity_in(SERVER, epoch))
 }
 
@@ -154,6 +154,102 @@ fn mem_11_a_server_that_deposited_no_key_is_known_by_any_that_it_certified_for_t
     assert_eq!([0, 3].map(verdict), [Err(Unrecognised::OtherEpoch); 2]);
 }
 
+/// The second configuration, in which a server has another root, and the key that it had or none.
+fn with_later_root(door: &Door, of: usize, epoch_key: Option<PublicKey>) -> Recognition {
+    let mut configuration = door.second.configuration().clone();
+    let key = identity(of).identity_key();
+    let record = configuration.members.iter_mut().find(|member| member.identity_key == key);
+    let record = record.unwrap();
+    record.later_root = Some(heir(of, Epoch::new(1)).root());
+    record.epoch_key = epoch_key;
+    let lineage = door.second.header().header().lineage;
+    let certified = door.world.certify(configuration, lineage);
+    member(&certified.verify(&door.world.founding.system_key, &schemes()).unwrap())
+}
+
+/// The tree that took the place of a server's, in an epoch.
+fn heir(of: usize, epoch: Epoch) -> Identity<IdealTree> {
+    let mut heir = successor(of, b'h', Epoch::new(1));
+    while heir.epoch() < epoch {
+        heir.evolve().unwrap();
+    }
+    heir
+}
+
+/// What a server shows for its key of an epoch, by the tree that it began with or by that of after
+/// the change.
+fn shown(door: &Door, of: usize, epoch: u64) -> [EpochKeyCertificate; 2] {
+    let epoch = Epoch::new(epoch);
+    let epoch_key = epoch_signer(of, epoch).public_key();
+    let identity_key = identity(of).identity_key();
+    let statement = EpochKeyStatement::of_system(door.system(), identity_key, epoch, epoch_key);
+    let trees = [identity_in(of, epoch), heir(of, epoch)];
+    trees.map(|tree| EpochKeyCertificate::issue(statement, &tree))
+}
+
+#[test]
+fn mem_18_behind_a_change_of_root_the_new_root_certifies_keys_and_the_old_one_none() {
+    let door = Door::new();
+    let rule = with_later_root(&door, SERVER, Some(key(1)));
+    let [by_old, by_new] = shown(&door, SERVER, 2);
+    assert_eq!(judge(&rule, key(2), &by_new), Ok(server()), "the next epoch");
+    let verdict = judge(&rule, key(2), &by_old);
+    assert_eq!(verdict, Err(Unrecognised::Forged), "MEM-18: whoever has the old tree is nobody");
+    // The key of the present epoch was certified by the root of the epoch before.
+    let [by_old, _] = shown(&door, SERVER, 1);
+    assert_eq!(judge(&rule, key(1), &by_old), Ok(server()), "it is named");
+    let second = epoch_signer(77, Epoch::new(1)).public_key();
+    let by_old = certify(door.system(), 1, second);
+    assert_eq!(judge(&rule, second, &by_old), Err(Unrecognised::Forged), "MEM-18");
+}
+
+#[test]
+fn mem_18_who_is_an_epoch_behind_a_change_of_root_recognises_the_server() {
+    let door = Door::new();
+    let [by_old, _] = shown(&door, SERVER, 1);
+    let verdict = judge(&member(&door.first), key(1), &by_old);
+    assert_eq!(verdict, Ok(server()), "the old root certified the key of the first epoch");
+    let [_, by_new] = shown(&door, SERVER, 2);
+    let verdict = judge(&member(&door.second), key(2), &by_new);
+    assert_eq!(
+        verdict,
+        Err(Unrecognised::Forged),
+        "without the change of root it is anybody's tree"
+    );
+}
+
+#[test]
+fn mem_18_without_a_named_key_only_the_root_in_the_record_counts() {
+    let door = Door::new();
+    let group = &door.second.configuration().membership_group;
+    let mut members = door.second.configuration().members.iter();
+    let outside = members.find(|member| !group.contains(&member.id)).unwrap().identity_key;
+    let of = (0..SERVERS).find(|server| identity(*server).identity_key() == outside).unwrap();
+    let rule = with_later_root(&door, of, None);
+    for epoch in [1, 2] {
+        let [by_old, by_new] = shown(&door, of, epoch);
+        let epoch_key = by_new.statement.epoch_key;
+        assert_eq!(judge(&rule, epoch_key, &by_new), Ok(outside));
+        let verdict = judge(&rule, epoch_key, &by_old);
+        assert_eq!(verdict, Err(Unrecognised::Forged), "MEM-18: {epoch}");
+    }
+}
+
+#[test]
+fn who_has_no_configuration_yet_does_not_know_which_root_a_server_has() {
+    let door = Door::new();
+    let newcomer = Recognition::Newcomer(door.system());
+    let [by_old, by_new] = shown(&door, SERVER, 2);
+    for shown in [&by_old, &by_new] {
+        assert_eq!(judge(&newcomer, key(2), shown), Ok(server()));
+    }
+    let [_, too_early] = shown(&door, SERVER, 1);
+    assert_eq!(judge(&newcomer, key(1), &too_early), Err(Unrecognised::Forged));
+    let mut forged = by_new;
+    forged.statement.identity_key = identity(9).identity_key();
+    assert_eq!(judge(&newcomer, key(2), &forged), Err(Unrecognised::Forged));
+}
+
 #[test]
 fn a_certificate_of_another_is_refused_by_name() {
     let door = Door::new();
@@ -227,9 +323,10 @@ fn every_prefix_and_every_flipped_bit_of_a_certificate_is_refused() {
 fn a_certificate_is_one_byte_of_format_a_statement_and_a_tagged_signature() {
     let door = Door::new();
     let bytes = encode(&door.certificate(1));
-    assert_eq!(bytes.len(), 1 + (1 + 32 + 32 + 8 + 32) + (1 + 8 + 64 + 32 + 12 * 32));
-    assert_eq!((bytes[0], bytes[1], bytes[106]), (1, 1, 2));
-    assert_eq!(bytes[107..115], [0; 8], "the first epoch of the identity");
+    assert_eq!(bytes.len(), 1 + (1 + 32 + 32 + 8 + 32 + 1) + (1 + 8 + 64 + 32 + 12 * 32));
+    assert_eq!((bytes[0], bytes[1], bytes[107]), (1, 1, 2));
+    assert_eq!(bytes[106], 0, "no other root");
+    assert_eq!(bytes[108..116], [0; 8], "the first epoch of the tree");
     assert_eq!(bytes[2..34], *door.system().as_bytes());
     assert_eq!(bytes[34..66], *server().as_bytes());
     assert_eq!(bytes[66..74], [0, 0, 0, 0, 0, 0, 0, 1]);

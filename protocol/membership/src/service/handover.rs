@@ -27,7 +27,7 @@ use alloc::boxed::Box;
 
 use quorate_machine::Call;
 use quorate_threshold::{PublicKey as SystemKey, Session};
-use quorate_types::{IdentityKey, NodeId, PublicKey};
+use quorate_types::{IdentityKey, IdentityRoot, NodeId, PublicKey};
 
 use super::next::Next;
 use super::table::{Reader, Table};
@@ -57,8 +57,16 @@ pub(super) struct Step<'a> {
 
 /// What a step makes of the map.
 pub(super) enum Outcome {
-    /// The keys of a server lie there.
-    Deposited(IdentityKey, SeatKeys),
+    /// The keys of a server lie there, and the root that its identity gets with the next epoch, if
+    /// it gets another.
+    Deposited {
+        /// The identity.
+        key: IdentityKey,
+        /// Its keys of the next epoch.
+        keys: SeatKeys,
+        /// Its other root.
+        successor: Option<IdentityRoot>,
+    },
     /// The changes of the epoch are fixed.
     Frozen(Frozen),
     /// The end of the epoch has come this far.
@@ -122,7 +130,10 @@ impl Outcome {
     /// Writes it.
     pub(super) fn record(self, table: &mut Table<'_>) {
         match self {
-            Self::Deposited(key, keys) => table.put_deposit(key, &keys),
+            Self::Deposited { key, keys, successor } => {
+                table.put_deposit(key, &keys);
+                successor.into_iter().for_each(|root| table.put_successor(key, root));
+            }
             Self::Frozen(frozen) => {
                 // MEM-22: from here on changes are counted for the next freeze.
                 let tally = table.reader().tally();

@@ -11,7 +11,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use quorate_types::{
-    Configuration, Digest, IdentityKey, MemberRecord, MemberStatus, NodeId, Resilience,
+    Configuration, Digest, IdentityKey, IdentityRoot, MemberRecord, MemberStatus, NodeId,
+    Resilience,
 };
 
 use super::change::{PendingChange, Statement};
@@ -28,6 +29,7 @@ pub(super) struct Next {
     members: Vec<MemberRecord>,
     joined: Vec<(IdentityKey, NodeId)>,
     left: Vec<(IdentityKey, NodeId)>,
+    succeeded: Vec<(IdentityKey, IdentityRoot)>,
     postponed: Vec<PendingChange>,
     /// Another size that the group did not get.
     postponed_size: Option<Resilience>,
@@ -73,6 +75,7 @@ impl Next {
             members: configuration.members,
             joined: change.joined,
             left: change.left,
+            succeeded: change.succeeded,
             postponed: change.postponed,
             postponed_size,
         }
@@ -101,9 +104,14 @@ impl Next {
         size.into_iter().for_each(|size| table.put_pending_resize(old.next(), size));
         for (key, id) in self.left {
             table.remove_member(id);
-            put_id(key, None, table);
+            amend(key, table, |record| record.member = None);
         }
-        self.joined.into_iter().for_each(|(key, id)| put_id(key, Some(id), table));
+        for (key, id) in self.joined {
+            amend(key, table, |record| record.member = Some(id));
+        }
+        for (key, root) in self.succeeded {
+            amend(key, table, |record| record.later_root = Some(root));
+        }
         for member in self.members {
             // Most members of a large system are as they were, and a write costs more than a look.
             if table.reader().member(member.id).as_ref() != Some(&member) {
@@ -114,9 +122,11 @@ impl Next {
     }
 }
 
-fn put_id(key: IdentityKey, member: Option<NodeId>, table: &mut Table<'_>) {
-    let record = table.reader().key_record(key).expect("whoever was added or removed is known");
-    table.put_key_record(key, KeyRecord { member, ..record });
+fn amend(key: IdentityKey, table: &mut Table<'_>, change: impl FnOnce(&mut KeyRecord)) {
+    let known = table.reader().key_record(key);
+    let mut record = known.expect("whoever is or was a member is known");
+    change(&mut record);
+    table.put_key_record(key, record);
 }
 
 /// The members while the fixed changes are applied to them.
@@ -126,31 +136,42 @@ struct Changeover {
     members: BTreeMap<NodeId, MemberRecord>,
     joined: Vec<(IdentityKey, NodeId)>,
     left: Vec<(IdentityKey, NodeId)>,
+    succeeded: Vec<(IdentityKey, IdentityRoot)>,
     postponed: Vec<PendingChange>,
 }
 
 impl Changeover {
     fn of(reader: &Reader<'_>, randomness: Digest, group: Vec<NodeId>) -> Self {
         let members = reader.members().map(|member| (member.id, member)).collect();
-        let (joined, left, postponed) = (Vec::new(), Vec::new(), Vec::new());
-        let mut change = Self { randomness, group, members, joined, left, postponed };
+        let (joined, left, succeeded, postponed) = Default::default();
+        let mut change = Self { randomness, group, members, joined, left, succeeded, postponed };
         for pending in reader.pending(reader.header().epoch) {
             let record = reader.key_record(pending.statement.identity_key());
-            change.apply(pending, record.and_then(|record| record.member));
+            change.apply(pending, record.unwrap_or_default());
         }
-        for member in change.members.values_mut() {
-            let deposited = reader.deposit(member.identity_key).map(|keys| keys.epoch_key);
-            // Whoever stays in a group without a deposit is as good as silent: its key counts for
-            // the epoch that ends, and is in no certificate for the next.
-            let kept = member.epoch_key.filter(|_| change.group.contains(&member.id));
-            let has_duties = member.status != MemberStatus::Removed;
-            member.epoch_key = deposited.or(kept).filter(|_| has_duties);
-        }
+        change.take_deposits(reader);
         change
     }
 
-    fn apply(&mut self, pending: PendingChange, id: Option<NodeId>) {
-        match (&pending.statement, id) {
+    /// What the servers of the next epoch deposited: their keys, and other roots.
+    fn take_deposits(&mut self, reader: &Reader<'_>) {
+        for member in self.members.values_mut() {
+            let deposited = reader.deposit(member.identity_key).map(|keys| keys.epoch_key);
+            // Whoever stays in a group without a deposit is as good as silent: its key counts for
+            // the epoch that ends, and is in no certificate for the next.
+            let kept = member.epoch_key.filter(|_| self.group.contains(&member.id));
+            let has_duties = member.status != MemberStatus::Removed;
+            member.epoch_key = deposited.or(kept).filter(|_| has_duties);
+            // MEM-18: with the epoch of the deposit, so that no other root has certified its key.
+            if let Some(root) = reader.successor(member.identity_key).filter(|_| has_duties) {
+                member.later_root = Some(root);
+                self.succeeded.push((member.identity_key, root));
+            }
+        }
+    }
+
+    fn apply(&mut self, pending: PendingChange, record: KeyRecord) {
+        match (&pending.statement, record.member) {
             (Statement::Add(certificate), Some(id)) => {
                 let member = self.members.get_mut(&id).expect("a known member has a record");
                 describe(member, &certificate.grant.server);
@@ -158,7 +179,7 @@ impl Changeover {
                     member.status = MemberStatus::Active;
                 }
             }
-            (Statement::Add(certificate), None) => self.join(&certificate.grant),
+            (Statement::Add(certificate), None) => self.join(&certificate.grant, record),
             // Too few candidates, so the group stays as it is, and with it those who should leave.
             (Statement::Remove(_), Some(id)) if self.group.contains(&id) => {
                 let epoch = pending.epoch.next();
@@ -183,12 +204,13 @@ impl Changeover {
     }
 
     /// MEM-10: the id of a new member follows from the randomness that nobody knew before.
-    fn join(&mut self, grant: &AddGrant) {
+    fn join(&mut self, grant: &AddGrant, record: KeyRecord) {
         let key = grant.identity_key;
         let id = node_id(grant.system, key, self.randomness);
         let member = MemberRecord {
             id,
             identity_key: key,
+            later_root: record.later_root,
             epoch_key: None,
             address: grant.server.address.clone(),
             probe_port: grant.server.probe_port,

@@ -6,6 +6,7 @@
 //! "d" + key        SeatKeys that an identity key deposited for the next epoch
 //! "g"              Stage of the epoch's end; nothing: it goes on
 //! "h"              the header of the epoch
+//! "i" + key        the root that an identity gets with the next epoch, if it gets another
 //! "k" + key        KeyRecord of an identity key
 //! "m" + id         MemberRecord
 //! "o"              RotationRecord; nothing: every server can be drawn, for every seat
@@ -25,7 +26,9 @@ use core::iter;
 
 use quorate_machine::{Plant, ServiceState, planted};
 use quorate_threshold::{Commitment, GroupKey, Signature as ThresholdSignature};
-use quorate_types::{Epoch, IdentityKey, MemberRecord, MemberStatus, NodeId, Resilience};
+use quorate_types::{
+    Epoch, IdentityKey, IdentityRoot, MemberRecord, MemberStatus, NodeId, Resilience,
+};
 use quorate_wire::{Decode, DecodeError, Encode, decode, encode};
 
 use super::change::{PendingChange, Statement};
@@ -42,6 +45,7 @@ const TALLY: &[u8] = b"c";
 const DEPOSIT: &[u8] = b"d";
 const STAGE: &[u8] = b"g";
 const HEADER: &[u8] = b"h";
+const SUCCESSOR: &[u8] = b"i";
 const KEY: &[u8] = b"k";
 const MEMBER: &[u8] = b"m";
 const ROTATION: &[u8] = b"o";
@@ -61,9 +65,11 @@ pub struct KeyRecord {
     pub removed_until: Option<Epoch>,
     /// Its id, if it is a member.
     pub member: Option<NodeId>,
+    /// Its root, if the first was replaced: that stays so, whether it is a member or not.
+    pub later_root: Option<IdentityRoot>,
 }
 
-quorate_wire::fields!(KeyRecord { highest_sequence, removed_until, member });
+quorate_wire::fields!(KeyRecord { highest_sequence, removed_until, member, later_root });
 
 /// Who signs for the authority.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -209,6 +215,11 @@ impl<'a> Reader<'a> {
         self.walk(DEPOSIT.to_vec()).count()
     }
 
+    /// The root that an identity gets with the next epoch, if it gets another.
+    pub(super) fn successor(&self, key: IdentityKey) -> Option<IdentityRoot> {
+        self.value(&place(SUCCESSOR, key.as_bytes()))
+    }
+
     pub(super) fn member(&self, id: NodeId) -> Option<MemberRecord> {
         self.value(&place(MEMBER, id.as_bytes()))
     }
@@ -297,11 +308,12 @@ impl<'a> Reader<'a> {
         later.or_else(|| self.value(ROTATION))
     }
 
-    /// What a freeze fixes, as it lies in the map: the changes after an epoch, then the deposits.
+    /// What a freeze fixes, as it lies in the map: the changes after an epoch, then the deposits
+    /// and the roots that came with them.
     pub(super) fn entries_to_fix(&self, batch: Epoch) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
         let changes = self.walk(batch_of(batch)).chain(self.walk(resize_of(batch)));
         let changes = changes.chain(self.walk(rotation_of(batch)));
-        changes.chain(self.walk(DEPOSIT.to_vec()))
+        changes.chain(self.walk(DEPOSIT.to_vec())).chain(self.walk(SUCCESSOR.to_vec()))
     }
 
     /// What a server will be when all recorded changes have taken effect.
@@ -454,6 +466,10 @@ impl<'a> Table<'a> {
 
     pub(super) fn put_deposit(&mut self, key: IdentityKey, keys: &SeatKeys) {
         self.0.put(&place(DEPOSIT, key.as_bytes()), encode(keys));
+    }
+
+    pub(super) fn put_successor(&mut self, key: IdentityKey, root: IdentityRoot) {
+        self.0.put(&place(SUCCESSOR, key.as_bytes()), encode(&root));
     }
 
     /// Forgets the changes that took effect after an epoch, and the deposits.

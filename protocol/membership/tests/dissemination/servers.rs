@@ -39,6 +39,7 @@ fn record(number: u64) -> MemberRecord {
     MemberRecord {
         id: NodeId::new(*digest("id", number).as_bytes()),
         identity_key: IdentityKey::new(*digest("identity", number).as_bytes()),
+        later_root: None,
         epoch_key: None,
         address: format!("server-{number}.example.org:4700"),
         probe_port: 4701,

@@ -18,6 +18,7 @@ fn member(byte: u8) -> MemberRecord {
     MemberRecord {
         id: NodeId::new([byte; 32]),
         identity_key: IdentityKey::new([1; 32]),
+        later_root: None,
         epoch_key: Some(PublicKey::new([2; 32])),
         address: String::from("127.0.0.1:4000"),
         probe_port: 4001,

@@ -40,18 +40,19 @@ impl Handover {
 
     pub(super) fn on_deposit(&mut self, turn: &mut Turn<'_>, from: NodeId, deposit: Box<Deposit>) {
         let configuration = &self.setup.configuration;
-        let identity = configuration.member(from).map(|member| member.identity_key);
-        let is_own = identity == Some(deposit.identity_key());
-        if self.member_place().is_none() || !Self::takes_deposits(self.stage()) || !is_own {
+        let record = configuration.member(from);
+        let record = record.filter(|record| record.identity_key == deposit.identity_key());
+        let is_asked = self.member_place().is_some() && Self::takes_deposits(self.stage());
+        let Some(record) = record.filter(|_| is_asked) else {
             return turn.mark("handover.deposit_ignored");
-        }
+        };
         let wait = self.setup.policy.repeat_idle;
         let is_recent = |at: &Instant| turn.now.instant < at.after(wait);
         if self.deposited.get(&from).is_some_and(is_recent) {
             return turn.mark("handover.deposit_repeated");
         }
         let place = (configuration.system, configuration.epoch);
-        if deposit.check(place, &self.setup.schemes).is_err() {
+        if deposit.check(place, record.root(), &self.setup.schemes).is_err() {
             return turn.mark("handover.deposit_rejected");
         }
 

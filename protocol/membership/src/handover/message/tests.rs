@@ -5,7 +5,8 @@ use std::vec;
 use expect_test::expect_file;
 use quorate_threshold::Signature as ThresholdSignature;
 use quorate_types::{
-    Digest, Epoch, IdentityKey, NodeId, PublicKey, Resilience, Signature, Slot, SystemId, UnixTime,
+    Digest, Epoch, IdentityKey, IdentityRoot, NodeId, PublicKey, Resilience, Signature, Slot,
+    SystemId, UnixTime,
 };
 use quorate_wire::{DecodeError, decode, encode, vector};
 
@@ -141,8 +142,11 @@ fn a_deposit_counts_for_its_server_its_epoch_and_its_system_alone() {
     let schemes = crate::testing::schemes();
     let (system, epoch) = (world.first.configuration().system, Epoch::ZERO);
     let good = deposit(&world);
-    assert_eq!(good.check((system, epoch), &schemes), Ok(()));
-    let refused = |deposit: &Deposit, place| deposit.check(place, &schemes).unwrap_err();
+    let root = good.identity_key().first_root();
+    assert_eq!(good.check((system, epoch), root, &schemes), Ok(()));
+    let refused = |deposit: &Deposit, place| deposit.check(place, root, &schemes).unwrap_err();
+    let of_another = good.check((system, epoch), IdentityRoot::new([1; 32]), &schemes);
+    assert_eq!(of_another, Err(DepositRefused::BadSignature), "MEM-18");
     assert_eq!(refused(&good, (SYSTEM, epoch)), DepositRefused::OtherSystem);
     assert_eq!(refused(&good, (system, Epoch::new(1))), DepositRefused::OtherEpoch);
     let other = crate::testing::deposit(&world, 1, Epoch::new(1));

@@ -17,12 +17,9 @@ const SERVER: NodeId = NodeId::new([2; 32]);
 
 fn key(epoch: u64) -> AnswerKey {
     let epoch = Epoch::new(epoch);
-    let statement = EpochKeyStatement {
-        system: Some(SYSTEM),
-        identity_key: identity(0).identity_key(),
-        epoch,
-        epoch_key: epoch_signer(0, epoch).public_key(),
-    };
+    let epoch_key = epoch_signer(0, epoch).public_key();
+    let identity_key = identity(0).identity_key();
+    let statement = EpochKeyStatement::of_system(SYSTEM, identity_key, epoch, epoch_key);
     let certificate = Some(EpochKeyCertificate::issue(statement, &identity_in(0, statement.epoch)));
     AnswerKey { epoch, signer: Arc::new(epoch_signer(0, epoch)), certificate }
 }

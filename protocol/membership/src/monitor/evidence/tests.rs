@@ -24,6 +24,7 @@ fn accused(server: usize) -> Accused {
         epoch: EPOCH,
         epoch_key: epoch_signer(server, EPOCH).public_key(),
         identity_key: identity(server).identity_key(),
+        root: identity(server).root(),
     }
 }
 
@@ -99,12 +100,9 @@ fn a_statement_that_decides_nothing_is_malformed() {
 }
 
 fn certificate(server: usize, epoch: u64, key: usize) -> Box<EpochKeyCertificate> {
-    let statement = EpochKeyStatement {
-        system: (epoch > 0).then_some(SYSTEM),
-        identity_key: identity(server).identity_key(),
-        epoch: Epoch::new(epoch),
-        epoch_key: epoch_signer(key, EPOCH).public_key(),
-    };
+    let (identity_key, epoch) = (identity(server).identity_key(), Epoch::new(epoch));
+    let epoch_key = epoch_signer(key, EPOCH).public_key();
+    let statement = EpochKeyStatement::of_system(SYSTEM, identity_key, epoch, epoch_key);
     Box::new(EpochKeyCertificate::issue(statement, &identity_in(server, statement.epoch)))
 }
 

@@ -73,8 +73,10 @@ impl Prober {
         let configuration = self.watch.configuration.configuration();
         let (system, epoch) = (configuration.system, configuration.epoch);
         let epoch_key = shown.statement.epoch_key;
-        let expected = EpochKeyStatement::of_system(system, record.identity_key, epoch, epoch_key);
-        let is_certified = shown.statement == expected && shown.is_valid(&*self.verifier);
+        let expected = EpochKeyStatement::of_system(system, record.identity_key, epoch, epoch_key)
+            .naming(shown.statement.successor);
+        let is_certified =
+            shown.statement == expected && shown.is_valid(record.root(), &*self.verifier);
         is_certified.then_some(epoch_key)
     }
 }

@@ -1,6 +1,7 @@
 //! Deposit: a server's keys of the next epoch.
 //!
-//! Settled points 14 and 31: the first deposit of an identity counts, so it cannot be two servers.
+//! Settled points 14 and 31: the first deposit of an identity counts, so it cannot be two servers,
+//! nor name two roots. Only a member's identity gets another root (MEM-18).
 
 use super::{HandoverRefusal, Outcome, Step};
 use crate::handover::{Deposit, SeatKeys, Stage};
@@ -18,12 +19,18 @@ impl Step<'_> {
         if !self.will_be_member(deposit) {
             return Err(HandoverRefusal::Stranger);
         }
+        let record = self.reader.key_record(key).unwrap_or_default();
+        if record.member.is_none() && deposit.successor().is_some() {
+            return Err(HandoverRefusal::BadSuccessor);
+        }
+        let root = record.later_root.unwrap_or_else(|| key.first_root());
         let header = self.reader.header();
-        let checked = deposit.check((header.system, header.epoch), self.schemes);
+        let checked = deposit.check((header.system, header.epoch), root, self.schemes);
         checked.map_err(HandoverRefusal::of_deposit)?;
 
         let (epoch_key, encryption_key) = (deposit.epoch_key(), deposit.encryption_key);
-        Ok(Outcome::Deposited(key, SeatKeys { epoch_key, encryption_key }))
+        let keys = SeatKeys { epoch_key, encryption_key };
+        Ok(Outcome::Deposited { key, keys, successor: deposit.successor() })
     }
 
     /// A member, or a server that becomes one with the next epoch; the second gets a key in its

@@ -35,11 +35,13 @@ pub enum HandoverRefusal {
     NoSharing,
     /// A server does not show that it holds its share.
     BadShare,
+    /// The deposit names another root of the identity, and does not show it, or may not.
+    BadSuccessor,
 }
 
 impl HandoverRefusal {
     /// Every reason, in the order of tags, which begin with 1.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NotNow,
         Self::OtherSubject,
         Self::TooFew,
@@ -54,6 +56,7 @@ impl HandoverRefusal {
         Self::ChoiceOpen,
         Self::NoSharing,
         Self::BadShare,
+        Self::BadSuccessor,
     ];
 
     pub(super) const fn of_words(refused: WordRefused) -> Self {
@@ -70,6 +73,7 @@ impl HandoverRefusal {
             DepositRefused::OtherSystem | DepositRefused::OtherEpoch => Self::OtherSubject,
             DepositRefused::BadSignature => Self::BadSignature,
             DepositRefused::Possession(_) => Self::BadPossession,
+            DepositRefused::Successor => Self::BadSuccessor,
         }
     }
 }

@@ -5,6 +5,7 @@ mod epochs;
 mod founding;
 mod golden;
 mod harness;
+mod later_root;
 mod order;
 mod properties;
 mod refusals;

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::vec::Vec;
 
 use quorate_crypto::Signer;
+use quorate_kes::IdealTree;
 
 use quorate_machine::{Call, Caller, Service};
 use quorate_threshold::{
@@ -10,8 +11,8 @@ use quorate_threshold::{
     PartialSignature, Seed, Session, ShareIndex, Sharing, Signature, Subshare,
 };
 use quorate_types::{
-    ClientId, Digest, Epoch, IdentityKey, MemberRecord, MemberStatus, NodeId, Resilience, Slot,
-    UnixTime,
+    ClientId, Digest, Epoch, IdentityKey, IdentityRoot, MemberRecord, MemberStatus, NodeId,
+    Resilience, Slot, UnixTime,
 };
 use quorate_wire::{decode, encode};
 
@@ -31,12 +32,13 @@ use crate::handover::{
     Underway, Word, Words,
 };
 use crate::header::CertifiedHeader;
-use crate::identity::IdentitySigner;
+use crate::identity::{Identity, IdentitySigner};
 use crate::rotation::Rotation;
 use crate::service::table::Reader;
 use crate::service::{HandoverRefusal, MembershipOperation, MembershipReply, MembershipService};
 use crate::testing::{
     MapState, World, authority, description, epoch_signer, identity, identity_in, schemes,
+    successor,
 };
 
 /// Servers that a test can have.
@@ -53,6 +55,8 @@ pub(super) struct Town {
     dealt: BTreeMap<u16, PublishedDealing>,
     pub(super) slot: u64,
     numbers: BTreeMap<IdentityKey, usize>,
+    /// Seed and first epoch of the tree of a server that replaced the one that it began with.
+    pub(super) later_trees: BTreeMap<usize, (u8, Epoch)>,
     sequence: u64,
 }
 
@@ -86,6 +90,7 @@ impl Town {
             dealt: BTreeMap::new(),
             slot: 0,
             numbers: (0..SERVERS).map(number).collect(),
+            later_trees: BTreeMap::new(),
             sequence: 0,
         };
         town.execute(&[]);
@@ -236,13 +241,30 @@ impl Town {
     }
 
     pub(super) fn deposit_of(&self, server: usize) -> Deposit {
+        self.deposit_naming(server, None)
+    }
+
+    /// A deposit that names another root, whatever shows it.
+    pub(super) fn deposit_naming(&self, server: usize, root: Option<IdentityRoot>) -> Deposit {
         let (system, epoch) = (self.configuration.configuration().system, self.epoch().next());
         let signer = epoch_signer(server, epoch);
-        let identity = identity_in(server, epoch);
+        let identity = self.identity_in(server, epoch);
         let key = (identity.identity_key(), signer.public_key());
-        let statement = EpochKeyStatement::of_system(system, key.0, epoch, key.1);
+        let statement = EpochKeyStatement::of_system(system, key.0, epoch, key.1).naming(root);
         let certificate = EpochKeyCertificate::issue(statement, &identity);
         Deposit::new(certificate, &signer, &decryption_key(server, epoch))
+    }
+
+    /// The identity of a server in an epoch, with the tree that it has.
+    fn identity_in(&self, server: usize, epoch: Epoch) -> Identity<IdealTree> {
+        let Some((seed, first_epoch)) = self.later_trees.get(&server) else {
+            return identity_in(server, epoch);
+        };
+        let mut identity = successor(server, *seed, *first_epoch);
+        while identity.epoch() < epoch {
+            identity.evolve().unwrap();
+        }
+        identity
     }
 
     pub(super) fn deposit(&mut self, server: usize) -> Result<(), HandoverRefusal> {
@@ -250,9 +272,12 @@ impl Town {
         self.take(HandoverOperation::Deposit(deposit.into()))
     }
 
+    /// Has all servers deposit keys that have not done so.
     pub(super) fn deposit_all(&mut self) {
         for server in self.servers() {
-            self.deposit(server).unwrap();
+            if self.reader().deposit(identity(server).identity_key()).is_none() {
+                self.deposit(server).unwrap();
+            }
         }
     }
 
