@@ -9,7 +9,7 @@
 
 use quorate_crypto::{Domain, SignatureCheck, Verifier, hash_of};
 use quorate_types::limits::IDENTITY_SIGNATURE_BYTES_MAX;
-use quorate_types::{Digest, Epoch, IdentityKey, IdentityRoot, PublicKey, SystemId};
+use quorate_types::{Digest, Epoch, IdentityKey, IdentityRoot, MemberRecord, PublicKey, SystemId};
 
 use quorate_wire::{Decode, DecodeError, Encode, Reader, Writer};
 
@@ -117,6 +117,19 @@ impl EpochKeyCertificate {
     #[must_use]
     pub fn check(&self, root: IdentityRoot) -> Option<SignatureCheck> {
         self.statement.check(&self.signature, root)
+    }
+
+    /// The key that it names, if it is of this system, server and epoch, and valid.
+    #[must_use]
+    pub fn key_of(
+        &self,
+        (system, record, epoch): (SystemId, &MemberRecord, Epoch),
+        verifier: &dyn Verifier,
+    ) -> Option<PublicKey> {
+        let (identity_key, key) = (record.identity_key, self.statement.epoch_key);
+        let expected = EpochKeyStatement::of_system(system, identity_key, epoch, key)
+            .naming(self.statement.successor);
+        (self.statement == expected && self.is_valid(record.root(), verifier)).then_some(key)
     }
 
     /// Did the identity say this while it had this root?

@@ -18,12 +18,16 @@ pub const ATTEMPTS_OF_GROUP: u32 = 2;
 pub const GROUPS_DRAWN_MAX: u32 = 3;
 /// How often the wait before a founder says again what is not settled is doubled.
 pub const FOUNDING_DOUBLINGS_MAX: u32 = 7;
+/// A risk ends no epoch before this part of its length.
+pub const AT_RISK_PART: u64 = 4;
 /// Pending changes in one reply of the service.
 pub const PENDING_PAGE_MAX: usize = 16;
 /// Most keys that can sign for the authority.
 pub const COUNCIL_KEYS_MAX: usize = 16;
 /// Most servers that can be in the pool from which the membership group is drawn.
 pub const POOL_SERVERS_MAX: usize = 1024;
+/// Servers of which a reply says what was found.
+pub const FINDINGS_PAGE_MAX: usize = 64;
 /// Most servers in a genesis: as many as a server or client can have links to.
 pub const ADMISSIONS_MAX: usize = 1024;
 /// Most identity keys for which the service keeps a record, departed servers included.
@@ -59,6 +63,10 @@ pub const PROBE_PERIOD_MIN: Duration = Duration::from_millis(100);
 pub const PROBES_PER_EPOCH_MIN: u64 = 8;
 /// Most slots between a statement of a member about a server and its execution.
 pub const OBSERVATION_AGE_SLOTS_MAX: u64 = 10_000;
+/// Most servers about which the log counts the statements of one member in an epoch.
+pub const SPOKEN_ABOUT_MAX: u32 = 4096;
+/// Most servers of which the log keeps the proof that they lied.
+pub const CONVICTIONS_MAX: usize = 256;
 /// Evictions that one epoch may always bring, where the other caps let them.
 pub const EVICTIONS_PER_EPOCH_MIN: usize = 4;
 /// Most evictions with one epoch above that: one in so many active servers.

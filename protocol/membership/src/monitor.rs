@@ -6,42 +6,48 @@
 //!
 //! ```text
 //! Prober --Question--> Answerer --Answer--> Prober --SignedObservation--> log
-//! log: Eviction (f+1 observations) --> pending --Cancellation--> nothing happened
-//!                                         \--freeze: caps::decide--> inactive in the next epoch
-//! log: Reactivation (f+1 observations) --> active in the next epoch
-//! anybody: Evidence (two signatures that conflict) --> as an eviction, within the same caps
+//! log: f+1 Suspect --> evicted --Rebuttal, f+1 Alive--> nothing happened
+//!                         \--freeze: caps::decide--> inactive in the next epoch
+//! log: f+1 Alive of an inactive server --> active in the next epoch
+//! anybody: Evidence (two signatures that conflict) --> evicted, within the same caps, for good
 //! ```
 //!
 //! # Invariants
 //! - MEM-41: an answer is never longer than its question (`datagram`).
 //! - MEM-42: what is signed for whoever asks counts for nothing else (`answerer`).
-//! - MEM-43: `f + 1` distinct members, none of them long ago (`observation`).
+//! - MEM-43: `f + 1` distinct members, none of them long ago (`case`).
 //! - MEM-44: evidence is two signatures by one key that conflict (`evidence`).
 //! - MEM-45: at most `f` of any `3f + 1` neighbours go (`caps`).
 //! - MEM-46: at most so many with one epoch, and `3f + 1` stay (`caps`).
 //! - MEM-47: a run of misses ends with a signature (`prober`).
 //!
 //! # Not here
-//! The operations of the log that carry all this, and the sockets.
+//! What the log makes of it, [`crate::service`], and the sockets.
 
+pub mod accusation;
 pub mod answerer;
 pub mod caps;
+pub mod case;
 pub mod datagram;
-pub mod eviction;
 pub mod evidence;
+pub mod finding;
 pub mod observation;
 pub mod prober;
+pub mod rebuttal;
 
+pub use accusation::{Accusation, Conviction};
 pub use answerer::{AnswerKey, Answerer, Answering, Unanswered};
+pub use case::{Case, LastSaid};
 pub use datagram::{Answer, Proof, Question, Shown, Ticket, Wanted};
-pub use eviction::{Cancellation, Eviction, Reactivation, Rebuttal};
 pub use evidence::{Accused, Evidence, Unfounded};
+pub use finding::{Finding, Found};
 pub use observation::{
-    Claim, Judgement, Observation, Observations, SignedObservation, Unproven, Verdict,
+    Claim, Judgement, Moment, Observation, SignedObservation, Unproven, Verdict,
 };
 pub use prober::{
     ProbeRule, Prober, ProberOutput, ProberRequest, ProberStatus, ProberTimer, Watch,
 };
+pub use rebuttal::Rebuttal;
 
 #[cfg(test)]
 mod tests;

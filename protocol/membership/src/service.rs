@@ -6,7 +6,7 @@
 //! epoch before left, and goes on with it. Changes are recorded here and take effect with the next
 //! epoch. Every step of the end of an epoch proves itself, whoever asks for it.
 //!
-//! Invariants: MEM-4, MEM-8, MEM-20 to MEM-25.
+//! Invariants: MEM-4, MEM-8, MEM-20 to MEM-25, MEM-48 to MEM-51.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -24,7 +24,10 @@ use crate::schemes::Schemes;
 
 mod change;
 mod council;
+mod docket;
+mod findings;
 mod handover;
+mod monitoring;
 mod next;
 mod opening;
 mod operation;
@@ -34,12 +37,16 @@ mod resize;
 mod rotation;
 mod table;
 pub use change::{PendingChange, Statement};
+pub use docket::{Docket, DocketCounts};
+pub use findings::{ConvictedIn, FindingsPage, Standing};
 pub use handover::HandoverRefusal;
+pub use monitoring::MonitoringRefusal;
 pub use operation::{MembershipOperation, PendingPlace};
 pub use reply::{MembershipReply, PendingPage, Refusal, Terms};
 pub use table::{CouncilRecord, KeyRecord, RotationRecord};
 
 use handover::Step;
+use monitoring::{Hearing, Ruling};
 use opening::Opening;
 use table::{Reader, Table};
 
@@ -139,6 +146,35 @@ impl MembershipService {
                     Err(refusal) => MembershipReply::Unmoved(refusal),
                 }
             }
+            MembershipOperation::Observe(said) => {
+                self.hear((call, state), |hearing| hearing.observe(&said))
+            }
+            MembershipOperation::Rebut(rebuttal) => {
+                self.hear((call, state), |hearing| hearing.rebut(&rebuttal))
+            }
+            MembershipOperation::Accuse(accusation) => {
+                self.hear((call, state), |hearing| hearing.accuse(*accusation))
+            }
+            MembershipOperation::GetFindings(from) => {
+                MembershipReply::Findings(FindingsPage::of(&Reader::new(state), from))
+            }
+        }
+    }
+
+    /// Something is said of a server.
+    fn hear(
+        &self,
+        (call, state): (&Call<'_>, &mut dyn ServiceState),
+        judge: impl FnOnce(&Hearing<'_>) -> Result<Ruling, MonitoringRefusal>,
+    ) -> MembershipReply {
+        let reader = Reader::new(state);
+        // MEM-8: a refusal returns before anything is written.
+        match judge(&Hearing { call, reader, schemes: &self.schemes }) {
+            Ok(ruling) => match ruling.record(&mut Table::new(state)) {
+                Some(epoch) => MembershipReply::Recorded(epoch),
+                None => MembershipReply::Heard,
+            },
+            Err(refusal) => MembershipReply::Unheard(refusal),
         }
     }
 

@@ -45,7 +45,7 @@ fn check(first: SignedStatement, second: SignedStatement) -> Result<(), Unfounde
     let accused = Accused {
         system: group().system,
         epoch: group().epoch,
-        epoch_key: signer().public_key(),
+        epoch_key: Some(signer().public_key()),
         identity_key: IdentityKey::new([9; 32]),
         root: IdentityKey::new([9; 32]).first_root(),
     };

@@ -305,5 +305,36 @@ macro_rules! variants {
     };
 }
 
+/// Encodes and decodes an enum without fields as the tag of its variant.
+///
+/// ```
+/// enum Light {
+///     Off,
+///     On,
+/// }
+/// quorate_wire::tags!(Light { 1 => Off, 2 => On });
+/// assert_eq!(quorate_wire::encode(&Light::On), [2]);
+/// ```
+#[macro_export]
+macro_rules! tags {
+    ($name:ident { $($tag:literal => $variant:ident),* $(,)? }) => {
+        impl $crate::Encode for $name {
+            fn encode(&self, writer: &mut $crate::Writer) {
+                writer.tag(match self {
+                    $( Self::$variant => $tag, )*
+                });
+            }
+        }
+        impl $crate::Decode for $name {
+            fn decode(reader: &mut $crate::Reader<'_>) -> Result<Self, $crate::DecodeError> {
+                match reader.tag()? {
+                    $( $tag => Ok(Self::$variant), )*
+                    tag => Err($crate::DecodeError::UnknownTag { of: stringify!($name), tag }),
+                }
+            }
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests;

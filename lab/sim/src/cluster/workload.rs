@@ -123,16 +123,24 @@ impl Replicated for MembershipService {
         match quorate_wire::decode(operation) {
             Ok(MembershipOperation::Add(certificate)) => certificate.grant.validity.sequence,
             Ok(MembershipOperation::Remove(certificate)) => certificate.grant.validity.sequence,
-            Ok(MembershipOperation::GetMember(id) | MembershipOperation::GetConfiguration(id)) => {
-                number_in(id.as_bytes())
-            }
+            Ok(
+                MembershipOperation::GetMember(id)
+                | MembershipOperation::GetConfiguration(id)
+                | MembershipOperation::GetFindings(id),
+            ) => number_in(id.as_bytes()),
             Ok(MembershipOperation::GetPending(from)) => number_in(from.key.as_bytes()),
             Ok(MembershipOperation::Resize(certificate)) => certificate.grant.validity.sequence,
             Ok(MembershipOperation::Rotate(certificate)) => certificate.grant.validity.sequence,
             Ok(MembershipOperation::GetRotation(epoch)) => epoch.get(),
             Ok(MembershipOperation::Appoint(certificate)) => certificate.grant.validity.sequence,
             Ok(MembershipOperation::GetTerms(key)) => number_in(key.as_bytes()),
-            Ok(MembershipOperation::Handover(_)) | Err(_) => 0,
+            Ok(
+                MembershipOperation::Handover(_)
+                | MembershipOperation::Observe(_)
+                | MembershipOperation::Rebut(_)
+                | MembershipOperation::Accuse(_),
+            )
+            | Err(_) => 0,
         }
     }
 }

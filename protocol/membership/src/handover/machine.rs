@@ -72,6 +72,8 @@ pub enum Request {
     News(Box<News>),
     /// There is another reason than time for the epoch to end.
     End(EndReason),
+    /// Whether some neighbourhood of the ring is at risk, as the log says now.
+    AtRisk(bool),
 }
 
 /// What a participant tells its node.
@@ -137,6 +139,7 @@ pub struct Handover {
     /// It has lasted long enough.
     is_due: bool,
     end_wish: Option<EndReason>,
+    is_at_risk: bool,
     end_votes: BTreeMap<NodeId, Word<EndVote>>,
     abort_wish: Option<u32>,
     abort_votes: BTreeMap<NodeId, Word<AbortVote>>,
@@ -197,6 +200,7 @@ impl Machine for Handover {
             Input::Expired(Timer::Attempt) => self.give_up(),
             Input::Request(Request::News(news)) => self.on_own_news(turn, *news),
             Input::Request(Request::End(reason)) => self.wish_end(reason),
+            Input::Request(Request::AtRisk(is_so)) => self.is_at_risk = is_so,
         }
         self.act(turn);
     }
@@ -215,6 +219,7 @@ impl Handover {
             deposited: BTreeMap::new(),
             is_due: false,
             end_wish: None,
+            is_at_risk: false,
             end_votes: BTreeMap::new(),
             abort_wish: None,
             abort_votes: BTreeMap::new(),

@@ -9,8 +9,8 @@
 //! # Invariants
 //! - MEM-45: of any `3f + 1` consecutive servers of the ring of `e0` at most `f` have gone since,
 //!   unless the authority said that a removal may exceed it.
-//! - MEM-46: with one epoch at most the configured number of suspects goes, and at least `3f + 1`
-//!   active servers stay, whoever wants otherwise.
+//! - MEM-46: with one epoch at most the configured number of suspects goes, and at least as many
+//!   active servers stay as the largest group has members, whoever wants otherwise.
 //!
 //! # Not here
 //! When `e0` moves on: once stored objects move with the ring. Until then it is the epoch in which
@@ -20,7 +20,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use quorate_machine::{Plant, planted};
-use quorate_types::{NodeId, Resilience};
+use quorate_types::{MemberRecord, MemberStatus, NodeId, Resilience};
 
 use crate::limits::{EVICTIONS_ONE_IN, EVICTIONS_PER_EPOCH_MIN};
 
@@ -31,6 +31,22 @@ pub struct OldRing<'a> {
     pub servers: &'a [NodeId],
     /// Those of them that have gone since.
     pub gone: &'a BTreeSet<NodeId>,
+}
+
+/// The servers of the ring on which objects lie, in ascending order of id, and those of them that
+/// have no duties.
+#[must_use]
+pub fn ring_of(members: &[MemberRecord]) -> (Vec<NodeId>, BTreeSet<NodeId>) {
+    let ring = || members.iter().filter(|member| member.is_on_ring);
+    let is_gone = |member: &&MemberRecord| member.status != MemberStatus::Active;
+    let gone = ring().filter(is_gone).map(|member| member.id).collect();
+    (ring().map(|member| member.id).collect(), gone)
+}
+
+/// How many servers have duties.
+#[must_use]
+pub fn active_count(members: &[MemberRecord]) -> usize {
+    members.iter().filter(|member| member.status == MemberStatus::Active).count()
 }
 
 /// Why a server is to go.
@@ -61,6 +77,8 @@ pub struct Departure {
 pub struct Caps {
     /// That of the storage groups.
     pub resilience: Resilience,
+    /// Fewest active servers that must stay: those of the largest group.
+    pub active_min: usize,
     /// Most evictions with one epoch.
     pub evictions_max: usize,
     /// Active servers before anybody goes, with those that come in this epoch.
@@ -68,11 +86,12 @@ pub struct Caps {
 }
 
 impl Caps {
-    /// The caps of an epoch with so many active servers, those that come included.
+    /// The caps of an epoch with so many active servers, those that come included, of which so
+    /// many must stay.
     #[must_use]
-    pub fn usual(resilience: Resilience, active_count: usize) -> Self {
+    pub fn usual(resilience: Resilience, active_count: usize, active_min: usize) -> Self {
         let evictions_max = (active_count / EVICTIONS_ONE_IN).max(EVICTIONS_PER_EPOCH_MIN);
-        Self { resilience, evictions_max, active_count }
+        Self { resilience, active_min, evictions_max, active_count }
     }
 }
 
@@ -85,7 +104,11 @@ pub enum Held {
     Rate,
     /// Too few would be left for one group.
     TooFewLeft,
+    /// It has a seat in the membership group, which goes on for want of another.
+    Seat,
 }
+
+quorate_wire::tags!(Held { 1 => Window, 2 => Rate, 3 => TooFewLeft, 4 => Seat });
 
 /// Who goes with this epoch.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -139,7 +162,7 @@ fn held(
 ) -> Option<Held> {
     // MEM-46: what follows holds for every cause.
     let left = active_count - usize::from(departure.is_active);
-    if departure.is_active && left < caps.resilience.replicas() {
+    if departure.is_active && left < caps.active_min {
         return Some(Held::TooFewLeft);
     }
     let (is_capped, is_rated) = match departure.cause {

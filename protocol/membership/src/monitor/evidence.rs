@@ -211,6 +211,8 @@ pub enum Unfounded {
     DifferentDecisions,
     /// They say the same.
     NoConflict,
+    /// Nothing says with which key the server signed in that epoch.
+    NoKey,
     /// A signature does not fit.
     BadSignature,
 }
@@ -224,6 +226,7 @@ impl fmt::Display for Unfounded {
             Self::WrongIdentity => "a certificate of another identity",
             Self::DifferentDecisions => "they are about different decisions",
             Self::NoConflict => "they say the same",
+            Self::NoKey => "the key of the epoch is not known",
             Self::BadSignature => "a signature does not fit",
         })
     }
@@ -238,8 +241,8 @@ pub struct Accused {
     pub system: SystemId,
     /// The epoch.
     pub epoch: Epoch,
-    /// The server's key of the epoch.
-    pub epoch_key: PublicKey,
+    /// The server's key of the epoch, if it is known.
+    pub epoch_key: Option<PublicKey>,
     /// The server's identity.
     pub identity_key: IdentityKey,
     /// The root that the identity has.
@@ -272,7 +275,8 @@ impl Contradiction {
             return Err(Unfounded::NoConflict);
         }
         reject_frame(decision, accused)?;
-        Ok([self.first.check(accused.epoch_key), self.second.check(accused.epoch_key)])
+        let key = accused.epoch_key.ok_or(Unfounded::NoKey)?;
+        Ok([self.first.check(key), self.second.check(key)])
     }
 }
 

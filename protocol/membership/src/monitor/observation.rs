@@ -3,22 +3,15 @@
 //! TDSC'12 section VI.C; settled point 32: a statement names its epoch and the slot that its member
 //! had executed last, so that a hiccup of this morning evicts nobody tonight.
 //!
-//! # Invariants
-//! - MEM-43: a server is evicted, or brought back, only on statements of `f + 1` distinct members
-//!   of the group of the epoch about this server, none older than the configured number of slots,
-//!   and all made after what was last decided about it.
+//! Each goes into the log by itself; how many make a finding says [`super::case`].
+//!
+//! Invariants: MEM-43.
 
-use alloc::collections::BTreeSet;
-use alloc::vec::Vec;
 use core::fmt;
 
 use quorate_crypto::{Domain, SignatureCheck, Signer, Verifier, hash_of};
 use quorate_machine::{Plant, planted};
-use quorate_types::limits::REPLICAS_MAX;
-use quorate_types::{
-    Digest, Epoch, GroupConfiguration, NodeId, PublicKey, Signature, Slot, SystemId,
-};
-use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
+use quorate_types::{Digest, Epoch, NodeId, PublicKey, Signature, Slot, SystemId};
 
 /// What a member found.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -29,24 +22,7 @@ pub enum Verdict {
     Alive,
 }
 
-impl Encode for Verdict {
-    fn encode(&self, writer: &mut Writer) {
-        writer.tag(match self {
-            Self::Suspect => 1,
-            Self::Alive => 2,
-        });
-    }
-}
-
-impl Decode for Verdict {
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        match reader.tag()? {
-            1 => Ok(Self::Suspect),
-            2 => Ok(Self::Alive),
-            tag => Err(DecodeError::UnknownTag { of: "Verdict", tag }),
-        }
-    }
-}
+quorate_wire::tags!(Verdict { 1 => Suspect, 2 => Alive });
 
 /// A server and what is said of it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -107,43 +83,32 @@ impl SignedObservation {
     }
 }
 
-/// Why statements do not decide anything.
+/// Why a statement does not count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unproven {
-    /// One is of another system.
+    /// It is of another system.
     WrongSystem,
-    /// One is of another epoch.
+    /// It is of another epoch.
     WrongEpoch,
-    /// One is about another server, or says something else.
-    AnotherClaim,
-    /// One is of nobody in the membership group of the epoch.
+    /// It is of nobody in the membership group of the epoch.
     NotInGroup,
-    /// A member counts twice.
-    DuplicateMember,
-    /// One was made before what was last decided about the server.
+    /// It was made before what was last decided about the server.
     Outdated {
         /// The slot that its member had executed.
         made: Slot,
         /// It must have executed this one.
         needed: Slot,
     },
-    /// One names a slot that is not there yet.
+    /// It names a slot that is not there yet.
     FromTheFuture,
-    /// One is too old.
+    /// It is too old.
     Stale {
         /// How many slots were executed since.
         age: u64,
         /// How many there may be.
         age_max: u64,
     },
-    /// There are fewer than `f + 1`.
-    TooFew {
-        /// Members that are needed.
-        needed: usize,
-        /// Members that said it.
-        got: usize,
-    },
-    /// A signature does not fit.
+    /// Its signature does not fit.
     BadSignature,
 }
 
@@ -152,9 +117,7 @@ impl fmt::Display for Unproven {
         match self {
             Self::WrongSystem => f.write_str("a statement of another system"),
             Self::WrongEpoch => f.write_str("a statement of another epoch"),
-            Self::AnotherClaim => f.write_str("a statement about something else"),
             Self::NotInGroup => f.write_str("a statement of nobody in the membership group"),
-            Self::DuplicateMember => f.write_str("a member counts twice"),
             Self::Outdated { made, needed } => {
                 write!(f, "a statement made at {made}, before {needed}")
             }
@@ -162,7 +125,6 @@ impl fmt::Display for Unproven {
             Self::Stale { age, age_max } => {
                 write!(f, "a statement of {age} slots ago, at most {age_max} count")
             }
-            Self::TooFew { needed, got } => write!(f, "{got} members of {needed} needed"),
             Self::BadSignature => f.write_str("a signature does not fit"),
         }
     }
@@ -170,82 +132,40 @@ impl fmt::Display for Unproven {
 
 impl core::error::Error for Unproven {}
 
-/// Where in the order statements are judged.
+/// Where in the order a statement is judged.
 #[derive(Clone, Copy, Debug)]
-pub struct Judgement<'a> {
-    /// The membership group of the epoch, with its members' keys.
-    pub group: &'a GroupConfiguration,
-    /// The slot that is being executed.
-    pub slot: Slot,
-    /// Most slots between a statement and its execution.
-    pub age_max: u64,
+pub struct Judgement {
+    /// The system.
+    pub system: SystemId,
+    /// The epoch.
+    pub epoch: Epoch,
     /// The slot in which something was last decided about the server; zero if nothing was.
     pub decided: Slot,
+    /// The slot that is being executed, and for how long statements count.
+    pub moment: Moment,
 }
 
-impl Judgement<'_> {
-    /// Checks one statement, as it is recorded by itself.
+/// When statements are counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The slot that is being executed.
+    pub slot: Slot,
+    /// Most slots between a statement and its counting.
+    pub age_max: u64,
+}
+
+impl Moment {
+    /// Does a statement count that was made when its member had executed this slot, if the last
+    /// decision about the server fell in `decided`?
     ///
     /// # Errors
-    /// [`Unproven`] says why it does not count.
-    pub fn check(
-        &self,
-        said: &SignedObservation,
-        claim: Claim,
-        verifier: &dyn Verifier,
-    ) -> Result<(), Unproven> {
-        let check = self.prepare(said, claim)?;
-        if verifier.is_valid(&check) { Ok(()) } else { Err(Unproven::BadSignature) }
-    }
-
-    /// MEM-43: checks that `f + 1` members say it; the signatures come last.
-    ///
-    /// # Errors
-    /// [`Unproven`] says why they decide nothing.
-    pub fn check_all(
-        &self,
-        said: &Observations,
-        claim: Claim,
-        verifier: &dyn Verifier,
-    ) -> Result<(), Unproven> {
-        // MEM-43: each by itself, then that they are of different members, then how many.
-        let prepare = |one: &SignedObservation| self.prepare(one, claim);
-        let checks = said.0.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
-        let members: BTreeSet<_> = said.0.iter().map(|one| one.member).collect();
-        if members.len() < said.0.len() && !planted(Plant::SuspicionsCountTwice) {
-            return Err(Unproven::DuplicateMember);
-        }
-        let (needed, got) = (self.group.resilience.weak_quorum(), said.0.len());
-        if got < needed {
-            return Err(Unproven::TooFew { needed, got });
-        }
-        if verifier.are_valid(&checks) { Ok(()) } else { Err(Unproven::BadSignature) }
-    }
-
-    /// All but the signature.
-    fn prepare(&self, said: &SignedObservation, claim: Claim) -> Result<SignatureCheck, Unproven> {
-        let observation = said.observation;
-        if observation.system != self.group.system {
-            return Err(Unproven::WrongSystem);
-        }
-        if observation.epoch != self.group.epoch {
-            return Err(Unproven::WrongEpoch);
-        }
-        if observation.claim != claim {
-            return Err(Unproven::AnotherClaim);
-        }
-        self.reject_time(observation.slot)?;
-        let replica = self.group.replica_of(said.member).ok_or(Unproven::NotInGroup)?;
-        let member = self.group.member(replica).ok_or(Unproven::NotInGroup)?;
-        Ok(said.check(member.key))
-    }
-
-    fn reject_time(&self, made: Slot) -> Result<(), Unproven> {
+    /// [`Unproven`] says why not.
+    pub fn check(&self, made: Slot, decided: Slot) -> Result<(), Unproven> {
         if made >= self.slot {
             return Err(Unproven::FromTheFuture);
         }
-        if made < self.decided {
-            return Err(Unproven::Outdated { made, needed: self.decided });
+        if made < decided {
+            return Err(Unproven::Outdated { made, needed: decided });
         }
         let (age, age_max) = (self.slot.since(made), self.age_max);
         if age > age_max && !planted(Plant::SuspicionsNeverStale) {
@@ -255,21 +175,29 @@ impl Judgement<'_> {
     }
 }
 
-/// Statements of several members, in any order.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Observations(pub Vec<SignedObservation>);
-
-const OBSERVATIONS: Limit = Limit::new("observations", REPLICAS_MAX);
-
-impl Encode for Observations {
-    fn encode(&self, writer: &mut Writer) {
-        writer.sequence(&self.0);
-    }
-}
-
-impl Decode for Observations {
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self(reader.sequence(OBSERVATIONS)?))
+impl Judgement {
+    /// Checks a statement; `key` is the key of the epoch of the member that makes it, if it is
+    /// one. The signature comes last.
+    ///
+    /// # Errors
+    /// [`Unproven`] says why it does not count.
+    pub fn check(
+        &self,
+        said: &SignedObservation,
+        key: Option<PublicKey>,
+        verifier: &dyn Verifier,
+    ) -> Result<(), Unproven> {
+        let observation = said.observation;
+        if observation.system != self.system {
+            return Err(Unproven::WrongSystem);
+        }
+        if observation.epoch != self.epoch {
+            return Err(Unproven::WrongEpoch);
+        }
+        // MEM-43: nobody else's word counts, nor a word of long ago.
+        self.moment.check(observation.slot, self.decided)?;
+        let key = key.ok_or(Unproven::NotInGroup)?;
+        if verifier.is_valid(&said.check(key)) { Ok(()) } else { Err(Unproven::BadSignature) }
     }
 }
 

@@ -13,6 +13,7 @@
 //! all correct members agree with one that proposed.
 //! Upon `n_return` answers in a row of an inactive server: state `Alive`; others agree after
 //! `n_agree` of them.
+//! Upon the answer of a server that it has called silent: state `Alive`, which takes that back.
 //! Upon the eviction of a server, executed in slot `s`: ask it to sign `H(epoch, s, id)`; upon the
 //! signature give it to the node, and state `Alive`.
 //! Upon the end of the case: wait as after a statement.
@@ -26,6 +27,7 @@
 //! - A run of misses is probed with nonces alone: were only one probe in ten signed, ten in a row
 //!   would never be missed, and an impostor that answers the plain ones would do.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -36,8 +38,8 @@ use quorate_machine::{Class, Effects, Input, Machine};
 use quorate_types::{Digest, Instant, MemberRecord, NodeId, Now, Peer, Slot};
 
 use super::datagram::{Answer, Question, Ticket, Wanted};
-use super::eviction::Rebuttal;
 use super::observation::{Claim, Observation, SignedObservation, Verdict};
+use super::rebuttal::Rebuttal;
 use crate::configuration::VerifiedConfiguration;
 use crate::freshness::Nonce;
 use crate::limits::{ACCUSED_MAX, STATEMENTS_PER_ROUND_MAX};
@@ -86,7 +88,7 @@ pub enum ProberOutput {
     /// To be put into the log.
     State(SignedObservation),
     /// To be put into the log together with `f + 1` statements that the server is alive.
-    Rebutted(Rebuttal),
+    Rebutted(Box<Rebuttal>),
 }
 
 // tidy: timers
@@ -266,8 +268,10 @@ impl Prober {
 
     fn wanted(&self, at: (u32, u32)) -> Wanted {
         let certificate = self.key_of(at.0).is_none();
+        // The log knows no more of keys than the configuration says.
+        let is_unknown = self.members()[at.0 as usize].epoch_key.is_none();
         match self.accused.get(&at.0) {
-            Some(slot) => Wanted::Accused { slot: *slot, certificate },
+            Some(slot) => Wanted::Accused { slot: *slot, certificate: is_unknown },
             None if self.rows[at.0 as usize].needs_proof() || self.is_drawn(at) => {
                 Wanted::Signed { nonce: self.nonce(at), certificate }
             }
@@ -312,25 +316,34 @@ impl Prober {
         let place = answer.ticket.place;
         let is_suspect = self.is_suspect(&self.rows[place as usize]);
         let row = &mut self.rows[place as usize];
+        let has_accused = row.is_active && row.missed > 0 && row.stated > 0;
         assert!(row.missed == 0 || proof.is_some(), "MEM-47: a run of misses ends with a proof");
         row.hear();
         row.heard = row.heard.filter(|verdict| *verdict == Verdict::Alive);
-        row.shown_key = proof.map(|(key, _)| key).or(row.shown_key);
+        row.shown_key = proof.as_ref().map(|(key, _)| *key).or(row.shown_key);
         self.status.suspects -= u64::from(is_suspect);
         self.status.answered += 1;
         self.round.settled += 1;
 
-        self.on_alive(place, proof.and_then(|(_, rebuttal)| rebuttal), effects);
+        let rebuttal = proof.and_then(|(_, rebuttal)| rebuttal);
+        self.on_alive((place, has_accused), rebuttal, effects);
     }
 
-    /// Says what follows from an answer that counted.
-    fn on_alive(&mut self, place: u32, rebuttal: Option<Rebuttal>, effects: &mut Effects<Self>) {
-        if let Some(rebuttal) = rebuttal {
-            effects.emit(ProberOutput::Rebutted(rebuttal));
+    /// Says what follows from an answer that counted: who has called the server silent takes it
+    /// back, so that nobody else's word is added to it later.
+    fn on_alive(
+        &mut self,
+        (place, has_accused): (u32, bool),
+        rebuttal: Option<Box<Rebuttal>>,
+        effects: &mut Effects<Self>,
+    ) {
+        let is_due = has_accused || rebuttal.is_some();
+        rebuttal.into_iter().for_each(|it| effects.emit(ProberOutput::Rebutted(it)));
+        if is_due {
             self.state(place, Verdict::Alive, effects);
-            return;
+        } else {
+            self.state_if_due(place, effects);
         }
-        self.state_if_due(place, effects);
     }
 
     /// Puts a statement into the log, unless there are too many, or it is we who are cut off.

@@ -1,32 +1,27 @@
 //! A whole group watches, and what it says goes through one log: adversaries M01 to M03 and the
 //! scenarios 10, 12 and 14 of the notes, with everything but the network and the engine as it is.
-//!
-//! The log here does what the ordered service has to do with statements: it counts them, evicts
-//! upon `f + 1`, tells the members, and cancels.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use quorate_machine::{Effect, Effects, Input, Machine};
+use quorate_machine::{Call, Caller, Effect, Effects, Input, Machine, Service};
 use quorate_types::{
-    Digest, Duration, Epoch, GroupConfiguration, Instant, NodeId, Now, Peer, Resilience, Slot,
-    UnixTime,
+    Digest, Duration, Epoch, Instant, NodeId, Now, Peer, Resilience, Slot, UnixTime,
 };
-use quorate_wire::{Writer, decode};
+use quorate_wire::{Writer, decode, encode};
 
 use super::caps::{Caps, Cause, Departure, OldRing, decide};
 use super::{
-    AnswerKey, Answerer, Cancellation, Claim, Eviction, Judgement, Observation, Observations,
-    ProbeRule, Prober, ProberOutput, ProberRequest, ProberTimer, Question, Rebuttal, Shown,
-    SignedObservation, Verdict, Watch,
+    AnswerKey, Answerer, Claim, Found, Observation, ProbeRule, Prober, ProberOutput, ProberTimer,
+    Question, Shown, Verdict, Watch,
 };
-use crate::election::membership_replicas;
-use crate::testing::{World, registry};
+use crate::handover::CommitmentBytes;
+use crate::service::{Docket, MembershipOperation, MembershipReply, MembershipService, Standing};
+use crate::testing::{MapState, World, registry, schemes};
 
 /// Slots that the log executes in a period beside the statements.
 const SLOTS_PER_PERIOD: u64 = 10;
-const AGE_MAX: u64 = 50;
 
 /// What stands between a member's prober and a server.
 type Path = dyn Fn(usize, &Question, u64) -> Way;
@@ -40,26 +35,21 @@ enum Way {
     Impostor,
 }
 
-/// The statements about one server that count, and whether it is to go.
-struct Case {
-    said: BTreeMap<(Verdict, NodeId), SignedObservation>,
-    evicted: Option<Slot>,
-    decided: Slot,
-    rebuttal: Option<Rebuttal>,
-    evictions: usize,
-    cancellations: usize,
-}
-
 struct Group<'a> {
     world: &'a World,
-    group: GroupConfiguration,
+    service: MembershipService,
+    state: MapState,
     probers: Vec<(Prober, Effects<Prober>, Option<Instant>)>,
     path: &'a Path,
     now: Instant,
     slot: Slot,
-    cases: BTreeMap<NodeId, Case>,
+    /// What the members have read of the log.
+    docket: Option<Docket>,
     /// Statements in the log.
     ordered: u64,
+    /// How often servers were found silent, and how often that was cancelled.
+    evictions: usize,
+    cancellations: usize,
 }
 
 impl<'a> Group<'a> {
@@ -72,15 +62,19 @@ impl<'a> Group<'a> {
             let prober = Prober::new(watch, ProbeRule::default(), (Arc::new(registry()), secret));
             (prober, Effects::new(), None)
         };
+        let sharing = CommitmentBytes::of(&world.founding.commitment);
         let mut group = Self {
             world,
-            group: membership_replicas(&world.first, Slot::ZERO),
+            service: MembershipService::founded(world.first.clone(), sharing, schemes()),
+            state: MapState::default(),
             probers: (0..world.group().len()).map(prober).collect(),
             path,
             now: Instant::ZERO,
             slot: Slot::new(1),
-            cases: BTreeMap::new(),
+            docket: None,
             ordered: 0,
+            evictions: 0,
+            cancellations: 0,
         };
         (0..group.probers.len()).for_each(|member| group.step(member, Input::Start));
         group
@@ -107,9 +101,11 @@ impl<'a> Group<'a> {
             for one in told {
                 match one {
                     Err(question) => inputs.extend(self.ask(member, &question)),
-                    Ok(ProberOutput::State(said)) => inputs.extend(self.order(said)),
+                    Ok(ProberOutput::State(said)) => {
+                        inputs.extend(self.order(&MembershipOperation::Observe(said)));
+                    }
                     Ok(ProberOutput::Rebutted(rebuttal)) => {
-                        self.cases.entry(rebuttal.server).or_default().rebuttal = Some(rebuttal);
+                        inputs.extend(self.order(&MembershipOperation::Rebut(rebuttal)));
                     }
                 }
             }
@@ -125,8 +121,8 @@ impl<'a> Group<'a> {
         let signer = self.world.signer(question.to, Epoch::ZERO);
         let key = AnswerKey { epoch: Epoch::ZERO, signer, certificate: None };
         let mut writer = Writer::default();
-        let answerer = Answerer::new(self.group.system, question.to, key);
-        answerer.answer(question, &mut writer).unwrap();
+        let system = self.world.first.configuration().system;
+        Answerer::new(system, question.to, key).answer(question, &mut writer).unwrap();
         let mut message: super::Answer = decode(writer.as_bytes()).unwrap();
         if way == Way::Impostor {
             message.shown = Shown::Life;
@@ -134,42 +130,53 @@ impl<'a> Group<'a> {
         Some((member, Input::Deliver { from: Peer::Node(question.to), message }))
     }
 
-    /// A statement is ordered: what it changes, and what all members hear of it.
-    fn order(&mut self, said: SignedObservation) -> Vec<(usize, Input<Prober>)> {
+    fn execute(&mut self, operation: &MembershipOperation) -> MembershipReply {
         self.slot = self.slot.next();
-        self.ordered += 1;
-        let claim = said.observation.claim;
-        let case = self.cases.entry(claim.server).or_default();
-        let judgement = Judgement {
-            group: &self.group,
+        let call = Call {
+            caller: Caller::Member(self.world.group()[0]),
+            operation: &encode(operation),
+            epoch: Epoch::ZERO,
             slot: self.slot,
-            age_max: AGE_MAX,
-            decided: case.decided,
+            time: UnixTime::ZERO,
+            randomness: Digest::ZERO,
         };
-        if judgement.check(&said, claim, &registry()).is_err() {
-            return Vec::new();
+        decode(&self.service.execute(&call, &mut self.state)).unwrap()
+    }
+
+    /// Something is ordered: what all members hear of it.
+    fn order(&mut self, operation: &MembershipOperation) -> Vec<(usize, Input<Prober>)> {
+        let before = self.evicted().len();
+        let reply = self.execute(operation);
+        if matches!(operation, MembershipOperation::Observe(_)) {
+            self.ordered += 1;
+            self.evictions += usize::from(matches!(reply, MembershipReply::Recorded(_)));
         }
-        case.said.insert((claim.verdict, said.member), said);
-        let mut requests =
-            std::vec![ProberRequest::Executed(self.slot), ProberRequest::Heard(claim)];
-        if let Some(news) = case.settle(claim, &judgement, self.world) {
-            requests.push(news);
-        }
+        self.cancellations += before.saturating_sub(self.evicted().len());
+        self.hear()
+    }
+
+    /// The members read the log.
+    fn hear(&mut self) -> Vec<(usize, Input<Prober>)> {
+        use quorate_machine::ServiceState;
+        let docket = Docket::read(self.slot, |from, count| self.state.scan(from, count)).unwrap();
+        let news = docket.news_since(self.docket.as_ref());
+        self.docket = Some(docket);
         let everybody = 0..self.probers.len();
-        let to_all = |request: &ProberRequest| {
+        let to_all = |request: &super::ProberRequest| {
             let request = request.clone();
             everybody.clone().map(move |member| (member, Input::Request(request.clone())))
         };
-        requests.iter().rev().flat_map(to_all).collect()
+        news.iter().rev().flat_map(to_all).collect()
     }
 
     /// Somebody who is a member says what it wants.
     fn lie(&mut self, member: usize, claim: Claim) {
         let id = self.world.group()[member];
-        let (system, epoch) = (self.group.system, self.group.epoch);
+        let configuration = self.world.first.configuration();
+        let (system, epoch) = (configuration.system, configuration.epoch);
         let observation = Observation { system, epoch, slot: self.slot, claim };
         let said = observation.sign(id, &*self.world.signer(id, Epoch::ZERO));
-        for (member, input) in self.order(said) {
+        for (member, input) in self.order(&MembershipOperation::Observe(said)) {
             self.step(member, input);
         }
     }
@@ -184,8 +191,9 @@ impl<'a> Group<'a> {
             }
             self.now = until;
             self.slot = self.slot.plus(SLOTS_PER_PERIOD);
-            for member in 0..self.probers.len() {
-                self.step(member, Input::Request(ProberRequest::Executed(self.slot)));
+            self.execute(&MembershipOperation::GetFindings(NodeId::new([0; 32])));
+            for (member, input) in self.hear() {
+                self.step(member, input);
             }
         }
     }
@@ -195,60 +203,20 @@ impl<'a> Group<'a> {
         alarms.filter_map(|(member, (_, _, alarm))| Some(((*alarm)?, member))).min()
     }
 
-    fn evicted(&self) -> BTreeSet<NodeId> {
-        let is_out = |(_, case): &(&NodeId, &Case)| case.evicted.is_some();
-        self.cases.iter().filter(is_out).map(|(server, _)| *server).collect()
+    fn standings(&mut self) -> Vec<Standing> {
+        let slot = self.slot;
+        let all = MembershipOperation::GetFindings(NodeId::new([0; 32]));
+        let MembershipReply::Findings(page) = self.execute(&all) else { panic!("a page") };
+        self.slot = slot;
+        page.standings
     }
 
-    fn evictions(&self) -> usize {
-        self.cases.values().map(|case| case.evictions).sum()
-    }
-}
-
-impl Default for Case {
-    fn default() -> Self {
-        Self {
-            said: BTreeMap::new(),
-            evicted: None,
-            decided: Slot::ZERO,
-            rebuttal: None,
-            evictions: 0,
-            cancellations: 0,
-        }
-    }
-}
-
-impl Case {
-    /// Upon one more statement: evicts or cancels, and says what the members hear of it.
-    fn settle(
-        &mut self,
-        claim: Claim,
-        judgement: &Judgement<'_>,
-        world: &World,
-    ) -> Option<ProberRequest> {
-        let fresh = |said: &&SignedObservation| {
-            let claim = said.observation.claim;
-            judgement.check(said, claim, &registry()).is_ok()
+    fn evicted(&mut self) -> BTreeSet<NodeId> {
+        let is_out = |standing: &Standing| {
+            standing.next.is_some_and(|finding| finding.found == Found::Silent)
         };
-        let of = |verdict| {
-            let said = self.said.iter().filter(move |((said, _), _)| *said == verdict);
-            Observations(said.map(|(_, said)| said).filter(fresh).copied().collect())
-        };
-        let server = claim.server;
-        if self.evicted.is_none() {
-            let eviction = Eviction { server, suspicions: of(Verdict::Suspect) };
-            eviction.check(judgement, &registry()).ok()?;
-            (self.evicted, self.decided) = (Some(judgement.slot), judgement.slot);
-            self.evictions += 1;
-            return Some(ProberRequest::Evicted(server, judgement.slot));
-        }
-        let rebuttal = self.rebuttal?;
-        let cancellation = Cancellation { rebuttal, sightings: of(Verdict::Alive) };
-        let key = world.signer(server, Epoch::ZERO).public_key();
-        cancellation.check(judgement, key, &registry()).ok()?;
-        (self.evicted, self.rebuttal, self.decided) = (None, None, judgement.slot);
-        self.cancellations += 1;
-        Some(ProberRequest::Settled(server))
+        let standings = self.standings();
+        standings.iter().filter(|it| is_out(it)).map(|standing| standing.server).collect()
     }
 }
 
@@ -268,7 +236,7 @@ fn a_dead_server_is_evicted_by_all_and_only_it() {
     let mut group = Group::new(&world, &path);
     group.run(u64::from(ProbeRule::default().n_propose) + 2);
     assert_eq!(group.evicted(), BTreeSet::from([dead]));
-    assert_eq!(group.evictions(), 1);
+    assert_eq!(group.evictions, 1);
     let members = u64::try_from(world.group().len()).unwrap();
     assert!(group.ordered <= 2 * members, "{} statements", group.ordered);
 }
@@ -303,7 +271,7 @@ fn f_members_that_lie_evict_nobody_and_keep_nobody() {
         group.run(1);
     }
     assert_eq!(group.evicted(), BTreeSet::from([dead]));
-    assert_eq!(group.evictions(), 1);
+    assert_eq!(group.evictions, 1);
 }
 
 /// M02: the adversary holds up what one member asks a server, and nothing else.
@@ -319,7 +287,7 @@ fn a_server_that_one_member_alone_does_not_reach_stays() {
     };
     let mut group = Group::new(&world, &path);
     group.run(60);
-    assert_eq!(group.evictions(), 0);
+    assert_eq!(group.evictions, 0);
 }
 
 /// M02: what the network loses by chance evicts nobody, and hides nobody.
@@ -336,7 +304,7 @@ fn with_one_in_twenty_lost_all_that_are_there_stay_and_the_one_that_is_not_goes(
     };
     let mut group = Group::new(&world, &path);
     group.run(100);
-    assert_eq!(group.evictions(), 0);
+    assert_eq!(group.evictions, 0);
     let missed: u64 = group.probers.iter().map(|(prober, ..)| prober.status().missed).sum();
     assert!(missed >= 100, "{missed} were lost");
     group.run(u64::from(ProbeRule::default().n_propose) + 2);
@@ -357,7 +325,7 @@ fn who_is_silent_for_less_than_the_threshold_stays_and_who_exceeds_it_goes() {
         };
         let mut group = Group::new(&world, &path);
         group.run(8);
-        assert_eq!(group.evictions(), evictions, "{silent} of 8 periods");
+        assert_eq!(group.evictions, evictions, "{silent} of 8 periods");
     }
 }
 
@@ -378,7 +346,7 @@ fn who_comes_back_before_the_freeze_rebuts_and_stays() {
     assert_eq!(group.evicted(), BTreeSet::from([back]));
     group.run(3);
     assert_eq!(group.evicted(), BTreeSet::new());
-    assert_eq!((group.cases[&back].evictions, group.cases[&back].cancellations), (1, 1));
+    assert_eq!((group.evictions, group.cancellations), (1, 1));
 }
 
 /// Scenario 10, with probers: the group is cut off from a part of the ring.
@@ -398,7 +366,7 @@ fn in_a_partition_what_is_found_silent_goes_within_the_caps_alone() {
     let departure = |server| Departure { server, cause: Cause::Eviction, is_active: true };
     let departures: Vec<_> = group.evicted().into_iter().map(departure).collect();
     let resilience = Resilience::new(1).unwrap();
-    let caps = Caps { resilience, evictions_max: 16, active_count: ring.len() };
+    let caps = Caps::usual(resilience, ring.len(), 4);
     let old = OldRing { servers: &ring, gone: &BTreeSet::new() };
     let decided = decide(&old, &departures, &caps);
     assert!(!decided.going.is_empty());
@@ -417,7 +385,7 @@ fn half_of_the_world_is_not_evicted_when_it_is_the_group_that_is_cut_off() {
     };
     let mut group = Group::new(&world, &path);
     group.run(20);
-    assert_eq!(group.evictions(), 0);
+    assert_eq!(group.evictions, 0);
     group.run(3);
     let status = group.probers[0].0.status();
     assert_eq!((status.suspects, status.is_cut_off), (0, false));

@@ -10,16 +10,19 @@
 //!
 //! Also MEM-4, MEM-8, MEM-22.
 
+use alloc::collections::BTreeSet;
+
 use quorate_crypto::Verifier;
 use quorate_machine::Call;
 use quorate_types::limits::MEMBERS_MAX;
-use quorate_types::{Epoch, IdentityKey, MemberStatus, Resilience, Slot, SystemId};
+use quorate_types::{Epoch, IdentityKey, MemberStatus, NodeId, Resilience, Slot, SystemId};
 
 use super::reply::Refusal;
 use super::table::{KeyRecord, Reader, Table};
 use crate::authority::{AddCertificate, Council, RemoveCertificate, Validity};
 use crate::handover::Stage;
 use crate::limits::KNOWN_KEYS_MAX;
+use crate::monitor::Finding;
 
 /// What the authority says of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -134,8 +137,11 @@ impl Statement {
         let mut tally = table.tally();
         tally.replace(before, after);
         // MEM-25: with all recorded changes counted, so none of them takes away more later.
-        if before == Some(MemberStatus::Active) && tally.active < needed(table) {
-            return Err(Refusal::TooFewServers);
+        if before == Some(MemberStatus::Active) {
+            let own = table.key_record(self.identity_key()).and_then(|record| record.member);
+            if active_left(table, tally.active, own) < active_min(table) as u64 {
+                return Err(Refusal::TooFewServers);
+            }
         }
         if before.is_none() && tally.members > MEMBERS_MAX as u64 {
             return Err(Refusal::Full);
@@ -182,7 +188,7 @@ pub(super) fn reject_time(validity: Validity, epoch: Epoch) -> Result<(), Refusa
 }
 
 /// Active servers that there must always be: a group of each kind, of each size to come.
-fn needed(table: &Reader<'_>) -> u64 {
+pub(super) fn active_min(table: &Reader<'_>) -> usize {
     let header = table.header();
     let resized = [header.epoch, header.epoch.next()].map(|epoch| table.pending_resize(epoch));
     let decided = match table.stage() {
@@ -191,7 +197,25 @@ fn needed(table: &Reader<'_>) -> u64 {
     };
     let present = [Some(header.storage), Some(header.membership), decided];
     let groups = present.into_iter().chain(resized);
-    groups.flatten().map(Resilience::replicas).max().unwrap_or(0) as u64
+    groups.flatten().map(Resilience::replicas).max().unwrap_or(0)
+}
+
+/// Active servers once all recorded changes have taken effect, and all evictions that wait, whether
+/// or not the caps let them; that of `but` is not counted.
+pub(super) fn active_left(table: &Reader<'_>, active: u64, but: Option<NodeId>) -> u64 {
+    let epoch = table.header().epoch;
+    let is_evicted = |finding: &Finding| {
+        let record = table.member(finding.server);
+        finding.found.is_eviction()
+            && Some(finding.server) != but
+            && record.is_some_and(|record| {
+                table.prospect(record.identity_key) == Some(MemberStatus::Active)
+            })
+    };
+    let findings = [epoch, epoch.next()].map(|epoch| table.findings(epoch));
+    let evicted = findings.into_iter().flatten().filter(is_evicted);
+    let evicted: BTreeSet<_> = evicted.map(|finding| finding.server).collect();
+    active.saturating_sub(evicted.len() as u64)
 }
 
 /// The epoch for which an operation counts: that of its slot, and behind DONE the next.

@@ -5,6 +5,8 @@
 //! # Invariants
 //! - MEM-24: the header of the next epoch is a function of the log up to DONE, the map goes on from
 //!   there with nothing lost, and no later step of the old epoch counts.
+//! - MEM-51: an evicted server keeps its record, its id and its place on the ring, and is in no
+//!   group; it comes back without a certificate.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -16,12 +18,15 @@ use quorate_types::{
 };
 
 use super::change::{PendingChange, Statement};
+use super::plan::Plan;
 use super::table::{KeyRecord, Reader, Table};
 use crate::admission::ServerDescription;
 use crate::authority::AddGrant;
 use crate::election::node_id;
 use crate::handover::{CommitmentBytes, Decided, Stage, Underway};
 use crate::header::{ConfigurationHeader, Lineage};
+use crate::monitor::Finding;
+use crate::monitor::caps::Held;
 
 /// The next epoch.
 pub(super) struct Next {
@@ -31,6 +36,10 @@ pub(super) struct Next {
     left: Vec<(IdentityKey, NodeId)>,
     succeeded: Vec<(IdentityKey, IdentityRoot)>,
     postponed: Vec<PendingChange>,
+    /// Who has lost its duties, and who has them again.
+    switched: Vec<(IdentityKey, MemberStatus)>,
+    /// Evictions that wait.
+    held: Vec<Finding>,
     /// Another size that the group did not get.
     postponed_size: Option<Resilience>,
 }
@@ -77,6 +86,8 @@ impl Next {
             left: change.left,
             succeeded: change.succeeded,
             postponed: change.postponed,
+            switched: change.switched,
+            held: change.held,
             postponed_size,
         }
     }
@@ -94,16 +105,26 @@ impl Next {
         let is_resized = reader.pending_resize(old.next()).is_some();
         let size = self.postponed_size.filter(|_| !is_resized);
         tally.waiting += u64::from(size.is_some());
+        let is_open = |finding: &Finding| reader.finding(finding.epoch, finding.server).is_none();
+        let held: Vec<_> = self.held.into_iter().filter(is_open).collect();
+        tally.waiting += held.len() as u64;
+        for (key, status) in self.switched {
+            tally.switch(prospect_behind(&reader, key), status);
+        }
 
         let rotation = reader.pending_rotation(old);
 
         table.forget_fixed(old);
         rotation.iter().for_each(|record| table.put_rotation(record));
+        table.forget_statements();
         table.put_tally(tally);
+        // MEM-49: nothing that was found is lost.
+        held.iter().for_each(|finding| table.put_finding(finding));
         postponed.iter().for_each(|change| table.put_pending(change));
         size.into_iter().for_each(|size| table.put_pending_resize(old.next(), size));
         for (key, id) in self.left {
             table.remove_member(id);
+            table.acquit(id);
             amend(key, table, |record| record.member = None);
         }
         for (key, id) in self.joined {
@@ -122,6 +143,11 @@ impl Next {
     }
 }
 
+/// What is recorded of a server for the epoch behind the one that is decided now.
+fn prospect_behind(reader: &Reader<'_>, key: IdentityKey) -> Option<PendingChange> {
+    reader.pending_change(reader.header().epoch.next(), key)
+}
+
 fn amend(key: IdentityKey, table: &mut Table<'_>, change: impl FnOnce(&mut KeyRecord)) {
     let known = table.reader().key_record(key);
     let mut record = known.expect("whoever is or was a member is known");
@@ -138,17 +164,32 @@ struct Changeover {
     left: Vec<(IdentityKey, NodeId)>,
     succeeded: Vec<(IdentityKey, IdentityRoot)>,
     postponed: Vec<PendingChange>,
+    switched: Vec<(IdentityKey, MemberStatus)>,
+    held: Vec<Finding>,
 }
 
 impl Changeover {
     fn of(reader: &Reader<'_>, randomness: Digest, group: Vec<NodeId>) -> Self {
         let members = reader.members().map(|member| (member.id, member)).collect();
-        let (joined, left, succeeded, postponed) = Default::default();
-        let mut change = Self { randomness, group, members, joined, left, succeeded, postponed };
+        let plan = Plan::of(reader);
+        let (joined, left, succeeded, postponed, switched) = Default::default();
+        let mut change = Self {
+            randomness,
+            group,
+            members,
+            joined,
+            left,
+            succeeded,
+            postponed,
+            switched,
+            held: plan.postponed().collect(),
+        };
         for pending in reader.pending(reader.header().epoch) {
             let record = reader.key_record(pending.statement.identity_key());
             change.apply(pending, record.unwrap_or_default());
         }
+        plan.evictions().iter().for_each(|finding| change.evict(finding));
+        plan.returning().iter().for_each(|server| change.switch(*server, MemberStatus::Active));
         change.take_deposits(reader);
         change
     }
@@ -190,6 +231,22 @@ impl Changeover {
             }
             (Statement::Remove(_), None) => {}
         }
+    }
+
+    /// Too few candidates, so the group stays as it is, and with it those who are silent.
+    fn evict(&mut self, finding: &Finding) {
+        if self.group.contains(&finding.server) {
+            self.held.push(finding.postponed(Held::Seat));
+        } else {
+            self.switch(finding.server, MemberStatus::Inactive);
+        }
+    }
+
+    // MEM-51: nothing but the state of the server changes, and its seat was drawn without it.
+    fn switch(&mut self, server: NodeId, status: MemberStatus) {
+        let member = self.members.get_mut(&server).expect("the plan is about members");
+        member.status = status;
+        self.switched.push((member.identity_key, status));
     }
 
     /// Who has a place on the ring keeps its record, without duties, until objects can move.

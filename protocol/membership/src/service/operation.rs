@@ -8,6 +8,7 @@ use crate::authority::{
     AddCertificate, CouncilCertificate, RemoveCertificate, ResizeCertificate, RotationCertificate,
 };
 use crate::handover::HandoverOperation;
+use crate::monitor::{Accusation, Rebuttal, SignedObservation};
 
 /// Where a page of recorded changes begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +46,14 @@ pub enum MembershipOperation {
     Rotate(RotationCertificate),
     /// By which rule the group is drawn that begins behind this epoch.
     GetRotation(Epoch),
+    /// A member says that a server is silent, or answers.
+    Observe(SignedObservation),
+    /// A server that is evicted says that it is there.
+    Rebut(Box<Rebuttal>),
+    /// Proof that a server lies.
+    Accuse(Box<Accusation>),
+    /// What was found of servers, from this one on.
+    GetFindings(NodeId),
 }
 
 quorate_wire::variants!(MembershipOperation {
@@ -59,4 +68,8 @@ quorate_wire::variants!(MembershipOperation {
     9 => GetTerms,
     10 => Rotate,
     11 => GetRotation,
+    12 => Observe,
+    13 => Rebut,
+    14 => Accuse,
+    15 => GetFindings,
 });

@@ -1,36 +1,138 @@
-//! Who stays when an epoch ends, as far as the fixed changes say: the next group is not drawn yet.
+//! Who stays when an epoch ends, as far as the fixed changes and findings say: the next group is
+//! not drawn yet.
 //!
 //! Settled points 14, 27, 28. A server that is added with the epoch gets its id from the randomness
 //! and is a member from then on; it is drawn for a group one epoch later, when it had a deposit as
-//! a member. Whoever is to be removed is not drawn.
+//! a member, and so is one that comes back. Whoever is to be removed or evicted is not drawn.
+//!
+//! Removals come first, since the authority's word was accepted when they were recorded; what they
+//! leave of the caps is for evictions, in the order of the log.
+//!
+//! Invariants: MEM-10, MEM-45, MEM-46, MEM-49.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use quorate_types::{IdentityKey, MemberRecord, MemberStatus, NodeId};
 
-use super::change::Statement;
+use super::change::{Statement, active_min};
 use super::table::Reader;
 use crate::handover::Seat;
+use crate::monitor::caps::{Caps, Cause, Departure, Held, OldRing, decide, ring_of};
+use crate::monitor::{Finding, Found};
 
-/// What the fixed changes mean for the members of the epoch that ends.
+/// What the fixed changes and findings mean for the members of the epoch that ends.
 pub(super) struct Plan {
+    /// Who is removed.
     leaving: BTreeSet<IdentityKey>,
+    /// Who is evicted.
+    evicted: BTreeSet<NodeId>,
+    /// Who gets its duties back.
+    returning: BTreeSet<NodeId>,
+    /// Evictions that have to wait.
+    held: BTreeMap<NodeId, (Finding, Held)>,
+    evictions: Vec<Finding>,
 }
 
 impl Plan {
     pub(super) fn of(reader: &Reader<'_>) -> Self {
-        let changes = reader.pending(reader.header().epoch);
-        let removal = |statement| match statement {
-            Statement::Remove(certificate) => Some(certificate.grant.identity_key),
-            Statement::Add(_) => None,
+        let epoch = reader.header().epoch;
+        let (mut leaving, mut joining_count) = (BTreeSet::new(), 0);
+        for change in reader.pending(epoch) {
+            let record = reader.key_record(change.statement.identity_key());
+            let is_member = record.is_some_and(|record| record.member.is_some());
+            match change.statement {
+                Statement::Remove(certificate) => {
+                    leaving.insert(certificate.grant.identity_key);
+                }
+                Statement::Add(_) => joining_count += usize::from(!is_member),
+            }
+        }
+        let mut plan = Self {
+            leaving,
+            evicted: BTreeSet::new(),
+            returning: BTreeSet::new(),
+            held: BTreeMap::new(),
+            evictions: Vec::new(),
         };
-        Self { leaving: changes.filter_map(|change| removal(change.statement)).collect() }
+        plan.judge(reader, joining_count);
+        plan
+    }
+
+    /// Decides about what was found.
+    fn judge(&mut self, reader: &Reader<'_>, joining_count: usize) {
+        let findings: Vec<_> = reader.findings(reader.header().epoch).collect();
+        if findings.is_empty() {
+            return;
+        }
+        let members: Vec<_> = reader.members().collect();
+        let status = |server: NodeId| {
+            let place = members.binary_search_by_key(&server, |member| member.id).ok()?;
+            let member = &members[place];
+            (!self.leaving.contains(&member.identity_key)).then_some(member.status)
+        };
+        let is_apt = |finding: &&Finding| match finding.found {
+            Found::Silent | Found::Guilty => status(finding.server) == Some(MemberStatus::Active),
+            Found::Back => status(finding.server) == Some(MemberStatus::Inactive),
+        };
+        let (evictions, returning): (Vec<Finding>, Vec<Finding>) = findings
+            .iter()
+            .filter(is_apt)
+            .copied()
+            .partition(|finding| finding.found.is_eviction());
+        self.returning = returning.into_iter().map(|finding| finding.server).collect();
+        self.evictions = evictions;
+        self.evictions.sort_by_key(|finding| (finding.slot, finding.server));
+        self.hold_back(reader, &members, joining_count);
+    }
+
+    /// MEM-45, MEM-46: what the caps hold back waits.
+    fn hold_back(&mut self, reader: &Reader<'_>, members: &[MemberRecord], joining_count: usize) {
+        let is_leaving = |member: &&MemberRecord| self.leaving.contains(&member.identity_key);
+        let is_back = |member: &MemberRecord| self.returning.contains(&member.id);
+        let is_active = |member: &MemberRecord| member.status == MemberStatus::Active;
+        let (servers, mut gone) = ring_of(members);
+        gone.retain(|server| !self.returning.contains(server));
+        let cause = Cause::Removal { may_exceed_cap: true };
+        let removal = |member: &MemberRecord| {
+            // They were counted when they were recorded.
+            Departure { server: member.id, cause, is_active: false }
+        };
+        let eviction = |finding: &Finding| Departure {
+            server: finding.server,
+            cause: Cause::Eviction,
+            is_active: true,
+        };
+        let mut departures: Vec<_> =
+            members.iter().filter(is_leaving).filter(|it| is_active(it)).map(removal).collect();
+        departures.extend(self.evictions.iter().map(eviction));
+        let stays =
+            |member: &&MemberRecord| (is_active(member) || is_back(member)) && !is_leaving(member);
+        let active_count = members.iter().filter(stays).count() + joining_count;
+        let header = reader.header();
+        let caps = Caps::usual(header.storage, active_count, active_min(reader));
+        let decided = decide(&OldRing { servers: &servers, gone: &gone }, &departures, &caps);
+        let going: BTreeSet<_> = decided.going.into_iter().collect();
+        let held: BTreeMap<_, _> = decided.postponed.into_iter().collect();
+        for finding in core::mem::take(&mut self.evictions) {
+            match held.get(&finding.server) {
+                Some(reason) => {
+                    self.held.insert(finding.server, (finding, *reason));
+                }
+                None if going.contains(&finding.server) => {
+                    self.evicted.insert(finding.server);
+                    self.evictions.push(finding);
+                }
+                None => {}
+            }
+        }
     }
 
     /// Will the server be an active member of the next epoch, and is it one now?
     fn stays_active(&self, member: &MemberRecord) -> bool {
-        member.status == MemberStatus::Active && !self.leaving.contains(&member.identity_key)
+        member.status == MemberStatus::Active
+            && !self.leaving.contains(&member.identity_key)
+            && !self.evicted.contains(&member.id)
     }
 
     /// Who can be drawn for the next group: active members that stay, with a deposit.
@@ -38,6 +140,26 @@ impl Plan {
         let has_deposit = |member: &MemberRecord| reader.deposit(member.identity_key).is_some();
         let is_candidate = |member: &MemberRecord| self.stays_active(member) && has_deposit(member);
         reader.members().filter(is_candidate).map(|member| member.id).collect()
+    }
+
+    /// Is its eviction held back? Then it is drawn only for want of others.
+    pub(super) fn is_held(&self, server: NodeId) -> bool {
+        self.held.contains_key(&server)
+    }
+
+    /// Who is evicted with the epoch, and on what finding.
+    pub(super) fn evictions(&self) -> &[Finding] {
+        &self.evictions
+    }
+
+    /// Who gets its duties back with the epoch.
+    pub(super) const fn returning(&self) -> &BTreeSet<NodeId> {
+        &self.returning
+    }
+
+    /// MEM-49: what waits for the next epoch.
+    pub(super) fn postponed(&self) -> impl Iterator<Item = Finding> + '_ {
+        self.held.values().map(|(finding, held)| finding.postponed(*held))
     }
 }
 

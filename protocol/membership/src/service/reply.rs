@@ -7,7 +7,9 @@ use quorate_types::{Epoch, MemberRecord, Resilience};
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
 use super::change::PendingChange;
+use super::findings::FindingsPage;
 use super::handover::HandoverRefusal;
+use super::monitoring::MonitoringRefusal;
 use super::operation::PendingPlace;
 use super::table::{CouncilRecord, KeyRecord, RotationRecord};
 use crate::limits::PENDING_PAGE_MAX;
@@ -111,6 +113,12 @@ pub enum MembershipReply {
     Terms(Terms),
     /// By which rule a membership group is drawn.
     Rotation(RotationRecord),
+    /// What was said of a server counts, and nothing follows from it yet.
+    Heard,
+    /// What was said of a server changes nothing.
+    Unheard(MonitoringRefusal),
+    /// What was found of servers.
+    Findings(FindingsPage),
 }
 
 const PENDING: Limit = Limit::new("pending changes", PENDING_PAGE_MAX);
@@ -227,6 +235,15 @@ impl Encode for MembershipReply {
                 writer.tag(12);
                 record.encode(writer);
             }
+            Self::Heard => writer.tag(13),
+            Self::Unheard(refusal) => {
+                writer.tag(14);
+                refusal.encode(writer);
+            }
+            Self::Findings(page) => {
+                writer.tag(15);
+                page.encode(writer);
+            }
         }
     }
 }
@@ -246,6 +263,9 @@ impl Decode for MembershipReply {
             10 => Decode::decode(reader).map(Self::Appointed),
             11 => Decode::decode(reader).map(Self::Terms),
             12 => Decode::decode(reader).map(Self::Rotation),
+            13 => Ok(Self::Heard),
+            14 => Decode::decode(reader).map(Self::Unheard),
+            15 => Decode::decode(reader).map(Self::Findings),
             tag => Err(DecodeError::UnknownTag { of: "MembershipReply", tag }),
         }
     }

@@ -10,7 +10,7 @@ use quorate_crypto::Verifier;
 use quorate_machine::Call;
 use quorate_types::Epoch;
 
-use super::change::{epoch_of, reject_time};
+use super::change::{active_left, epoch_of, reject_time};
 use super::reply::Refusal;
 use super::table::{Reader, Table};
 use crate::authority::ResizeCertificate;
@@ -40,7 +40,8 @@ impl ResizeCertificate {
             return Err(Refusal::TooLarge);
         }
         // MEM-25: with all recorded changes counted.
-        if table.tally().active < grant.membership.replicas() as u64 {
+        let left = active_left(table, table.tally().active, None);
+        if left < grant.membership.replicas() as u64 {
             return Err(Refusal::TooFewServers);
         }
         if !self.is_endorsed(&table.council(), verifier) {

@@ -4,17 +4,21 @@
 //! "a"              CouncilRecord; nothing: the authority's one key signs
 //! "c"              Tally
 //! "d" + key        SeatKeys that an identity key deposited for the next epoch
+//! "e" + id         Conviction of a server
+//! "f" + epoch + id   Finding about a server that takes effect after that epoch
 //! "g"              Stage of the epoch's end; nothing: it goes on
 //! "h"              the header of the epoch
 //! "i" + key        the root that an identity gets with the next epoch, if it gets another
 //! "k" + key        KeyRecord of an identity key
 //! "m" + id         MemberRecord
+//! "n" + id         about how many servers a member has spoken in this epoch
 //! "o"              RotationRecord; nothing: every server can be drawn, for every seat
 //! "p" + epoch + key  PendingChange of an identity key that takes effect after that epoch
 //! "q" + epoch      RotationRecord of the rule that holds after that epoch
 //! "r"              highest number of a certificate about the size of the group
 //! "s"              the public side of the sharing of the system's key; nothing: there is no key
 //! "t"              the system's signature on the header; nothing: it is being founded
+//! "w" + id         Case of a server: what was said of it in this epoch
 //! "z" + epoch      the resilience that the group gets after that epoch
 //! ```
 //! Only the service writes these keys, so what stands under one always decodes. From DONE to the
@@ -39,6 +43,9 @@ use crate::handover::{CommitmentBytes, SeatKeys, Stage};
 use crate::header::{CertifiedHeader, ConfigurationHeader};
 use crate::limits::{PAGE_MEMBERS_MAX, WALK_ENTRIES};
 use crate::rotation::Rotation;
+
+mod monitoring;
+pub(super) use monitoring::Watched;
 
 const COUNCIL: &[u8] = b"a";
 const TALLY: &[u8] = b"c";
@@ -110,6 +117,16 @@ pub(super) struct Tally {
 quorate_wire::fields!(Tally { known_keys, members, active, waiting });
 
 impl Tally {
+    /// A server has lost its duties, or has them again, and `later` is recorded of it: a removal
+    /// that was counted is not counted again.
+    pub(super) fn switch(&mut self, later: Option<PendingChange>, after: MemberStatus) {
+        let is_removed = matches!(later.map(|it| it.statement), Some(Statement::Remove(_)));
+        match after {
+            MemberStatus::Active => self.active += u64::from(!is_removed),
+            MemberStatus::Inactive | MemberStatus::Removed => self.active -= u64::from(!is_removed),
+        }
+    }
+
     /// A server's state after all recorded changes was `before`, and is `after` from now on.
     pub(super) fn replace(&mut self, before: Option<MemberStatus>, after: Option<MemberStatus>) {
         let is_active = |status: Option<MemberStatus>| status == Some(MemberStatus::Active);
@@ -117,6 +134,9 @@ impl Tally {
         self.active = self.active + u64::from(is_active(after)) - u64::from(is_active(before));
     }
 }
+
+/// A key of the map and what lies there.
+type Entry = (Vec<u8>, Vec<u8>);
 
 fn place(kind: &[u8], name: &[u8]) -> Vec<u8> {
     [kind, name].concat()
@@ -308,11 +328,12 @@ impl<'a> Reader<'a> {
         later.or_else(|| self.value(ROTATION))
     }
 
-    /// What a freeze fixes, as it lies in the map: the changes after an epoch, then the deposits
-    /// and the roots that came with them.
-    pub(super) fn entries_to_fix(&self, batch: Epoch) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+    /// What a freeze fixes, as it lies in the map: the changes after an epoch, what was found of
+    /// servers, then the deposits and the roots that came with them.
+    pub(super) fn entries_to_fix(&self, batch: Epoch) -> impl Iterator<Item = Entry> {
         let changes = self.walk(batch_of(batch)).chain(self.walk(resize_of(batch)));
         let changes = changes.chain(self.walk(rotation_of(batch)));
+        let changes = changes.chain(self.finding_entries(batch));
         changes.chain(self.walk(DEPOSIT.to_vec())).chain(self.walk(SUCCESSOR.to_vec()))
     }
 
@@ -359,17 +380,14 @@ impl<'a> Reader<'a> {
     }
 
     /// All entries whose keys begin with `prefix`, some at a time.
-    fn walk(&self, prefix: Vec<u8>) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+    fn walk(&self, prefix: Vec<u8>) -> impl Iterator<Item = Entry> {
         let state = self.0;
         walk(prefix, |from, count_max| state.scan(from, count_max))
     }
 }
 
 /// All entries whose keys begin with `prefix`, some at a time.
-fn walk(
-    prefix: Vec<u8>,
-    scan: impl Fn(&[u8], usize) -> Vec<(Vec<u8>, Vec<u8>)>,
-) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+fn walk(prefix: Vec<u8>, scan: impl Fn(&[u8], usize) -> Vec<Entry>) -> impl Iterator<Item = Entry> {
     let mut from = Some(prefix.clone());
     let page = move || {
         let mut page = scan(&from.take()?, WALK_ENTRIES);
@@ -385,9 +403,7 @@ fn walk(
 }
 
 /// The members in a map of the service.
-pub(super) fn members_of(
-    scan: impl Fn(&[u8], usize) -> Vec<(Vec<u8>, Vec<u8>)>,
-) -> Vec<MemberRecord> {
+pub(super) fn members_of(scan: impl Fn(&[u8], usize) -> Vec<Entry>) -> Vec<MemberRecord> {
     walk(MEMBER.to_vec(), scan).map(|(_, value)| read(&value)).collect()
 }
 

@@ -11,8 +11,9 @@ use quorate_wire::{decode, encode, vector};
 
 use super::table::Tally;
 use super::{
-    HandoverRefusal, MembershipOperation, MembershipReply, MembershipService, PendingPlace,
-    Refusal, RotationRecord, Statement,
+    ConvictedIn, FindingsPage, HandoverRefusal, MembershipOperation, MembershipReply,
+    MembershipService, MonitoringRefusal, PendingPlace, Refusal, RotationRecord, Standing,
+    Statement,
 };
 use crate::authority::{
     AddCertificate, AddGrant, Council, CouncilCertificate, CouncilGrant, RemoveCertificate,
@@ -21,6 +22,8 @@ use crate::authority::{
 use crate::configuration::CertifiedConfiguration;
 use crate::handover::CommitmentBytes;
 use crate::identity::IdentitySigner;
+use crate::monitor::caps::Held;
+use crate::monitor::{Claim, Finding, Found, Observation, Rebuttal, SignedObservation, Verdict};
 use crate::rotation::Rotation;
 use crate::testing::{MapState, World, authority, description, epoch_signer, identity, schemes};
 
@@ -74,6 +77,16 @@ impl Replica {
         let threshold = u16::try_from(holders.len() - 1).unwrap();
         let council = Council::new(threshold, keys.collect()).unwrap();
         CouncilGrant { system: self.system(), validity, council }
+    }
+
+    /// A member says that a server is silent.
+    fn observation(&self) -> SignedObservation {
+        let members = &self.world.first.configuration().members;
+        let claim = Claim { server: members[0].id, verdict: Verdict::Suspect };
+        let (system, epoch) = (self.system(), Epoch::ZERO);
+        let observation = Observation { system, epoch, slot: Slot::new(4), claim };
+        let member = self.world.group()[1];
+        observation.sign(member, &*self.world.signer(member, epoch))
     }
 
     fn pending(&mut self) -> Vec<Statement> {
@@ -357,6 +370,25 @@ fn every_prefix_and_every_flipped_bit_of_an_operation_gets_a_reply() {
     assert!(replica.pending().is_empty());
 }
 
+/// What the service answers to what is said of servers.
+fn monitoring_replies(from: NodeId, server: NodeId) -> Vec<MembershipReply> {
+    let next = Finding {
+        epoch: Epoch::new(1),
+        slot: Slot::new(7),
+        server,
+        found: Found::Silent,
+        is_rebutted: true,
+        held: Some(Held::Window),
+    };
+    let later = Some(Finding { found: Found::Guilty, held: None, ..next });
+    let convicted = Some(ConvictedIn { epoch: Epoch::ZERO, slot: Slot::new(8) });
+    let standing = Standing { server, suspecting: 2, next: Some(next), later, convicted };
+    let mut replies = vec![MembershipReply::Heard];
+    replies.extend(MonitoringRefusal::ALL.map(MembershipReply::Unheard));
+    replies.push(MembershipReply::Findings(FindingsPage { from, standings: vec![standing] }));
+    replies
+}
+
 #[test]
 fn operations_and_replies_have_their_golden_bytes_and_come_back_from_them() {
     let mut replica = replica();
@@ -394,6 +426,11 @@ fn operations_and_replies_have_their_golden_bytes_and_come_back_from_them() {
         rotation: rotation.clone(),
     }));
     let rotate = RotationGrant { system: replica.system(), validity: validity(1, 0, 9), rotation };
+    let said = replica.observation();
+    let server = said.observation.claim.server;
+    replies.extend(monitoring_replies(node, server));
+    let signature = said.signature;
+    let rebuttal = Rebuttal { server, eviction: Slot::new(7), signature, certificate: None };
     let operations = [
         added(add),
         removed(remove),
@@ -404,6 +441,9 @@ fn operations_and_replies_have_their_golden_bytes_and_come_back_from_them() {
         MembershipOperation::GetTerms(key),
         MembershipOperation::Rotate(RotationCertificate::issue(rotate, &authority())),
         MembershipOperation::GetRotation(Epoch::new(4)),
+        MembershipOperation::Observe(said),
+        MembershipOperation::Rebut(rebuttal.into()),
+        MembershipOperation::GetFindings(server),
     ];
     for reply in &replies {
         assert_eq!(decode::<MembershipReply>(&encode(reply)).as_ref(), Ok(reply));

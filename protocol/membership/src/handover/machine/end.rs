@@ -1,6 +1,10 @@
 //! Votes that the epoch ends: `f + 1` of them fix its changes.
+//!
+//! # Invariants
+//! - MEM-52: a correct member votes for an end because of a risk only behind a quarter of the
+//!   epoch's length, so servers that come and go make epochs shorter by a factor that is known.
 
-use quorate_types::NodeId;
+use quorate_types::{NodeId, Now};
 
 use super::{Handover, Topic, Turn};
 use crate::handover::message::Message;
@@ -8,6 +12,7 @@ use crate::handover::operation::HandoverOperation;
 use crate::handover::stage::Stage;
 use crate::handover::vote::{EndReason, EndVote};
 use crate::handover::word::{Word, Words};
+use crate::limits::AT_RISK_PART;
 
 impl Handover {
     pub(super) fn wish_end(&mut self, reason: EndReason) {
@@ -29,6 +34,9 @@ impl Handover {
         if self.has_lasted() {
             self.wish_end(EndReason::Time);
         }
+        if self.is_at_risk && self.may_end_early(turn.now) {
+            self.wish_end(EndReason::WindowAtRisk);
+        }
         if let Some(reason) = self.end_wish {
             self.say_end_vote(turn, reason);
         }
@@ -48,6 +56,14 @@ impl Handover {
         let bearable = configuration.storage.f().min(configuration.membership.f());
         let awaited = self.own.as_ref().map(|news| news.awaited);
         awaited.is_some_and(|count| count == 0 || self.is_due && count as usize <= bearable)
+    }
+
+    // MEM-52: whoever comes and goes, an epoch lasts as long as this.
+    /// Has the epoch lasted so long that it may end for a risk?
+    fn may_end_early(&self, now: Now) -> bool {
+        let least = self.setup.policy.length.as_micros() / AT_RISK_PART;
+        let begun = self.setup.configuration.created.as_micros();
+        now.wall.as_micros() >= begun.saturating_add(least)
     }
 
     fn say_end_vote(&mut self, turn: &mut Turn<'_>, reason: EndReason) {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::vec::Vec;
 
 use quorate_threshold::{Bls12381, Domain, PartialSignature, ThresholdScheme};
-use quorate_types::NodeId;
+use quorate_types::{Duration, NodeId};
 
 use self::network::{Network, POLICY};
 use super::{Message, Record};
@@ -54,6 +54,26 @@ fn an_epoch_ends_and_the_next_group_signs_under_the_same_key() {
         let deposits = count(&network, |it| matches!(it, HandoverOperation::Deposit(_)));
         assert!(deposits >= server_count, "everybody deposits its keys");
     }
+}
+
+#[test]
+fn mem_52_a_risk_ends_an_epoch_early_and_not_at_once_and_f_members_end_none() {
+    let lasts = |warned: usize| {
+        let mut network = Network::new(7, 1, 5);
+        let members = network.members();
+        network.warn(&members[..warned]);
+        while network.log.news.stage == Stage::Open {
+            network.turn();
+        }
+        let age = network.age();
+        network.run();
+        assert_handed_over(&network);
+        age
+    };
+    let length = Duration::from_secs(60);
+    let early = lasts(2);
+    assert!(early >= Duration::from_secs(15) && early < length, "MEM-52: {early:?}");
+    assert!(lasts(1) >= length, "MEM-52: f members hurry nobody");
 }
 
 #[test]

@@ -26,7 +26,9 @@ fn removal(number: u32, may_exceed_cap: bool) -> Departure {
 }
 
 fn caps(f: u16, active_count: usize) -> Caps {
-    Caps { resilience: Resilience::new(f).unwrap(), evictions_max: 1000, active_count }
+    let resilience = Resilience::new(f).unwrap();
+    let active_min = resilience.replicas();
+    Caps { resilience, active_min, evictions_max: 1000, active_count }
 }
 
 fn ids(numbers: &[u32]) -> Vec<NodeId> {
@@ -100,7 +102,7 @@ fn mem_46_at_most_so_many_go_with_one_epoch() {
 #[test]
 fn a_large_system_may_lose_one_in_fifty_with_one_epoch() {
     let resilience = Resilience::new(1).unwrap();
-    let usual = |active_count| Caps::usual(resilience, active_count).evictions_max;
+    let usual = |active_count| Caps::usual(resilience, active_count, 4).evictions_max;
     assert_eq!([12, 200, 250, 100_000].map(usual), [4, 4, 5, 2_000]);
 }
 

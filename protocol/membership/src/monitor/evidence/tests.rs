@@ -22,7 +22,7 @@ fn accused(server: usize) -> Accused {
     Accused {
         system: SYSTEM,
         epoch: EPOCH,
-        epoch_key: epoch_signer(server, EPOCH).public_key(),
+        epoch_key: Some(epoch_signer(server, EPOCH).public_key()),
         identity_key: identity(server).identity_key(),
         root: identity(server).root(),
     }

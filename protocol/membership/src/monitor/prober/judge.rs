@@ -2,18 +2,19 @@
 //!
 //! Invariants: MEM-47.
 
+use alloc::boxed::Box;
+
 use quorate_machine::{Plant, planted};
 use quorate_types::{Instant, MemberRecord, PublicKey};
 
 use super::Prober;
 use super::table::Sent;
-use crate::epoch_key::EpochKeyStatement;
 use crate::monitor::answerer::Answering;
 use crate::monitor::datagram::{Answer, Proof, Shown};
-use crate::monitor::eviction::Rebuttal;
+use crate::monitor::rebuttal::Rebuttal;
 
 /// The key of a proof, and the rebuttal that it was.
-pub(super) type Proven = Option<(PublicKey, Option<Rebuttal>)>;
+pub(super) type Proven = Option<(PublicKey, Option<Box<Rebuttal>>)>;
 
 /// Judging answers.
 impl Prober {
@@ -41,7 +42,7 @@ impl Prober {
         }
     }
 
-    fn prove(&self, answer: &Answer, proof: &Proof) -> Option<(PublicKey, Option<Rebuttal>)> {
+    fn prove(&self, answer: &Answer, proof: &Proof) -> Option<(PublicKey, Option<Box<Rebuttal>>)> {
         let place = answer.ticket.place;
         let configuration = self.watch.configuration.configuration();
         if answer.epoch != configuration.epoch {
@@ -54,9 +55,13 @@ impl Prober {
         let said = (key, proof.signature);
         let (check, rebuttal) = match (&answer.shown, self.accused.get(&place)) {
             (Shown::Rebuttal(_), Some(eviction)) => {
-                let rebuttal =
-                    Rebuttal { server: record.id, eviction: *eviction, signature: proof.signature };
-                (answering.check_rebuttal(*eviction, said), Some(rebuttal))
+                let rebuttal = Rebuttal {
+                    server: record.id,
+                    eviction: *eviction,
+                    signature: proof.signature,
+                    certificate: proof.certificate.as_deref().cloned(),
+                };
+                (answering.check_rebuttal(*eviction, said), Some(Box::new(rebuttal)))
             }
             (Shown::Signature(_), _) => {
                 let nonce = self.nonce((place, self.rows[place as usize].number));
@@ -69,14 +74,8 @@ impl Prober {
 
     /// The key that the server's identity certified for this epoch, if the answer shows it.
     fn certified_key(&self, record: &MemberRecord, proof: &Proof) -> Option<PublicKey> {
-        let shown = proof.certificate.as_deref()?;
         let configuration = self.watch.configuration.configuration();
-        let (system, epoch) = (configuration.system, configuration.epoch);
-        let epoch_key = shown.statement.epoch_key;
-        let expected = EpochKeyStatement::of_system(system, record.identity_key, epoch, epoch_key)
-            .naming(shown.statement.successor);
-        let is_certified =
-            shown.statement == expected && shown.is_valid(record.root(), &*self.verifier);
-        is_certified.then_some(epoch_key)
+        let whose = (configuration.system, record, configuration.epoch);
+        proof.certificate.as_deref()?.key_of(whose, &*self.verifier)
     }
 }

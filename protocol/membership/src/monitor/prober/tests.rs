@@ -14,13 +14,12 @@ use quorate_wire::{Writer, decode};
 use super::{Claim, ProbeRule, ProbeRuleError, Prober, ProberOutput, ProberRequest, ProberTimer};
 use super::{Verdict, Watch};
 use crate::configuration::VerifiedConfiguration;
-use crate::election::membership_replicas;
 use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
 use crate::identity::IdentitySigner;
+use crate::monitor::Answering;
 use crate::monitor::answerer::{AnswerKey, Answerer};
 use crate::monitor::datagram::{Answer, Question, Shown, Wanted};
-use crate::monitor::eviction::Cancellation;
-use crate::monitor::observation::{Judgement, Observations};
+use crate::monitor::observation::{Judgement, Moment};
 use crate::testing::{World, identity, identity_in, registry, schemes};
 
 /// How a server behaves.
@@ -254,7 +253,8 @@ fn a_silent_server_is_suspected_after_n_propose_misses_and_no_other_is() {
     scene.ways.clear();
     scene.run(2);
     assert_eq!(scene.prober.status().suspects, 0);
-    assert_eq!(scene.claims().len(), 2);
+    let alive = Claim { server: silent, verdict: Verdict::Alive };
+    assert_eq!(scene.claims()[2..], [alive], "what it said is taken back, once");
 }
 
 #[test]
@@ -440,19 +440,26 @@ fn an_evicted_server_that_is_there_is_asked_at_once_and_rebuts() {
         for (_, output) in &scene.told {
             match output {
                 ProberOutput::State(said) => sightings.push(*said),
-                ProberOutput::Rebutted(rebuttal) => rebuttals.push(*rebuttal),
+                ProberOutput::Rebutted(rebuttal) => rebuttals.push(rebuttal.clone()),
             }
         }
         scene.request(ProberRequest::Settled(server));
         scene.run(3);
         assert_eq!(scene.told.len(), 2, "what is settled is asked no more");
     }
-    let group = membership_replicas(&world.first, Slot::ZERO);
-    let judgement =
-        Judgement { group: &group, slot: Slot::new(60), age_max: 20, decided: evicted_in };
-    let key = world.signer(server, Epoch::ZERO).public_key();
-    let cancellation = Cancellation { rebuttal: rebuttals[0], sightings: Observations(sightings) };
-    assert_eq!(cancellation.check(&judgement, key, &registry()), Ok(()));
+    let configuration = world.first.configuration();
+    let (system, epoch) = (configuration.system, configuration.epoch);
+    let moment = Moment { slot: Slot::new(60), age_max: 20 };
+    let judgement = Judgement { system, epoch, decided: evicted_in, moment };
+    for said in &sightings {
+        let key = world.signer(said.member, epoch).public_key();
+        assert_eq!(judgement.check(said, Some(key), &registry()), Ok(()));
+        assert_eq!(said.observation.claim.verdict, Verdict::Alive);
+    }
+    let answering = Answering { system, epoch, server };
+    let record = configuration.member(server).unwrap();
+    assert!(rebuttals.iter().all(|it| it.is_valid(&answering, record, &registry())));
+    assert_eq!((sightings.len(), rebuttals.len()), (2, 2));
 }
 
 #[test]

@@ -5,8 +5,9 @@
 //! with fresh shares, as often as it takes.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
-use quorate_types::Digest;
+use quorate_types::{Digest, NodeId};
 
 use super::Step;
 use crate::election::elect_beside;
@@ -23,11 +24,15 @@ impl Step<'_> {
         let header = self.reader.header();
         let resized = self.reader.pending_resize(header.epoch);
         let resilience = resized.unwrap_or(header.membership);
-        let mut candidates = Plan::of(&self.reader).candidates(&self.reader);
-        let rotation = self.rotation();
+        let (plan, rotation) = (Plan::of(&self.reader), self.rotation());
+        let mut candidates = plan.candidates(&self.reader);
         candidates.retain(|node| rotation.admits(*node));
+        let free = candidates.iter().copied().filter(|node| !plan.is_held(*node)).collect();
         let stay = (&*header.membership_group, rotation.kept(resilience));
-        match elect_beside((randomness, number), (candidates, stay), resilience) {
+        let draw = |candidates: Vec<NodeId>| {
+            elect_beside((randomness, number), (candidates, stay), resilience)
+        };
+        match draw(free).or_else(|| draw(candidates)) {
             Some(group) => Attempt { number, resilience, seats: seats(&self.reader, &group) },
             None => self.staying(number),
         }

@@ -6,6 +6,7 @@ mod founding;
 mod golden;
 mod harness;
 mod later_root;
+mod monitoring;
 mod order;
 mod properties;
 mod refusals;

@@ -134,6 +134,17 @@ impl Network {
         self.world.group().to_vec()
     }
 
+    /// These members read in the log that some neighbourhood of the ring is at risk.
+    pub(super) fn warn(&mut self, members: &[NodeId]) {
+        members.iter().for_each(|id| self.step(*id, Input::Request(Request::AtRisk(true))));
+    }
+
+    /// How long the epoch has lasted.
+    pub(super) fn age(&self) -> Duration {
+        let created = self.world.first.configuration().created.as_micros();
+        Duration::from_micros(self.now - created)
+    }
+
     /// Goes on until every server that is up has the signed header, or there is no progress.
     pub(super) fn run(&mut self) {
         for _ in 0..40_000 {
