@@ -42,6 +42,7 @@ fn what_was_ordered_in_one_epoch_is_known_to_the_group_of_the_next() {
     let newcomer = town.add(20);
     town.live_until(Epoch::new(1));
     assert!(town.members().contains(&newcomer), "it was added, and is there");
+    town.settle();
     let gone: NodeId = town.remove(2);
     town.live_until(Epoch::new(2));
     assert!(!town.active().contains(&gone));
