@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    authority, bench, blob, client, completions, config, demo, epoch, init, node, object, plan,
-    scrub, status,
+    authority, bench, blob, client, completions, config, demo, epoch, group, init, node, object,
+    plan, scrub, status,
 };
 use crate::dev;
 use crate::exit;
@@ -32,6 +32,9 @@ pub(crate) enum Command {
     /// One server.
     #[command(subcommand)]
     Node(node::NodeCommand),
+    /// The membership group: its size, and how it is drawn.
+    #[command(subcommand)]
+    Group(group::GroupCommand),
     /// Found a system: deal its key and write its genesis.
     Init(init::InitArguments),
     /// Say how likely groups fail, to choose their sizes.

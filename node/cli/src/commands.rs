@@ -14,6 +14,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod epoch;
+pub(crate) mod group;
 pub(crate) mod init;
 pub(crate) mod node;
 pub(crate) mod object;
@@ -31,6 +32,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
         Command::Dev(arguments) => dev::run(&arguments, json),
         Command::Authority(command) => authority::run(&command, json),
         Command::Node(command) => node::run(&command, json),
+        Command::Group(command) => group::run(&command, json),
         Command::Init(arguments) => init::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Client(command) => client::run(&command),

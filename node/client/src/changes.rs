@@ -10,9 +10,9 @@ use std::fmt;
 
 pub use quorate_crypto::Signer;
 use quorate_membership::{
-    AddCertificate, Certificate, Council, CouncilCertificate, Grant, MembershipOperation,
-    MembershipReply, PendingChange, PendingPage, PendingPlace, Refusal, RemoveCertificate, Terms,
-    Validity,
+    AddCertificate, Certificate, Council, CouncilCertificate, Grant, GroupTerms,
+    MembershipOperation, MembershipReply, PendingChange, PendingPage, PendingPlace, Refusal,
+    RemoveCertificate, ResizeCertificate, Rotation, RotationCertificate, Terms, Validity,
 };
 use quorate_types::{Epoch, IdentityKey, PublicKey, Resilience, SystemId};
 
@@ -32,9 +32,13 @@ pub enum Change {
     Remove(RemoveCertificate),
     /// Others sign for the authority.
     Appoint(CouncilCertificate),
+    /// The membership group gets another size.
+    Resize(ResizeCertificate),
+    /// The membership group is drawn by another rule.
+    Rotate(RotationCertificate),
 }
 
-quorate_wire::variants!(Change { 1 => Add, 2 => Remove, 3 => Appoint });
+quorate_wire::variants!(Change { 1 => Add, 2 => Remove, 3 => Appoint, 4 => Resize, 5 => Rotate });
 
 /// What a change has come to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,7 +81,7 @@ impl Change {
         match self {
             Self::Add(certificate) => Some(certificate.grant.identity_key),
             Self::Remove(certificate) => Some(certificate.grant.identity_key),
-            Self::Appoint(_) => None,
+            Self::Appoint(_) | Self::Resize(_) | Self::Rotate(_) => None,
         }
     }
 
@@ -88,6 +92,8 @@ impl Change {
             Self::Add(certificate) => certificate.grant.system,
             Self::Remove(certificate) => certificate.grant.system,
             Self::Appoint(certificate) => certificate.grant.system,
+            Self::Resize(certificate) => certificate.grant.system,
+            Self::Rotate(certificate) => certificate.grant.system,
         }
     }
 
@@ -98,6 +104,8 @@ impl Change {
             Self::Add(certificate) => certificate.grant.validity,
             Self::Remove(certificate) => certificate.grant.validity,
             Self::Appoint(certificate) => certificate.grant.validity,
+            Self::Resize(certificate) => certificate.grant.validity,
+            Self::Rotate(certificate) => certificate.grant.validity,
         }
     }
 
@@ -107,6 +115,8 @@ impl Change {
             Self::Add(certificate) => certificate.endorse(signer),
             Self::Remove(certificate) => certificate.endorse(signer),
             Self::Appoint(certificate) => certificate.endorse(signer),
+            Self::Resize(certificate) => certificate.endorse(signer),
+            Self::Rotate(certificate) => certificate.endorse(signer),
         }
     }
 
@@ -117,7 +127,16 @@ impl Change {
             (Self::Add(mine), Self::Add(theirs)) => mine.join(theirs),
             (Self::Remove(mine), Self::Remove(theirs)) => mine.join(theirs),
             (Self::Appoint(mine), Self::Appoint(theirs)) => mine.join(theirs),
-            (Self::Add(_) | Self::Remove(_) | Self::Appoint(_), _) => false,
+            (Self::Resize(mine), Self::Resize(theirs)) => mine.join(theirs),
+            (Self::Rotate(mine), Self::Rotate(theirs)) => mine.join(theirs),
+            (
+                Self::Add(_)
+                | Self::Remove(_)
+                | Self::Appoint(_)
+                | Self::Resize(_)
+                | Self::Rotate(_),
+                _,
+            ) => false,
         }
     }
 
@@ -128,6 +147,8 @@ impl Change {
             Self::Add(certificate) => signers(certificate),
             Self::Remove(certificate) => signers(certificate),
             Self::Appoint(certificate) => signers(certificate),
+            Self::Resize(certificate) => signers(certificate),
+            Self::Rotate(certificate) => signers(certificate),
         }
     }
 
@@ -143,6 +164,8 @@ impl Change {
             Self::Add(certificate) => MembershipOperation::Add(certificate.clone()),
             Self::Remove(certificate) => MembershipOperation::Remove(certificate.clone()),
             Self::Appoint(certificate) => MembershipOperation::Appoint(certificate.clone()),
+            Self::Resize(certificate) => MembershipOperation::Resize(certificate.clone()),
+            Self::Rotate(certificate) => MembershipOperation::Rotate(certificate.clone()),
         }
     }
 
@@ -173,8 +196,43 @@ impl fmt::Display for Change {
                 write!(f, "let {threshold} of these keys sign for the authority:")?;
                 keys.iter().try_for_each(|key| write!(f, "\n  {key}"))
             }
+            Self::Resize(ResizeCertificate { grant, .. }) => {
+                let (f_ms, count) = (grant.membership.f(), grant.membership.replicas());
+                write!(f, "give the membership group {count} members (f = {f_ms})")
+            }
+            Self::Rotate(RotationCertificate { grant, .. }) => {
+                f.write_str("draw the membership group ")?;
+                f.write_str(&rule(&grant.rotation))
+            }
         }
     }
+}
+
+/// By which rule a group is drawn, in words.
+#[must_use]
+pub fn rule(rotation: &Rotation) -> String {
+    let from = match &rotation.pool {
+        None => String::from("from all servers"),
+        Some(pool) => format!("from a pool of {}", pool.len()),
+    };
+    let seats = match rotation.seats_max {
+        None => String::from("all seats anew with each epoch"),
+        Some(seats) => format!("at most {seats} seats anew with each epoch"),
+    };
+    format!("{from}, {seats}")
+}
+
+/// Of what size the membership group will be, how it is drawn, and what a certificate about that
+/// has to be like: of the group behind the present epoch, or the one after that.
+///
+/// # Errors
+/// What [`Cluster::membership`] says.
+pub async fn group_terms(cluster: &Cluster, behind: Epoch) -> Result<GroupTerms, ClientError> {
+    let answered = cluster.membership(&MembershipOperation::GetGroup(behind)).await?;
+    let MembershipReply::Group(terms) = answered.reply else {
+        return Err(ClientError::UnknownReply);
+    };
+    Ok(terms)
 }
 
 /// What a certificate about a server has to be like.

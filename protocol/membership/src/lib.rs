@@ -115,7 +115,7 @@ pub use responder::{
 pub use rotation::{Rotation, RotationError};
 pub use schemes::Schemes;
 pub use service::{
-    ConvictedIn, CouncilRecord, Docket, DocketCounts, FindingsPage, HandoverRefusal, KeyRecord,
-    MembershipOperation, MembershipReply, MembershipService, MonitoringRefusal, PendingChange,
-    PendingPage, PendingPlace, Refusal, RotationRecord, Standing, Statement, Terms, read_members,
+    ConvictedIn, CouncilRecord, Docket, DocketCounts, FindingsPage, GroupTerms, HandoverRefusal,
+    KeyRecord, MembershipOperation, MembershipReply, MembershipService, MonitoringRefusal,
+    PendingChange, PendingPage, PendingPlace, Refusal, Standing, Statement, Terms, read_members,
 };

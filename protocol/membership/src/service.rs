@@ -42,8 +42,8 @@ pub use findings::{ConvictedIn, FindingsPage, Standing};
 pub use handover::HandoverRefusal;
 pub use monitoring::MonitoringRefusal;
 pub use operation::{MembershipOperation, PendingPlace};
-pub use reply::{MembershipReply, PendingPage, Refusal, Terms};
-pub use table::{CouncilRecord, KeyRecord, RotationRecord};
+pub use reply::{GroupTerms, MembershipReply, PendingPage, Refusal, Terms};
+pub use table::{CouncilRecord, KeyRecord};
 
 use handover::Step;
 use monitoring::{Hearing, Ruling};
@@ -119,8 +119,8 @@ impl MembershipService {
             }
             MembershipOperation::Resize(certificate) => self.resize(certificate, call, state),
             MembershipOperation::Rotate(certificate) => self.rotate(certificate, call, state),
-            MembershipOperation::GetRotation(epoch) => {
-                MembershipReply::Rotation(Reader::new(state).rotation_behind(epoch))
+            MembershipOperation::GetGroup(epoch) => {
+                MembershipReply::Group(GroupTerms::behind(epoch, &Reader::new(state)))
             }
             MembershipOperation::GetConfiguration(from) => page(&Reader::new(state), from),
             MembershipOperation::GetPending(from) => {

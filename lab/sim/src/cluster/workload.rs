@@ -131,7 +131,7 @@ impl Replicated for MembershipService {
             Ok(MembershipOperation::GetPending(from)) => number_in(from.key.as_bytes()),
             Ok(MembershipOperation::Resize(certificate)) => certificate.grant.validity.sequence,
             Ok(MembershipOperation::Rotate(certificate)) => certificate.grant.validity.sequence,
-            Ok(MembershipOperation::GetRotation(epoch)) => epoch.get(),
+            Ok(MembershipOperation::GetGroup(epoch)) => epoch.get(),
             Ok(MembershipOperation::Appoint(certificate)) => certificate.grant.validity.sequence,
             Ok(MembershipOperation::GetTerms(key)) => number_in(key.as_bytes()),
             Ok(

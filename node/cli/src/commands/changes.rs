@@ -223,6 +223,15 @@ fn sentence(change: &Change, effect: Effect) -> String {
             let (threshold, count) = (council.threshold, council.keys.len());
             format!("{threshold} of {count} keys sign for the authority from now on")
         }
+        (Change::Resize(certificate), _) => {
+            let (f, count) =
+                (certificate.grant.membership.f(), certificate.grant.membership.replicas());
+            format!("the membership group has {count} members (f = {f}) from epoch {epoch} on")
+        }
+        (Change::Rotate(certificate), _) => {
+            let rule = changes::rule(&certificate.grant.rotation);
+            format!("the membership group is drawn {rule}, from epoch {epoch} on")
+        }
     }
 }
 
@@ -231,6 +240,8 @@ fn facts(change: &Change, effect: Option<Effect>) -> Value {
         Change::Add(certificate) => ("add", Some(certificate.grant.server.address.clone())),
         Change::Remove(_) => ("remove", None),
         Change::Appoint(_) => ("appoint", None),
+        Change::Resize(_) => ("resize", None),
+        Change::Rotate(_) => ("rotate", None),
     };
     let validity = change.validity();
     let signed_by: Vec<String> = change.signed_by().iter().map(|key| key.to_hex()).collect();

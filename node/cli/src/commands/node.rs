@@ -12,6 +12,7 @@ mod give_up;
 mod list;
 mod new;
 mod remove;
+pub(crate) use remove::find_member;
 mod replace;
 mod run;
 pub(crate) mod submit;

@@ -44,8 +44,8 @@ pub enum MembershipOperation {
     GetTerms(IdentityKey),
     /// The authority says from whom the membership group is drawn from now on.
     Rotate(RotationCertificate),
-    /// By which rule the group is drawn that begins behind this epoch.
-    GetRotation(Epoch),
+    /// Of what size the group is that begins behind this epoch, and how it is drawn.
+    GetGroup(Epoch),
     /// A member says that a server is silent, or answers.
     Observe(SignedObservation),
     /// A server that is evicted says that it is there.
@@ -67,7 +67,7 @@ quorate_wire::variants!(MembershipOperation {
     8 => Appoint,
     9 => GetTerms,
     10 => Rotate,
-    11 => GetRotation,
+    11 => GetGroup,
     12 => Observe,
     13 => Rebut,
     14 => Accuse,

@@ -11,9 +11,10 @@ use super::findings::FindingsPage;
 use super::handover::HandoverRefusal;
 use super::monitoring::MonitoringRefusal;
 use super::operation::PendingPlace;
-use super::table::{CouncilRecord, KeyRecord, RotationRecord};
+use super::table::{CouncilRecord, KeyRecord};
 use crate::limits::PENDING_PAGE_MAX;
 use crate::page::ConfigurationPage;
+use crate::rotation::Rotation;
 
 /// Why a certificate of the authority changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +73,44 @@ impl Terms {
 
 quorate_wire::fields!(Terms { known, signed_by });
 
+/// Of what size a membership group is, how it is drawn, and what a certificate about that has to be
+/// like.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupTerms {
+    /// Bad members that it tolerates, if there are servers enough for it.
+    pub membership: Resilience,
+    /// Highest number of a certificate about the size that was executed.
+    pub highest_resize: Option<u64>,
+    /// How it is drawn.
+    pub rotation: Rotation,
+    /// Highest number of a certificate about that which was executed.
+    pub highest_rotation: Option<u64>,
+    /// Who has to sign.
+    pub signed_by: CouncilRecord,
+}
+
+quorate_wire::fields!(GroupTerms {
+    membership,
+    highest_resize,
+    rotation,
+    highest_rotation,
+    signed_by
+});
+
+impl GroupTerms {
+    /// The lowest number that a certificate about the size can have.
+    #[must_use]
+    pub fn next_resize(&self) -> u64 {
+        self.highest_resize.map_or(1, |highest| highest.saturating_add(1))
+    }
+
+    /// The lowest number that a certificate about how it is drawn can have.
+    #[must_use]
+    pub fn next_rotation(&self) -> u64 {
+        self.highest_rotation.map_or(1, |highest| highest.saturating_add(1))
+    }
+}
+
 /// Some recorded changes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PendingPage {
@@ -111,8 +150,8 @@ pub enum MembershipReply {
     Appointed(Epoch),
     /// What a certificate about a server has to be like.
     Terms(Terms),
-    /// By which rule a membership group is drawn.
-    Rotation(RotationRecord),
+    /// Of what size a membership group is, and how it is drawn.
+    Group(GroupTerms),
     /// What was said of a server counts, and nothing follows from it yet.
     Heard,
     /// What was said of a server changes nothing.
@@ -231,9 +270,9 @@ impl Encode for MembershipReply {
                 writer.tag(11);
                 terms.encode(writer);
             }
-            Self::Rotation(record) => {
+            Self::Group(terms) => {
                 writer.tag(12);
-                record.encode(writer);
+                terms.encode(writer);
             }
             Self::Heard => writer.tag(13),
             Self::Unheard(refusal) => {
@@ -262,7 +301,7 @@ impl Decode for MembershipReply {
             9 => Decode::decode(reader).map(Self::Unmoved),
             10 => Decode::decode(reader).map(Self::Appointed),
             11 => Decode::decode(reader).map(Self::Terms),
-            12 => Decode::decode(reader).map(Self::Rotation),
+            12 => Decode::decode(reader).map(Self::Group),
             13 => Ok(Self::Heard),
             14 => Decode::decode(reader).map(Self::Unheard),
             15 => Decode::decode(reader).map(Self::Findings),

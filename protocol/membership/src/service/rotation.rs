@@ -10,9 +10,23 @@ use quorate_machine::Call;
 use quorate_types::Epoch;
 
 use super::change::{epoch_of, reject_time};
-use super::reply::Refusal;
+use super::reply::{GroupTerms, Refusal};
 use super::table::{Reader, RotationRecord, Table};
 use crate::authority::RotationCertificate;
+
+impl GroupTerms {
+    /// The group that begins behind an epoch, as far as is known.
+    pub(super) fn behind(epoch: Epoch, table: &Reader<'_>) -> Self {
+        let size = table.pending_resize(epoch).unwrap_or_else(|| table.header().membership);
+        Self {
+            membership: size,
+            highest_resize: table.highest_resize(),
+            rotation: table.rotation_behind(epoch).rotation,
+            highest_rotation: table.newest_rotation().map(|record| record.sequence),
+            signed_by: table.council_or_first(),
+        }
+    }
+}
 
 impl RotationCertificate {
     /// The reason against it, if there is one.

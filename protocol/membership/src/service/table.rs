@@ -92,11 +92,11 @@ quorate_wire::fields!(CouncilRecord { sequence, council });
 
 /// By which rule the membership group is drawn.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct RotationRecord {
+pub(super) struct RotationRecord {
     /// Number of the certificate that said so; 0 if none ever did.
-    pub sequence: u64,
+    pub(super) sequence: u64,
     /// The rule.
-    pub rotation: Rotation,
+    pub(super) rotation: Rotation,
 }
 
 quorate_wire::fields!(RotationRecord { sequence, rotation });

@@ -12,8 +12,7 @@ use quorate_wire::{decode, encode, vector};
 use super::table::Tally;
 use super::{
     ConvictedIn, FindingsPage, HandoverRefusal, MembershipOperation, MembershipReply,
-    MembershipService, MonitoringRefusal, PendingPlace, Refusal, RotationRecord, Standing,
-    Statement,
+    MembershipService, MonitoringRefusal, PendingPlace, Refusal, Standing, Statement,
 };
 use crate::authority::{
     AddCertificate, AddGrant, Council, CouncilCertificate, CouncilGrant, RemoveCertificate,
@@ -421,10 +420,8 @@ fn operations_and_replies_have_their_golden_bytes_and_come_back_from_them() {
     let terms = replica.execute(&MembershipOperation::GetTerms(add.identity_key), 0);
     replies.extend([MembershipReply::Appointed(Epoch::new(4)), terms]);
     let rotation = Rotation { pool: Some(vec![node]), seats_max: Some(2) };
-    replies.push(MembershipReply::Rotation(RotationRecord {
-        sequence: 3,
-        rotation: rotation.clone(),
-    }));
+    let group = replica.execute(&MembershipOperation::GetGroup(Epoch::new(4)), 0);
+    replies.push(group);
     let rotate = RotationGrant { system: replica.system(), validity: validity(1, 0, 9), rotation };
     let said = replica.observation();
     let server = said.observation.claim.server;
@@ -440,7 +437,7 @@ fn operations_and_replies_have_their_golden_bytes_and_come_back_from_them() {
         appointed(replica.appoint(&[1, 2], validity(1, 0, 9))),
         MembershipOperation::GetTerms(key),
         MembershipOperation::Rotate(RotationCertificate::issue(rotate, &authority())),
-        MembershipOperation::GetRotation(Epoch::new(4)),
+        MembershipOperation::GetGroup(Epoch::new(4)),
         MembershipOperation::Observe(said),
         MembershipOperation::Rebut(rebuttal.into()),
         MembershipOperation::GetFindings(server),

@@ -45,19 +45,30 @@ pub(super) async fn draft(
     Ok((Change::Remove(RemoveCertificate::draft(grant)), terms.signed_by.council))
 }
 
-/// The server that is called this. A whole key need not be that of a member: it may be one that
-/// must never become one.
+/// The key of the server that is called this. A whole key need not be that of a member: it may be
+/// one that must never become one.
 pub(super) fn find(servers: &Configuration, called: &str) -> Result<IdentityKey, Failure> {
-    if let Ok(key) = IdentityKey::from_hex(called) {
-        return Ok(key);
+    match IdentityKey::from_hex(called) {
+        Ok(key) => Ok(key),
+        Err(_) => Ok(find_member(servers, called)?.identity_key),
     }
+}
+
+/// The member that is called this: by its name, its address, or its whole identity key.
+pub(crate) fn find_member<'a>(
+    servers: &'a Configuration,
+    called: &str,
+) -> Result<&'a MemberRecord, Failure> {
+    let key = IdentityKey::from_hex(called).ok();
     let is_meant = |member: &&MemberRecord| {
         member.status != MemberStatus::Removed
-            && (member.name() == called || member.address == called)
+            && (member.name() == called
+                || member.address == called
+                || Some(member.identity_key) == key)
     };
     let found: Vec<_> = servers.members.iter().filter(is_meant).collect();
     let (what, remedy) = match found.as_slice() {
-        [one] => return Ok(one.identity_key),
+        [one] => return Ok(one),
         [] => ("no server of the system is called this", "see `quorate node list`"),
         _ => ("several servers are called this", "give the whole identity key"),
     };

@@ -141,12 +141,12 @@ fn mem_8_each_fault_of_a_certificate_of_a_rule_has_its_reply_and_changes_nothing
 }
 
 #[test]
-fn who_asks_is_told_the_rule_that_counts_behind_an_epoch() {
+fn who_asks_is_told_of_the_group_that_begins_behind_an_epoch() {
     let mut town = Town::new(8, 1);
     let asked = |town: &mut Town, epoch| {
-        let asked = MembershipOperation::GetRotation(Epoch::new(epoch));
-        let MembershipReply::Rotation(record) = town.ask(&asked) else { panic!("no rule") };
-        record.rotation
+        let asked = MembershipOperation::GetGroup(Epoch::new(epoch));
+        let MembershipReply::Group(terms) = town.ask(&asked) else { panic!("no terms") };
+        terms.rotation
     };
     assert_eq!(asked(&mut town, 0), Rotation::default());
     assert_eq!(rotate(&mut town, seats(2)), RECORDED);
