@@ -19,7 +19,9 @@ use std::time::SystemTime;
 
 use quorate_bft::Inheritance;
 use quorate_duties::turnover::Event;
-use quorate_types::Epoch;
+use quorate_membership::monitor::ProberOutput;
+use quorate_membership::{Docket, DocketCounts};
+use quorate_types::{Configuration, Epoch, MemberStatus};
 
 use crate::keys::ServerKeys;
 
@@ -50,6 +52,19 @@ pub struct EpochView {
     epoch: AtomicU64,
     is_member: AtomicBool,
     ends: Mutex<EpochEnds>,
+    found: Mutex<DocketCounts>,
+    members: Mutex<MemberCounts>,
+}
+
+/// How many servers are in which state.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct MemberCounts {
+    /// With duties.
+    pub active: u64,
+    /// Found silent or guilty, without duties.
+    pub inactive: u64,
+    /// Removed, with a place on the ring.
+    pub removed: u64,
 }
 
 impl EpochView {
@@ -66,6 +81,35 @@ impl EpochView {
 
     fn note(&self, epoch: Epoch, step: Step) {
         self.ends().note((epoch, step), SystemTime::now());
+    }
+
+    /// What the log had found of servers when it was read last, if this server has a replica.
+    #[must_use]
+    pub fn found(&self) -> DocketCounts {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many servers are in which state.
+    #[must_use]
+    pub fn members(&self) -> MemberCounts {
+        *self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_found(&self, found: DocketCounts) {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
+    }
+
+    fn set_members(&self, configuration: &Configuration) {
+        let count = |status| {
+            configuration.members.iter().filter(|member| member.status == status).count() as u64
+        };
+        let counts = MemberCounts {
+            active: count(MemberStatus::Active),
+            inactive: count(MemberStatus::Inactive),
+            removed: count(MemberStatus::Removed),
+        };
+        *self.members.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+        self.set_found(DocketCounts::default());
     }
 
     fn set(&self, epoch: Epoch, is_member: bool) {
@@ -85,6 +129,10 @@ pub enum Happening {
     Abandoned(Epoch),
     /// The participant of an epoch took a step.
     Stepped(Epoch, Step),
+    /// The prober has found something.
+    Probed(ProberOutput),
+    /// What the log of an epoch says of monitoring was read.
+    Watched(Epoch, Box<Docket>),
     /// The server stops.
     Stop,
 }

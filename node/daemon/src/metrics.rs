@@ -75,6 +75,7 @@ async fn answer(
             let mut page = page(&metrics.snapshot(), names);
             probes::write(&mut page, monitoring);
             write_epochs(&mut page, epochs);
+            probes::write_found(&mut page, epochs);
             ("200 OK", page)
         }
         b"GET /epochs HTTP/1.1" | b"GET /epochs HTTP/1.0" => {

@@ -1,6 +1,7 @@
 //! A server's part in monitoring: it answers probes, and probes if it is in the membership group.
 //!
-//! What its prober finds is logged and counted.
+//! What its prober finds is logged, counted, and given to whoever puts it into the log of the
+//! membership service.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};

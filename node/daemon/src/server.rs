@@ -19,6 +19,7 @@ use quorate_kv::KeyValueService;
 use quorate_machine::Service;
 use quorate_membership::dissemination::Disseminator;
 use quorate_membership::handover::{CommitmentBytes, Handover};
+use quorate_membership::monitor::{ProbeRule, ProberOutput};
 use quorate_membership::{FreshnessResponder, MembershipService, Schemes, VerifiedConfiguration};
 use quorate_net::{Config, Known, Limits, SystemId};
 use quorate_runtime::{
@@ -30,7 +31,7 @@ use quorate_types::{Epoch, MemberRecord};
 use zeroize::Zeroizing;
 
 use crate::configuration::NodeConfiguration;
-use crate::epochs::{EpochView, Epochs, Hosted, Running};
+use crate::epochs::{EpochView, Epochs, Happening, Hosted, Running, say};
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
 use crate::host::ordering::{self, OrderingHost};
@@ -181,7 +182,12 @@ pub async fn start(
     identity.mark_served().map_err(|source| ServerError::Founding { source })?;
     let control = node.control();
     let on_death: OnDeath = Arc::new(move || control.stop());
-    let options = MonitoringOptions { on_death, ..MonitoringOptions::default() };
+    let told = epochs.told();
+    let outlet = move |found: &ProberOutput| {
+        told.iter().for_each(|told| say(told, Happening::Probed(found.clone())));
+    };
+    let rule = settings.epoch.map_or_else(ProbeRule::default, |_| epochs.rule());
+    let options = MonitoringOptions { rule, outlet: Arc::new(outlet), on_death };
     let monitoring = Monitoring::start_with(settings.listen, identity, options)?;
     let monitoring = Arc::new(Mutex::new(monitoring));
     let hosted = Hosted { control: node.control(), responder, disseminator, replicas };

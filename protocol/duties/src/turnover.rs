@@ -41,6 +41,8 @@ pub enum Event {
     News(Epoch, Box<News>),
     /// The participant of an epoch wants this in the log.
     Announce(Epoch, Box<HandoverOperation>),
+    /// The server has something to say of others, in an epoch.
+    Report(Epoch, Box<MembershipOperation>),
     /// The replica of an epoch has executed its last slot, and that is durable.
     Concluded(Epoch),
     /// The responder vouches for an epoch no more, whatever happens.
@@ -219,7 +221,11 @@ impl Turnover {
         let mut orders = Vec::new();
         match event {
             Event::News(epoch, news) => self.on_news(epoch, news, &mut orders),
-            Event::Announce(epoch, operation) => self.on_announce(epoch, operation, &mut orders),
+            Event::Announce(epoch, operation) => {
+                let operation = MembershipOperation::Handover(operation);
+                self.announce(epoch, &operation, &mut orders);
+            }
+            Event::Report(epoch, operation) => self.announce(epoch, &operation, &mut orders),
             Event::Concluded(epoch) => {
                 self.advance(epoch, Replica::Concluded);
                 orders.push(Order::EndVouching(epoch));
@@ -263,16 +269,15 @@ impl Turnover {
         orders.push(Order::TellParticipant(epoch, news));
     }
 
-    fn on_announce(
+    fn announce(
         &mut self,
         epoch: Epoch,
-        operation: Box<HandoverOperation>,
+        operation: &MembershipOperation,
         orders: &mut Vec<Order>,
     ) {
         let is_running = self.period(epoch).is_some_and(|it| it.replica == Replica::Running);
         if is_running {
-            let operation = MembershipOperation::Handover(operation);
-            orders.push(Order::Announce(epoch, quorate_wire::encode(&operation)));
+            orders.push(Order::Announce(epoch, quorate_wire::encode(operation)));
         }
     }
 

@@ -31,6 +31,9 @@ use crate::host::ordering;
 use crate::monitoring::Monitoring;
 use crate::server::known_servers;
 
+mod watch;
+use watch::Watching;
+
 /// How much of an epoch's length keys of the one before are still taken on links.
 const GRACE_PART: u64 = 4;
 /// Most of that.
@@ -64,6 +67,7 @@ pub(crate) struct Conductor {
     inheritances: BTreeMap<Epoch, Box<Inheritance>>,
     /// The configuration by which links are judged from this moment on.
     grace: Option<(Instant, VerifiedConfiguration)>,
+    watching: Watching,
 }
 
 /// The thread.
@@ -95,12 +99,14 @@ impl Conductor {
         happenings: Receiver<Said>,
     ) -> Result<Running, ServerError> {
         let told = all.ground.told.clone();
+        let watching = Watching::of_period(all.ground.rule().period);
         let mut conductor = Self {
             all,
             handovers: BTreeMap::new(),
             channels: BTreeMap::new(),
             inheritances: BTreeMap::new(),
             grace: None,
+            watching,
         };
         let run = move || {
             let ended = conductor.run(&happenings);
@@ -123,33 +129,47 @@ impl Conductor {
         if newest.epoch() > Epoch::ZERO {
             self.monitor(&newest)?;
         }
+        self.all.ground.view.set_members(newest.configuration());
         let orders = self.all.turnover.start();
         self.carry_out(orders)?;
         loop {
-            let happening = match &self.grace {
-                None => happenings.recv().map_err(RecvTimeoutError::from),
-                Some((until, _)) => {
-                    happenings.recv_timeout(until.saturating_duration_since(Instant::now()))
+            self.read_docket();
+            self.end_grace()?;
+            let reading = self.watching.next();
+            let until = self.grace.as_ref().map_or(reading, |(until, _)| reading.min(*until));
+            let said = happenings.recv_timeout(until.saturating_duration_since(Instant::now()));
+            match said {
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(said) if matches!(said.happening, Happening::Stop) => return Ok(()),
+                Ok(said) => {
+                    self.note(&said);
+                    self.on_happening(said.happening)?;
                 }
-            };
-            let happening = happening.map(|said| {
-                self.note(&said);
-                said.happening
-            });
-            match happening {
-                Ok(Happening::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                Err(RecvTimeoutError::Timeout) => self.end_grace()?,
-                Ok(Happening::Stepped(..)) => {}
-                Ok(Happening::Event(event)) => {
-                    let orders = self.all.turnover.on(*event);
-                    self.carry_out(orders)?;
-                }
-                Ok(Happening::Inherited(epoch, inheritance)) => {
-                    self.retire_succession(epoch);
-                    self.inherit(epoch, inheritance)?;
-                }
-                Ok(Happening::Abandoned(epoch)) => self.abandon(epoch.next())?,
             }
+        }
+    }
+
+    fn on_happening(&mut self, happening: Happening) -> Result<(), ServerError> {
+        match happening {
+            Happening::Event(event) => {
+                let orders = self.all.turnover.on(*event);
+                self.carry_out(orders)
+            }
+            Happening::Inherited(epoch, inheritance) => {
+                self.retire_succession(epoch);
+                self.inherit(epoch, inheritance)
+            }
+            Happening::Abandoned(epoch) => self.abandon(epoch.next()),
+            Happening::Probed(found) => {
+                let orders = self.report(found);
+                self.carry_out(orders)
+            }
+            Happening::Watched(epoch, docket) => {
+                self.on_docket(epoch, *docket);
+                Ok(())
+            }
+            Happening::Stepped(..) | Happening::Stop => Ok(()),
         }
     }
 
@@ -159,7 +179,11 @@ impl Conductor {
         let step = match &said.happening {
             Happening::Event(event) => Step::of_event(event, old),
             Happening::Stepped(epoch, step) => Some((*epoch, *step)),
-            Happening::Inherited(..) | Happening::Abandoned(_) | Happening::Stop => None,
+            Happening::Inherited(..)
+            | Happening::Abandoned(_)
+            | Happening::Probed(_)
+            | Happening::Watched(..)
+            | Happening::Stop => None,
         };
         if let Some(step) = step {
             self.all.ground.view.ends().note(step, said.at);
@@ -241,6 +265,7 @@ impl Conductor {
         self.grace = Some((Instant::now() + length.min(GRACE_MAX), configuration.clone()));
         drop(self.all.responder.request(ResponderRequest::Adopt(configuration.clone())));
         drop(self.all.disseminator.request(DisseminatorRequest::Adopt(configuration.clone())));
+        self.watch_epoch(configuration);
         self.monitor(configuration)?;
         self.note_towards(epoch, Step::Switched);
         Ok(())
@@ -261,9 +286,10 @@ impl Conductor {
         }
     }
 
-    /// Links are judged by the new configuration alone from now on.
+    /// Links are judged by the new configuration alone from now on, if it is time.
     fn end_grace(&mut self) -> Result<(), ServerError> {
-        let Some((_, configuration)) = self.grace.take() else { return Ok(()) };
+        let is_over = self.grace.as_ref().is_some_and(|(until, _)| *until <= Instant::now());
+        let Some((_, configuration)) = self.grace.take_if(|_| is_over) else { return Ok(()) };
         if let Some(removed) = self.all.ground.removed_in(&configuration) {
             self.all.ground.erase_all()?;
             return Err(removed);

@@ -13,6 +13,7 @@ use quorate_machine::Machine;
 use quorate_membership::election::membership_replicas;
 use quorate_membership::handover::deposit::Deposit;
 use quorate_membership::handover::{self, Handover, MemberSecrets, NextKeys, Policy};
+use quorate_membership::monitor::ProbeRule;
 use quorate_membership::{EpochConfiguration, MembershipService, Schemes, VerifiedConfiguration};
 use quorate_runtime::{Channel, Control, Handle, Hosted, Hosting, Journal};
 use quorate_store::directory::DataDirectory;
@@ -137,6 +138,12 @@ pub(crate) fn membership_channel(configuration: &EpochConfiguration) -> Channel 
 }
 
 impl Ground {
+    /// How often servers are asked whether they are there.
+    #[must_use]
+    pub(crate) fn rule(&self) -> ProbeRule {
+        ProbeRule::of_epoch(self.policy.length)
+    }
+
     /// The key of an epoch, made if it is not there.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use quorate_client::links::credential;
 use quorate_duties::Turnover;
 use quorate_membership::dissemination::{Checked, Disseminator, DisseminatorParameters};
 use quorate_membership::limits::FAN_OUT_DEFAULT;
+use quorate_membership::monitor::ProbeRule;
 use quorate_membership::{
     FreshnessResponder, Member, MembershipService, Schemes, VerifiedConfiguration,
 };
@@ -156,6 +157,12 @@ impl Epochs {
     #[must_use]
     pub(crate) fn told(&self) -> Option<Told> {
         self.is_enabled.then(|| self.ground.told.clone())
+    }
+
+    /// How often servers are asked whether they are there, where epochs end.
+    #[must_use]
+    pub(crate) fn rule(&self) -> ProbeRule {
+        self.ground.rule()
     }
 
     /// The same for the replica of an epoch.

@@ -102,6 +102,7 @@ impl Step {
             Event::Certified(epoch, _) => Some((*epoch, Self::Certified)),
             Event::Ended(epoch) => Some((*epoch, Self::Ended)),
             Event::Announce(..)
+            | Event::Report(..)
             | Event::VouchesNoMore(_)
             | Event::Members(..)
             | Event::Learned(_)

@@ -2,9 +2,34 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::epochs::EpochView;
 use crate::monitoring::MonitoringView;
 
 use super::put;
+
+/// Appends what the log has found of servers, and how many are in which state.
+pub(super) fn write_found(page: &mut String, epochs: &EpochView) {
+    let members = epochs.members();
+    page.push_str(
+        "# HELP quorate_members Servers of the newest configuration.\n\
+         # TYPE quorate_members gauge\n",
+    );
+    for (state, count) in
+        [("active", members.active), ("inactive", members.inactive), ("removed", members.removed)]
+    {
+        put(page, format_args!("quorate_members{{state=\"{state}\"}} {count}\n"));
+    }
+    let found = epochs.found();
+    for (name, help, value) in [
+        ("evictions_pending", "Servers that lose their duties with an epoch.", found.evictions),
+        ("evictions_postponed", "Those of them that the caps held back.", found.postponed),
+        ("returns_pending", "Servers that get their duties back with an epoch.", found.returning),
+        ("convicted", "Servers that were proved to lie.", found.convicted),
+    ] {
+        put(page, format_args!("# HELP quorate_{name} {help}\n# TYPE quorate_{name} gauge\n"));
+        put(page, format_args!("quorate_{name} {value}\n"));
+    }
+}
 
 /// Appends the counters of answering, and of probing if this server does.
 pub(super) fn write(page: &mut String, view: &MonitoringView) {
