@@ -6,6 +6,7 @@ mod cluster;
 mod dev;
 mod epoch;
 mod epochs;
+mod evictions;
 mod group;
 mod plan;
 mod replace;

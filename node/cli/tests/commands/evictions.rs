@@ -1,0 +1,83 @@
+//! A server that is killed is found silent by the others, loses its duties, and has them again when
+//! it is back: on processes, without anybody's help.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::cluster::{Dev, kill};
+use crate::support::Scratch;
+
+const CLUSTER: [&str; 2] = ["--cluster", "cluster/cluster.toml"];
+
+fn list(scratch: &Scratch) -> Value {
+    let words = [&["node", "list", "--json"][..], &CLUSTER].concat();
+    serde_json::from_str(&scratch.succeed(&words)).expect("JSON")
+}
+
+fn epoch_of(list: &Value) -> u64 {
+    list["epoch"].as_u64().expect("a number")
+}
+
+/// What the list says of the server that listens at an address.
+fn at<'a>(list: &'a Value, address: &str) -> &'a Value {
+    let members = list["members"].as_array().expect("a list");
+    members.iter().find(|it| it["address"] == address).expect("it keeps its record")
+}
+
+/// Asks until the server at an address is in this state.
+fn wait_for(scratch: &Scratch, address: &str, state: &str) -> Value {
+    loop {
+        let found = list(scratch);
+        if at(&found, address)["state"] == state {
+            return found;
+        }
+        let inactive = found["inactive"].as_u64().expect("a number");
+        assert!(inactive <= 1, "nobody else is out: {found}");
+    }
+}
+
+fn address_of(scratch: &Scratch, node: u16) -> String {
+    let file = scratch.join(format!("cluster/nodes/{node}/node.toml"));
+    let text = std::fs::read_to_string(file).expect("readable");
+    let line = text.lines().find(|line| line.starts_with("listen = ")).expect("it is there");
+    line.split('"').nth(1).expect("quoted").to_owned()
+}
+
+#[test]
+fn a_killed_server_is_inactive_within_three_epochs_and_active_again_when_it_is_back() {
+    let scratch = Scratch::new();
+    let mut dev = Dev::start_with(&scratch, &["--nodes", "6", "--epoch-seconds", "5"]);
+    let pids: Vec<_> = (1..=6).map(|node| dev.wait(node, "up").expect("a pid")).collect();
+    std::fs::write(scratch.join("file"), vec![7; 2_000_000]).expect("a file");
+    let put = scratch.succeed(&[&["blob", "put", "file", "--json"][..], &CLUSTER].concat());
+    let put: Value = serde_json::from_str(&put).expect("JSON");
+    let id = put["id"].as_str().expect("an id");
+    let address = address_of(&scratch, 3);
+
+    kill("KILL", pids[2]);
+    dev.wait(3, "down");
+    let killed_in = epoch_of(&list(&scratch));
+    let out = wait_for(&scratch, &address, "inactive");
+    assert!(epoch_of(&out) <= killed_in + 3, "killed in {killed_in}: {out}");
+    assert_eq!(out["active"], 5, "{out}");
+    assert_eq!(at(&out, &address)["holds_objects"], true, "it keeps its place on the ring");
+    assert_eq!(at(&out, &address)["is_in_membership_group"], false, "{out}");
+    let found = scratch.succeed(&[&["blob", "get", id, "-o", "got"][..], &CLUSTER].concat());
+    let [put, got] = ["file", "got"].map(|name| std::fs::read(scratch.join(name)).expect("read"));
+    assert!(put == got, "{found}");
+
+    let mut by_hand = scratch
+        .program()
+        .args(["node", "run", "--config", "cluster/nodes/3/node.toml"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program can be called");
+    dev.wait(3, "up");
+    let back_in = epoch_of(&list(&scratch));
+    let back = wait_for(&scratch, &address, "active");
+    assert!(epoch_of(&back) <= back_in + 3, "back in {back_in}: {back}");
+    assert_eq!(back["active"], 6, "{back}");
+    assert_eq!(dev.stop("TERM"), 0);
+    assert!(by_hand.wait().expect("its end").success(), "dev stopped it, too");
+}
