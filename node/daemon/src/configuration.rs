@@ -11,6 +11,7 @@
 //! cluster = "cluster.toml"         # of a server that joined later, in its place: whom to ask
 //! log_filter = "info"              # optional
 //! epoch_seconds = "3600"           # optional for a founder; without it epochs do not end
+//! root_epochs = "3072"             # optional: when the identity gets another root
 //! system_key = "<96 digits>"       # the key that everything is verified with
 //! ```
 //! Relative paths are relative to the file, so that a directory can be moved as a whole.
@@ -22,6 +23,8 @@ use std::time::Duration;
 use quorate_client::cluster_file;
 pub use quorate_client::settings::ConfigurationError;
 use quorate_client::settings::{self, Source, Table};
+use quorate_membership::RootRule;
+use quorate_membership::limits::ROOT_EPOCHS_MAX;
 use quorate_threshold as threshold;
 
 mod template;
@@ -40,11 +43,15 @@ const NODE_KEYS: &[&str] = &[
     "cluster",
     "log_filter",
     "epoch_seconds",
+    "root_epochs",
     "system_key",
 ];
 
 /// The shortest epoch, in seconds.
 pub const EPOCH_SECONDS_MIN: u64 = 5;
+
+/// The fewest epochs after which an identity gets another root.
+pub const ROOT_EPOCHS_MIN: u32 = 2;
 
 /// What is logged where nothing else is configured.
 pub const LOG_FILTER_DEFAULT: &str = "info";
@@ -79,6 +86,8 @@ pub struct NodeConfiguration {
     pub log_filter: String,
     /// How long an epoch lasts, in the eyes of this server; none: epochs do not end.
     pub epoch: Option<Duration>,
+    /// After how many epochs the identity of the server gets another root.
+    pub root_rule: RootRule,
     /// The key under which everything about the system is verified.
     pub system_key: threshold::PublicKey,
 }
@@ -108,6 +117,7 @@ impl NodeConfiguration {
             origin: origin(&node)?,
             log_filter: log_filter(&node)?,
             epoch: epoch(&node)?,
+            root_rule: root_rule(&node)?,
             system_key: system_key(&node)?,
         })
     }
@@ -162,6 +172,18 @@ fn epoch(table: &Table<'_>) -> Result<Option<Duration>, ConfigurationError> {
         return Err(text.wrong("an epoch of this length has no time to end", remedy));
     }
     Ok(Some(Duration::from_secs(seconds)))
+}
+
+fn root_rule(table: &Table<'_>) -> Result<RootRule, ConfigurationError> {
+    let remedy = "write a number of epochs from 2 to 3456, such as \"3072\", or leave it out";
+    let Some(text) = table.optional_text("root_epochs", remedy)? else {
+        return Ok(RootRule::default());
+    };
+    let epochs: u32 = text.parse(remedy, str::parse)?;
+    if !(ROOT_EPOCHS_MIN..=ROOT_EPOCHS_MAX).contains(&epochs) {
+        return Err(text.wrong("the tree of an identity has 4096 epochs, some in reserve", remedy));
+    }
+    Ok(RootRule { epochs })
 }
 
 fn system_key(table: &Table<'_>) -> Result<threshold::PublicKey, ConfigurationError> {

@@ -23,12 +23,14 @@ use quorate_membership::monitor::ProberOutput;
 use quorate_membership::{Docket, DocketCounts};
 use quorate_types::{Configuration, Epoch, MemberStatus};
 
-use crate::keys::ServerKeys;
+use crate::keys::roots::RootState;
+use crate::keys::{ServerIdentity, ServerKeys};
 
 mod chain;
 mod conductor;
 mod machines;
 mod opening;
+mod roots;
 pub(crate) mod shares;
 pub mod steps;
 
@@ -54,6 +56,7 @@ pub struct EpochView {
     ends: Mutex<EpochEnds>,
     found: Mutex<DocketCounts>,
     members: Mutex<MemberCounts>,
+    root_epochs: AtomicU64,
 }
 
 /// How many servers are in which state.
@@ -72,6 +75,17 @@ impl EpochView {
     #[must_use]
     pub fn get(&self) -> (u64, bool) {
         (self.epoch.load(Ordering::Relaxed), self.is_member.load(Ordering::Relaxed))
+    }
+
+    /// Epochs that are left of the tree of the server's identity.
+    #[must_use]
+    pub fn root_epochs(&self) -> u64 {
+        self.root_epochs.load(Ordering::Relaxed)
+    }
+
+    fn set_root(&self, state: Option<&RootState>) {
+        let left = state.map_or(0, |state| u64::from(state.remaining) + 1);
+        self.root_epochs.store(left, Ordering::Relaxed);
     }
 
     /// When it took which step of the last ends of epochs.
@@ -127,6 +141,8 @@ pub enum Happening {
     Inherited(Epoch, Box<Inheritance>),
     /// The attempt failed in which the share of the epoch behind this one was made.
     Abandoned(Epoch),
+    /// The tree of another root of the identity is made.
+    RootMade(Box<ServerIdentity>),
     /// The participant of an epoch took a step.
     Stepped(Epoch, Step),
     /// The prober has found something.

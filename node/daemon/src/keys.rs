@@ -10,6 +10,9 @@
 //! epoch-E.certificate   the identity's word on the key of epoch E
 //! share-E.key           share of the system's key in epoch E, with the attempt that made it
 //! dealing-E.key         seed of the dealings with which epoch E ends
+//! successor-E.key       the tree that is to take the place of the identity's, of which the leaf
+//!                       of epoch E is the first that may certify a key
+//! successor-E.proof     shows that the server holds it
 //! ```
 //! # Protocol
 //! To certify the key of epoch E, each step durable before the next: the seeds; the certificate;
@@ -25,8 +28,8 @@
 //! - KEY-3: a seed that was erased is in no file.
 //!
 //! # Not here
-//! When the keys of an epoch are erased: when no group of that epoch is served any more. A new root
-//! before the old one ends: its identity will stand here beside the old one.
+//! When the keys of an epoch are erased: when no group of that epoch is served any more. Another
+//! root before the tree of the first ends: [`roots`].
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -41,6 +44,7 @@ use zeroize::Zeroizing;
 
 mod error;
 mod name;
+pub mod roots;
 
 pub use error::{KeysError, KeysFault};
 use name::Name;
@@ -171,7 +175,7 @@ impl<M: Medium> ServerKeys<M> {
         self.seed_or(Name::Decryption(epoch), &fresh.decryption)?;
         let epoch_key = RealSigner::from_seed(&seed).public_key();
         let identity_key = identity.identity_key();
-        let successor = None;
+        let successor = self.next_root()?;
         let statement = EpochKeyStatement { system, identity_key, epoch, epoch_key, successor };
         let certificate = EpochKeyCertificate::issue(statement, &identity);
         self.put(Name::Certificate(epoch), &quorate_wire::encode(&certificate))?;
@@ -279,7 +283,7 @@ impl<M: Medium> ServerKeys<M> {
     /// # Errors
     /// What the disk reports.
     pub fn past(&self, now: Epoch) -> Result<Vec<Epoch>, KeysError> {
-        let is_past = |name: &Name| name.epoch() < now && !matches!(name, Name::Identity(_));
+        let is_past = |name: &Name| name.epoch() < now && name.is_of_epoch();
         let past = self.names()?.into_iter().filter(is_past).map(Name::epoch);
         Ok(past.collect::<BTreeSet<_>>().into_iter().collect())
     }
@@ -287,6 +291,11 @@ impl<M: Medium> ServerKeys<M> {
     /// Goes on where a crash has stopped: of several identities the last that is whole counts, and
     /// one that has signed its certificate moves on.
     fn finish(&self) -> Result<(), KeysError> {
+        self.finish_identity()?;
+        self.finish_root()
+    }
+
+    fn finish_identity(&self) -> Result<(), KeysError> {
         let mut left = self.identities()?;
         while let Some(name) = left.pop() {
             if self.is_whole(name)? {
@@ -298,8 +307,9 @@ impl<M: Medium> ServerKeys<M> {
                 };
             }
             // Begun, and not finished: the one before is still there, or all is lost; unless it is
-            // the last one of its tree, which has signed and was being erased.
-            if left.is_empty() && !self.has_signed(name)? {
+            // the last one of its tree, which has signed and was being erased; or another tree is
+            // taking its place.
+            if left.is_empty() && !self.has_signed(name)? && !self.has_whole_successor()? {
                 return Err(self.fault(name, KeysFault::Damaged));
             }
             self.erase(name)?;

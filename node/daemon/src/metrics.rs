@@ -165,6 +165,11 @@ fn write_epochs(page: &mut String, epochs: &EpochView) {
             "1 if this server serves in the membership group of that epoch.",
             u64::from(is_member),
         ),
+        (
+            "identity_epochs_left",
+            "Epochs that the tree of the identity has left; another root takes its place before.",
+            epochs.root_epochs(),
+        ),
     ] {
         put(page, format_args!("# HELP quorate_{name} {help}\n# TYPE quorate_{name} gauge\n"));
         put(page, format_args!("quorate_{name} {value}\n"));

@@ -162,6 +162,7 @@ pub async fn start(
     let mut epochs = Epochs::open((settings, identity), &data, between)?;
     epochs.catch_up().await?;
     epochs.reject_removed()?;
+    epochs.follow_root()?;
     let links = open_links(settings, identity, &epochs).await?;
     let options = NodeOptions::new(verifier(identity));
     let node = Node::new(links, &options).map_err(|source| ServerError::Host { source })?;

@@ -269,12 +269,7 @@ impl Turnover {
         orders.push(Order::TellParticipant(epoch, news));
     }
 
-    fn announce(
-        &mut self,
-        epoch: Epoch,
-        operation: &MembershipOperation,
-        orders: &mut Vec<Order>,
-    ) {
+    fn announce(&mut self, epoch: Epoch, operation: &MembershipOperation, orders: &mut Vec<Order>) {
         let is_running = self.period(epoch).is_some_and(|it| it.replica == Replica::Running);
         if is_running {
             orders.push(Order::Announce(epoch, quorate_wire::encode(operation)));

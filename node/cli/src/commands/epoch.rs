@@ -212,6 +212,7 @@ fn member_json(configuration: &VerifiedConfiguration, member: &MemberRecord) -> 
     json!({
         "id": member.id.to_hex(),
         "identity_key": member.identity_key.to_hex(),
+        "root": member.root().to_hex(),
         "epoch_key": member.epoch_key.map(PublicKey::to_hex),
         "address": member.address,
         "probe_port": member.probe_port,

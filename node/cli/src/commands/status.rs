@@ -98,6 +98,7 @@ fn describe(cluster: &Cluster, reached: &BTreeSet<NodeId>, served: &[ServedGroup
         .iter()
         .map(|member| {
             json!({ "identity_key": member.identity_key.to_hex(), "id": member.id.to_hex(),
+                    "root": member.root().to_hex(),
                     "address": member.address, "up": reached.contains(&member.id) })
         })
         .collect();

@@ -13,12 +13,12 @@ use crate::support::Scratch;
 
 const CLUSTER: [&str; 2] = ["--cluster", "cluster/cluster.toml"];
 
-fn call(scratch: &Scratch, words: &[&str]) -> String {
+pub(crate) fn call(scratch: &Scratch, words: &[&str]) -> String {
     scratch.succeed(&[words, &CLUSTER[..]].concat())
 }
 
 /// Asks until the cluster is in this epoch or a later one; says in which.
-fn wait_for_epoch(scratch: &Scratch, epoch: u64) -> u64 {
+pub(crate) fn wait_for_epoch(scratch: &Scratch, epoch: u64) -> u64 {
     loop {
         let output = scratch.program().args(["status", "--json"]).args(CLUSTER).output();
         let output = output.expect("the program can be called");
@@ -113,7 +113,7 @@ fn objects_stay_while_epochs_pass_and_a_server_that_missed_some_comes_back() {
         assert!(!shares.contains(&0) && shares.len() <= 2, "{shares:?}");
         let past = epochs_of(&node.join("keys"), "epoch-");
         assert!(!past.contains(&1) && past.len() <= 5, "{past:?}");
-        assert!(!node.join("share").exists(), "the share of the founding is erased");
+        assert!(!node.join("share.key").exists(), "the share of the founding is erased");
     }
     assert_eq!(dev.stop("TERM"), 0);
     assert!(by_hand.wait().expect("its end").success(), "dev stopped it, too");

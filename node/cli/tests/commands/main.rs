@@ -10,5 +10,6 @@ mod evictions;
 mod group;
 mod plan;
 mod replace;
+mod roots;
 mod support;
 mod waiting;

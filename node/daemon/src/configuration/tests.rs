@@ -53,6 +53,19 @@ fn a_server_that_joins_asks_others_and_knows_how_long_an_epoch_lasts() {
 }
 
 #[test]
+fn when_an_identity_gets_another_root_can_be_set_within_the_epochs_of_its_tree() {
+    let with = |epochs: &str| parse(&(text() + &format!("root_epochs = \"{epochs}\"\n")));
+    assert_eq!(parse(&text()).unwrap().root_rule.epochs, 3072);
+    for epochs in [2, 3456] {
+        assert_eq!(with(&epochs.to_string()).unwrap().root_rule.epochs, epochs);
+    }
+    for epochs in ["0", "1", "3457", "4096", "-2", "many"] {
+        let error = with(epochs).unwrap_err().explain();
+        assert!(error.what.starts_with("wrong value of `node.root_epochs`"), "{error}");
+    }
+}
+
+#[test]
 fn each_mistake_names_the_key_the_line_and_the_remedy() {
     let without_key = text().split("system_key").next().unwrap().to_owned();
     let golden = [

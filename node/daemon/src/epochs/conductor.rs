@@ -125,6 +125,7 @@ impl Conductor {
             self.note_replica_channel(epoch)?;
         }
         self.erase_past()?;
+        self.all.ground.see_to_root()?;
         let newest = self.all.turnover.configuration().clone();
         if newest.epoch() > Epoch::ZERO {
             self.monitor(&newest)?;
@@ -161,6 +162,7 @@ impl Conductor {
                 self.inherit(epoch, inheritance)
             }
             Happening::Abandoned(epoch) => self.abandon(epoch.next()),
+            Happening::RootMade(tree) => self.all.ground.keep_root(*tree),
             Happening::Probed(found) => {
                 let orders = self.report(found);
                 self.carry_out(orders)
@@ -183,6 +185,7 @@ impl Conductor {
             | Happening::Abandoned(_)
             | Happening::Probed(_)
             | Happening::Watched(..)
+            | Happening::RootMade(_)
             | Happening::Stop => None,
         };
         if let Some(step) = step {
@@ -251,6 +254,7 @@ impl Conductor {
         let (ground, epoch) = (&self.all.ground, configuration.epoch());
         self.all.chain.put(configuration)?;
         self.note_towards(epoch, Step::Adopted);
+        ground.follow_root(configuration)?;
         let certified = ground.certified(epoch)?;
         ground.certified(epoch.next())?;
         ground.view.set(epoch, false);
@@ -267,6 +271,7 @@ impl Conductor {
         drop(self.all.disseminator.request(DisseminatorRequest::Adopt(configuration.clone())));
         self.watch_epoch(configuration);
         self.monitor(configuration)?;
+        self.all.ground.see_to_root()?;
         self.note_towards(epoch, Step::Switched);
         Ok(())
     }

@@ -14,7 +14,9 @@ use quorate_membership::election::membership_replicas;
 use quorate_membership::handover::deposit::Deposit;
 use quorate_membership::handover::{self, Handover, MemberSecrets, NextKeys, Policy};
 use quorate_membership::monitor::ProbeRule;
-use quorate_membership::{EpochConfiguration, MembershipService, Schemes, VerifiedConfiguration};
+use quorate_membership::{
+    EpochConfiguration, MembershipService, RootRule, Schemes, VerifiedConfiguration,
+};
 use quorate_runtime::{Channel, Control, Handle, Hosted, Hosting, Journal};
 use quorate_store::directory::DataDirectory;
 use quorate_threshold::{DecryptionKey, KeyShare, Seed};
@@ -66,6 +68,8 @@ pub(crate) struct Ground {
     pub(crate) keys: SharedKeys,
     /// How long things take.
     pub(crate) policy: Policy,
+    /// When the identity gets another root.
+    pub(crate) root_rule: RootRule,
     /// Whether it has served before.
     pub(crate) has_served: bool,
     /// Where machines say what happens.
@@ -258,7 +262,12 @@ impl Ground {
         let seed = seed.ok_or(ServerError::NoDecryptionKey { epoch: next })?;
         let signer: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&certified.seed));
         let decryption_key = DecryptionKey::derive(&Seed::new(*seed));
+        let names_root = certified.certificate.statement.successor.is_some();
         let deposit = Deposit::new(certified.certificate, &*signer, &decryption_key);
+        let deposit = match names_root {
+            true => deposit.proving(self.root_proof()?),
+            false => deposit,
+        };
         Ok(NextKeys { deposit, signer, decryption_key })
     }
 

@@ -91,6 +91,7 @@ impl Epochs {
             data: Arc::clone(data),
             keys: Arc::clone(&identity.keys),
             policy: policy(settings.epoch.unwrap_or_default()),
+            root_rule: settings.root_rule,
             has_served: identity.expectation() == Expectation::Existing,
             told,
             view: Arc::default(),
@@ -142,6 +143,14 @@ impl Epochs {
                 Err(removed)
             }
         }
+    }
+
+    /// Goes by the root that the newest configuration names as this server's.
+    ///
+    /// # Errors
+    /// [`ServerError::Keys`]: these are not the keys of that root.
+    pub(crate) fn follow_root(&self) -> Result<(), ServerError> {
+        self.ground.follow_root(&self.newest)
     }
 
     /// What this server proves itself with.

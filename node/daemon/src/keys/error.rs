@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use quorate_client::explanation::{Explanation, Kind};
 use quorate_store::error::StoreError;
 use quorate_store::keys::KeyError;
-use quorate_types::Epoch;
+use quorate_types::{Epoch, IdentityRoot};
 
 /// Why the keys of a server cannot be used.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub enum KeysFault {
     },
     /// The identity has no further epoch.
     Ended,
+    /// The configuration names this root of the identity, of which there is nothing here.
+    OtherRoot(IdentityRoot),
 }
 
 impl KeysError {
@@ -99,6 +101,15 @@ impl KeysFault {
             Self::Ended => {
                 (Kind::Key, "identity-ended", String::from("the identity has no more epochs"), anew)
             }
+            Self::OtherRoot(root) => (
+                Kind::Key,
+                "identity-replaced",
+                format!(
+                    "the system knows another root of the identity, {root}, and not the one here"
+                ),
+                "an older copy of the keys is not to be brought back; make a new server with \
+                 `quorate node new`, and have it take this one's place",
+            ),
         };
         Explanation::about(path, (kind, code), what, remedy)
     }

@@ -19,6 +19,10 @@ pub(super) enum Name {
     Share(Epoch),
     /// Seed of the dealings with which the epoch ends.
     Dealing(Epoch),
+    /// The tree that is to take the place of the identity's.
+    Successor(Epoch),
+    /// What shows that the server holds that tree.
+    RootProof(Epoch),
 }
 
 impl Name {
@@ -30,7 +34,21 @@ impl Name {
             | Self::Decryption(epoch)
             | Self::Certificate(epoch)
             | Self::Share(epoch)
-            | Self::Dealing(epoch) => epoch,
+            | Self::Dealing(epoch)
+            | Self::Successor(epoch)
+            | Self::RootProof(epoch) => epoch,
+        }
+    }
+
+    /// Does it go with the epoch?
+    pub(super) const fn is_of_epoch(self) -> bool {
+        match self {
+            Self::Identity(_) | Self::Successor(_) | Self::RootProof(_) => false,
+            Self::Signing(_)
+            | Self::Decryption(_)
+            | Self::Certificate(_)
+            | Self::Share(_)
+            | Self::Dealing(_) => true,
         }
     }
 
@@ -46,6 +64,8 @@ impl Name {
             ("epoch", "certificate") => Self::Certificate(epoch),
             ("share", "key") => Self::Share(epoch),
             ("dealing", "key") => Self::Dealing(epoch),
+            ("successor", "key") => Self::Successor(epoch),
+            ("successor", "proof") => Self::RootProof(epoch),
             _ => return None,
         };
         // One spelling each: 01 is nobody's.
@@ -62,6 +82,8 @@ impl fmt::Display for Name {
             Self::Certificate(_) => ("epoch", "certificate"),
             Self::Share(_) => ("share", "key"),
             Self::Dealing(_) => ("dealing", "key"),
+            Self::Successor(_) => ("successor", "key"),
+            Self::RootProof(_) => ("successor", "proof"),
         };
         write!(f, "{kind}-{}.{suffix}", self.epoch().get())
     }
@@ -84,6 +106,8 @@ mod tests {
             (Name::Certificate(epoch), "epoch-4095.certificate"),
             (Name::Share(epoch), "share-4095.key"),
             (Name::Dealing(epoch), "dealing-4095.key"),
+            (Name::Successor(epoch), "successor-4095.key"),
+            (Name::RootProof(epoch), "successor-4095.proof"),
         ] {
             assert_eq!((name.to_string().as_str(), Name::parse(text)), (text, Some(name)));
         }
