@@ -48,7 +48,8 @@ impl LocalCluster {
         )
     }
 
-    fn start_wanted(directory: &Path, wanted: &Wanted) -> Result<Self, Failure> {
+    /// Founds such a cluster and starts it.
+    pub(crate) fn start_wanted(directory: &Path, wanted: &Wanted) -> Result<Self, Failure> {
         let turn = Turn::take();
         let cluster = Cluster::open_or_found(Layout::new(directory)?, wanted)?;
         let program = std::env::current_exe()

@@ -6,6 +6,7 @@ use crate::answer::Answer;
 use crate::failure::Failure;
 
 mod blob;
+mod epochs;
 mod ordered;
 mod probes;
 mod processes;
@@ -17,6 +18,8 @@ pub(crate) enum BenchCommand {
     Ordered(ordered::OrderedArguments),
     /// A file stored to and got from server processes of its own.
     Blob(blob::BlobArguments),
+    /// Ends of epochs on server processes of its own.
+    Epochs(epochs::EpochsArguments),
     /// One prober against a process that answers for any number of servers.
     Probes(probes::ProbesArguments),
 }
@@ -25,6 +28,7 @@ pub(crate) fn run(command: &BenchCommand) -> Result<Answer, Failure> {
     match command {
         BenchCommand::Ordered(arguments) => ordered::run(arguments),
         BenchCommand::Blob(arguments) => blob::run(arguments),
+        BenchCommand::Epochs(arguments) => epochs::run(arguments),
         BenchCommand::Probes(arguments) => probes::run(arguments),
     }
 }

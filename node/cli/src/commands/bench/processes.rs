@@ -50,7 +50,7 @@ fn status_kib(pid: u32, key: &str) -> u64 {
 /// The counters of a node's page of metrics, by name and labels as the page has them; those that
 /// are whole numbers.
 pub(super) fn counters(address: SocketAddr) -> BTreeMap<String, u64> {
-    let page = page(address).unwrap_or_default();
+    let page = page(address, "/metrics").unwrap_or_default();
     let lines = page.lines().filter_map(|line| line.rsplit_once(' '));
     lines.filter_map(|(name, value)| Some((name.to_owned(), micros_or_count(value)?))).collect()
 }
@@ -65,9 +65,10 @@ fn micros_or_count(value: &str) -> Option<u64> {
     }
 }
 
-fn page(address: SocketAddr) -> std::io::Result<String> {
+/// What a server answers to a question over HTTP, with its head.
+pub(super) fn page(address: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.1\r\n\r\n")?;
     let mut page = String::new();
     stream.read_to_string(&mut page)?;
     Ok(page)
