@@ -38,12 +38,14 @@ use crate::reach::{Delay, Reach};
 use crate::scrub::ScrubStates;
 use crate::waiting::{Place, Waiting};
 
+mod chain;
 mod connect;
 mod founding;
 mod machines;
 mod membership;
 mod servers;
 
+pub use chain::{WantedChain, read_chain};
 pub use connect::{
     fetch_as_stranger, fetch_configuration, meet_as_stranger, with_cluster, with_tuned,
 };

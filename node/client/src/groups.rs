@@ -18,6 +18,8 @@ pub const CONFIGURATION: u8 = 3;
 pub const HANDOVER: u8 = 4;
 /// Frames that carry configurations to all servers.
 pub const DISSEMINATION: u8 = 5;
+/// Frames about the chain of all configurations.
+pub const ARCHIVE: u8 = 6;
 
 /// A replica group and how many of its members can be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -94,7 +94,8 @@ impl Crowd {
             created: UnixTime::ZERO,
             members,
         };
-        let configuration = certify(configuration).expect("what is made up fits");
+        let configuration = certify(configuration, Digest::new(seed(b'p', 0)));
+        let configuration = configuration.expect("what is made up fits");
         Self { configuration }
     }
 
@@ -131,7 +132,18 @@ fn record(number: u32, address: SocketAddr) -> MemberRecord {
     }
 }
 
-fn certify(configuration: Configuration) -> Result<VerifiedConfiguration, Rejected> {
+/// The configuration of the epoch after, with the same servers and keys.
+#[cfg(test)]
+pub(crate) fn following(old: &VerifiedConfiguration) -> VerifiedConfiguration {
+    let mut configuration = old.configuration().clone();
+    configuration.epoch = old.epoch().next();
+    certify(configuration, old.hash()).expect("what is made up fits")
+}
+
+fn certify(
+    configuration: Configuration,
+    previous: Digest,
+) -> Result<VerifiedConfiguration, Rejected> {
     let session = Session::new(seed(b's', 0));
     let parameters = Parameters::new(2, 4)?;
     let secret = Seed::new(seed(b'd', 0));
@@ -139,7 +151,7 @@ fn certify(configuration: Configuration) -> Result<VerifiedConfiguration, Reject
     let sharing = Sharing::fresh(vec![dealt.dealing.clone().check_fresh(session, parameters)?])?;
     let key = sharing.group_key();
     let lineage = Lineage {
-        previous: Digest::new(seed(b'p', 0)),
+        previous,
         attempt: 0,
         randomness: Digest::new(seed(b'r', 0)),
         commitments: commitment_digest(key.commitment()),

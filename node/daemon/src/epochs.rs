@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! epochs/E           the configuration of epoch E, of the newest and the one before
+//! epochs/chain/       what each epoch changed, for whoever wants to check all of it
 //! epochs/E.begun     that the replica of epoch E has begun, and where its slots begin
 //! membership-E/      the replica of the membership group of epoch E (of epoch 0: membership/)
 //! handover/E/        what the participant of the handover behind epoch E must not forget
@@ -26,9 +27,11 @@ use quorate_types::{Configuration, Epoch, MemberStatus};
 use crate::keys::roots::RootState;
 use crate::keys::{ServerIdentity, ServerKeys};
 
+pub mod archive;
 mod chain;
 mod conductor;
 mod machines;
+mod mending;
 mod opening;
 mod roots;
 pub(crate) mod shares;

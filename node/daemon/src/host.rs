@@ -9,6 +9,7 @@
 //! | `HANDOVER` and the group | who brings an epoch to its end | [`handover`] |
 //! | `ORDERING` and the former group | who gets the state to begin with | [`succession`] |
 //! | `DISSEMINATION` | who passes configurations on | [`dissemination`] |
+//! | `ARCHIVE` | who answers from the chain of all configurations | [`archive`] |
 //!
 //! Beside them, each with a socket for datagrams and a thread of its own: who answers probes
 //! ([`answerer`]), and in members of the membership group who sends them ([`prober`]).
@@ -18,6 +19,7 @@ use std::path::Path;
 use quorate_store::error::StoreError;
 
 pub mod answerer;
+pub mod archive;
 pub mod dissemination;
 pub mod handover;
 pub mod ordering;

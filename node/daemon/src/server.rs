@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use quorate_bft::{Parameters, Replica, Setup};
 use quorate_client::cluster::PROTOCOL_VERSIONS;
-use quorate_client::groups::{CONFIGURATION, ORDERING, STORAGE};
+use quorate_client::groups::{ARCHIVE, CONFIGURATION, ORDERING, STORAGE};
 use quorate_client::links::{Recogniser, peer_of};
 use quorate_crypto::Signer;
 use quorate_crypto::real::{AcquaintedVerifier, RealSigner, RealVerifier};
 use quorate_duties::{Duties, Seat};
 use quorate_kv::KeyValueService;
 use quorate_machine::Service;
+use quorate_membership::archive::ArchiveKeeper;
 use quorate_membership::dissemination::Disseminator;
 use quorate_membership::handover::{CommitmentBytes, Handover};
 use quorate_membership::monitor::{ProbeRule, ProberOutput};
@@ -34,6 +35,7 @@ use crate::configuration::NodeConfiguration;
 use crate::epochs::{EpochView, Epochs, Happening, Hosted, Running, say};
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
+use crate::host::archive::ArchiveHost;
 use crate::host::ordering::{self, OrderingHost};
 use crate::host::responder::{self, ResponderHost};
 use crate::host::storage::loss::Brake;
@@ -177,6 +179,7 @@ pub async fn start(
     let responder = machines.responder(&data, &replicas)?;
     let storage = machines.storage((&data, &brake))?;
     let disseminator = machines.disseminator()?;
+    machines.archive()?;
     let Machines { mut node, epochs, .. } = machines;
     let names = Names::of(identity.founding.configuration().configuration());
     node.watch_links(Box::new(move |news| names.log(&news)));
@@ -361,6 +364,25 @@ impl Machines {
             interceptor: None,
         };
         self.node.host(hosting).map_err(|source| ServerError::Host { source })
+    }
+
+    /// Answers from the chain of all configurations.
+    fn archive(&mut self) -> Result<(), ServerError> {
+        let failed = |source| ServerError::Host { source };
+        let workers = self.node.start_workers("archive", 1).map_err(failed)?;
+        let keeper = Arc::new(OnceLock::new());
+        let archive = self.epochs.archive();
+        let hosting = Hosting {
+            name: "archive",
+            channel: Channel::Single(ARCHIVE),
+            hosted: ArchiveHost { archive, workers, keeper: Arc::clone(&keeper) },
+            machine: ArchiveKeeper::default(),
+            journal: None,
+            interceptor: None,
+        };
+        let handle = self.node.host(hosting).map_err(failed)?;
+        keeper.set(handle).expect("the keeper is hosted once");
+        Ok(())
     }
 
     /// Passes configurations on, where epochs end.

@@ -33,6 +33,7 @@
 //!   (`identity`).
 //! - MEM-13: what `f + 1` founders call the system's key is its key (`pinning`).
 //! - MEM-18: an identity gets another root only by the word of the one that it has (`later_root`).
+//! - MEM-67, MEM-68: what a server gives from its chain, and who believes it (`archive`).
 //! - MEM-20 to MEM-25: what the log decides about the end of an epoch (`service`).
 //!
 //! # Deviations from the paper
@@ -52,6 +53,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod admission;
+pub mod archive;
 pub mod authority;
 pub mod client;
 mod codec;

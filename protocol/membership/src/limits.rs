@@ -116,6 +116,18 @@ pub const ANSWERED_BYTES_MAX: usize = 6 * 1024 * 1024;
 pub const ANSWERED_ALL_BYTES_MAX: usize = 48 * 1024 * 1024;
 /// Servers to which a server answers in a round.
 pub const ANSWERED_PEERS_MAX: usize = 1024;
+/// Bytes of one answer from the chain on a server, where no single delta is longer.
+pub const ARCHIVE_PART_BYTES: usize = 256 * 1024;
+/// Longest delta that a server gives from its chain, in bytes: a frame carries it.
+pub const ARCHIVE_DELTA_BYTES_MAX: usize = DELTA_BYTES_MAX - 1024;
+/// Deltas in one answer.
+pub const ARCHIVE_DELTAS_MAX: usize = 1024;
+/// Questions about its chain that a server has under way at the same time.
+pub const ARCHIVE_QUESTIONS_MAX: usize = 64;
+/// Longest configuration with which a chain may begin, in bytes.
+pub const ARCHIVE_FIRST_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Epochs that a server keeps in its chain: two years of hourly ones.
+pub const ARCHIVE_EPOCHS_MAX: u64 = 17_520;
 /// Deltas in a file with a chain: a hundred years of hourly epochs.
 pub const CHAIN_DELTAS_MAX: usize = 1 << 20;
 

@@ -19,13 +19,15 @@ use crate::commands::system_key::SystemKeyArguments;
 use crate::failure::Failure;
 
 mod difference;
+mod export;
 
 use difference::Difference;
 
 /// Longest file with a chain that is read, in bytes.
 const CHAIN_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// What to do with the configurations in a file: a chain, or a genesis, which is one of one epoch.
+/// What to do with the configurations of a system, mostly those in a file: a chain, or a genesis,
+/// which is one of one epoch.
 #[derive(Subcommand, Debug)]
 pub(crate) enum EpochCommand {
     /// One line for each epoch.
@@ -36,6 +38,8 @@ pub(crate) enum EpochCommand {
     Diff(DiffArguments),
     /// Verify every configuration with nothing but the key of the system.
     Verify(FileArguments),
+    /// Get the chain of all configurations from the servers of a cluster, into a file.
+    Export(export::ExportArguments),
 }
 
 /// A file, and the key under which it is verified.
@@ -74,6 +78,7 @@ pub(crate) fn run(command: &EpochCommand) -> Result<Answer, Failure> {
         EpochCommand::Show(arguments) => show(arguments),
         EpochCommand::Diff(arguments) => diff(arguments),
         EpochCommand::Verify(file) => verify(file),
+        EpochCommand::Export(arguments) => export::run(arguments),
     }
 }
 

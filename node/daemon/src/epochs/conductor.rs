@@ -16,7 +16,7 @@ use quorate_membership::handover::Handover;
 use quorate_membership::handover::machine::Request as HandoverRequest;
 use quorate_membership::monitor::{AnswerKey, Watch};
 use quorate_membership::{
-    EpochConfiguration, FreshnessResponder, Member, MembershipService, ResponderRequest,
+    Delta, EpochConfiguration, FreshnessResponder, Member, MembershipService, ResponderRequest,
     VerifiedConfiguration, read_members,
 };
 use quorate_runtime::{Channel, Control, Handle};
@@ -24,6 +24,7 @@ use quorate_store::keys::erase_secret;
 use quorate_types::{Epoch, MemberStatus, Slot};
 
 use super::machines::{Ground, ReadyReplica, base, handover_channel, membership_channel};
+use super::mending::Mending;
 use super::steps::Step;
 use super::{Chain, Happening, Said, lock, say};
 use crate::error::ServerError;
@@ -68,6 +69,7 @@ pub(crate) struct Conductor {
     /// The configuration by which links are judged from this moment on.
     grace: Option<(Instant, VerifiedConfiguration)>,
     watching: Watching,
+    mending: Mending,
 }
 
 /// The thread.
@@ -107,6 +109,7 @@ impl Conductor {
             inheritances: BTreeMap::new(),
             grace: None,
             watching,
+            mending: Mending::default(),
         };
         let run = move || {
             let ended = conductor.run(&happenings);
@@ -131,6 +134,7 @@ impl Conductor {
             self.monitor(&newest)?;
         }
         self.all.ground.view.set_members(newest.configuration());
+        self.mending.begin(self.all.ground.me, &newest, &self.all.ground.archive);
         let orders = self.all.turnover.start();
         self.carry_out(orders)?;
         loop {
@@ -273,7 +277,23 @@ impl Conductor {
         self.monitor(configuration)?;
         self.all.ground.see_to_root()?;
         self.note_towards(epoch, Step::Switched);
-        Ok(())
+        self.keep_delta(configuration)
+    }
+
+    /// Keeps what the epoch changed for whoever wants to check the whole chain.
+    fn keep_delta(&self, configuration: &VerifiedConfiguration) -> Result<(), ServerError> {
+        let archive = &self.all.ground.archive;
+        match self.all.turnover.former() {
+            Some(EpochConfiguration::Signed(former)) => {
+                let delta = Delta::between(former, configuration);
+                delta.map_or(Ok(()), |delta| archive.put(&delta))?;
+            }
+            // Nothing before it was signed.
+            Some(EpochConfiguration::Genesis(_)) => archive.begin_with(configuration.clone())?,
+            None => {}
+        }
+        self.mending.begin(self.all.ground.me, configuration, archive);
+        Ok(archive.trim(configuration)?)
     }
 
     /// Whoever was removed helps the next group to its state while others hear of the new epoch,

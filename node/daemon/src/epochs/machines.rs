@@ -22,6 +22,7 @@ use quorate_store::directory::DataDirectory;
 use quorate_threshold::{DecryptionKey, KeyShare, Seed};
 use quorate_types::{Duration, Epoch, GroupConfiguration, MemberRecord, NodeId, Slot};
 
+use super::archive::Archive;
 use super::{EpochView, SharedKeys, Told, lock, shares};
 use crate::error::ServerError;
 use crate::founding::VerifiedFounding;
@@ -78,6 +79,8 @@ pub(crate) struct Ground {
     pub(crate) view: Arc<EpochView>,
     /// What stands between the machines and the world.
     pub(crate) between: Box<dyn Intermediary>,
+    /// The chain of all configurations.
+    pub(crate) archive: Arc<Archive>,
 }
 
 /// A machine with all that it is hosted with.

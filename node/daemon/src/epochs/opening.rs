@@ -21,6 +21,7 @@ use quorate_store::directory::{DataDirectory, Expectation};
 use quorate_threshold::KeyShare;
 use quorate_types::{Duration, Epoch};
 
+use super::archive::Archive;
 use super::conductor::{Beginning, Conductor, Running};
 use super::machines::{Ground, Ready, ReadyReplica, policy};
 use super::{Chain, EpochView, Said, Told};
@@ -77,6 +78,8 @@ impl Epochs {
             // Who joined has nothing else that says with what it began.
             chain.put(identity.founding.configuration())?;
         }
+        let archive = Archive::open(data, identity.founding.configuration().clone())?;
+        let archive = Arc::new(archive);
         let newest = chain.newest(&identity.founding.system_key())?;
         let (told, happenings) = sync_channel(HAPPENINGS_MAX);
         let first_share = identity
@@ -96,6 +99,7 @@ impl Epochs {
             told,
             view: Arc::default(),
             between,
+            archive,
         };
         Ok(Self { newest, ground, chain, happenings, is_enabled: settings.epoch.is_some() })
     }
@@ -199,6 +203,12 @@ impl Epochs {
     fn former(&self) -> Result<Option<VerifiedConfiguration>, ServerError> {
         let Some(former) = self.newest.epoch().get().checked_sub(1) else { return Ok(None) };
         Ok(self.chain.of(Epoch::new(former), &self.ground.founding.system_key())?)
+    }
+
+    /// The chain of all configurations here.
+    #[must_use]
+    pub(crate) fn archive(&self) -> Arc<Archive> {
+        Arc::clone(&self.ground.archive)
     }
 
     /// Where this server is, for others to look at.
