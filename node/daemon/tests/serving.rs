@@ -211,8 +211,8 @@ fn holds(directory: &Path, bytes: &[u8]) -> bool {
 
 #[test]
 fn key_3_nothing_that_was_erased_is_in_any_file_of_a_server_that_ran() {
-    /// Behind the first epoch, the version, the period and the root.
-    const LEAF: std::ops::Range<usize> = 45..77;
+    /// Behind the identity key, the first epoch, the version, the period and the root.
+    const LEAF: std::ops::Range<usize> = 77..109;
     let directory = scratch("erased");
     let (nodes, file) = found(&directory, 4);
     let node = nodes[0].parent().expect("a directory");
