@@ -19,12 +19,16 @@ impl Handover {
     }
 
     /// Sends the own keys to `f + 1` members, others each time: a lie, a crash or a loss costs no
-    /// more than a repetition. Who heard of the end of the epoch and then nothing more goes on with
-    /// it, more rarely: the answer is the signed header, if it is there.
+    /// more than a repetition. Nobody says that they are in the log, and each time they go there
+    /// again: so the wait doubles, and begins anew when the epoch is about to end. Every few
+    /// repetitions it is a question, too: the answer is the signed header, if it is there.
     pub(super) fn deposit(&mut self, turn: &mut Turn<'_>) {
         let Some(next) = &self.setup.next else { return };
         let deposit = Box::new(next.deposit.clone());
-        let is_due = Self::takes_deposits(self.stage()) || self.repetitions % QUESTION_EVERY == 1;
+        let is_said =
+            self.is_founding() || self.repetitions == 0 || self.repetitions.is_power_of_two();
+        let is_due = (Self::takes_deposits(self.stage()) && is_said)
+            || self.repetitions % QUESTION_EVERY == 1;
         if !is_due || self.certified.is_some() || !self.says(Topic::Deposit) {
             return;
         }

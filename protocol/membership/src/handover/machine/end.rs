@@ -74,6 +74,7 @@ impl Handover {
         let word = Word::sign(said, self.setup.me, &*member.signer);
         if self.says(Topic::EndVote) {
             turn.mark("handover.end_voted");
+            self.note_end();
             self.end_votes.insert(self.setup.me, word.clone());
             self.tell_members(turn, &Message::EndVote(word));
             self.arm_repeat(turn);
@@ -91,7 +92,15 @@ impl Handover {
             return turn.mark("handover.end_vote_rejected");
         }
 
+        self.note_end();
         self.end_votes.insert(word.by, word);
+    }
+
+    /// With the first vote what is not settled is said again from the beginning.
+    fn note_end(&mut self) {
+        if self.end_votes.is_empty() {
+            self.repetitions = 0;
+        }
     }
 
     /// Did a member sign this with its key of the epoch?

@@ -51,8 +51,14 @@ impl Handover {
             let commitment = Commitment::decode(&sharing.0, parameters(self.resilience()));
             self.group_key = commitment.and_then(GroupKey::new).ok().map(Arc::new);
         }
+        let number = |news: &Arc<News>| Some(attempt_of(news)?.number);
+        if self.known.as_ref().and_then(number).is_some_and(|it| number(&news) == Some(it)) {
+            // What was said in this attempt still stands; only how far it is has to be told.
+            self.said.remove(&Topic::News);
+        } else {
+            self.said.clear();
+        }
         self.known = Some(news);
-        self.said.clear();
         self.repetitions = 0;
         self.arm_repeat(turn);
     }
@@ -60,11 +66,7 @@ impl Handover {
     /// Recipients that do not run the log hear of it from the members.
     pub(super) fn tell_recipients(&mut self, turn: &mut Turn<'_>) {
         let Some(news) = self.own.clone() else { return };
-        let attempt = match &news.stage {
-            Stage::Dealing(underway) => &underway.attempt,
-            Stage::Done(decided) => &decided.attempt,
-            Stage::Open | Stage::Frozen(_) | Stage::Redrawing(_) => return,
-        };
+        let Some(attempt) = attempt_of(&news) else { return };
         let is_over = self.certified.is_some() || self.member_place().is_none();
         if is_over || !self.says(Topic::News) {
             return;
@@ -86,11 +88,7 @@ impl Handover {
 
     /// The attempt in which shares are being made, or were made.
     pub(super) fn attempt(&self) -> Option<&Attempt> {
-        match self.stage()? {
-            Stage::Dealing(underway) => Some(&underway.attempt),
-            Stage::Done(decided) => Some(&decided.attempt),
-            Stage::Open | Stage::Frozen(_) | Stage::Redrawing(_) => None,
-        }
+        attempt_of(self.known.as_ref()?)
     }
 
     pub(super) fn occasion(&self) -> Occasion {
@@ -100,5 +98,14 @@ impl Handover {
             epoch: configuration.epoch.next(),
             system_key: self.setup.system_key,
         }
+    }
+}
+
+/// The attempt that is under way, or was the last.
+fn attempt_of(news: &News) -> Option<&Attempt> {
+    match &news.stage {
+        Stage::Dealing(underway) => Some(&underway.attempt),
+        Stage::Done(decided) => Some(&decided.attempt),
+        Stage::Open | Stage::Frozen(_) | Stage::Redrawing(_) => None,
     }
 }
