@@ -27,6 +27,8 @@ use quorate_types::{
     NodeId, Now, Peer, Resilience, Slot, SoftwareVersion, UnixTime,
 };
 
+use crate::tally::{Gap, Tally};
+
 /// How long an epoch lasts here.
 const LENGTH: Duration = Duration::from_secs(30);
 
@@ -66,6 +68,10 @@ pub(crate) struct Town {
     servers: BTreeMap<NodeId, Server>,
     numbers: BTreeMap<IdentityKey, u8>,
     silent: Option<NodeId>,
+    pub(crate) tally: Tally,
+    gap: Gap,
+    /// How long each message takes, one after the other.
+    message_micros: u64,
     queue: VecDeque<(NodeId, NodeId, Letter)>,
     now: u64,
     random: u64,
@@ -155,6 +161,11 @@ fn parameters() -> Parameters {
 
 impl Town {
     pub(crate) fn new(server_count: u8, random: u64) -> Self {
+        Self::of(server_count, 1, random)
+    }
+
+    /// A system whose membership group tolerates `f` bad members.
+    pub(crate) fn of(server_count: u8, f: u16, random: u64) -> Self {
         let admission = |number: u8| {
             let key = epoch_signer(number, Epoch::ZERO).public_key();
             NodeAdmission::founding(description(number), &identity(number, Epoch::ZERO), key)
@@ -165,7 +176,7 @@ impl Town {
         let genesis = Genesis {
             authority_key: authority().public_key(),
             storage: Resilience::new(1).expect("it is the test's own"),
-            membership: Resilience::new(1).expect("it is the test's own"),
+            membership: Resilience::new(f).expect("it is the test's own"),
             created: UnixTime::from_micros(1_000_000),
             randomness: Digest::new([5; 32]),
             admissions,
@@ -184,6 +195,9 @@ impl Town {
             servers: BTreeMap::new(),
             numbers: numbers.collect(),
             silent: None,
+            tally: Tally::default(),
+            gap: Gap::default(),
+            message_micros: 50,
             queue: VecDeque::new(),
             now: 1_000_000,
             random: random * 2 + 1,
@@ -330,7 +344,8 @@ impl Town {
     /// Does a quorum of the group of an epoch vouch for it?
     fn serves(&self, epoch: Epoch) -> bool {
         let vouching = self.servers.values().filter(|it| it.is_vouching_for == Some(epoch));
-        vouching.count() >= 3 || self.configuration().epoch() > epoch
+        let quorum = self.configuration().configuration().membership.quorum();
+        vouching.count() >= quorum || self.configuration().epoch() > epoch
     }
 
     /// Lets time pass until nothing but the alarms of an idle system is left.
@@ -341,7 +356,29 @@ impl Town {
         }
     }
 
+    /// Has each message take so long.
+    pub(crate) const fn slow(&mut self, message_micros: u64) {
+        self.message_micros = message_micros;
+    }
+
+    /// The longest time in which no quorum vouched for any epoch, microseconds.
+    pub(crate) const fn longest_gap(&self) -> u64 {
+        self.gap.longest()
+    }
+
+    fn note_gap(&mut self) {
+        let mut vouching: BTreeMap<Epoch, usize> = BTreeMap::new();
+        for server in self.servers.values().filter(|server| !self.is_silent(server.id)) {
+            if let Some(epoch) = server.is_vouching_for {
+                *vouching.entry(epoch).or_default() += 1;
+            }
+        }
+        let quorum = self.configuration().configuration().membership.quorum();
+        self.gap.note(self.now, vouching.values().any(|count| *count >= quorum));
+    }
+
     fn turn(&mut self) {
+        self.note_gap();
         if self.queue.is_empty() {
             return self.pass_time();
         }
@@ -350,7 +387,7 @@ impl Town {
         if self.is_silent(from) || self.is_silent(to) || !self.servers.contains_key(&to) {
             return;
         }
-        self.now += 50;
+        self.now += self.message_micros;
         let from_peer = Peer::Node(from);
         match letter {
             Letter::Ordered(epoch, message) => {
@@ -417,7 +454,8 @@ impl Town {
                 Effect::Arm { timer, at } => self.arm(id, Alarm::Ordered(epoch, timer), at),
                 Effect::Disarm(timer) => self.disarm(id, Alarm::Ordered(epoch, timer)),
                 Effect::Emit(output) => self.on_ordered(id, epoch, output),
-                Effect::Persist(_) | Effect::Release(_) | Effect::Mark(_) => {}
+                Effect::Persist(_) => self.tally.kept("replica"),
+                Effect::Release(_) | Effect::Mark(_) => {}
             }
         }
     }
@@ -460,6 +498,7 @@ impl Town {
                     self.tell(id, Event::Certified(epoch, header));
                 }
                 Effect::Persist(machine::Record::Share { share, .. }) => {
+                    self.tally.kept("handover");
                     let share =
                         KeyShare::decode(share.encode().as_ref()).expect("it is the test's own");
                     self.server(id).shares.insert(epoch.next(), share);
@@ -468,7 +507,8 @@ impl Town {
                     self.server(id).shares.remove(&epoch.next());
                 }
                 Effect::Emit(HandoverOutput::Cheated(liar)) => unreachable!("{liar} cheats nobody"),
-                Effect::Persist(_) | Effect::Release(_) | Effect::Mark(_) => {}
+                Effect::Persist(_) => self.tally.kept("handover"),
+                Effect::Release(_) | Effect::Mark(_) => {}
             }
         }
     }
@@ -505,6 +545,9 @@ impl Town {
         self.server(id).responder.step(now, Input::Request(request), &mut effects);
         let effects: Vec<_> = effects.drain().collect();
         for effect in effects {
+            if let Effect::Persist(_) = &effect {
+                self.tally.kept("responder");
+            }
             if let Effect::Emit(ResponderOutput::EpochEnded(epoch)) = effect {
                 let server = self.server(id);
                 server.is_vouching_for.take_if(|vouching| *vouching <= epoch);
@@ -520,6 +563,10 @@ impl Town {
         };
         for peer in peers {
             if let Peer::Node(to) = peer {
+                match &letter {
+                    Letter::Handover(_, message) => self.tally.sent(from, message),
+                    Letter::Ordered(..) => self.tally.ordered += 1,
+                }
                 self.queue.push_back((from, to, letter.clone()));
             }
         }
