@@ -41,6 +41,7 @@ use crate::waiting::{Place, Waiting};
 mod chain;
 mod connect;
 mod founding;
+mod freshness;
 mod machines;
 mod membership;
 mod servers;
@@ -50,6 +51,7 @@ pub use connect::{
     fetch_as_stranger, fetch_configuration, meet_as_stranger, with_cluster, with_tuned,
 };
 pub use founding::fetch_founding;
+pub use freshness::watch_freshness;
 pub use membership::Answered;
 use membership::MembershipCaller;
 use servers::Reaching;

@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::local::{LocalCluster, Scratch};
 
 mod change;
+mod client;
 mod drawing;
 mod report;
 
@@ -86,6 +87,7 @@ struct Watch<'a> {
 impl Watch<'_> {
     fn measure(&self) -> Result<Measured, Failure> {
         let first = self.until(|epoch| epoch > 0)?;
+        let client = client::FreshnessWatch::begin(&self.cluster.cluster_file())?;
         let before = self.usage();
         let last = first + u64::from(self.arguments.epochs);
         let mut quiet = Vec::new();
@@ -97,12 +99,14 @@ impl Watch<'_> {
             epoch >= last
         })?;
         let after = self.usage();
+        let waits = client.end()?;
         quiet.sort_unstable();
         let peaks = self.cluster.pids().into_iter().map(memory_peak_kib);
         Ok(Measured {
             changes: self.changes(first..last),
             before,
             after,
+            waits,
             quiet_cpu_micros_per_second: quiet.get(quiet.len() / 4).copied().unwrap_or(0),
             memory_peak_kib: peaks.clone().max().unwrap_or(0),
             memory_all_kib: peaks.sum(),

@@ -1,6 +1,7 @@
 //! What `bench epochs` says.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use quorate_daemon::epochs::steps::Step;
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ pub(super) struct Measured {
     pub(super) changes: Vec<Change>,
     pub(super) before: Usage,
     pub(super) after: Usage,
+    /// The times between two proofs of freshness that a client got, longest first.
+    pub(super) waits: Vec<Duration>,
     /// Processor time of all servers in a second in which no epoch ends.
     pub(super) quiet_cpu_micros_per_second: u64,
     /// Of the largest server.
@@ -54,6 +57,16 @@ impl Measured {
     fn per_epoch(&self, name: &str) -> u64 {
         let value = |usage: &Usage| usage.counters.get(name).copied().unwrap_or(0);
         value(&self.after).saturating_sub(value(&self.before)) / self.changes.len().max(1) as u64
+    }
+
+    /// The longest time in which the client got no proof of freshness, in the median epoch and in
+    /// the worst, microseconds.
+    fn wait_micros(&self) -> (i64, i64) {
+        let of = |wait: &Duration| i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+        let waits = self.waits.iter().take(self.changes.len());
+        let mut waits: Vec<i64> = waits.map(of).collect();
+        waits.sort_unstable();
+        (median(&waits), waits.last().copied().unwrap_or(0))
     }
 
     fn handover_bytes(&self, kinds: &[&str]) -> u64 {
@@ -171,6 +184,12 @@ fn text(arguments: &EpochsArguments, measured: &Measured, steps: &[StepFigures])
             ms(*worst)
         ));
     }
+    let (wait, longest) = measured.wait_micros();
+    line(format_args!(
+        "freshness   a client that asks all the time gets no answer for {} ms, at most {} ms",
+        ms(wait),
+        ms(longest)
+    ));
     let (mpss, churp) = formulas(n);
     for (name, kinds) in KINDS {
         let bytes = measured.handover_bytes(kinds);
@@ -234,6 +253,8 @@ fn to_json(arguments: &EpochsArguments, measured: &Measured, steps: &[StepFigure
         "worst_ms": lengths.last().copied().and_then(json_ms),
         "changes": measured.changes.iter().map(change).collect::<Vec<_>>(),
         "steps": steps.iter().map(step).collect::<Vec<_>>(),
+        "no_proof_median_ms": json_ms(measured.wait_micros().0),
+        "no_proof_worst_ms": json_ms(measured.wait_micros().1),
         "bytes_per_epoch": bytes,
         "mpss_bytes": mpss, "churp_bytes": churp,
         "cpu_ms_per_epoch_and_server": json_thousandths(all / nodes),
