@@ -64,15 +64,16 @@ fn an_end_of_an_epoch_costs_what_its_steps_need_and_nothing_twice() {
         town.live_until(Epoch::new(2));
         let tally = &town.tally;
         // Each member votes, signs the beacon and the header, and deals; each recipient
-        // acknowledges each dealing, and completes. Whoever comes too late has nothing to do.
+        // acknowledges each dealing, and completes. Whoever comes too late has nothing to do; who
+        // hears of the choice before it has a dealing asks for it.
         let most = [
             ("end vote", n * (n - 1)),
             ("part", 2 * n * (n - 1)),
-            ("dealing", n * n),
+            ("fetch", n * n),
+            ("dealing", n * n + tally.of("fetch")),
             ("acknowledgement", n * n),
             ("completion", n * n),
             ("abort vote", 0),
-            ("fetch", 0),
             ("grievance", 0),
             ("help", 0),
         ];
