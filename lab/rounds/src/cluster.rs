@@ -17,6 +17,8 @@ use crate::programs::Programs;
 
 /// Longest time in which a server must answer after its start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// The key of the authority of every system that is founded here, in its directory.
+pub const AUTHORITY_KEY: &str = "authority/authority.key";
 /// Time between two looks.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -45,6 +47,23 @@ impl Seat {
     }
 }
 
+/// How a system is founded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Terms {
+    /// Bad servers that a group of the ring bears.
+    pub f: u16,
+    /// Bad servers that the membership group bears.
+    pub f_ms: u16,
+    /// How long an epoch lasts, in seconds; without it the first one never ends.
+    pub epoch_seconds: Option<u64>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { f: 1, f_ms: 1, epoch_seconds: None }
+    }
+}
+
 /// A system of servers, each a process or none, and the files of its clients.
 #[derive(Debug)]
 pub struct Cluster {
@@ -70,34 +89,27 @@ pub fn call(program: &Path, directory: &Path, words: &[&str]) -> Result<String, 
 }
 
 impl Cluster {
-    /// Founds a system with one bad server tolerated, and these servers; starts nothing.
+    /// Founds a system with these servers; starts nothing.
     ///
     /// # Errors
     /// What a command complained about.
     pub fn found(
         programs: &Programs,
         root: &Path,
-        seats: Vec<Seat>,
+        (terms, seats): (Terms, Vec<Seat>),
         clients: usize,
     ) -> Result<Self, String> {
         let quorate = |words: &[&str]| call(&programs.quorate, root, words);
         quorate(&["authority", "new", "--out", "authority"])?;
-        for seat in &seats {
-            let [listen, address, metrics] =
-                [seat.listen, seat.address, seat.metrics].map(|one| one.to_string());
-            let folder = seat.folder.to_string_lossy();
-            let mut words = vec!["node", "new", "--out", &*folder, "--failure-domain", &*folder];
-            words.extend(["--listen", &listen, "--address", &address, "--metrics", &metrics]);
-            quorate(&words)?;
-        }
+        seats.iter().try_for_each(|seat| new_server(programs, (root, seat), &[]))?;
         let admissions: Vec<String> =
             seats.iter().map(|seat| format!("{}/admission", seat.folder.display())).collect();
-        let key = "authority/authority.key";
-        let mut words =
-            vec!["init", "--authority", key, "--f", "1", "--f-ms", "1", "--out", "system"];
+        let [f, f_ms] = [terms.f, terms.f_ms].map(|f| f.to_string());
+        let mut words = vec!["init", "--authority", AUTHORITY_KEY, "--out", "system"];
+        words.extend(["--f", &f, "--f-ms", &f_ms]);
         words.extend(admissions.iter().map(String::as_str));
         quorate(&words)?;
-        install(root, &seats)?;
+        install(root, terms, &seats)?;
         let clients = (0..clients).map(|number| new_client(programs, root, number));
         let clients = clients.collect::<Result<_, _>>()?;
         let children = seats.iter().map(|_| None).collect();
@@ -122,6 +134,34 @@ impl Cluster {
         self.seats[server].listen
     }
 
+    /// Makes the keys and files of one more server, which belongs to the running system when its
+    /// authority says so; gives its number.
+    ///
+    /// # Errors
+    /// What a command complained about.
+    pub fn prepare(&mut self, root: &Path, terms: Terms, seat: Seat) -> Result<usize, String> {
+        let seconds = terms.epoch_seconds.unwrap_or_default().to_string();
+        let joins = ["--cluster", "client-0/cluster.toml", "--epoch-seconds", &seconds];
+        new_server(&self.programs, (root, &seat), &joins)?;
+        self.seats.push(seat);
+        self.children.push(None);
+        Ok(self.size() - 1)
+    }
+
+    /// Calls the program of users, as an operator does; gives what it printed.
+    ///
+    /// # Errors
+    /// What it complained about.
+    pub fn operate(&self, root: &Path, words: &[&str]) -> Result<String, String> {
+        call(&self.programs.quorate, root, words)
+    }
+
+    /// The directory of a server.
+    #[must_use]
+    pub fn folder(&self, server: usize) -> &Path {
+        &self.seats[server].folder
+    }
+
     /// What a server said of itself before it was one.
     ///
     /// # Errors
@@ -144,6 +184,15 @@ impl Cluster {
     pub fn start(&mut self, server: usize) -> Result<(), String> {
         let program = self.programs.quorate.clone();
         self.run(server, &program, &[])
+    }
+
+    /// Starts a server that does not serve before it has joined.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn launch(&mut self, server: usize) -> Result<(), String> {
+        let program = self.programs.quorate.clone();
+        self.spawn(server, &program, &[])
     }
 
     /// Starts every server that does not run, all at once.
@@ -297,8 +346,23 @@ impl Drop for Cluster {
     }
 }
 
+/// A server that belongs to no system yet.
+fn new_server(
+    programs: &Programs,
+    (root, seat): (&Path, &Seat),
+    more: &[&str],
+) -> Result<(), String> {
+    let [listen, address, metrics] =
+        [seat.listen, seat.address, seat.metrics].map(|one| one.to_string());
+    let folder = seat.folder.to_string_lossy();
+    let mut words = vec!["node", "new", "--out", &*folder, "--failure-domain", &*folder];
+    words.extend(["--listen", &listen, "--address", &address, "--metrics", &metrics]);
+    words.extend(more);
+    call(&programs.quorate, root, &words).map(drop)
+}
+
 /// What an operator carries to each server after `quorate init`.
-fn install(root: &Path, seats: &[Seat]) -> Result<(), String> {
+fn install(root: &Path, terms: Terms, seats: &[Seat]) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("what init made: {error}");
     let cluster = std::fs::read_to_string(root.join("system/cluster.toml")).map_err(failed)?;
     let key = cluster.lines().find(|line| line.starts_with("system_key = "));
@@ -309,7 +373,9 @@ fn install(root: &Path, seats: &[Seat]) -> Result<(), String> {
         std::fs::copy(root.join("system/genesis"), seat.folder.join("genesis")).map_err(failed)?;
         let file = seat.folder.join("node.toml");
         let text = std::fs::read_to_string(&file).map_err(failed)?;
-        std::fs::write(&file, format!("{text}{key}\n")).map_err(failed)?;
+        let length = terms.epoch_seconds.map(|it| format!("epoch_seconds = \"{it}\"\n"));
+        let text = format!("{text}{key}\n{}", length.unwrap_or_default());
+        std::fs::write(&file, text).map_err(failed)?;
         let address = seat.address.to_string();
         let server = servers.iter().find(|server| server.address == address);
         let server = server.ok_or("a server is missing in the cluster file")?;
@@ -325,7 +391,7 @@ fn install(root: &Path, seats: &[Seat]) -> Result<(), String> {
 
 fn new_client(programs: &Programs, root: &Path, number: usize) -> Result<ClusterFile, String> {
     let (out, name) = (format!("client-{number}"), format!("client {number}"));
-    let mut words = vec!["client", "new", "--authority", "authority/authority.key"];
+    let mut words = vec!["client", "new", "--authority", AUTHORITY_KEY];
     words.extend(["--cluster", "system/cluster.toml", "--name", &name, "--out", &out]);
     call(&programs.quorate, root, &words)?;
     let file = root.join(out).join("cluster.toml");

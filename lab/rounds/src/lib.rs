@@ -25,6 +25,7 @@
 //! | [`round`] | all of it, one after the other |
 //! | [`power`] | power cuts under load |
 //! | [`loss`] | a round in which packets are lost |
+//! | [`unattended`] | a long run over many epochs, in which servers come and go |
 //! | [`network`] | machines that are network namespaces |
 //! | [`page`] | a page of the documentation that is followed |
 //! | [`wire`] | nuisances below every protocol, on real connections |
@@ -46,4 +47,5 @@ pub mod recorder;
 pub mod round;
 pub mod scratch;
 pub mod telling;
+pub mod unattended;
 pub mod wire;

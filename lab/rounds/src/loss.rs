@@ -12,7 +12,7 @@ use std::time::Duration;
 use quorate_adversary::ordering::REPLICA_VILLAINS;
 use quorate_history::Prng;
 
-use crate::cluster::{Cluster, Seat, call};
+use crate::cluster::{Cluster, Seat, Terms, call};
 use crate::host;
 use crate::judge::{Demands, Effects, Summary, judge};
 use crate::load::{Clients, FEW, Mark, Shared, read_back};
@@ -109,7 +109,8 @@ pub fn run_inside(seed: u64, namespaces: &[&str]) -> Result<Summary, String> {
         namespace: Some((*namespace).to_owned()),
     };
     let seats = (0..).zip(namespaces).map(seat).collect();
-    let mut cluster = Cluster::found(&Programs::beside_this()?, &root, seats, CLIENTS)?;
+    let mut cluster =
+        Cluster::found(&Programs::beside_this()?, &root, (Terms::default(), seats), CLIENTS)?;
     cluster.start_all()?;
     let (liar, mut prng) = (draw_liar(seed, &cluster)?, Prng::from_seed(seed));
     let villain = REPLICA_VILLAINS[prng.index(REPLICA_VILLAINS.len())];

@@ -16,7 +16,7 @@ use std::time::Duration;
 use quorate_client::cluster_file::ClusterFile;
 use quorate_history::Prng;
 
-use crate::cluster::{Cluster, Seat};
+use crate::cluster::{Cluster, Seat, Terms};
 use crate::judge::{Demands, Effects, Summary, judge};
 use crate::load::{Clients, MANY, Mark, Shared, read_back};
 use crate::programs::Programs;
@@ -153,7 +153,7 @@ pub fn found_on(disk: &Disk, scratch: &Scratch, clients: usize) -> Result<Cluste
         namespace: None,
     };
     let seats = ports(2 * SERVERS)?.chunks_exact(2).enumerate().map(seat).collect();
-    Cluster::found(&Programs::beside_this()?, scratch.path(), seats, clients)
+    Cluster::found(&Programs::beside_this()?, scratch.path(), (Terms::default(), seats), clients)
 }
 
 /// Copies a disk without filling its holes.

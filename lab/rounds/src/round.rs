@@ -13,7 +13,7 @@ use quorate_dht::Ring;
 use quorate_history::Prng;
 use quorate_types::{NodeId, ObjectId};
 
-use crate::cluster::{Cluster, Seat};
+use crate::cluster::{Cluster, Seat, Terms};
 use crate::judge::{Demands, Effects, Summary, judge};
 use crate::load::{Clients, FEW, Mark, Shared, credentials, read_back};
 use crate::metrics;
@@ -99,7 +99,7 @@ pub fn behind_proxies(
         proxies.push(proxy);
     }
     let programs = Programs::beside_this()?;
-    Ok((Cluster::found(&programs, scratch.path(), seats, clients)?, proxies))
+    Ok((Cluster::found(&programs, scratch.path(), (Terms::default(), seats), clients)?, proxies))
 }
 
 /// Runs a round on loopback with this many faults of processes, and judges it.

@@ -4,17 +4,23 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::time::Duration;
 
+use quorate_rounds::cluster::Terms;
 use quorate_rounds::loss;
 use quorate_rounds::metrics;
 use quorate_rounds::power::{self, Meanwhile};
 use quorate_rounds::round;
 use quorate_rounds::telling::tell;
+use quorate_rounds::unattended::{self, Plan};
 
 const USAGE: &str = "\
 usage: rounds round [--faults N]        one round on loopback
        rounds power-cuts [--times N]    power cuts of a whole cluster; needs root
        rounds loss                      a round with packets lost; needs root
+       rounds unattended [MINUTES [EPOCH_SECONDS]]
+                                        twelve servers, two bad ones borne by the membership group:
+                                        they are killed, added, removed and replaced, one lies
 QUORATE_ROUND_SEED names the seed. Rounds call themselves with `loss-inside` and `page`.
 ";
 
@@ -22,6 +28,12 @@ QUORATE_ROUND_SEED names the seed. Rounds call themselves with `loss-inside` and
 const FAULTS: usize = 8;
 /// Power cuts, unless the caller says otherwise.
 const TIMES: usize = 20;
+/// How long an unattended run lasts, in minutes, unless the caller says otherwise.
+const MINUTES: u64 = 60;
+/// How long its epochs last.
+const EPOCH_SECONDS: u64 = 60;
+/// Servers with which it begins.
+const SERVERS: usize = 12;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -31,6 +43,12 @@ fn main() -> ExitCode {
         ["round", "--faults", count] => number(count).and_then(one),
         ["power-cuts"] => power_cuts(TIMES),
         ["power-cuts", "--times", count] => number(count).and_then(power_cuts),
+        ["unattended"] => unattended(MINUTES, EPOCH_SECONDS),
+        ["unattended", minutes] => {
+            number(minutes).and_then(|minutes| unattended(minutes, EPOCH_SECONDS))
+        }
+        ["unattended", minutes, seconds] => number(minutes)
+            .and_then(|minutes| number(seconds).and_then(|seconds| unattended(minutes, seconds))),
         ["loss"] => round::seed().and_then(loss::run),
         ["loss-inside", seed, ref namespaces @ ..] => {
             number(seed).and_then(|seed| loss::run_inside(seed, namespaces).map(|_| ()))
@@ -61,6 +79,14 @@ fn power_cuts(times: usize) -> Result<(), String> {
     }
     let summary = power::cuts(round::seed()?, times, Meanwhile::Nothing)?;
     tell(&format!("{times} power cuts: {summary}"));
+    Ok(())
+}
+
+fn unattended(minutes: u64, epoch_seconds: u64) -> Result<(), String> {
+    let terms = Terms { f: 1, f_ms: 2, epoch_seconds: Some(epoch_seconds) };
+    let lasts = Duration::from_secs(60 * minutes);
+    let plan = Plan { seed: round::seed()?, servers: SERVERS, terms, lasts };
+    tell(&unattended::run::run(plan)?.to_string());
     Ok(())
 }
 

@@ -13,7 +13,6 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use quorate_machine::{Plant, planted};
 use quorate_types::{IdentityKey, MemberRecord, MemberStatus, NodeId};
 
 use super::change::{Statement, active_min};
@@ -160,8 +159,7 @@ impl Plan {
 
     /// MEM-49: what waits for the next epoch.
     pub(super) fn postponed(&self) -> impl Iterator<Item = Finding> + '_ {
-        let held = self.held.values().filter(|_| !planted(Plant::PostponedIsLost));
-        held.map(|(finding, held)| finding.postponed(*held))
+        self.held.values().map(|(finding, held)| finding.postponed(*held))
     }
 }
 

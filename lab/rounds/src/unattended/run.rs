@@ -1,0 +1,222 @@
+//! The run: what happens, and what is held at the end.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use quorate_adversary::ordering::REPLICA_VILLAINS;
+
+use super::Plan;
+use super::agenda::{Agenda, KINDS, Kind};
+use super::ledger::Why;
+use super::sightings::{outages, too_long};
+use super::town::{State, Town};
+use crate::judge::violations;
+use crate::load::{Clients, FEW, Mark, Shared, perform_register, read_back, session};
+use crate::scratch::Scratch;
+use crate::telling::tell;
+
+/// Time between two looks.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// Of each ten looks, in how many clients work: the machine has other things to do, too.
+const BUSY_LOOKS: u64 = 3;
+/// Servers that may join beyond those of the founding.
+const NEWCOMERS_MAX: usize = 4;
+/// Epochs in which everything must be well again at the end.
+const LAST_EPOCHS: u32 = 4;
+
+/// What the run came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Report {
+    /// The newest epoch.
+    pub epochs: u64,
+    /// How often each kind of thing happened.
+    pub happened: BTreeMap<Kind, u64>,
+    /// The most bad servers at a time: in all, and in one group of the ring.
+    pub worst: (usize, usize),
+    /// The longest time in which a server was without duties.
+    pub longest_outage: Duration,
+    /// What liars did that no honest server does.
+    pub lies: u64,
+    /// Operations of clients that came to an outcome, and without one.
+    pub operations: (usize, usize),
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let happened = self.happened.iter().map(|(kind, count)| format!("{kind} {count}"));
+        let happened = happened.collect::<Vec<_>>().join(", ");
+        write!(f, "{} epochs; {happened}; ", self.epochs)?;
+        let (in_all, in_group) = self.worst;
+        write!(f, "at most {in_all} bad servers at a time, {in_group} in a group of the ring; ")?;
+        write!(f, "longest outage {} s; {} lies; ", self.longest_outage.as_secs(), self.lies)?;
+        write!(f, "{} operations, {} without outcome", self.operations.0, self.operations.1)
+    }
+}
+
+/// Runs it.
+///
+/// # Errors
+/// What was broken or missing, with the seed, the ledger, and where the logs are.
+pub fn run(plan: Plan) -> Result<Report, String> {
+    let mut scratch = Scratch::new("unattended")?;
+    let outcome = run_in(&scratch, plan).map_err(|error| format!("seed {}: {error}", plan.seed));
+    scratch.keep_if_failed(outcome)
+}
+
+fn run_in(scratch: &Scratch, plan: Plan) -> Result<Report, String> {
+    tell(&format!("seed {}: {} servers for {} s", plan.seed, plan.servers, plan.lasts.as_secs()));
+    let mut town = Town::found(plan, scratch.path().to_path_buf())?;
+    let shared = Shared::new(plan.seed, FEW);
+    let sleeper = town.cluster.clients()[1].clone();
+    let worker = vec![town.cluster.clients()[0].clone()];
+    let clients = Clients::start(&shared, &worker);
+    shared.await_acknowledged(30)?;
+    let lived = live(&mut town, &plan, &shared);
+    for entry in town.ledger.entries() {
+        tell(&entry.to_string());
+    }
+    let happened = lived?;
+    shared.resume();
+    clients.finish();
+    read_back(&shared, &worker[0], Mark::default())?;
+    // It pinned the key at the founding, and knows nothing of all the epochs since then.
+    let kind = quorate_history::Kind::Read(None);
+    let wakes = async |cluster| perform_register(&shared, &cluster, (2_000, 0), kind).await;
+    if !session(&sleeper, wakes)? {
+        return Err(String::from("the client that slept cannot read"));
+    }
+    town.verify_chain()?;
+    report(&town, &plan, (happened, &shared))
+}
+
+/// The time in which things happen, and the time in which they become well again.
+fn live(town: &mut Town, plan: &Plan, shared: &Shared) -> Result<BTreeMap<Kind, u64>, String> {
+    let mut agenda = Agenda::new(plan.seed);
+    let mut happened = BTreeMap::new();
+    let (mut next, mut looks) = (plan.epoch(), 0_u64);
+    let end = plan.lasts + plan.epoch() * LAST_EPOCHS;
+    while town.now() < end {
+        std::thread::sleep(LOOK_INTERVAL);
+        looks += 1;
+        match looks % 10 {
+            0 => shared.resume(),
+            BUSY_LOOKS => shared.pause(),
+            _ => {}
+        }
+        town.look()?;
+        town.check_processes()?;
+        town.heal()?;
+        town.note_who_caught_up();
+        if town.now() > plan.lasts || town.now() < next {
+            continue;
+        }
+        let Some(kind) = agenda.next(|kind| is_possible(town, kind)) else { continue };
+        tell(&format!("{} s: {kind}", town.now().as_secs()));
+        happen(town, (plan, &mut agenda), kind)?;
+        *happened.entry(kind).or_default() += 1;
+        next = town.now() + plan.epoch();
+    }
+    if let Some(last) = liar(town) {
+        town.count_lies(last);
+    }
+    match town.those(State::Runs, |server| town.ledger.why(server) == Some(Why::Behind)) {
+        behind if behind.is_empty() => Ok(happened),
+        behind => Err(format!("servers {behind:?} have not caught up at the end")),
+    }
+}
+
+fn is_possible(town: &Town, kind: Kind) -> bool {
+    let newcomers = town.those(State::Runs, |server| town.is_newcomer(server)).len();
+    let is_settled = town.those(State::Joins, |_| true).is_empty()
+        && town.those(State::Leaves, |_| true).is_empty()
+        && town.those(State::Lost, |_| true).is_empty();
+    match kind {
+        Kind::Kill => !town.victims(|_| true).is_empty(),
+        Kind::Add => is_settled && newcomers < NEWCOMERS_MAX,
+        Kind::Remove => is_settled && newcomers > 0,
+        Kind::Replace => is_settled && !town.victims(|it| town.is_newcomer(it)).is_empty(),
+        Kind::Swap => match liar(town) {
+            Some(_) => true,
+            None => !town.victims(|it| !town.is_newcomer(it)).is_empty(),
+        },
+    }
+}
+
+fn liar(town: &Town) -> Option<usize> {
+    town.states.keys().copied().find(|server| town.ledger.why(*server) == Some(Why::Lies))
+}
+
+fn happen(town: &mut Town, (plan, agenda): (&Plan, &mut Agenda), kind: Kind) -> Result<(), String> {
+    match kind {
+        Kind::Kill => {
+            let millis = u64::try_from(plan.epoch().as_millis()).unwrap_or(u64::MAX);
+            let lasts = Duration::from_millis(millis / 4 + agenda.below(3 * millis));
+            let victim = agenda.choose(&town.victims(|_| true)).expect("it is possible");
+            town.kill(victim, lasts);
+            Ok(())
+        }
+        Kind::Add => town.admit(None),
+        Kind::Remove => {
+            let newcomers = town.those(State::Runs, |server| town.is_newcomer(server));
+            town.remove(agenda.choose(&newcomers).expect("it is possible"))
+        }
+        Kind::Replace => {
+            let victims = town.victims(|server| town.is_newcomer(server));
+            let victim = agenda.choose(&victims).expect("it is possible");
+            town.destroy(victim)?;
+            town.admit(Some(victim))
+        }
+        // An honest one first has to catch up; then the next one may lie.
+        Kind::Swap => match liar(town) {
+            Some(former) => {
+                town.count_lies(former);
+                town.cluster.kill(former);
+                town.start_again(former)
+            }
+            None => {
+                let victims = town.victims(|server| !town.is_newcomer(server));
+                let victim = agenda.choose(&victims).expect("it is possible");
+                let villains = u64::try_from(REPLICA_VILLAINS.len()).expect("they are few");
+                let drawn = usize::try_from(agenda.below(villains)).expect("they are few");
+                town.corrupt(victim, REPLICA_VILLAINS[drawn])
+            }
+        },
+    }
+}
+
+/// Everything that is held at the end.
+fn report(
+    town: &Town,
+    plan: &Plan,
+    (happened, shared): (BTreeMap<Kind, u64>, &Shared),
+) -> Result<Report, String> {
+    let history = shared.recorder.history();
+    let broken = violations(&history);
+    let out = outages(&town.sightings, town.now());
+    let long = too_long(&out, &town.absences, plan.epoch());
+    let longest_outage = out.iter().map(|out| out.until - out.from).max().unwrap_or_default();
+    let report = Report {
+        epochs: town.epoch(),
+        happened,
+        worst: town.ledger.worst(),
+        longest_outage,
+        lies: town.lies,
+        operations: (history.acknowledged(), history.failures.len()),
+    };
+    let missing: Vec<_> = KINDS.iter().filter(|kind| !report.happened.contains_key(kind)).collect();
+    let mut faults: Vec<String> = broken.iter().map(ToString::to_string).collect();
+    faults.extend(long.iter().map(|it| format!("out for too long: {it:?}")));
+    faults.extend(missing.iter().map(|kind| format!("meaningless: no {kind}")));
+    if report.lies == 0 {
+        faults.push(String::from("meaningless: nobody lied"));
+    }
+    let due = plan.lasts.as_secs() / plan.epoch().as_secs();
+    if report.epochs * 2 < due {
+        faults.push(format!("meaningless: {} of {due} epochs", report.epochs));
+    }
+    match faults.is_empty() {
+        true => Ok(report),
+        false => Err(format!("{}\n{report}", faults.join("\n"))),
+    }
+}

@@ -1,0 +1,333 @@
+//! The servers of the run, what is done to them, and the books about it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use quorate_client::cluster::fetch_configuration;
+use quorate_dht::Ring;
+use quorate_dht::limits::SWEEP_BOUND;
+use quorate_membership::VerifiedConfiguration;
+use quorate_types::{MemberStatus, NodeId};
+
+use super::Plan;
+use super::ledger::{Ledger, Why, bad_in, ring_groups};
+use super::sightings::{Absence, Sighting};
+use crate::cluster::{AUTHORITY_KEY, Cluster, Seat};
+use crate::load::credentials;
+use crate::metrics;
+use crate::programs::Programs;
+use crate::round::ports;
+use crate::telling::tell;
+
+/// Clients: one that works, and one that sleeps through all of it.
+const CLIENTS: usize = 2;
+
+/// Where a server is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    /// It runs, and waits until a configuration names it.
+    Joins,
+    /// It runs, and is a member.
+    Runs,
+    /// It was killed, and is started again then.
+    Down(Duration),
+    /// It is to be removed, and runs until no configuration names it.
+    Leaves,
+    /// It was killed for good, and stands in configurations for a while.
+    Lost,
+    /// It is no member any more.
+    Gone,
+}
+
+/// All of it.
+pub(super) struct Town {
+    pub(super) cluster: Cluster,
+    pub(super) ledger: Ledger,
+    pub(super) sightings: Vec<Sighting>,
+    pub(super) absences: Vec<Absence>,
+    pub(super) states: BTreeMap<usize, State>,
+    /// What liars did that no honest server does.
+    pub(super) lies: u64,
+    /// Servers that run and catch up, since when.
+    behind: BTreeMap<usize, Duration>,
+    plan: Plan,
+    root: PathBuf,
+    begun: Instant,
+}
+
+impl Town {
+    /// Founds the system and starts it.
+    pub(super) fn found(plan: Plan, root: PathBuf) -> Result<Self, String> {
+        let seats = (0..plan.servers).map(|number| seat(&root, number));
+        let seats = seats.collect::<Result<Vec<_>, _>>()?;
+        let programs = Programs::beside_this()?;
+        let mut cluster = Cluster::found(&programs, &root, (plan.terms, seats), CLIENTS)?;
+        cluster.start_all()?;
+        let configuration = fetch(&cluster)?;
+        let servers = configuration.configuration();
+        let ring = Ring::new(servers).map_err(|error| error.to_string())?;
+        let number = |node: &NodeId| number_of(&cluster, &configuration, *node);
+        let order = ring.servers().iter().map(number).collect::<Option<Vec<_>>>();
+        let order = order.ok_or("a server of the ring is unknown")?;
+        let groups = ring_groups(&order, servers.storage);
+        let ledger = Ledger::new(groups, usize::from(plan.terms.f_ms));
+        let states = (0..plan.servers).map(|server| (server, State::Runs)).collect();
+        let (sightings, absences, behind, lies) = Default::default();
+        let begun = Instant::now();
+        Ok(Self { cluster, ledger, sightings, absences, states, lies, behind, plan, root, begun })
+    }
+
+    /// Time since the beginning.
+    pub(super) fn now(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Servers in this state for which something else holds too.
+    pub(super) fn those(&self, state: State, also: impl Fn(usize) -> bool) -> Vec<usize> {
+        let fitting = self.states.iter().filter(|(server, its)| **its == state && also(**server));
+        fitting.map(|(server, _)| *server).collect()
+    }
+
+    /// Servers that run, that nothing is the matter with, and that may become bad.
+    pub(super) fn victims(&self, also: impl Fn(usize) -> bool) -> Vec<usize> {
+        let is_fit = |server| self.ledger.why(server).is_none() && self.ledger.may_fall(server);
+        self.those(State::Runs, |server| is_fit(server) && also(server))
+    }
+
+    /// Did this server join after the founding? Then it holds no objects.
+    pub(super) fn is_newcomer(&self, server: usize) -> bool {
+        server >= self.plan.servers
+    }
+
+    pub(super) fn kill(&mut self, server: usize, lasts: Duration) {
+        let now = self.now();
+        self.ledger.fall((now, &format!("server {server} is killed")), server, Why::Down);
+        self.absences.push(Absence { server, from: now, until: None });
+        self.cluster.kill(server);
+        self.states.insert(server, State::Down(now + lasts));
+    }
+
+    /// Has no server ended by itself that should run?
+    ///
+    /// # Errors
+    /// Which one has, and with what.
+    pub(super) fn check_processes(&mut self) -> Result<(), String> {
+        for server in self.those(State::Runs, |_| true) {
+            if !self.cluster.is_up(server) {
+                let code = self.cluster.exit_code(server);
+                return Err(format!("server {server} ended by itself ({code:?})"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the servers whose time down is over.
+    pub(super) fn heal(&mut self) -> Result<(), String> {
+        let now = self.now();
+        let is_over = |state: &State| matches!(state, State::Down(until) if *until <= now);
+        let over: Vec<usize> =
+            self.states.iter().filter(|(_, state)| is_over(state)).map(|(it, _)| *it).collect();
+        over.into_iter().try_for_each(|server| self.start_again(server))
+    }
+
+    /// Starts a server that was down or lied; it has to catch up.
+    pub(super) fn start_again(&mut self, server: usize) -> Result<(), String> {
+        self.cluster.start(server)?;
+        let now = self.now();
+        for absence in self.absences.iter_mut().filter(|absence| absence.server == server) {
+            absence.until.get_or_insert(now);
+        }
+        self.ledger.fall((now, &format!("server {server} is back")), server, Why::Behind);
+        self.states.insert(server, State::Runs);
+        self.behind.insert(server, now);
+        Ok(())
+    }
+
+    /// Whoever is in the newest epoch, and has had the time in which sweeps mend everything, has
+    /// caught up.
+    pub(super) fn note_who_caught_up(&mut self) {
+        let (now, newest) = (self.now(), self.epoch());
+        let sweeps = Duration::from_micros(SWEEP_BOUND.as_micros());
+        for (server, since) in self.behind.clone() {
+            let page = self.cluster.page(server, "/metrics").unwrap_or_default();
+            let epoch = metrics::sum(&page, &["quorate_epoch "]);
+            if epoch >= newest && now > since + sweeps {
+                self.behind.remove(&server);
+                self.ledger.rise((now, &format!("server {server} has caught up")), server);
+            }
+        }
+    }
+
+    /// Counts what a liar did that no honest server does, before its process ends.
+    pub(super) fn count_lies(&mut self, server: usize) {
+        let page = self.cluster.page(server, "/metrics").unwrap_or_default();
+        self.lies += metrics::sum(&page, &["\"liar."]);
+    }
+
+    /// From now on a server lies.
+    pub(super) fn corrupt(&mut self, server: usize, villain: &str) -> Result<(), String> {
+        let now = self.now();
+        let what = format!("server {server} plays `{villain}`");
+        self.ledger.fall((now, &what), server, Why::Lies);
+        self.cluster.kill(server);
+        self.cluster.start_liar(server, villain)
+    }
+
+    /// Makes a server, has the authority admit it, in the place of another one if there is one,
+    /// and starts it.
+    pub(super) fn admit(&mut self, instead_of: Option<usize>) -> Result<(), String> {
+        let seat = seat(&self.root, self.cluster.size())?;
+        let server = self.cluster.prepare(&self.root, self.plan.terms, seat)?;
+        let admission = self.file(server, "admission");
+        let old = instead_of.map(|old| self.address(old));
+        let words = match &old {
+            None => vec!["node", "add", &admission],
+            Some(old) => vec!["node", "replace", old, &admission],
+        };
+        self.order(&words)?;
+        let what = match instead_of {
+            None => format!("server {server} is added"),
+            Some(old) => format!("server {old} is replaced by {server}"),
+        };
+        self.ledger.note(self.now(), &what);
+        self.states.insert(server, State::Joins);
+        self.cluster.launch(server)
+    }
+
+    /// A server loses its process and its disk.
+    pub(super) fn destroy(&mut self, server: usize) -> Result<(), String> {
+        let now = self.now();
+        self.ledger.fall((now, &format!("server {server} is lost")), server, Why::Down);
+        self.absences.push(Absence { server, from: now, until: None });
+        self.cluster.kill(server);
+        self.states.insert(server, State::Lost);
+        let data = self.cluster.folder(server).join("data");
+        std::fs::remove_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))
+    }
+
+    /// Has the authority remove a server.
+    pub(super) fn remove(&mut self, server: usize) -> Result<(), String> {
+        self.order(&["node", "remove", &self.address(server)])?;
+        self.ledger.note(self.now(), &format!("server {server} is removed"));
+        self.states.insert(server, State::Leaves);
+        Ok(())
+    }
+
+    fn address(&self, server: usize) -> String {
+        self.cluster.listens_at(server).to_string()
+    }
+
+    fn file(&self, server: usize, name: &str) -> String {
+        self.cluster.folder(server).join(name).to_string_lossy().into_owned()
+    }
+
+    /// Calls a command of the operator with the key of the authority.
+    fn order(&self, words: &[&str]) -> Result<(), String> {
+        let common = ["--authority", AUTHORITY_KEY, "--cluster", "client-0/cluster.toml"];
+        self.cluster.operate(&self.root, &[words, &common[..]].concat()).map(drop)
+    }
+
+    /// Gets the chain of all configurations from the servers, and verifies it with nothing but the
+    /// key that the sleeping client pinned.
+    ///
+    /// # Errors
+    /// What is not believed, or that epochs are missing.
+    pub(super) fn verify_chain(&self) -> Result<(), String> {
+        let pinned = ["--cluster", "client-1/cluster.toml"];
+        let operate = |words: &[&str]| self.cluster.operate(&self.root, words);
+        operate(&[&["epoch", "export", "chain"], &pinned[..]].concat())?;
+        let said = operate(&[&["epoch", "verify", "chain"], &pinned[..]].concat())?;
+        tell(said.trim_end());
+        let listed = operate(&[&["epoch", "list", "chain"], &pinned[..]].concat())?;
+        let epoch = |line: &str| line.split_whitespace().nth(1)?.parse::<u64>().ok();
+        let epochs = listed.lines().map(epoch).collect::<Option<Vec<u64>>>().unwrap_or_default();
+        let is_whole = epochs.iter().zip(epochs.iter().skip(1)).all(|(one, next)| one + 1 == *next);
+        let (first, last) = (epochs.first(), epochs.last());
+        if first > Some(&1) || last < Some(&self.epoch()) || !is_whole {
+            return Err(format!("epochs are missing in the chain:\n{listed}"));
+        }
+        Ok(())
+    }
+
+    /// The newest epoch that was seen.
+    pub(super) fn epoch(&self) -> u64 {
+        self.sightings.last().map_or(0, |sighting| sighting.epoch)
+    }
+
+    /// Looks for a new configuration. That none can be had for a moment is no failure.
+    ///
+    /// # Errors
+    /// If more members of the membership group are bad than may be: our own mistake.
+    pub(super) fn look(&mut self) -> Result<(), String> {
+        let Ok(configuration) = fetch(&self.cluster) else { return Ok(()) };
+        let servers = configuration.configuration();
+        let epoch = servers.epoch.get();
+        if !self.sightings.is_empty() && epoch <= self.epoch() {
+            return Ok(());
+        }
+        let number = |node: NodeId| number_of(&self.cluster, &configuration, node);
+        let states: BTreeMap<usize, MemberStatus> = servers
+            .members
+            .iter()
+            .filter_map(|member| Some((number(member.id)?, member.status)))
+            .collect();
+        let group: Vec<usize> =
+            servers.membership_group.iter().filter_map(|node| number(*node)).collect();
+        let bad = bad_in(&group, &self.ledger.bad());
+        let what = format!("epoch {epoch}, group {group:?}, of which {bad} bad");
+        tell(&what);
+        let now = self.now();
+        self.ledger.note(now, &what);
+        if bad > usize::from(self.plan.terms.f_ms) {
+            return Err(format!("the ledger is wrong: {what}"));
+        }
+        self.settle(&states);
+        self.sightings.push(Sighting { at: now, epoch, states });
+        Ok(())
+    }
+
+    /// What a new configuration means for servers that come and go.
+    fn settle(&mut self, named: &BTreeMap<usize, MemberStatus>) {
+        let now = self.now();
+        for (server, state) in self.states.clone() {
+            let is_member =
+                named.get(&server).is_some_and(|status| *status != MemberStatus::Removed);
+            match state {
+                State::Joins if is_member => {
+                    self.states.insert(server, State::Runs);
+                    self.ledger.note(now, &format!("server {server} is a member"));
+                }
+                State::Leaves | State::Lost if !is_member => {
+                    self.cluster.kill(server);
+                    self.states.insert(server, State::Gone);
+                    self.ledger.rise((now, &format!("server {server} is no member")), server);
+                }
+                State::Joins | State::Leaves | State::Lost => {}
+                State::Runs | State::Down(_) | State::Gone => {}
+            }
+        }
+    }
+}
+
+/// Where a server is: on loopback, with ports that nobody has.
+fn seat(root: &std::path::Path, number: usize) -> Result<Seat, String> {
+    let [listen, metrics] = ports(2)?.try_into().expect("as many as were asked for");
+    let folder = root.join(format!("server-{number}"));
+    Ok(Seat { folder, listen, address: listen, metrics, namespace: None })
+}
+
+fn fetch(cluster: &Cluster) -> Result<VerifiedConfiguration, String> {
+    let file = &cluster.clients()[0];
+    let credentials = credentials(file)?;
+    let fetched = quorate_client::block_on(fetch_configuration(file, &credentials));
+    fetched.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+}
+
+fn number_of(
+    cluster: &Cluster,
+    configuration: &VerifiedConfiguration,
+    node: NodeId,
+) -> Option<usize> {
+    cluster.at(&configuration.configuration().member(node)?.address)
+}
