@@ -6,6 +6,7 @@
 use alloc::vec::Vec;
 
 use quorate_types::Digest;
+use quorate_wire::{Decode, DecodeError, Encode, Reader, Writer};
 
 use crate::tree::{Seed, Tree, leaf_node, leaf_seed};
 
@@ -38,6 +39,30 @@ impl Ahead {
         }
         let leaf = tree.leaf(&leaf_seed::<T>(seed, self.height, self.leaves));
         self.take::<T>(leaf_node(&leaf));
+    }
+
+    /// Most bytes that [`Ahead::write`] writes.
+    pub(crate) const fn bytes_max(height: usize) -> usize {
+        (2 * height + 1) * Digest::BYTES
+    }
+
+    /// Writes the nodes: their number follows from that of the leaves.
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        self.waiting.iter().chain(&self.siblings).for_each(|node| node.encode(writer));
+    }
+
+    /// What is known of a subtree of this height when this many leaves are in, at least one.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the bytes end before.
+    pub(crate) fn read(
+        (height, leaves): (usize, u32),
+        reader: &mut Reader<'_>,
+    ) -> Result<Self, DecodeError> {
+        let mut nodes = |count: u32| (0..count).map(|_| Decode::decode(reader)).collect();
+        let waiting: Result<_, _> = nodes(leaves.count_ones());
+        let siblings: Result<_, _> = nodes(leaves.ilog2());
+        Ok(Self { height, leaves, waiting: waiting?, siblings: siblings? })
     }
 
     fn take<T: Tree>(&mut self, leaf: Digest) {

@@ -19,7 +19,8 @@
 //! # Invariants
 //! - KES-1: a signature leads to the root in one period only, the one in which it was made.
 //! - KES-2: a secret key holds no seed from which a leaf of an earlier period follows.
-//! - KES-3: moving on takes at most one leaf per level of the tree, in every period.
+//! - KES-3: moving on takes at most one leaf per level of the tree, in every period, and reading a
+//!   key from its bytes makes one.
 //! - KES-4: a secret key whose parts do not lead to its root is refused when it is read.
 //!
 //! # Short keys

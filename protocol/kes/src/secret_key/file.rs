@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! version u8 | period u32 | root [32] | leaf's seed [32] | one per level, the lowest first:
-//!   0 | key [32]                periods over
-//!   1 | key [32] | seed [32]    periods to come
-//!   2                           never made: the key is a short one
+//!   0 | key [32]                         periods over
+//!   1 | key [32] | ahead | seed [32]     periods to come
+//!   2                                    never made: the key is a short one
 //! hash of all of it [32]
+//!
+//! ahead: nodes [32] that wait for their right neighbour, siblings [32] of the leftmost path
 //! ```
-//! What was built ahead is public and is built again: at most one leaf per period of the tree.
+//! What was built ahead is public. How many nodes that are follows from the period, and to read
+//! them makes no leaf again (KES-3).
 
 use alloc::vec::Vec;
 
@@ -21,14 +24,15 @@ use crate::period::{Period, periods};
 use crate::signature::climb;
 use crate::tree::{Seed, Tree, leaf_node};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const OVER: u8 = 0;
 const TO_COME: u8 = 1;
 const NEVER: u8 = 2;
 
 impl<T: Tree, const DEPTH: usize> SecretKey<T, DEPTH> {
     /// Most bytes that a key takes.
-    pub const BYTES_MAX: usize = 1 + 4 + 32 + Seed::BYTES + DEPTH * (1 + 32 + Seed::BYTES) + 32;
+    pub const BYTES_MAX: usize =
+        1 + 4 + 32 + Seed::BYTES + DEPTH * (1 + 32 + Seed::BYTES + Ahead::bytes_max(DEPTH)) + 32;
 
     /// The bytes of the key, erased when dropped.
     #[must_use]
@@ -45,9 +49,10 @@ impl<T: Tree, const DEPTH: usize> SecretKey<T, DEPTH> {
                     writer.tag(OVER);
                     key.encode(&mut writer);
                 }
-                Beside::ToCome { key, seed, .. } => {
+                Beside::ToCome { key, seed, ahead } => {
                     writer.tag(TO_COME);
                     key.encode(&mut writer);
+                    ahead.write(&mut writer);
                     writer.raw(seed.as_bytes());
                 }
                 Beside::Never => writer.tag(NEVER),
@@ -57,7 +62,7 @@ impl<T: Tree, const DEPTH: usize> SecretKey<T, DEPTH> {
         Zeroizing::new(writer.into_bytes())
     }
 
-    /// The key with these bytes. Makes again the leaves that were built ahead.
+    /// The key with these bytes.
     ///
     /// # Errors
     /// [`DecodeError`] if the bytes are no key of this depth, or their parts do not belong together
@@ -84,7 +89,7 @@ impl<T: Tree, const DEPTH: usize> SecretKey<T, DEPTH> {
         let (root, leaf) = (Decode::decode(reader)?, Seed::new(reader.array()?));
         let mut beside = Vec::with_capacity(DEPTH);
         for height in 0..DEPTH {
-            beside.push(read_beside(&tree, (period, height), reader)?);
+            beside.push(read_beside((period, height), reader)?);
         }
         Ok(Self { tree, root, period, leaf, beside })
     }
@@ -101,8 +106,7 @@ impl<T: Tree, const DEPTH: usize> SecretKey<T, DEPTH> {
     }
 }
 
-fn read_beside<T: Tree>(
-    tree: &T,
+fn read_beside(
     (period, height): (Period, usize),
     reader: &mut Reader<'_>,
 ) -> Result<Beside, DecodeError> {
@@ -111,11 +115,8 @@ fn read_beside<T: Tree>(
         NEVER => Ok(Beside::Never),
         TO_COME => {
             let key = Decode::decode(reader)?;
-            let (seed, mut ahead) = (Seed::new(reader.array()?), Ahead::new(height));
-            for _ in 0..=period.within(height) {
-                ahead.advance(tree, &seed);
-            }
-            Ok(Beside::ToCome { key, seed, ahead })
+            let ahead = Ahead::read((height, period.within(height) + 1), reader)?;
+            Ok(Beside::ToCome { key, seed: Seed::new(reader.array()?), ahead })
         }
         tag => Err(DecodeError::UnknownTag { of: "a level of a secret key", tag }),
     }

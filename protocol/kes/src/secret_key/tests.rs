@@ -125,6 +125,25 @@ fn no_period_waits_for_a_subtree_kes_3() {
 }
 
 #[test]
+fn no_period_waits_for_a_key_that_is_read_again_kes_3() {
+    let count = Rc::new(Cell::new(0));
+    let tree = || Counting(Rc::clone(&count));
+    let mut key: SecretKey<_, 8> = SecretKey::generate(tree(), seed());
+    loop {
+        let bytes = key.to_bytes();
+        assert!(bytes.len() <= SecretKey::<Counting, 8>::BYTES_MAX);
+        count.set(0);
+        key = SecretKey::from_bytes(tree(), &bytes).unwrap();
+        assert_eq!(count.get(), 1, "KES-3: the leaf whose path is checked, in {}", key.period());
+        if key.evolve().is_err() {
+            break;
+        }
+        assert!(count.get() <= 2 + 8, "KES-3: {}", key.period());
+    }
+    assert_eq!(key.period().get() + 1, periods(8));
+}
+
+#[test]
 fn the_last_period_is_the_last_and_the_key_still_signs() {
     let mut key = key();
     let root = key.root();
