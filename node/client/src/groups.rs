@@ -1,11 +1,11 @@
 //! Where the replica groups of a configuration are: the same answer at servers and clients.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_dht::Ring;
 pub use quorate_duties::key_value_group;
 use quorate_membership::VerifiedConfiguration;
-use quorate_types::{NodeId, ObjectId, Resilience};
+use quorate_types::{MemberStatus, NodeId, ObjectId, Resilience};
 
 /// Frames of replica groups; the group follows.
 pub const ORDERING: u8 = 1;
@@ -82,6 +82,40 @@ pub fn groups(
         groups.push(ServedGroup::new(name, window.members(), reached));
     }
     groups
+}
+
+/// Servers that fail together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Domain {
+    /// What they are called.
+    pub name: String,
+    /// Servers with duties.
+    pub size: usize,
+    /// Those of them that were reached.
+    pub up: usize,
+    /// Failures that the worst group could still take if all of them failed; below zero it would
+    /// not serve.
+    pub margin: isize,
+}
+
+/// The failure domains, those whose failure would be the worst first.
+#[must_use]
+pub fn domains(configuration: &VerifiedConfiguration, reached: &BTreeSet<NodeId>) -> Vec<Domain> {
+    let mut by_name = BTreeMap::<&str, Vec<NodeId>>::new();
+    let members = configuration.configuration().members.iter();
+    for member in members.filter(|member| member.status == MemberStatus::Active) {
+        by_name.entry(&member.failure_domain.0).or_default().push(member.id);
+    }
+    let domain = |(name, servers): (&str, Vec<NodeId>)| {
+        let mut left = reached.clone();
+        let up = servers.iter().filter(|server| left.remove(*server)).count();
+        let margin = groups(configuration, &left).iter().map(ServedGroup::margin).min();
+        let (name, size, margin) = (String::from(name), servers.len(), margin.unwrap_or(0));
+        Domain { name, size, up, margin }
+    };
+    let mut domains: Vec<_> = by_name.into_iter().map(domain).collect();
+    domains.sort_by(|left, right| (left.margin, &left.name).cmp(&(right.margin, &right.name)));
+    domains
 }
 
 #[cfg(test)]

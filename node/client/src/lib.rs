@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod cluster_file;
 pub mod error;
 pub mod explanation;
+pub mod findings;
 pub mod groups;
 mod hosts;
 pub mod links;

@@ -109,6 +109,14 @@ pub enum Plant {
     SuspicionsNeverStale,
     /// As many neighbours are evicted as are silent.
     EvictionsUncapped,
+    /// Who has called a server silent cannot take it back.
+    RetractionsIgnored,
+    /// An eviction that the caps hold back is forgotten.
+    PostponedIsLost,
+    /// Members bring back who was proved to lie.
+    LiarsComeBack,
+    /// A risk ends an epoch as soon as it is seen.
+    RiskEndsAtOnce,
     /// A slot behind the last of the epoch is executed, if it is decided.
     ExecutesBehindEnd,
     /// `f + 1` signatures make an end certificate.

@@ -31,7 +31,7 @@ pub(crate) fn wait_for_epoch(scratch: &Scratch, epoch: u64) -> u64 {
 }
 
 /// The page of metrics of a server.
-fn metrics(scratch: &Scratch, node: u16) -> String {
+pub(crate) fn metrics(scratch: &Scratch, node: u16) -> String {
     let file = scratch.join(format!("cluster/nodes/{node}/node.toml"));
     let text = std::fs::read_to_string(file).expect("readable");
     let address = text.lines().find_map(|line| line.strip_prefix("metrics = "));

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::cluster::{Dev, kill};
+use crate::epochs::metrics;
 use crate::support::Scratch;
 
 const CLUSTER: [&str; 2] = ["--cluster", "cluster/cluster.toml"];
@@ -44,6 +45,20 @@ fn address_of(scratch: &Scratch, node: u16) -> String {
     line.split('"').nth(1).expect("quoted").to_owned()
 }
 
+/// The rules in the documentation name what servers that are up count.
+fn every_alert_is_about_a_metric_that_there_is(scratch: &Scratch) {
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/alerts.yml");
+    let rules = std::fs::read_to_string(rules).expect("the rules");
+    let pages: String = [1, 2, 4, 5, 6].map(|node| metrics(scratch, node)).concat();
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let words = rules.split(|letter| !is_part(letter));
+    let named: Vec<_> = words.filter(|word| word.starts_with("quorate_")).collect();
+    assert!(named.len() >= 6, "{named:?}");
+    for name in named {
+        assert!(pages.contains(&format!("# TYPE {name} ")), "{name}");
+    }
+}
+
 #[test]
 fn a_killed_server_is_inactive_within_three_epochs_and_active_again_when_it_is_back() {
     let scratch = Scratch::new();
@@ -63,6 +78,12 @@ fn a_killed_server_is_inactive_within_three_epochs_and_active_again_when_it_is_b
     assert_eq!(out["active"], 5, "{out}");
     assert_eq!(at(&out, &address)["holds_objects"], true, "it keeps its place on the ring");
     assert_eq!(at(&out, &address)["is_in_membership_group"], false, "{out}");
+    while !metrics(&scratch, 1).contains("quorate_members{state=\"inactive\"} 1\n") {}
+    every_alert_is_about_a_metric_that_there_is(&scratch);
+    let shown = scratch.succeed(&[&["status", "--json"][..], &CLUSTER].concat());
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!((&shown["active"], &shown["inactive"]), (&5.into(), &1.into()), "{shown}");
+    assert_eq!(shown["domains"][0]["margin_without"], -1, "one is gone already: {shown}");
     let found = scratch.succeed(&[&["blob", "get", id, "-o", "got"][..], &CLUSTER].concat());
     let [put, got] = ["file", "got"].map(|name| std::fs::read(scratch.join(name)).expect("read"));
     assert!(put == got, "{found}");

@@ -13,6 +13,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use quorate_machine::{Plant, planted};
 use quorate_types::{IdentityKey, MemberRecord, MemberStatus, NodeId};
 
 use super::change::{Statement, active_min};
@@ -159,7 +160,8 @@ impl Plan {
 
     /// MEM-49: what waits for the next epoch.
     pub(super) fn postponed(&self) -> impl Iterator<Item = Finding> + '_ {
-        self.held.values().map(|(finding, held)| finding.postponed(*held))
+        let held = self.held.values().filter(|_| !planted(Plant::PostponedIsLost));
+        held.map(|(finding, held)| finding.postponed(*held))
     }
 }
 

@@ -3,6 +3,7 @@
 //! TDSC'12 section VI.C; settled point 32. A member's later word takes the place of its earlier
 //! one; what it says counts while it matters, and what changes nothing is not kept.
 
+use quorate_machine::{Plant, planted};
 use quorate_types::Slot;
 
 use super::{Change, Hearing, MonitoringRefusal, Ruling, Subject};
@@ -52,12 +53,13 @@ impl Hearing<'_> {
             Some(Found::Back) => verdict == Verdict::Alive,
             Some(Found::Guilty) | None => subject.eviction().is_some() && verdict == Verdict::Alive,
         };
-        if !is_asked && !is_retraction {
+        if !is_asked && (!is_retraction || planted(Plant::RetractionsIgnored)) {
             return Err(MonitoringRefusal::NothingToSay);
         }
         // MEM-48: nothing that is said brings back who is proved to lie.
         let is_convicted = || self.reader.conviction(subject.record.id).is_some();
-        if verdict == Verdict::Alive && is_convicted() {
+        let is_alive = verdict == Verdict::Alive && !planted(Plant::LiarsComeBack);
+        if is_alive && is_convicted() {
             return Err(MonitoringRefusal::Convicted);
         }
         if subject.case.is_news(said) { Ok(()) } else { Err(MonitoringRefusal::Repeated) }

@@ -1,0 +1,113 @@
+//! What `status` says of servers: in which state they are, what was found of them, and what fails
+//! together.
+
+use std::time::{Duration, SystemTime};
+
+use quorate_client::findings::outcome;
+use quorate_client::groups::Domain;
+use quorate_membership::Standing;
+use quorate_types::{Configuration, MemberStatus, NodeId};
+use serde_json::{Value, json};
+
+/// Failure domains that are shown to people.
+const DOMAINS_SHOWN: usize = 5;
+
+/// How many servers are in which state.
+pub(super) struct States {
+    pub(super) active: usize,
+    pub(super) inactive: usize,
+    pub(super) removed: usize,
+}
+
+impl States {
+    pub(super) fn text(&self) -> String {
+        format!("{} active, {} inactive, {} removed", self.active, self.inactive, self.removed)
+    }
+}
+
+pub(super) fn states(configuration: &Configuration) -> States {
+    let count = |status| configuration.members.iter().filter(|it| it.status == status).count();
+    let [active, inactive, removed] =
+        [MemberStatus::Active, MemberStatus::Inactive, MemberStatus::Removed].map(count);
+    States { active, inactive, removed }
+}
+
+pub(super) const fn word(status: MemberStatus) -> &'static str {
+    match status {
+        MemberStatus::Active => "active",
+        MemberStatus::Inactive => "inactive",
+        MemberStatus::Removed => "removed",
+    }
+}
+
+/// How long ago the configuration was made, by this machine's clock; 0 if that is behind.
+pub(super) fn age_seconds(configuration: &Configuration) -> u64 {
+    let created = Duration::from_micros(configuration.created.as_micros());
+    let made = SystemTime::UNIX_EPOCH + created;
+    SystemTime::now().duration_since(made).unwrap_or_default().as_secs()
+}
+
+fn name(configuration: &Configuration, server: NodeId) -> String {
+    configuration.member(server).map_or_else(|| server.to_hex(), |member| member.name())
+}
+
+/// What was found of servers; nothing if nobody could be asked.
+pub(super) fn found_lines(
+    configuration: &Configuration,
+    found: Option<&[Standing]>,
+) -> Vec<String> {
+    let line = |standing: &Standing| {
+        let name = name(configuration, standing.server);
+        let mut said: Vec<String> =
+            standing.next.iter().chain(&standing.later).map(outcome).collect();
+        if standing.suspecting > 0 {
+            said.push(format!("called silent by {} members", standing.suspecting));
+        }
+        if let Some(convicted) = standing.convicted {
+            said.push(format!("proved to lie in epoch {}", convicted.epoch.get()));
+        }
+        (!said.is_empty()).then(|| format!("  found  {name} {}", said.join("; ")))
+    };
+    found.unwrap_or_default().iter().filter_map(line).collect()
+}
+
+/// The same for a program; null if nobody could be asked.
+pub(super) fn found_facts(configuration: &Configuration, found: Option<&[Standing]>) -> Value {
+    let facts = |standing: &Standing| {
+        let finding = standing.next.or(standing.later);
+        json!({
+            "server": name(configuration, standing.server),
+            "suspecting": standing.suspecting,
+            "found": finding.map(|finding| finding.found.text()),
+            "is_postponed": finding.is_some_and(|finding| finding.held.is_some()),
+            "proved_in_epoch": standing.convicted.map(|it| it.epoch.get()),
+        })
+    };
+    found.map_or(Value::Null, |found| found.iter().map(facts).collect())
+}
+
+/// The failure domains whose failure would be the worst.
+pub(super) fn domain_lines(domains: &[Domain]) -> Vec<String> {
+    if domains.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![format!("domains  {}, the worst to lose:", domains.len())];
+    lines.extend(domains.iter().take(DOMAINS_SHOWN).map(|domain| {
+        let (name, up, size) = (&domain.name, domain.up, domain.size);
+        let then = match domain.margin {
+            margin @ 0.. => format!("without it every group can take {}", super::failures(margin)),
+            _ => String::from("WITHOUT IT A GROUP DOES NOT SERVE"),
+        };
+        format!("  {name:<30} {up} of {size} up, {then}")
+    }));
+    lines
+}
+
+/// The same for a program, all of them.
+pub(super) fn domain_facts(domains: &[Domain]) -> Value {
+    let facts = |domain: &Domain| {
+        json!({ "name": domain.name, "up": domain.up, "size": domain.size,
+                "margin_without": domain.margin })
+    };
+    domains.iter().map(facts).collect()
+}

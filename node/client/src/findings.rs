@@ -1,0 +1,82 @@
+//! What the membership service has found of servers: who is suspected, who is to lose its duties,
+//! who was proved to lie.
+
+use quorate_membership::limits::FINDINGS_PAGE_MAX;
+use quorate_membership::monitor::caps::Held;
+use quorate_membership::monitor::{Finding, Found};
+use quorate_membership::{MembershipOperation, MembershipReply, Standing};
+use quorate_types::NodeId;
+
+use crate::cluster::Cluster;
+use crate::error::ClientError;
+
+/// All that was found, in ascending order of server.
+///
+/// # Errors
+/// What [`Cluster::membership`] says.
+pub async fn findings(cluster: &Cluster) -> Result<Vec<Standing>, ClientError> {
+    let mut found = Vec::new();
+    let mut from = Some(NodeId::new([0; NodeId::BYTES]));
+    while let Some(place) = from {
+        let answered = cluster.membership(&MembershipOperation::GetFindings(place)).await?;
+        let MembershipReply::Findings(page) = answered.reply else {
+            return Err(ClientError::UnknownReply);
+        };
+        let is_full = page.standings.len() == FINDINGS_PAGE_MAX;
+        from = page.standings.last().filter(|_| is_full).and_then(|last| behind(last.server));
+        found.extend(page.standings);
+    }
+    Ok(found)
+}
+
+/// The next id, if there is one.
+fn behind(server: NodeId) -> Option<NodeId> {
+    let mut bytes = *server.as_bytes();
+    for byte in bytes.iter_mut().rev() {
+        *byte = byte.wrapping_add(1);
+        if *byte != 0 {
+            return Some(NodeId::new(bytes));
+        }
+    }
+    None
+}
+
+/// What becomes of a server, in words.
+#[must_use]
+pub fn outcome(finding: &Finding) -> String {
+    let what = match finding.found {
+        Found::Silent => "does not answer: to lose its duties",
+        Found::Guilty => "was proved to lie: to lose its duties",
+        Found::Back => "answers again: to have its duties back",
+    };
+    match finding.held {
+        None => format!("{what} behind epoch {}", finding.epoch),
+        Some(held) => format!("{what}, but waits: {}", reason(held)),
+    }
+}
+
+/// Why an eviction waits.
+const fn reason(held: Held) -> &'static str {
+    match held {
+        Held::Window => "as many of its neighbours on the ring have gone as may",
+        Held::Rate => "as many go with one epoch as may",
+        Held::TooFewLeft => "too few active servers would be left for a group",
+        Held::Seat => "it has a seat in the membership group, for want of others",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Pages follow each other.
+    use super::{NodeId, behind};
+
+    #[test]
+    fn the_next_page_begins_behind_the_last_server() {
+        let mut next = [0; 32];
+        next[30] = 1;
+        let mut last = [0; 32];
+        last[31] = 255;
+        assert_eq!(behind(NodeId::new(last)), Some(NodeId::new(next)));
+        assert_eq!(behind(NodeId::new([255; 32])), None);
+    }
+}
