@@ -26,12 +26,12 @@ use core::fmt;
 
 use quorate_crypto::{Domain, Signer, Verifier, hash};
 use quorate_dht::{Body, CertifiedConfiguration, MessageContext, Ring, TooFewServers};
-use quorate_membership::election::membership_replicas;
+use quorate_membership::election::{UNKNOWN_KEY, membership_replicas};
 use quorate_membership::handover::CommitmentBytes;
 use quorate_membership::responder::{Member, ResponderLog};
 use quorate_membership::{FreshnessResponder, MembershipService, Schemes, VerifiedConfiguration};
 use quorate_types::{
-    Epoch, GroupConfiguration, GroupId, GroupMember, NodeId, ObjectId, PublicKey, ReadMode,
+    Epoch, GroupConfiguration, GroupId, GroupMember, NodeId, ObjectId, ReadMode,
     ReplicaId, Slot,
 };
 
@@ -199,14 +199,6 @@ pub fn storage_context(configuration: &VerifiedConfiguration) -> MessageContext 
     let servers = configuration.configuration();
     MessageContext { system: servers.system, authority_key: servers.authority_key }
 }
-
-/// What stands for a key that another configuration would tell, or that a founder never deposited:
-/// no point of the curve, so that nobody can sign under it.
-const UNKNOWN_KEY: PublicKey = {
-    let mut bytes = [0; PublicKey::BYTES];
-    bytes[0] = 2;
-    PublicKey::new(bytes)
-};
 
 /// The group of the key-value service: placed on the ring like an object, and of the epoch of the
 /// ring. A later configuration names its members, for those who ask them; their keys stand in the

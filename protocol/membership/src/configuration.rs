@@ -93,13 +93,14 @@ fn check_active(header: &ConfigurationHeader, members: &[MemberRecord]) -> Resul
     check_keys(header, members)
 }
 
-/// Whoever has a duty of signing has a key: the members of the group, and all founders, since the
-/// groups of the storage's ring are among them.
+/// Whoever has a duty of signing has a key: all founders, since the groups of the storage's ring
+/// are among them, and of the members of the group all but those that can be bad. A group that
+/// stays for want of another may have members that deposited nothing.
 fn check_keys(header: &ConfigurationHeader, members: &[MemberRecord]) -> Result<(), Rejected> {
-    let needs_key = |member: &&MemberRecord| {
-        header.epoch == Epoch::ZERO || header.membership_group.contains(&member.id)
-    };
-    if members.iter().filter(needs_key).any(|member| member.epoch_key.is_none()) {
+    let keyless = members.iter().filter(|member| member.epoch_key.is_none());
+    let in_group = keyless.clone().filter(|member| header.membership_group.contains(&member.id));
+    let is_first = header.epoch == Epoch::ZERO;
+    if is_first && keyless.count() > 0 || in_group.count() > header.membership.f() {
         return Err(Rejected::NoEpochKey);
     }
     Ok(())
@@ -203,21 +204,18 @@ impl VerifiedConfiguration {
         self.0.configuration.epoch
     }
 
-    /// The record of a server, if it is in the membership group.
+    /// The record of a server, if it is in the membership group and has a key there.
     #[must_use]
     pub fn group_member(&self, id: NodeId) -> Option<&MemberRecord> {
         let is_in_group = self.0.configuration.membership_group.contains(&id);
-        is_in_group.then(|| self.0.configuration.member(id)).flatten()
+        let record = is_in_group.then(|| self.0.configuration.member(id)).flatten();
+        record.filter(|record| record.epoch_key.is_some())
     }
 
-    /// The key that a member of the membership group signs with in the epoch.
-    ///
-    /// # Panics
-    /// Never: a configuration in which such a member has no key is refused.
+    /// The key that a member of the membership group signs with in the epoch, if it has one.
     #[must_use]
     pub fn group_key(&self, id: NodeId) -> Option<PublicKey> {
-        let record = self.group_member(id)?;
-        Some(record.epoch_key.expect("MEM-1: every member of the group has a key"))
+        self.group_member(id)?.epoch_key
     }
 
     /// The configuration as it is stored and sent.

@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 
 use quorate_crypto::{Domain, Hasher, hash};
 use quorate_types::{
-    Digest, GroupConfiguration, GroupId, GroupMember, IdentityKey, NodeId, ReadMode, Resilience,
-    Slot, SystemId,
+    Digest, GroupConfiguration, GroupId, GroupMember, IdentityKey, NodeId, PublicKey, ReadMode,
+    Resilience, Slot, SystemId,
 };
 
 use crate::epoch_configuration::EpochConfiguration;
@@ -73,6 +73,14 @@ pub(crate) fn elect_beside(
     Some(staying.into_iter().map(|(_, id)| id).collect())
 }
 
+/// What stands for the key of a member of a group that has deposited none, or that another
+/// configuration tells: no point of the curve, so that nobody can sign under it.
+pub const UNKNOWN_KEY: PublicKey = {
+    let mut bytes = [0; PublicKey::BYTES];
+    bytes[0] = 2;
+    PublicKey::new(bytes)
+};
+
 /// The group of the membership service, the same in every epoch.
 #[must_use]
 pub fn membership_group_id(system: SystemId) -> GroupId {
@@ -95,8 +103,7 @@ pub fn membership_replicas(
     let servers = configuration.configuration();
     let member = |id: &NodeId| {
         let record = servers.member(*id).expect("MEM-1: the group is among the members");
-        let key = record.epoch_key.expect("MEM-1: every member of the group has a key");
-        GroupMember { node: *id, key }
+        GroupMember { node: *id, key: record.epoch_key.unwrap_or(UNKNOWN_KEY) }
     };
     GroupConfiguration {
         system: servers.system,

@@ -40,10 +40,12 @@ impl EpochConfiguration {
         self.configuration().epoch
     }
 
-    /// Is this server in the membership group?
+    /// Is this server in the membership group, with a key to sign there?
     #[must_use]
     pub fn has_seat(&self, id: NodeId) -> bool {
-        self.configuration().membership_group.contains(&id)
+        let servers = self.configuration();
+        let has_key = servers.member(id).is_some_and(|record| record.epoch_key.is_some());
+        has_key && servers.membership_group.contains(&id)
     }
 }
 

@@ -198,11 +198,11 @@ impl Changeover {
     fn take_deposits(&mut self, reader: &Reader<'_>) {
         for member in self.members.values_mut() {
             let deposited = reader.deposit(member.identity_key).map(|keys| keys.epoch_key);
-            // Whoever stays in a group without a deposit is as good as silent: its key counts for
-            // the epoch that ends, and is in no certificate for the next.
-            let kept = member.epoch_key.filter(|_| self.group.contains(&member.id));
+            // Whoever stays in a group without a deposit is silent there. The key of the epoch that
+            // ends must not be named: on links nobody would take the one of the next for its own,
+            // and it could never deposit again.
             let has_duties = member.status != MemberStatus::Removed;
-            member.epoch_key = deposited.or(kept).filter(|_| has_duties);
+            member.epoch_key = deposited.filter(|_| has_duties);
             // MEM-18: with the epoch of the deposit, so that no other root has certified its key.
             if let Some(root) = reader.successor(member.identity_key).filter(|_| has_duties) {
                 member.later_root = Some(root);

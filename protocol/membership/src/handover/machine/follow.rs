@@ -72,7 +72,8 @@ impl Handover {
             return;
         }
         let seats = attempt.seats.iter().map(|seat| seat.node);
-        let strangers: Vec<_> = seats.filter(|node| self.place_of(*node).is_none()).collect();
+        // A member that has no key in this epoch runs no replica of its group.
+        let strangers: Vec<_> = seats.filter(|node| self.member_key(*node).is_none()).collect();
         for node in strangers {
             turn.send(node, Message::News(Box::new(News::clone(&news))));
         }

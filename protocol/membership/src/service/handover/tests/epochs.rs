@@ -4,14 +4,16 @@ use std::vec::Vec;
 
 use quorate_crypto::Signer;
 use quorate_types::{Digest, Epoch, IdentityKey, MemberStatus, NodeId};
+use quorate_wire::encode;
 
 use super::harness::Town;
 use crate::election::node_id;
 use crate::handover::{CommitmentBytes, Stage};
 use crate::header::Lineage;
 use crate::identity::IdentitySigner;
+use crate::recognition::Recognition;
 use crate::service::{MembershipOperation, MembershipReply};
-use crate::testing::{epoch_signer, identity};
+use crate::testing::{epoch_signer, identity, registry};
 
 fn key_of(server: usize) -> IdentityKey {
     identity(server).identity_key()
@@ -172,14 +174,21 @@ fn with_too_few_candidates_the_old_group_keeps_the_key_and_its_members() {
     let attempt = town.underway().attempt;
     assert_eq!(attempt.seats.iter().map(|seat| seat.node).collect::<Vec<_>>(), group);
     assert_eq!(attempt.seats[3].keys, None);
-    let silent_key = town.record_of(silent).unwrap().epoch_key;
+    let late = town.deposit_of(silent);
     let shares = town.finish();
     assert_eq!(shares.len(), 3);
     town.turn(shares);
 
     assert_eq!(town.group(), group);
     assert!(town.record_of(leaver).is_some(), "it has a seat");
-    assert_eq!(town.record_of(silent).unwrap().epoch_key, silent_key, "as good as silent");
+    assert_eq!(town.record_of(silent).unwrap().epoch_key, None, "silent in the group");
+    assert_eq!(town.configuration.group_member(group[3]), None);
+    // Others take it for itself on links: otherwise it could never deposit again, and whoever
+    // else fails is one too many.
+    let recognition = Recognition::Member((&town.configuration).into());
+    let shown = encode(&late.certificate);
+    let found = recognition.recognise(late.epoch_key(), &shown, &registry());
+    assert_eq!(found, Ok(key_of(silent)));
     assert_eq!(town.news().change_count, 1, "its removal waits for the next epoch");
     town.live_an_epoch();
     assert_eq!(town.record_of(leaver), None);
