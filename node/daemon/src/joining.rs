@@ -64,35 +64,46 @@ async fn wait_for_place(
     tracing::info!(server, "waits until a configuration names it: `quorate node add` admits it");
     let pause = settings.epoch.unwrap_or_default() / ROUNDS_PER_EPOCH;
     let mut known = None;
+    let mut asks_group = false;
     loop {
-        match ask(&file, known.as_ref()).await {
-            Ok(Some(later)) => {
-                tracing::debug!(epoch = %later.epoch(), "the epoch of the others");
-                capacity::check(later.configuration()).map_err(|excess| ServerError::Contacts {
-                    source: ClientError::Excess(excess),
-                })?;
-                if wanted.is_met_by(&later) {
-                    tracing::info!(epoch = %later.epoch(), server, "a member of the system");
-                    return Ok(later);
-                }
-                known = Some(later);
+        if let Some(later) = listen(&file, known.as_ref(), asks_group).await? {
+            if wanted.is_met_by(&later) {
+                tracing::info!(epoch = %later.epoch(), server, "a member of the system");
+                return Ok(later);
             }
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "nobody is asked which epoch it is"),
+            known = Some(later);
         }
+        asks_group = !asks_group;
         tokio::time::sleep(pause.clamp(PAUSE_MIN, PAUSE_MAX)).await;
     }
 }
 
-/// Asks those of the file first, then the group that knows best: a later configuration, if any.
-async fn ask(
+/// A later configuration than the one that is known, if anybody has one: the group that knows best,
+/// or, since all of that may be gone meanwhile, those of the file.
+async fn listen(
     file: &ClusterFile,
     known: Option<&VerifiedConfiguration>,
-) -> Result<Option<VerifiedConfiguration>, ClientError> {
-    let Some(known) = known else { return meet_as_stranger(file, PATIENCE).await };
-    let mut servers = known_servers(known);
-    servers.retain(|server| known.group_member(server.id).is_some());
-    fetch_as_stranger(file.system_key, known, (&servers, PATIENCE)).await
+    asks_group: bool,
+) -> Result<Option<VerifiedConfiguration>, ServerError> {
+    let asked = match known.filter(|_| asks_group) {
+        None => meet_as_stranger(file, PATIENCE).await,
+        Some(known) => {
+            let mut servers = known_servers(known);
+            servers.retain(|server| known.group_member(server.id).is_some());
+            fetch_as_stranger(file.system_key, known, (&servers, PATIENCE)).await
+        }
+    };
+    let found = asked.unwrap_or_else(|error| {
+        tracing::warn!(%error, "nobody is asked which epoch it is");
+        None
+    });
+    let is_later =
+        |it: &VerifiedConfiguration| known.is_none_or(|known| known.epoch() < it.epoch());
+    let Some(later) = found.filter(is_later) else { return Ok(None) };
+    tracing::debug!(epoch = %later.epoch(), "the epoch of the others");
+    capacity::check(later.configuration())
+        .map_err(|excess| ServerError::Contacts { source: ClientError::Excess(excess) })?;
+    Ok(Some(later))
 }
 
 fn read_contacts(

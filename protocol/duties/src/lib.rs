@@ -31,8 +31,7 @@ use quorate_membership::handover::CommitmentBytes;
 use quorate_membership::responder::{Member, ResponderLog};
 use quorate_membership::{FreshnessResponder, MembershipService, Schemes, VerifiedConfiguration};
 use quorate_types::{
-    Epoch, GroupConfiguration, GroupId, GroupMember, NodeId, ObjectId, ReadMode,
-    ReplicaId, Slot,
+    Epoch, GroupConfiguration, GroupId, GroupMember, NodeId, ObjectId, ReadMode, ReplicaId, Slot,
 };
 
 #[cfg(test)]

@@ -44,6 +44,23 @@ pub(crate) struct ChangeArguments {
     for_epochs: u64,
 }
 
+/// Changes that nobody has signed yet.
+pub(crate) struct Drafts {
+    /// In the order in which they are to be executed.
+    pub(crate) changes: Vec<Change>,
+    /// Who has to sign.
+    pub(crate) council: Council,
+    /// What the operator should know besides.
+    pub(crate) note: Option<String>,
+}
+
+impl Drafts {
+    /// One change.
+    pub(crate) fn of(change: Change, council: Council) -> Self {
+        Self { changes: vec![change], council, note: None }
+    }
+}
+
 /// A key that signs for the authority, and the file that it is from.
 pub(crate) struct Holder {
     path: PathBuf,
@@ -87,18 +104,23 @@ impl ChangeArguments {
     pub(crate) fn perform(
         &self,
         json: bool,
-        make: impl AsyncFnOnce(&Cluster) -> Result<(Vec<Change>, Council), Failure>,
+        make: impl AsyncFnOnce(&Cluster) -> Result<Drafts, Failure>,
     ) -> Result<Answer, Failure> {
         let holders = Holder::read(&self.authority)?;
         let (answer, failure) = session(&self.cluster, json, async |cluster| {
-            let (mut changes, council) = make(&cluster).await?;
+            let Drafts { mut changes, council, note } = make(&cluster).await?;
             holders.iter().try_for_each(|holder| holder.check(&council))?;
             holders.iter().for_each(|holder| holder.sign(&mut changes));
             if let Some(file) = &self.out {
                 return Ok((write(file, &changes, Some(&council))?, None));
             }
             changes.iter().try_for_each(|change| reject_unsigned(change, &council))?;
-            Ok(submit_all(&cluster, &changes, "cluster").await)
+            let (mut answer, failure) = submit_all(&cluster, &changes, "cluster").await;
+            if let Some(note) = note.filter(|_| failure.is_none()) {
+                answer.text = format!("{}\n{note}", answer.text);
+                answer.json["note"] = Value::from(note);
+            }
+            Ok((answer, failure))
         })?;
         settle(answer, failure, json)
     }

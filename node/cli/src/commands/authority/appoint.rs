@@ -6,7 +6,7 @@ use quorate_membership::{Council, CouncilCertificate, CouncilError, CouncilGrant
 use quorate_types::{IdentityKey, PublicKey};
 
 use crate::answer::Answer;
-use crate::commands::changes::{ChangeArguments, terms};
+use crate::commands::changes::{ChangeArguments, Drafts, terms};
 use crate::failure::Failure;
 
 /// Who is appointed, and by whom.
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &AppointArguments, json: bool) -> Result<Answer, Fa
         let before = terms(cluster, nobody).await?.signed_by;
         let validity = arguments.change.validity(before.sequence + 1, servers.epoch);
         let grant = CouncilGrant { system: servers.system, validity, council };
-        Ok((vec![Change::Appoint(CouncilCertificate::draft(grant))], before.council))
+        Ok(Drafts::of(Change::Appoint(CouncilCertificate::draft(grant)), before.council))
     })
 }
 

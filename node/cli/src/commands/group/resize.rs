@@ -7,7 +7,7 @@ use quorate_membership::{ResizeCertificate, ResizeGrant};
 use quorate_types::Resilience;
 
 use crate::answer::Answer;
-use crate::commands::changes::ChangeArguments;
+use crate::commands::changes::{ChangeArguments, Drafts};
 use crate::failure::Failure;
 
 /// Which size, and in whose name.
@@ -29,6 +29,6 @@ pub(super) fn run(arguments: &ResizeArguments, json: bool) -> Result<Answer, Fai
         let terms = group_terms(cluster, present).await?;
         let validity = arguments.change.validity(terms.next_resize(), present);
         let grant = ResizeGrant { system, validity, membership };
-        Ok((vec![Change::Resize(ResizeCertificate::draft(grant))], terms.signed_by.council))
+        Ok(Drafts::of(Change::Resize(ResizeCertificate::draft(grant)), terms.signed_by.council))
     })
 }

@@ -6,7 +6,7 @@ use quorate_membership::{Rotation, RotationCertificate, RotationGrant};
 use quorate_types::{Configuration, NodeId};
 
 use crate::answer::Answer;
-use crate::commands::changes::ChangeArguments;
+use crate::commands::changes::{ChangeArguments, Drafts};
 use crate::commands::node::find_member;
 use crate::failure::Failure;
 
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &RotateArguments, json: bool) -> Result<Answer, Fai
         })?;
         let validity = arguments.change.validity(terms.next_rotation(), present);
         let grant = RotationGrant { system: servers.system, validity, rotation };
-        Ok((vec![Change::Rotate(RotationCertificate::draft(grant))], terms.signed_by.council))
+        Ok(Drafts::of(Change::Rotate(RotationCertificate::draft(grant)), terms.signed_by.council))
     })
 }
 

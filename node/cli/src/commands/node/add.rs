@@ -8,12 +8,12 @@ use quorate_client::changes::{Change, RealVerifier};
 use quorate_client::cluster::Cluster;
 use quorate_client::explanation::Kind;
 use quorate_membership::{
-    AddCertificate, AddGrant, Council, IDENTITY_EPOCHS, NodeAdmission, Refusal, Terms,
+    AddCertificate, AddGrant, IDENTITY_EPOCHS, NodeAdmission, Refusal, Terms,
 };
 use quorate_types::{Configuration, Epoch};
 
 use crate::answer::Answer;
-use crate::commands::changes::{ChangeArguments, terms};
+use crate::commands::changes::{ChangeArguments, Drafts, terms};
 use crate::failure::Failure;
 
 /// Which server, and in whose name.
@@ -29,8 +29,7 @@ pub(super) fn run(arguments: &AddArguments, json: bool) -> Result<Answer, Failur
     let admission = read(&arguments.admission)?;
     arguments.change.perform(json, async |cluster| {
         let about = (arguments.admission.as_path(), &admission);
-        let (change, council) = draft(cluster, about, &arguments.change).await?;
-        Ok((vec![change], council))
+        draft(cluster, about, &arguments.change).await
     })
 }
 
@@ -50,7 +49,7 @@ pub(super) async fn draft(
     cluster: &Cluster,
     (path, admission): (&Path, &NodeAdmission),
     arguments: &ChangeArguments,
-) -> Result<(Change, Council), Failure> {
+) -> Result<Drafts, Failure> {
     let known = cluster.configuration();
     let servers = known.configuration();
     let identity_key = admission.identity_key();
@@ -62,7 +61,7 @@ pub(super) async fn draft(
     let validity = arguments.validity(terms.next_sequence(), servers.epoch);
     let (system, server) = (servers.system, admission.server.clone());
     let grant = AddGrant { system, identity_key, validity, server };
-    Ok((Change::Add(AddCertificate::draft(grant)), terms.signed_by.council))
+    Ok(Drafts::of(Change::Add(AddCertificate::draft(grant)), terms.signed_by.council))
 }
 
 fn reject_system(

@@ -4,11 +4,11 @@ use clap::Args;
 use quorate_client::changes::Change;
 use quorate_client::cluster::Cluster;
 use quorate_client::explanation::{Explanation, Kind};
-use quorate_membership::{Council, RemoveCertificate, RemoveGrant, Validity};
+use quorate_membership::{RemoveCertificate, RemoveGrant, Validity};
 use quorate_types::{Configuration, Epoch, IdentityKey, MemberRecord, MemberStatus};
 
 use crate::answer::Answer;
-use crate::commands::changes::{ChangeArguments, terms};
+use crate::commands::changes::{ChangeArguments, Drafts, terms};
 use crate::failure::Failure;
 
 /// Which server, and in whose name.
@@ -21,10 +21,9 @@ pub(crate) struct RemoveArguments {
 }
 
 pub(super) fn run(arguments: &RemoveArguments, json: bool) -> Result<Answer, Failure> {
-    arguments.change.perform(json, async |cluster| {
-        let (change, council) = draft(cluster, &arguments.server, &arguments.change).await?;
-        Ok((vec![change], council))
-    })
+    arguments
+        .change
+        .perform(json, async |cluster| draft(cluster, &arguments.server, &arguments.change).await)
 }
 
 /// The certificate that nobody has signed yet, and who has to.
@@ -32,7 +31,7 @@ pub(super) async fn draft(
     cluster: &Cluster,
     server: &str,
     arguments: &ChangeArguments,
-) -> Result<(Change, Council), Failure> {
+) -> Result<Drafts, Failure> {
     let known = cluster.configuration();
     let servers = known.configuration();
     let identity_key = find(servers, server)?;
@@ -42,7 +41,20 @@ pub(super) async fn draft(
     let validity = Validity { last_epoch: Epoch::new(u64::MAX), ..validity };
     let system = servers.system;
     let grant = RemoveGrant { system, identity_key, validity, may_exceed_cap: false };
-    Ok((Change::Remove(RemoveCertificate::draft(grant)), terms.signed_by.council))
+    let change = Change::Remove(RemoveCertificate::draft(grant));
+    let note = note_on(servers, identity_key);
+    Ok(Drafts { note, ..Drafts::of(change, terms.signed_by.council) })
+}
+
+/// A founder that leaves is missed where its objects lie.
+fn note_on(servers: &Configuration, key: IdentityKey) -> Option<String> {
+    let is_meant = |member: &&MemberRecord| member.identity_key == key && member.is_on_ring;
+    let member = servers.members.iter().find(is_meant)?;
+    Some(format!(
+        "server {} holds objects: if it still has its data, keep it running until they can move; \
+         if it is gone, its groups have one bad server each",
+        member.name()
+    ))
 }
 
 /// The key of the server that is called this. A whole key need not be that of a member: it may be

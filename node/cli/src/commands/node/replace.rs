@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::{add, remove};
 use crate::answer::Answer;
-use crate::commands::changes::ChangeArguments;
+use crate::commands::changes::{ChangeArguments, Drafts};
 use crate::failure::Failure;
 
 /// Which servers, and in whose name.
@@ -34,8 +34,9 @@ pub(super) fn run(arguments: &ReplaceArguments, json: bool) -> Result<Answer, Fa
             return Err(Failure::usage("OLD", what, remedy));
         }
         let coming = (arguments.new.as_path(), &admission);
-        let (add, council) = add::draft(cluster, coming, &arguments.change).await?;
-        let (remove, _) = remove::draft(cluster, &old.to_hex(), &arguments.change).await?;
-        Ok((vec![add, remove], council))
+        let mut drafts = add::draft(cluster, coming, &arguments.change).await?;
+        let remove = remove::draft(cluster, &old.to_hex(), &arguments.change).await?;
+        drafts.changes.extend(remove.changes);
+        Ok(Drafts { note: remove.note, ..drafts })
     })
 }
