@@ -12,6 +12,8 @@ use crate::handover::stage::Stage;
 
 /// After so many repetitions a server asks whether the next header is signed.
 const QUESTION_EVERY: u32 = 8;
+/// So often a deposit is said again before the wait doubles: links may have to come up first.
+const SAID_FIRST: u32 = 4;
 
 impl Handover {
     const fn takes_deposits(stage: Option<&Stage>) -> bool {
@@ -25,8 +27,8 @@ impl Handover {
     pub(super) fn deposit(&mut self, turn: &mut Turn<'_>) {
         let Some(next) = &self.setup.next else { return };
         let deposit = Box::new(next.deposit.clone());
-        let is_said =
-            self.is_founding() || self.repetitions == 0 || self.repetitions.is_power_of_two();
+        let is_first = self.repetitions <= SAID_FIRST;
+        let is_said = self.is_founding() || is_first || self.repetitions.is_power_of_two();
         let is_due = (Self::takes_deposits(self.stage()) && is_said)
             || self.repetitions % QUESTION_EVERY == 1;
         if !is_due || self.certified.is_some() || !self.says(Topic::Deposit) {
