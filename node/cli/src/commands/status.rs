@@ -91,6 +91,10 @@ fn describe(
     members::found_lines(configuration, found)
         .into_iter()
         .for_each(|it| line(format_args!("{it}")));
+    let without = configuration.members.iter().filter(|member| !member.is_on_ring).count();
+    if without > 0 {
+        line(format_args!("objects  on the servers of the founding; {without} others hold none"));
+    }
     line(format_args!("groups   {serving} of {} serve", served.len()));
     for group in served.iter().filter(|group| group.is_special || group.margin() < group.f()) {
         let (up, size) = (group.up, group.size);
@@ -119,7 +123,7 @@ fn describe(
             json!({ "identity_key": member.identity_key.to_hex(), "id": member.id.to_hex(),
                     "root": member.root().to_hex(),
                     "address": member.address, "up": reached.contains(&member.id),
-                    "state": members::word(member.status),
+                    "state": members::word(member.status), "holds_objects": member.is_on_ring,
                     "is_in_membership_group":
                         configuration.membership_group.contains(&member.id) })
         })
