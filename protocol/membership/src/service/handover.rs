@@ -5,7 +5,7 @@
 //! asks does not matter, and asking again changes nothing.
 //!
 //! ```text
-//!            deposit        dealt            complete
+//!            deposit        dealt, deposit   complete
 //!             (_)            (_)        +---------------> Done
 //!   Open ------------> Frozen -----> Dealing
 //!            end        beacon        ^   | abort: once more the same group, or the old one
@@ -21,7 +21,8 @@
 //! - MEM-22: a change that is recorded after the freeze takes effect an epoch later, and is not
 //!   lost.
 //! - MEM-23: the randomness of an epoch binds every change that takes effect with it, and every
-//!   deposit from which its group is drawn.
+//!   deposit from which its group is drawn; what a member of the old group deposits later counts
+//!   only in draws from randomness that nobody knew then.
 
 use alloc::boxed::Box;
 

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use quorate_types::{Instant, NodeId};
 
 use super::{Handover, Output, Topic, Turn};
+use crate::handover::attempt::Seat;
 use crate::handover::deposit::Deposit;
 use crate::handover::message::Message;
 use crate::handover::operation::HandoverOperation;
@@ -16,8 +17,24 @@ const QUESTION_EVERY: u32 = 8;
 const SAID_FIRST: u32 = 4;
 
 impl Handover {
-    const fn takes_deposits(stage: Option<&Stage>) -> bool {
-        matches!(stage, None | Some(Stage::Open))
+    /// Does the log take the keys of a server now: of any, before the freeze; of a member, also
+    /// while dealings are awaited (decision 24).
+    fn takes_deposit_of(&self, node: NodeId) -> bool {
+        match self.stage() {
+            None | Some(Stage::Open) => true,
+            Some(Stage::Dealing(_)) => self.place_of(node).is_some(),
+            Some(Stage::Frozen(_) | Stage::Redrawing(_) | Stage::Done(_)) => false,
+        }
+    }
+
+    /// Has this server to bring its keys at once, and not only now and then?
+    fn is_deposit_awaited(&self) -> bool {
+        let lacks_keys = |seat: &Seat| seat.node == self.setup.me && seat.keys.is_none();
+        match self.stage() {
+            None | Some(Stage::Open) => true,
+            Some(Stage::Dealing(underway)) => underway.attempt.seats.iter().any(lacks_keys),
+            Some(Stage::Frozen(_) | Stage::Redrawing(_) | Stage::Done(_)) => false,
+        }
     }
 
     /// Sends the own keys to `f + 1` members, others each time: a lie, a crash or a loss costs no
@@ -29,7 +46,7 @@ impl Handover {
         let deposit = Box::new(next.deposit.clone());
         let is_first = self.repetitions <= SAID_FIRST;
         let is_said = self.is_founding() || is_first || self.repetitions.is_power_of_two();
-        let is_due = (Self::takes_deposits(self.stage()) && is_said)
+        let is_due = (self.is_deposit_awaited() && is_said)
             || self.repetitions % QUESTION_EVERY == 1;
         if !is_due || self.certified.is_some() || !self.says(Topic::Deposit) {
             return;
@@ -48,7 +65,7 @@ impl Handover {
         let configuration = &self.setup.configuration;
         let record = configuration.member(from);
         let record = record.filter(|record| record.identity_key == deposit.identity_key());
-        let is_asked = self.member_place().is_some() && Self::takes_deposits(self.stage());
+        let is_asked = self.member_place().is_some() && self.takes_deposit_of(from);
         let Some(record) = record.filter(|_| is_asked) else {
             return turn.mark("handover.deposit_ignored");
         };

@@ -2,6 +2,11 @@
 //!
 //! Settled points 14 and 31: the first deposit of an identity counts, so it cannot be two servers,
 //! nor name two roots. Only a member's identity gets another root (MEM-18).
+//! Decision 24: a member of the group whose deposit was not there at the freeze brings it while
+//! dealings are awaited. Else a group that has to keep the key itself could lack a quorum for good:
+//! the freeze waits for `2f + 1` deposits, of which `f` may be those of liars.
+
+use quorate_types::IdentityKey;
 
 use super::{HandoverRefusal, Outcome, Step};
 use crate::handover::{Deposit, SeatKeys, Stage};
@@ -9,11 +14,18 @@ use crate::service::Statement;
 
 impl Step<'_> {
     pub(super) fn deposit(&self, deposit: &Deposit) -> Result<Outcome, HandoverRefusal> {
-        if self.reader.stage() != Stage::Open {
+        let key = deposit.identity_key();
+        // MEM-23: the randomness of a draw that is still to come is known to nobody at this stage.
+        let has_deposited = self.reader.deposit(key).is_some();
+        let is_awaited = match self.reader.stage() {
+            Stage::Open => true,
+            Stage::Dealing(_) => !has_deposited && self.is_in_group(key),
+            Stage::Frozen(_) | Stage::Redrawing(_) | Stage::Done(_) => false,
+        };
+        if !is_awaited {
             return Err(HandoverRefusal::NotNow);
         }
-        let key = deposit.identity_key();
-        if self.reader.deposit(key).is_some() {
+        if has_deposited {
             return Err(HandoverRefusal::Repeated);
         }
         if !self.will_be_member(deposit) {
@@ -31,6 +43,13 @@ impl Step<'_> {
         let (epoch_key, encryption_key) = (deposit.epoch_key(), deposit.encryption_key);
         let keys = SeatKeys { epoch_key, encryption_key };
         Ok(Outcome::Deposited { key, keys, successor: deposit.successor() })
+    }
+
+    /// Is it a member of the group that ends the epoch?
+    fn is_in_group(&self, key: IdentityKey) -> bool {
+        let header = self.reader.header();
+        let mut members = header.membership_group.iter().filter_map(|id| self.reader.member(*id));
+        members.any(|member| member.identity_key == key)
     }
 
     /// A member, or a server that becomes one with the next epoch; the second gets a key in its

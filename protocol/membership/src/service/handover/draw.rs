@@ -56,7 +56,10 @@ impl Step<'_> {
         if is_redrawn(next) && self.reader.sharing_bytes().is_some() {
             return Stage::Redrawing(Box::new(underway));
         }
-        let attempt = if next == ATTEMPTS_OF_GROUP * GROUPS_DRAWN_MAX {
+        let group = &self.reader.header().membership_group;
+        let is_old = underway.attempt.seats.iter().map(|seat| &seat.node).eq(group);
+        // The old group has its seats anew each time: with the keys that have come meanwhile.
+        let attempt = if is_old || next >= ATTEMPTS_OF_GROUP * GROUPS_DRAWN_MAX {
             self.staying(next)
         } else {
             Attempt { number: next, ..underway.attempt }

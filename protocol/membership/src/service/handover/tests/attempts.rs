@@ -6,6 +6,7 @@ use quorate_types::NodeId;
 use super::harness::Town;
 use crate::handover::{Attempt, Stage};
 use crate::limits::{ATTEMPTS_OF_GROUP, GROUPS_DRAWN_MAX};
+use crate::service::HandoverRefusal;
 
 fn nodes(attempt: &Attempt) -> Vec<NodeId> {
     attempt.seats.iter().map(|seat| seat.node).collect()
@@ -61,6 +62,50 @@ fn behind_three_groups_the_old_one_keeps_the_key_however_long_it_takes() {
     town.turn(shares);
     assert_eq!(town.group(), group);
     town.live_an_epoch();
+}
+
+#[test]
+fn a_member_that_came_too_late_for_the_freeze_has_its_seat_in_the_next_attempt() {
+    // Decision 24: three of four have deposited, one of them may lie.
+    let mut town = Town::new(4, 1);
+    let late = town.number_of(town.group()[3]);
+    town.servers().into_iter().filter(|server| *server != late).for_each(|server| {
+        town.deposit(server).unwrap();
+    });
+    town.freeze();
+    assert_eq!(town.deposit(late), Err(HandoverRefusal::NotNow), "a draw is to come");
+    let beacon = town.beacon();
+    town.take(beacon).unwrap();
+    let first = town.underway().attempt;
+    assert_eq!(nodes(&first), town.group(), "too few candidates: the old group stays");
+    assert!(first.seats[3].keys.is_none());
+
+    town.deposit(late).unwrap();
+    assert_eq!(town.deposit(late), Err(HandoverRefusal::NotNow), "the first counts");
+    assert_eq!(town.underway().attempt, first, "nothing changes in an attempt");
+    town.give_up();
+    let second = town.underway().attempt;
+    assert!(second.seats.iter().all(|seat| seat.keys.is_some()));
+    let shares = town.finish();
+    town.turn(shares);
+}
+
+#[test]
+fn who_is_not_of_the_group_deposits_before_the_freeze_or_not_at_all() {
+    let mut town = Town::new(8, 1);
+    let group = town.group();
+    let outside = |town: &Town| {
+        let mut servers = town.servers().into_iter();
+        servers.find(|it| group.iter().all(|member| town.number_of(*member) != *it)).unwrap()
+    };
+    let stranger = outside(&town);
+    town.servers().into_iter().filter(|server| *server != stranger).for_each(|server| {
+        town.deposit(server).unwrap();
+    });
+    town.freeze();
+    let beacon = town.beacon();
+    town.take(beacon).unwrap();
+    assert_eq!(town.deposit(stranger), Err(HandoverRefusal::NotNow), "MEM-23");
 }
 
 #[test]
