@@ -11,7 +11,7 @@
 //! replica: News ------------------> participant; its announcements --> replica
 //! replica: Concluded --> responder: EndEpoch --> VouchesNoMore --> replica: Seal (heirs)
 //! participant: Certified + the replica's members, or Learned from others --> Adopt
-//!   Adopt --> erase the share --> participant of the next epoch
+//!   Adopt --> erase the share, old participant too --> participant of the next epoch
 //! in the new group: the final state, from the own replica once Ended or from others
 //!   --> replica of the next epoch --> Begun --> Vouch
 //! Adopt of the epoch behind that --> retire what still served the old one, and erase its keys
@@ -19,7 +19,8 @@
 //!
 //! # Invariants
 //! - DUT-1: a replica signs the end of its epoch only when the server vouches for it no more.
-//! - DUT-2: a server erases its share of an epoch only when it has adopted a later configuration.
+//! - DUT-2: a server erases its share of an epoch when it has adopted a later configuration, and
+//!   not before: on its disk, and in the participant that goes on for those who are behind.
 //! - DUT-3: a server vouches for an epoch only when its replica of the group of that epoch has the
 //!   final state of the one before.
 //! - DUT-4: a server never goes back to an earlier epoch.
@@ -79,6 +80,9 @@ pub enum Order {
     Adopt(VerifiedConfiguration),
     /// Erase the share of an epoch, the seed of its dealings, and what opened its subshares.
     EraseShare(Epoch),
+    /// Tell the participant of an epoch that the system has signed the next header: it may have
+    /// come another way, and the participant holds the share too, and the seed of its dealings.
+    TellSigned(Epoch, Box<CertifiedHeader>),
     /// Begin the participant that brings an epoch to its end.
     BeginParticipant(Epoch),
     /// Get the final state of the epoch before this one: from the own replica, or from the others.
@@ -110,6 +114,7 @@ impl Order {
             Self::ReadMembers(_) => "read the members",
             Self::Adopt(_) => "adopt",
             Self::EraseShare(_) => "erase the share",
+            Self::TellSigned(..) => "tell the participant what is signed",
             Self::BeginParticipant(_) => "begin the participant",
             Self::GetState { .. } => "get the state",
             Self::BeginReplica(_) => "begin the replica",
@@ -314,9 +319,13 @@ impl Turnover {
         let is_next = self.now.epoch().next() == next.epoch();
         let former = core::mem::replace(&mut self.now, next);
         assert!(former.epoch() < self.now.epoch(), "DUT-4: epochs only go up");
+        let header = Box::new(configuration.header().certified().clone());
         orders.push(Order::Adopt(configuration));
         // DUT-2: behind the order that makes the configuration durable.
         orders.push(Order::EraseShare(former.epoch()));
+        if is_next {
+            orders.push(Order::TellSigned(former.epoch(), header));
+        }
         let over = self.before.replace(former);
         // Who was away for longer serves nobody with what it had.
         let missed = if is_next { None } else { self.before.take() };

@@ -232,6 +232,11 @@ impl Conductor {
             Order::ReadMembers(epoch) => self.read_members(epoch),
             Order::Adopt(configuration) => self.adopt(&configuration)?,
             Order::EraseShare(epoch) => self.erase_share(epoch)?,
+            Order::TellSigned(epoch, header) => {
+                if let Some(handover) = self.handovers.get(&epoch) {
+                    drop(handover.request(HandoverRequest::Signed(header)));
+                }
+            }
             Order::BeginParticipant(epoch) => self.begin_participant(epoch)?,
             Order::GetState { epoch, is_own } => self.get_state(epoch, is_own)?,
             Order::BeginReplica(epoch) => self.begin_replica(epoch)?,

@@ -616,6 +616,9 @@ impl Town {
             }
             Order::Adopt(configuration) => self.adopt(id, &configuration),
             Order::EraseShare(epoch) => drop(self.server(id).shares.remove(&epoch)),
+            Order::TellSigned(epoch, header) => {
+                self.step_handover(id, epoch, Input::Request(Request::Signed(header)));
+            }
             Order::BeginParticipant(epoch) => self.begin_participant(id, epoch),
             Order::GetState { epoch, is_own } => self.get_state(id, epoch, is_own),
             Order::BeginReplica(epoch) => self.begin_replica(id, epoch),
@@ -755,6 +758,9 @@ impl Town {
             assert_eq!(known.hash(), newest.hash(), "one configuration of {}", newest.epoch());
             let old = server.shares.keys().filter(|epoch| **epoch < newest.epoch()).count();
             assert_eq!(old, 0, "DUT-2: the share of an epoch that is over");
+            let mut machines = server.handovers.range(..newest.epoch());
+            let holds = machines.any(|(_, handover)| handover.holds_old_share());
+            assert!(!holds, "DUT-2: a machine holds the share of an epoch that is over");
         }
     }
 }

@@ -74,6 +74,8 @@ pub enum Request {
     End(EndReason),
     /// Whether some neighbourhood of the ring is at risk, as the log says now.
     AtRisk(bool),
+    /// The node has got the signed header of the next epoch from elsewhere.
+    Signed(Box<CertifiedHeader>),
 }
 
 /// What a participant tells its node.
@@ -201,6 +203,7 @@ impl Machine for Handover {
             Input::Request(Request::News(news)) => self.on_own_news(turn, *news),
             Input::Request(Request::End(reason)) => self.wish_end(reason),
             Input::Request(Request::AtRisk(is_so)) => self.is_at_risk = is_so,
+            Input::Request(Request::Signed(header)) => self.on_certified(turn, &header),
         }
         self.act(turn);
     }
@@ -254,10 +257,11 @@ impl Handover {
         self.receiving.share()
     }
 
-    /// Does this participant still hold the share of the epoch that ends?
+    /// Does this participant still hold secrets of the epoch that ends: its share, or the seed of
+    /// the dealings, which together with a subshare of them tells the share?
     #[must_use]
-    pub fn holds_old_share(&self) -> bool {
-        self.setup.member.as_ref().is_some_and(|member| member.share.is_some())
+    pub const fn holds_old_share(&self) -> bool {
+        self.setup.member.is_some()
     }
 
     fn replay(&mut self, record: Record) {

@@ -38,10 +38,10 @@ impl Handover {
         self.arm_repeat(turn);
     }
 
+    /// Forgets the share, the seed of its dealings, which with one of them would tell it, and the
+    /// key of the epoch.
     pub(super) fn forget_share(&mut self) {
-        if let Some(member) = &mut self.setup.member {
-            member.share = None;
-        }
+        self.setup.member = None;
         self.dealt = None;
     }
 
