@@ -6,8 +6,10 @@ use crate::domain::Domain;
 use crate::group::GroupKey;
 use crate::public::{PublicKey, Signature};
 use crate::rejected::Rejected;
+use crate::sealing::EncryptionKey;
 use crate::share::KeyShare;
 use crate::signature::{CombineFailure, Combined, PartialSignature};
+use crate::sizes::PUBLIC_KEY_BYTES;
 
 /// A threshold signature scheme: partial signatures, without interaction, that combine to one.
 ///
@@ -59,6 +61,20 @@ pub trait ThresholdScheme {
         signature: &Signature,
     ) -> Result<(), Rejected> {
         key.verify(domain, message, signature)
+    }
+
+    /// An encryption key whose owner proves to hold the other half; see
+    /// [`EncryptionKey::decode_proved`].
+    ///
+    /// # Errors
+    /// Why it is not taken.
+    fn decode_proved(
+        &self,
+        key: &[u8; PUBLIC_KEY_BYTES],
+        statement: &[u8],
+        proof: &Signature,
+    ) -> Result<EncryptionKey, Rejected> {
+        EncryptionKey::decode_proved(key, statement, proof)
     }
 }
 

@@ -10,7 +10,7 @@ use core::fmt;
 
 use quorate_crypto::{Domain, SignatureCheck, Signer, hash_of};
 use quorate_threshold::{
-    DecryptionKey, EncryptionKey, PUBLIC_KEY_BYTES, Rejected, Signature as ThresholdSignature,
+    DecryptionKey, PUBLIC_KEY_BYTES, Rejected, Signature as ThresholdSignature,
 };
 use quorate_types::{Digest, Epoch, IdentityKey, IdentityRoot, PublicKey, Signature, SystemId};
 use quorate_wire::{Decode, DecodeError, Encode, Reader, Writer};
@@ -140,7 +140,8 @@ impl Deposit {
         }
         let statement = possession_statement(&self.certificate);
         let key = &self.encryption_key.0;
-        let proved = EncryptionKey::decode_proved(key, statement.as_bytes(), &self.possession);
+        let scheme = &*schemes.threshold;
+        let proved = scheme.decode_proved(key, statement.as_bytes(), &self.possession);
         proved.map(drop).map_err(DepositRefused::Possession)
     }
 
