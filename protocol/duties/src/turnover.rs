@@ -28,6 +28,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use quorate_machine::{Plant, planted};
 use quorate_membership::handover::{HandoverOperation, News, Stage};
 use quorate_membership::{
     CertifiedConfiguration, CertifiedHeader, EpochConfiguration, MembershipOperation, Schemes,
@@ -233,7 +234,11 @@ impl Turnover {
             Event::Report(epoch, operation) => self.announce(epoch, &operation, &mut orders),
             Event::Concluded(epoch) => {
                 self.advance(epoch, Replica::Concluded);
-                orders.push(Order::EndVouching(epoch));
+                if planted(Plant::SealsUnheard) {
+                    self.on_silence(epoch, &mut orders);
+                } else {
+                    orders.push(Order::EndVouching(epoch));
+                }
                 self.seek_members(&mut orders);
             }
             Event::VouchesNoMore(epoch) => self.on_silence(epoch, &mut orders),
@@ -320,10 +325,15 @@ impl Turnover {
         let former = core::mem::replace(&mut self.now, next);
         assert!(former.epoch() < self.now.epoch(), "DUT-4: epochs only go up");
         let header = Box::new(configuration.header().certified().clone());
+        if planted(Plant::ShareErasedEarly) {
+            orders.push(Order::EraseShare(former.epoch()));
+        }
         orders.push(Order::Adopt(configuration));
         // DUT-2: behind the order that makes the configuration durable.
-        orders.push(Order::EraseShare(former.epoch()));
-        if is_next {
+        if !planted(Plant::ShareKept) {
+            orders.push(Order::EraseShare(former.epoch()));
+        }
+        if is_next && !planted(Plant::ParticipantKeepsShare) {
             orders.push(Order::TellSigned(former.epoch(), header));
         }
         let over = self.before.replace(former);
@@ -331,7 +341,9 @@ impl Turnover {
         let missed = if is_next { None } else { self.before.take() };
         for period in over.into_iter().chain(missed) {
             orders.push(Order::Retire(period.epoch()));
-            orders.push(Order::EraseKeys(period.epoch()));
+            if !planted(Plant::KeysKept) {
+                orders.push(Order::EraseKeys(period.epoch()));
+            }
         }
         orders.push(Order::BeginParticipant(self.now.epoch()));
         self.seek_state(orders);
@@ -350,6 +362,9 @@ impl Turnover {
             Replica::None | Replica::Waiting | Replica::Fetching | Replica::Beginning => false,
         };
         self.now.replica = Replica::Fetching;
+        if planted(Plant::VouchesWithoutState) {
+            orders.push(Order::Vouch(self.now.epoch()));
+        }
         orders.push(Order::GetState { epoch: self.now.epoch(), is_own });
     }
 

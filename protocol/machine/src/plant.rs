@@ -131,6 +131,32 @@ pub enum Plant {
     GoesBackAnEpoch,
     /// A signature by an identity counts whichever epoch its leaf is for.
     LeafOfAnyEpoch,
+    /// A server does not erase its share of an epoch that is over.
+    ShareKept,
+    /// The participant of an epoch that is over is not told so, and keeps the share.
+    ParticipantKeepsShare,
+    /// A server does not erase its keys of an epoch whose machines it has retired.
+    KeysKept,
+    /// A server erases its share before the next configuration is durable.
+    ShareErasedEarly,
+    /// A server vouches for an epoch before its replica has the state.
+    VouchesWithoutState,
+    /// A server's replica signs the end, and the server goes on to vouch for the epoch.
+    SealsUnheard,
+    /// That a server vouches for an epoch no more is not made durable.
+    EndNotKept,
+    /// A member deals once, and hands that out in every attempt.
+    DealingReused,
+    /// A recipient acknowledges whatever a dealer deals to it.
+    AcknowledgesTwice,
+    /// Recipients that do not run the log are told nothing of it.
+    NewsNotTold,
+    /// No member gives an attempt up.
+    AttemptForEver,
+    /// A participant says everything once.
+    SaysOnce,
+    /// A member that came too late for the freeze deposits nothing any more.
+    LateDepositRefused,
     /// Links take keys that any tree certified in the name of a server, also one that was replaced.
     AnyRootCertifies,
 }

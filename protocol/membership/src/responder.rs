@@ -17,7 +17,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_crypto::Signer;
-use quorate_machine::{Class, Effects, Input, Machine, RecordNumber};
+use quorate_machine::{Class, Effects, Input, Machine, Plant, RecordNumber, planted};
 use quorate_types::{Epoch, NodeId, Now, Peer};
 use quorate_wire::{Decode, DecodeError, Encode, Reader, Writer};
 
@@ -163,7 +163,9 @@ impl FreshnessResponder {
         if self.ended < Some(epoch) {
             self.ended = Some(epoch);
             self.record_last = self.record_last.next();
-            effects.persist(ResponderRecord::Ended(epoch));
+            if !planted(Plant::EndNotKept) {
+                effects.persist(ResponderRecord::Ended(epoch));
+            }
             effects.release(self.record_last);
         }
 

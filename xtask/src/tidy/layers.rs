@@ -53,7 +53,7 @@ const LAYERS: [Layer; 19] = [
     layer("kv", &["types", "machine", "wire"]),
     layer("membership", &["types", "machine", "wire", "crypto", "kes", "threshold", "state"]),
     layer("dht", &["types", "machine", "wire", "crypto"]),
-    layer("duties", &["types", "wire", "crypto", "membership", "dht"]),
+    layer("duties", &["types", "machine", "wire", "crypto", "membership", "dht"]),
     layer("net", &[]),
     layer("store", &[]),
     layer("runtime", &["types", "machine", "wire", "crypto", "net", "store"]),

@@ -38,7 +38,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use quorate_crypto::{Domain, hash_of};
-use quorate_machine::{Class, Effects, Input, Machine, RecordNumber};
+use quorate_machine::{Class, Effects, Input, Machine, Plant, RecordNumber, planted};
 use quorate_threshold::{GroupKey, KeyShare, PartialSignature, ShareIndex, Signature};
 use quorate_types::{Digest, Duration, Instant, NodeId, Now, Peer, PublicKey, Resilience};
 
@@ -331,7 +331,9 @@ impl Handover {
 
     /// What was said is said again, where it still matters.
     fn repeat(&mut self, turn: &mut Turn<'_>) {
-        self.said.clear();
+        if !planted(Plant::SaysOnce) {
+            self.said.clear();
+        }
         self.repetitions = self.repetitions.wrapping_add(1);
         self.arm_repeat(turn);
     }

@@ -4,6 +4,7 @@
 
 use alloc::vec::Vec;
 
+use quorate_machine::{Plant, planted};
 use quorate_threshold::Domain;
 use quorate_types::{Digest, NodeId};
 
@@ -101,6 +102,9 @@ impl Handover {
     }
 
     pub(super) fn give_up(&mut self) {
+        if planted(Plant::AttemptForEver) {
+            return;
+        }
         self.abort_wish = self.underway().map(|underway| underway.attempt.number);
     }
 

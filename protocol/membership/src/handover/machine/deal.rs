@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use quorate_machine::{Plant, planted};
 use quorate_threshold::{Dealer, Session};
 use quorate_types::{Digest, NodeId};
 
@@ -122,7 +123,7 @@ impl Handover {
 
 impl Dealt {
     fn is_of(&self, session: Session) -> bool {
-        self.published.session.as_bytes() == session.as_bytes()
+        self.published.session.as_bytes() == session.as_bytes() || planted(Plant::DealingReused)
     }
 
     fn is_acknowledged_by(&self, word: &Word<Acknowledgement>) -> bool {

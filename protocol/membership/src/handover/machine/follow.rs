@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use quorate_machine::{Plant, planted};
 use quorate_threshold::{Commitment, GroupKey};
 use quorate_types::NodeId;
 
@@ -68,7 +69,7 @@ impl Handover {
         let Some(news) = self.own.clone() else { return };
         let Some(attempt) = attempt_of(&news) else { return };
         let is_over = self.certified.is_some() || self.member_place().is_none();
-        if is_over || !self.says(Topic::News) {
+        if is_over || planted(Plant::NewsNotTold) || !self.says(Topic::News) {
             return;
         }
         let seats = attempt.seats.iter().map(|seat| seat.node);

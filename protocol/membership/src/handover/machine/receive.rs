@@ -10,6 +10,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use quorate_machine::{Plant, planted};
 use quorate_threshold::{
     CheckedDealing, Complaint, KeyShare, Opened, SealedSubshares, Session, ShareIndex, Sharing,
     Subshare,
@@ -147,7 +148,8 @@ impl Handover {
     /// The log has the last word about which of two dealings of a liar it is.
     fn replaces(&self, published: &PublishedDealing, is_chosen: bool) -> bool {
         let held = self.receiving.held.get(&published.dealer);
-        is_chosen && held.is_some_and(|held| held.published != *published)
+        let is_taken = is_chosen || planted(Plant::AcknowledgesTwice);
+        is_taken && held.is_some_and(|held| held.published != *published)
     }
 
     fn open(&mut self, turn: &mut Turn<'_>, published: PublishedDealing) {
@@ -230,7 +232,7 @@ impl Handover {
     fn keep(&mut self, turn: &mut Turn<'_>, published: &PublishedDealing) -> bool {
         let name = (published.session, published.dealer);
         if let Some(known) = self.receiving.durable.get(&name) {
-            return known == published;
+            return known == published || planted(Plant::AcknowledgesTwice);
         }
         // MEM-14: nothing of this dealer was acknowledged in this attempt, before a crash either.
         self.persist(turn, Record::Dealing(Box::new(published.clone())));

@@ -6,6 +6,7 @@
 //! dealings are awaited. Else a group that has to keep the key itself could lack a quorum for good:
 //! the freeze waits for `2f + 1` deposits, of which `f` may be those of liars.
 
+use quorate_machine::{Plant, planted};
 use quorate_types::IdentityKey;
 
 use super::{HandoverRefusal, Outcome, Step};
@@ -19,6 +20,7 @@ impl Step<'_> {
         let has_deposited = self.reader.deposit(key).is_some();
         let is_awaited = match self.reader.stage() {
             Stage::Open => true,
+            Stage::Dealing(_) if planted(Plant::LateDepositRefused) => false,
             Stage::Dealing(_) => !has_deposited && self.is_in_group(key),
             Stage::Frozen(_) | Stage::Redrawing(_) | Stage::Done(_) => false,
         };
