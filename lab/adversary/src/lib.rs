@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod deeds;
+pub mod handover;
 pub mod membership;
 pub mod ordering;
 pub mod storage;

@@ -40,6 +40,7 @@
 //! | [`ordering`] | one replica group and its clients | every kind of liar of the engine |
 //! | [`storage`] | servers of a ring and their clients | disks that rot, scrubs |
 //! | [`cluster`] | servers as the daemon makes them, and their clients | founding, leases, all |
+//! | [`epochs`] | servers that go from epoch to epoch | keys that come and go, real shares |
 //!
 //! # How to add ...
 //! - **a system**: implement [`host::Host`] for one machine type (an enum, where a system has
@@ -88,6 +89,7 @@ pub mod clock;
 pub mod cluster;
 pub mod cpu;
 pub mod crashes;
+pub mod epochs;
 mod fast;
 pub mod host;
 mod ledger;

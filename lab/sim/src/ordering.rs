@@ -36,6 +36,7 @@ mod service;
 mod tests;
 
 pub use adversaries::{CLIENT_VILLAINS, REPLICA_VILLAINS};
+pub(crate) use disk::Disk;
 pub(crate) use group::{GroupHost, GroupSetup, first_nonce, rewrite, wire_bytes};
 pub(crate) use host::CALL_TIMEOUT;
 pub use host::{Ordering, OrderingHost};

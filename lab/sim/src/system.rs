@@ -54,6 +54,11 @@ pub trait System: Sync {
         &[]
     }
 
+    /// One crash point of so many is taken, beside the share of a gate run.
+    fn crash_stride(&self) -> usize {
+        1
+    }
+
     /// Feuds of a gate run, besides its other seeds: so many with this villain, or with whoever is
     /// drawn. None where [`crate::host::Host::kind`] does not sort the messages.
     fn feuds(&self) -> &'static [(usize, Option<&'static str>)] {
@@ -76,6 +81,7 @@ pub const SYSTEMS: &[&dyn System] = &[
     &crate::ordering::Ordering,
     &crate::storage::Storage,
     &crate::cluster::Cluster,
+    &crate::epochs::Epochs,
     &crate::toy::Toy,
 ];
 

@@ -4,7 +4,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use quorate_sim::cpu::CpuClock;
 use quorate_sim::crashes::{self, Enumeration, Share};
+use quorate_sim::epochs::year::{self, Plan, Tally};
 use quorate_sim::marks::HITS_MIN;
 use quorate_sim::report::{Counts, Report, Violation};
 use quorate_sim::runner::{self, Finding, Quota, Totals};
@@ -25,6 +27,8 @@ sim crashes [--scene NAME] [--point N]           a crash at every effect of each
             [--stride N]                         and every write failing; or at one point of one
 sim crashes --seed N [--ops N] [--stride N]      the same for the quiet scenario of a seed
 sim marks   [--seeds N]                          hits of each coverage mark
+sim year    [--epochs N] [--servers N] [--f N]   epochs with real shares and keys, and a thief who
+            [--seed N]                           robs f servers in each of them
 
 everywhere: [--system NAME] (ci, plants and marks: all systems), [--plant NAME],
             [--profile swarm|short|feud|calm]
@@ -33,6 +37,11 @@ environment: QUORATE_COMMIT, or else the commit that is checked out, gives the f
 /// What the gate runs, unless told otherwise.
 const SEEDS: u64 = 200;
 const EVENTS: u64 = 50_000_000;
+/// Hourly epochs of a year; the gate lives through two days of them.
+const YEAR_EPOCHS: u64 = 8_760;
+const GATE_EPOCHS: u64 = 48;
+/// Lines in which a year is told of.
+const LINES: u64 = 40;
 /// Processor time within which a planted bug must be found.
 const PLANT_CPU_MAX: Duration = Duration::from_secs(20);
 /// Runs that shrinking may take.
@@ -45,8 +54,10 @@ const UNDRAWN_FAULTS: [&str; 1] = ["write-fails"];
 const CRASH_OPS: u64 = 8;
 
 /// What may stand on the command line beside the command.
-const OPTIONS: [&str; 18] = [
+const OPTIONS: [&str; 21] = [
+    "--epochs",
     "--events",
+    "--f",
     "--from",
     "--jobs",
     "--known",
@@ -59,6 +70,7 @@ const OPTIONS: [&str; 18] = [
     "--scene",
     "--seed",
     "--seeds",
+    "--servers",
     "--stride",
     "--system",
     "--trace",
@@ -131,6 +143,7 @@ fn main() -> ExitCode {
         "plants" => plants(&words),
         "crashes" => crash_everywhere(&words),
         "marks" => marks(&words),
+        "year" => year(&words),
         _ => Err(USAGE.to_owned()),
     });
     match result {
@@ -187,7 +200,10 @@ fn ci(words: &Words) -> Result<bool, String> {
         print_totals(&totals);
         is_good &= judge(system, &totals);
         counts.add(&totals.counts);
-        is_good &= crash_scenes(words, system, share_of(&commit))?;
+        is_good &= crash_scenes(words, system, share_of(system, &commit))?;
+    }
+    if words.text("--system").is_none_or(|name| name == "epochs") {
+        is_good &= live(&Plan::of(GATE_EPOCHS))?;
     }
     // One system alone may have no use for a kind of fault.
     Ok(is_good & (words.text("--system").is_some() || every_fault_struck(&counts)))
@@ -421,10 +437,10 @@ fn crash_everywhere(words: &Words) -> Result<bool, String> {
 }
 
 /// The crash points of a gate run: another part for another commit.
-fn share_of(commit: &str) -> Share {
+fn share_of(system: &dyn System, commit: &str) -> Share {
     let seed = seeds::fresh(commit).next().unwrap_or(0);
-    let first = usize::try_from(seed).unwrap_or(0) % CRASH_STRIDE;
-    Share { first, stride: CRASH_STRIDE }
+    let stride = CRASH_STRIDE * system.crash_stride();
+    Share { first: usize::try_from(seed).unwrap_or(0) % stride, stride }
 }
 
 fn crash_scenes(words: &Words, system: &dyn System, share: Share) -> Result<bool, String> {
@@ -460,6 +476,43 @@ fn report_crashes(system: &dyn System, which: &str, done: &Enumeration) -> bool 
         println!("INVARIANT=C15 nothing crashed: there is no such point, or none has an effect");
     }
     violations.is_empty() && *crashes > 0
+}
+
+/// A year, or as many epochs as are asked for.
+fn year(words: &Words) -> Result<bool, String> {
+    let narrow = |name: &str, usual: u16| -> Result<u16, String> {
+        let number = words.number(name)?.unwrap_or_else(|| u64::from(usual));
+        u16::try_from(number).map_err(|_wide| format!("{name} is too large"))
+    };
+    let usual = Plan::of(words.number("--epochs")?.unwrap_or(YEAR_EPOCHS));
+    let (servers, f) = (narrow("--servers", usual.servers)?, narrow("--f", usual.f)?);
+    let seed = words.number("--seed")?.unwrap_or(usual.seed);
+    live(&Plan { servers, f, robbed: usize::from(f), seed, ..usual })
+}
+
+fn live(plan: &Plan) -> Result<bool, String> {
+    let (clock, step) = (CpuClock::start(), (plan.epochs / LINES).max(1));
+    println!("year of {} epochs, {} servers, f = {}", plan.epochs, plan.servers, plan.f);
+    let tell = move |tally: &Tally| {
+        if tally.epochs.is_multiple_of(step) {
+            let Tally { epochs, robberies, opened, sets, signatures, .. } = tally;
+            println!(
+                "  epoch {epochs}: {robberies} robberies, {opened} shares opened, {sets} sets of \
+                 shares, {signatures} signatures tried, {} CPU-s",
+                clock.elapsed().as_secs()
+            );
+        }
+    };
+    let year = year::live(plan, Box::new(tell)).map_err(|error| error.to_string())?;
+    println!("  {:?}, {} events", year.tally, year.events);
+    if let Some(violation) = &year.violation {
+        println!("{}", violation.line(short(&commit())));
+    }
+    let is_over = year.tally.epochs == plan.epochs;
+    if !is_over && year.violation.is_none() {
+        println!("INVARIANT=C9 the year ends in epoch {}", year.tally.epochs);
+    }
+    Ok(is_over && year.violation.is_none())
 }
 
 fn marks(words: &Words) -> Result<bool, String> {

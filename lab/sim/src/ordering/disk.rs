@@ -21,7 +21,7 @@ type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// The state of a replica as its disk holds it.
 #[derive(Default, Debug)]
-pub(super) struct Disk {
+pub(crate) struct Disk {
     image: Option<Image>,
     entries: Entries,
     /// The last record that was applied.
@@ -48,7 +48,7 @@ enum EntriesBefore {
 
 impl Disk {
     /// Takes a record of the log, unless it was taken before.
-    pub(super) fn apply(&mut self, number: RecordNumber, record: &Record) {
+    pub(crate) fn apply(&mut self, number: RecordNumber, record: &Record) {
         if number.get() <= self.applied {
             return;
         }
@@ -97,7 +97,7 @@ impl Disk {
     }
 
     /// The image as a replica finds it when it starts.
-    pub(super) fn load(&self) -> Option<(Image, Map)> {
+    pub(crate) fn load(&self) -> Option<(Image, Map)> {
         let image = self.image.clone()?;
         let mut map = Map::new();
         self.entries.iter().for_each(|(key, value)| map.insert(key, value));

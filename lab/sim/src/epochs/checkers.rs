@@ -1,0 +1,18 @@
+//! Checkers that know what an epoch is, beside the generic ones.
+//!
+//! | id | checker | promise |
+//! |---|---|---|
+//! | C7 | [`History`] | one decided history per epoch, one configuration, one chain, one key |
+//! | C7 | [`Custody`] | what belongs to an epoch that is over is gone, and not before it may go |
+//! | C3 | [`Vouching`] | nobody can gather a quorum for an epoch once the next one vouches |
+//! | C9 | [`Progress`] | after the heal epochs end, and every server of the core comes along |
+
+mod custody;
+mod history;
+mod progress;
+mod vouching;
+
+pub(super) use custody::Custody;
+pub(super) use history::History;
+pub(super) use progress::Progress;
+pub(super) use vouching::Vouching;

@@ -1,0 +1,120 @@
+//! C7: what belongs to an epoch that is over is gone, from the disk and from the machines, and not
+//! before it may go (G6).
+//!
+//! The disks are read when a server begins to speak of the end of an epoch, for which it has erased
+//! all that the ones before left, and when a run is over. The machines are asked after every step.
+
+use quorate_machine::{Recipients, RecordNumber};
+use quorate_types::Epoch;
+
+use crate::checker::{At, Broken, Checker, End, Gauges, Verdict};
+use crate::epochs::disk::{Disk, Disks};
+use crate::epochs::{EpochsMachine, Message, Name, Record};
+use crate::node::Node;
+
+const ID: &str = "C7";
+
+/// Reads the disks.
+#[derive(Debug)]
+pub(in crate::epochs) struct Custody {
+    disks: Disks,
+}
+
+/// Should this file be gone, where this is the newest epoch?
+fn is_overdue(name: Name, newest: Epoch) -> bool {
+    match name {
+        Name::Share(epoch) | Name::Dealing(epoch) | Name::Decryption(epoch) => epoch < newest,
+        // The group of the epoch before is still served; the key of the founding serves the
+        // key-value group for good.
+        Name::Signing(epoch) => epoch.next() < newest && epoch != Epoch::ZERO,
+        // The leaf of an epoch is gone when its key is certified.
+        Name::Identity(epoch) => epoch <= newest,
+        Name::Certificate(_) => false,
+    }
+}
+
+impl Custody {
+    pub(in crate::epochs) const fn new(disks: Disks) -> Self {
+        Self { disks }
+    }
+}
+
+/// What a disk holds that it should not.
+fn overdue(disk: &Disk) -> Option<Name> {
+    let newest = disk.newest().epoch();
+    disk.files.keys().copied().find(|name| is_overdue(*name, newest))
+}
+
+/// A secret of a server that stands in what it writes besides the files of its cabinet.
+fn written(disk: &Disk) -> Option<Name> {
+    let texts: Vec<Vec<u8>> = disk.written().collect();
+    let mut files = disk
+        .files
+        .iter()
+        .filter(|(name, _)| name.is_secret() && !matches!(name, Name::Identity(_)));
+    let found = files.find(|(_, bytes)| {
+        let secret = bytes.last_chunk::<32>().expect("a secret has 32 bytes");
+        texts.iter().any(|text| text.windows(32).any(|part| part == secret))
+    });
+    found.map(|(name, _)| *name)
+}
+
+impl Checker<EpochsMachine> for Custody {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    /// DUT-2: a share goes when a later configuration is durable, or an attempt was given up.
+    fn on_durable(&mut self, at: &At, _: RecordNumber, record: &Record) -> Verdict {
+        let Record::Erased(Name::Share(epoch)) = record else { return Ok(()) };
+        let disks = self.disks.borrow();
+        let Some(disk) = disks.get(at.node.index()).filter(|_| at.is_good()) else { return Ok(()) };
+        let newest = disk.newest().epoch();
+        if *epoch == newest {
+            let what = format!("{:?} erased its share of {epoch}, the newest epoch", at.node);
+            return Err(Broken::new(ID, what));
+        }
+        Ok(())
+    }
+
+    fn on_send(&mut self, at: &At, _: &Recipients, message: &Message) -> Verdict {
+        let Message::Handover(epoch, _) = message else { return Ok(()) };
+        let disks = self.disks.borrow();
+        let Some(disk) = disks.get(at.node.index()).filter(|_| at.is_good()) else { return Ok(()) };
+        let newest = disk.newest().epoch();
+        match overdue(disk).filter(|_| *epoch >= newest) {
+            Some(name) => {
+                let what = format!("{:?} speaks of the end of {newest} and has", at.node);
+                Err(Broken::new(ID, format!("{what} {name:?}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn on_end(&mut self, end: &End<'_, EpochsMachine>) -> Verdict {
+        let disks = self.disks.borrow();
+        let good = end.scenario.core.without(end.bad);
+        let mut kept = disks.iter().enumerate().filter_map(|(index, disk)| {
+            let is_up = end.machines[index].is_some() && good.contains(Node::at(index));
+            overdue(disk).filter(|_| is_up).map(|name| (Node::at(index), name))
+        });
+        if let Some((node, name)) = kept.next() {
+            return Err(Broken::new(ID, format!("{node:?} has {name:?} when the run is over")));
+        }
+        let mut open = disks.iter().enumerate().filter_map(|(index, disk)| {
+            let is_good = good.contains(Node::at(index));
+            written(disk).filter(|_| is_good).map(|name| (Node::at(index), name))
+        });
+        let Some((node, name)) = open.next() else { return Ok(()) };
+        Err(Broken::new(ID, format!("{name:?} of {node:?} stands in its logs or states")))
+    }
+
+    fn on_step(&mut self, at: &At, machine: &EpochsMachine, _: &Gauges) -> Verdict {
+        let Some(seat) = machine.server().filter(|_| at.is_good()) else { return Ok(()) };
+        let newest = seat.turnover().configuration().epoch();
+        let mut old = seat.handovers().range(..newest);
+        let Some((epoch, _)) = old.find(|(_, it)| it.holds_old_share()) else { return Ok(()) };
+        let what = format!("{:?} is in epoch {newest}, and a machine has the share", at.node);
+        Err(Broken::new(ID, format!("{what} of {epoch}")))
+    }
+}

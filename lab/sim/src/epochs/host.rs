@@ -1,0 +1,231 @@
+//! What the servers of a run need around their machines: names, disks, what they are asked for.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use quorate_adversary::Adversary;
+use quorate_crypto::{Domain, hash};
+use quorate_history::Prng;
+use quorate_machine::RecordNumber;
+use quorate_membership::handover::Policy;
+use quorate_membership::{
+    AddCertificate, AddGrant, ClientParameters, ConfigurationClient, IdentitySigner, LeaseRule,
+    MembershipOperation, Message as Vouching, RemoveCertificate, RemoveGrant, ResizeCertificate,
+    ResizeGrant, Validity,
+};
+use quorate_types::{ClientId, Duration, Epoch, NodeId, Peer, Resilience};
+
+use super::client::ClientSeat;
+use super::disk::{Disk, Disks};
+use super::founding::{Kit, Shape, description, install};
+use super::keys::Keys;
+use super::seat::{Installed, ServerSeat};
+use super::villains::{BAD_DEALER, EARLY_ABORTER, EARLY_ENDER, villain};
+use super::{EpochsMachine, Message, Record, Request};
+use crate::host::Host;
+use crate::node::Node;
+use crate::scenario::{Fault, FaultKind, Scenario};
+
+/// How long a lease is.
+pub(super) const LEASE: Duration = Duration::from_secs(2);
+/// As far as clocks drift here, in parts of a million.
+const DRIFT_PPM: u32 = 100_000;
+/// Servers that the authority admits and that never come.
+const STRANGERS: u64 = 3;
+/// Where the numbers of their identities begin.
+const STRANGERS_FROM: usize = 100;
+/// The last epoch in which a certificate may be executed.
+const LAST_EPOCH: Epoch = Epoch::new(1_000_000);
+
+/// Names, disks and keys of one run.
+#[derive(Debug)]
+pub struct EpochsHost {
+    kit: Rc<Kit>,
+    shape: Shape,
+    /// In the order of the nodes.
+    servers: Vec<NodeId>,
+    disks: Disks,
+    lives: Vec<u64>,
+    /// Bad servers and their names.
+    villains: Vec<(Node, &'static str)>,
+    flaw: Option<&'static str>,
+    prng: Prng,
+}
+
+impl EpochsHost {
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        Self::with_keys(scenario, Keys::ideal())
+    }
+
+    /// As [`EpochsHost::new`], with keys of either kind.
+    pub(super) fn with_keys(scenario: &Scenario, keys: Keys) -> Self {
+        let shape = Shape::of(scenario.variant);
+        let (kit, installed) = install(shape, keys);
+        let (servers, disks): (Vec<_>, Vec<_>) = installed.into_iter().unzip();
+        let villain = |fault: &Fault| {
+            let FaultKind::Byzantine { node, adversary } = fault.kind else { return None };
+            Some((node, adversary))
+        };
+        Self {
+            villains: scenario.faults.iter().filter_map(villain).collect(),
+            kit: Rc::new(kit),
+            shape,
+            servers,
+            disks: Rc::new(RefCell::new(disks)),
+            lives: vec![0; usize::from(scenario.node_count)],
+            flaw: None,
+            prng: Prng::from_seed(scenario.seed).fork("epochs"),
+        }
+    }
+
+    /// With a bug in the cabinets of the servers.
+    pub(super) fn flawed(self, flaw: Option<&'static str>) -> Self {
+        Self { flaw, ..self }
+    }
+
+    /// What all know.
+    pub(super) fn kit(&self) -> Rc<Kit> {
+        Rc::clone(&self.kit)
+    }
+
+    /// The names of the servers, in the order of the nodes.
+    pub(super) fn servers(&self) -> &[NodeId] {
+        &self.servers
+    }
+
+    /// The disks of the servers.
+    pub(super) fn disks(&self) -> Disks {
+        Rc::clone(&self.disks)
+    }
+
+    fn client_index(&self, node: Node) -> Option<usize> {
+        node.index().checked_sub(self.servers.len())
+    }
+
+    fn server(&self, node: Node, records: &[(RecordNumber, Record)]) -> ServerSeat {
+        let index = node.index();
+        let disk: &mut Disk = &mut self.disks.borrow_mut()[index];
+        records.iter().for_each(|(number, record)| disk.apply(*number, record));
+        let installed = Installed {
+            kit: Rc::clone(&self.kit),
+            index,
+            id: self.servers[index],
+            policy: self.policy(node),
+            flaw: self.flaw,
+            is_bad_dealer: self.villains.contains(&(node, BAD_DEALER)),
+            prng: self.prng.fork(&format!("life/{index}/{}", self.lives[index])),
+        };
+        ServerSeat::open(installed, disk)
+    }
+
+    /// How long things take, at a server whose clock may run away.
+    fn policy(&self, node: Node) -> Policy {
+        let is = |name| self.villains.contains(&(node, name));
+        Policy {
+            length: if is(EARLY_ENDER) { Duration::ZERO } else { self.shape.length() },
+            patience: Duration::from_secs(5),
+            change_count_max: 1_000,
+            repeat: Duration::from_millis(200),
+            repeat_idle: Duration::from_millis(700),
+            attempt: Duration::from_millis(if is(EARLY_ABORTER) { 1 } else { 2_000 }),
+        }
+    }
+
+    fn client(&self, node: Node) -> ClientSeat {
+        let life = [node.index() as u64, self.lives[node.index()]];
+        let draw = hash(Domain::Derivation, &life.map(u64::to_be_bytes).concat());
+        let mut contacts: Vec<Peer> = self.servers.iter().copied().map(Peer::Node).collect();
+        contacts.rotate_left(usize::from(draw.as_bytes()[0]) % self.servers.len());
+        let parameters = ClientParameters {
+            lease: LeaseRule::new(LEASE, DRIFT_PPM).expect("the bound is allowed"),
+            retry_max: Duration::from_secs(1),
+            ..ClientParameters::new(self.kit.system_key, contacts, *draw.as_bytes())
+        };
+        ClientSeat::new(ConfigurationClient::new(parameters, None, self.kit.schemes.clone()))
+    }
+
+    /// What the authority says with its certificate of this number: servers that never come are
+    /// added and removed again, and the group gets the size that it has.
+    fn operation(&self, number: u64) -> MembershipOperation {
+        let authority = self.kit.keys.authority();
+        let system = self.kit.first.configuration().system;
+        let validity =
+            Validity { sequence: number + 1, first_epoch: Epoch::ZERO, last_epoch: LAST_EPOCH };
+        let stranger = STRANGERS_FROM + usize::try_from(number / 3 % STRANGERS).expect("few");
+        let identity_key = self.kit.keys.new_identity(stranger).identity_key();
+        match number % 3 {
+            0 => {
+                let server = description(stranger as u64);
+                let grant = AddGrant { system, identity_key, validity, server };
+                MembershipOperation::Add(AddCertificate::issue(grant, &*authority))
+            }
+            1 => {
+                let grant = RemoveGrant { system, identity_key, validity, may_exceed_cap: true };
+                MembershipOperation::Remove(RemoveCertificate::issue(grant, &*authority))
+            }
+            _ => {
+                let membership = Resilience::new(self.shape.f).expect("f is 1 or 2");
+                let grant = ResizeGrant { system, validity, membership };
+                MembershipOperation::Resize(ResizeCertificate::issue(grant, &*authority))
+            }
+        }
+    }
+}
+
+impl Host<EpochsMachine> for EpochsHost {
+    fn peer(&self, node: Node) -> Peer {
+        match self.client_index(node) {
+            None => Peer::Node(self.servers[node.index()]),
+            Some(index) => {
+                let name = hash(Domain::Derivation, &(index as u64).to_be_bytes());
+                Peer::Client(ClientId::new(*name.as_bytes()))
+            }
+        }
+    }
+
+    fn start(&mut self, node: Node, records: Vec<(RecordNumber, Record)>) -> EpochsMachine {
+        self.lives[node.index()] += 1;
+        match self.client_index(node) {
+            None => EpochsMachine::Server(Box::new(self.server(node, &records))),
+            Some(_) => EpochsMachine::Client(Box::new(self.client(node))),
+        }
+    }
+
+    fn adversary(&mut self, node: Node, name: &str) -> Box<dyn Adversary<EpochsMachine>> {
+        let others = self.servers.iter().enumerate().filter(|(index, _)| *index != node.index());
+        let others = others.map(|(_, id)| Peer::Node(*id)).collect();
+        villain(name, others, self.prng.fork(&format!("villain/{}", node.index())))
+    }
+
+    fn admit(&mut self, _: Node, _: Node, message: &Message) -> Option<Message> {
+        // The seat verifies what its machines do not: it knows its groups.
+        Some(message.clone())
+    }
+
+    fn wire_bytes(&self, message: &Message) -> u64 {
+        match message {
+            Message::Ordered(_, message) => crate::ordering::wire_bytes(message),
+            Message::Handover(..) => 1_000,
+            Message::Spread(_) => 800,
+            Message::Freshness(message) => match &**message {
+                Vouching::Configuration(page) => 1_000 + 400 * page.members.len() as u64,
+                Vouching::Founding(it) => 1_000 + 400 * it.configuration.members.len() as u64,
+                Vouching::GetConfiguration(_)
+                | Vouching::Challenge(_)
+                | Vouching::GetFounding(_) => 40,
+                Vouching::Vouch(_) => 240,
+            },
+        }
+    }
+
+    fn request(&mut self, _: Node, number: u64) -> Option<Request> {
+        Some(Request(quorate_wire::encode(&self.operation(number))))
+    }
+
+    fn label(&self, node: Node) -> String {
+        match self.client_index(node) {
+            None => format!("S{}", node.index()),
+            Some(client) => format!("C{client}"),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Keys of a run: ideal ones of servers, or real ones; the key of the system is always real.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use quorate_crypto::ideal::IdealRegistry;
+use quorate_crypto::real::{RealSigner, RealVerifier};
+use quorate_crypto::{Domain, SignatureCheck, Signer, Verifier, hash};
+use quorate_kes::{Blake3Tree, Tree};
+use quorate_membership::{Identity, Schemes};
+use quorate_threshold::{
+    Bls12381, CombineFailure, Combined, Domain as Purpose, EncryptionKey, GroupKey,
+    PUBLIC_KEY_BYTES, PartialSignature, PublicKey, Rejected, Signature, ThresholdScheme,
+};
+use quorate_types::{Digest, Epoch};
+
+/// Which keys servers have.
+#[derive(Clone, Debug)]
+pub(super) struct Keys {
+    ideal: Option<IdealRegistry>,
+    /// Epochs of an identity, as a power of two.
+    height: usize,
+}
+
+/// Epochs of an identity in a run of the simulator, as a power of two: every run makes all anew.
+const HEIGHT: usize = 6;
+
+impl Keys {
+    /// Signatures that cost next to nothing.
+    pub(super) fn ideal() -> Self {
+        Self { ideal: Some(IdealRegistry::new([7; 32])), height: HEIGHT }
+    }
+
+    /// Production's, with identities that last for `2^height` epochs.
+    pub(super) const fn real(height: usize) -> Self {
+        Self { ideal: None, height }
+    }
+
+    /// The key of a seed.
+    pub(super) fn signer(&self, seed: &[u8; 32]) -> Arc<dyn Signer> {
+        match &self.ideal {
+            Some(registry) => Arc::new(registry.signer(seed)),
+            None => Arc::new(RealSigner::from_seed(seed)),
+        }
+    }
+
+    /// The authority that admits servers.
+    pub(super) fn authority(&self) -> Arc<dyn Signer> {
+        self.signer(&derived("authority", 0))
+    }
+
+    /// The identity that a server is installed with.
+    pub(super) fn new_identity(&self, server: usize) -> Identity<LabTree> {
+        let seed = quorate_kes::Seed::new(derived("identity", server as u64));
+        Identity::generate_short(self.tree(), seed, (Epoch::ZERO, self.height))
+    }
+
+    /// The identity in a file.
+    pub(super) fn identity(&self, bytes: &[u8]) -> Identity<LabTree> {
+        Identity::from_bytes(self.tree(), bytes).expect("the cabinet holds what was put there")
+    }
+
+    fn tree(&self) -> LabTree {
+        LabTree(self.ideal.clone())
+    }
+
+    /// What everybody checks with.
+    pub(super) fn schemes(&self) -> Schemes {
+        let signatures: Arc<dyn Verifier> = match &self.ideal {
+            Some(registry) => Arc::new(registry.clone()),
+            None => Arc::new(MemoVerifier::default()),
+        };
+        Schemes { threshold: Arc::new(Memo::default()), signatures }
+    }
+}
+
+/// Bytes that follow from a purpose and a number.
+pub(super) fn derived(purpose: &str, number: u64) -> [u8; 32] {
+    let bytes = [purpose.as_bytes(), &number.to_be_bytes()].concat();
+    *hash(Domain::Derivation, &bytes).as_bytes()
+}
+
+/// The tree of an identity: its leaves sign as other keys of the run do.
+#[derive(Clone, Debug)]
+pub(super) struct LabTree(Option<IdealRegistry>);
+
+/// A leaf of either kind.
+#[derive(Debug)]
+pub(super) struct LabLeaf(Arc<dyn Signer>);
+
+impl Signer for LabLeaf {
+    fn public_key(&self) -> quorate_types::PublicKey {
+        self.0.public_key()
+    }
+
+    fn sign(&self, digest: &Digest) -> quorate_types::Signature {
+        self.0.sign(digest)
+    }
+}
+
+impl Tree for LabTree {
+    type Leaf = LabLeaf;
+
+    fn leaf(&self, seed: &quorate_kes::Seed) -> LabLeaf {
+        LabLeaf(match &self.0 {
+            Some(registry) => Arc::new(registry.signer(seed.as_bytes())),
+            None => Arc::new(RealSigner::from_seed(seed.as_bytes())),
+        })
+    }
+
+    fn split(seed: &quorate_kes::Seed) -> (quorate_kes::Seed, quorate_kes::Seed) {
+        Blake3Tree::split(seed)
+    }
+
+    fn join(left: &Digest, right: &Digest) -> Digest {
+        Blake3Tree::join(left, right)
+    }
+}
+
+/// Answers that a memory holds; then it begins anew.
+const MEMORY_MAX: usize = 4_096;
+
+/// Remembers answers, so that what many servers check is checked once.
+#[derive(Debug)]
+struct Memory<V>(Mutex<BTreeMap<Vec<u8>, V>>);
+
+impl<V> Default for Memory<V> {
+    fn default() -> Self {
+        Self(Mutex::new(BTreeMap::new()))
+    }
+}
+
+impl<V: Clone> Memory<V> {
+    fn recall(&self, question: Vec<u8>, answer: impl FnOnce() -> V) -> V {
+        let mut known = self.0.lock().expect("a run is of one thread");
+        if known.len() > MEMORY_MAX {
+            known.clear();
+        }
+        known.entry(question).or_insert_with(answer).clone()
+    }
+}
+
+/// The real scheme, which does each thing once: pairings are a thousand times dearer than all else
+/// in a run.
+#[derive(Default, Debug)]
+struct Memo {
+    verified: Memory<Result<(), Rejected>>,
+    partials: Memory<Result<(), Rejected>>,
+    combined: Memory<Result<Combined, CombineFailure>>,
+    proved: Memory<Result<EncryptionKey, Rejected>>,
+}
+
+fn question(key: &[u8], (domain, message): (Purpose, &[u8]), said: &[&[u8]]) -> Vec<u8> {
+    [key, &[domain as u8], message, &said.concat()].concat()
+}
+
+impl ThresholdScheme for Memo {
+    fn verify(
+        &self,
+        key: &PublicKey,
+        domain: Purpose,
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<(), Rejected> {
+        let question = question(key.as_bytes(), (domain, message), &[signature.as_bytes()]);
+        self.verified.recall(question, || Bls12381.verify(key, domain, message, signature))
+    }
+
+    fn verify_partial(
+        &self,
+        group: &GroupKey,
+        domain: Purpose,
+        message: &[u8],
+        partial: &PartialSignature,
+    ) -> Result<(), Rejected> {
+        let key = group.commitment().encode();
+        let question = question(&key, (domain, message), &[&partial.encode()]);
+        self.partials.recall(question, || Bls12381.verify_partial(group, domain, message, partial))
+    }
+
+    fn combine(
+        &self,
+        group: &GroupKey,
+        domain: Purpose,
+        message: &[u8],
+        partials: &[PartialSignature],
+    ) -> Result<Combined, CombineFailure> {
+        let encoded: Vec<_> = partials.iter().map(PartialSignature::encode).collect();
+        let said: Vec<&[u8]> = encoded.iter().map(<[u8; _]>::as_slice).collect();
+        let question = question(&group.commitment().encode(), (domain, message), &said);
+        self.combined.recall(question, || Bls12381.combine(group, domain, message, partials))
+    }
+
+    fn decode_proved(
+        &self,
+        key: &[u8; PUBLIC_KEY_BYTES],
+        statement: &[u8],
+        proof: &Signature,
+    ) -> Result<EncryptionKey, Rejected> {
+        let question = question(key, (Purpose::ProofOfPossession, statement), &[proof.as_bytes()]);
+        self.proved.recall(question, || Bls12381.decode_proved(key, statement, proof))
+    }
+}
+
+/// The real verifier, which checks each signature once.
+#[derive(Default, Debug)]
+struct MemoVerifier(Memory<bool>);
+
+impl Verifier for MemoVerifier {
+    fn is_valid(&self, check: &SignatureCheck) -> bool {
+        let SignatureCheck { key, digest, signature } = check;
+        let question = [key.as_bytes(), &digest.as_bytes()[..], signature.as_bytes()].concat();
+        self.0.recall(question, || RealVerifier.is_valid(check))
+    }
+
+    fn are_valid(&self, checks: &[SignatureCheck]) -> bool {
+        checks.iter().all(|check| self.is_valid(check))
+    }
+}

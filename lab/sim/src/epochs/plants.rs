@@ -1,0 +1,92 @@
+//! Bugs that are put into the ends of epochs on purpose, and the checker that must find each.
+
+use quorate_machine::Plant as Bug;
+
+use crate::plant::Plant;
+
+/// The bugs of the cabinet, which is the simulator's own.
+pub(super) const IDENTITY_KEPT: &str = "identity-kept";
+pub(super) const DECRYPTION_KEPT: &str = "decryption-kept";
+pub(super) const KEY_IN_LOG: &str = "key-in-log";
+
+pub(super) const PLANTS: &[Plant] = &[
+    Plant::hooked(
+        Bug::ShareKept,
+        "share-kept",
+        "C7",
+        "the share of an epoch that is over stays on the disk",
+    ),
+    Plant::hooked(
+        Bug::ParticipantKeepsShare,
+        "participant-keeps-share",
+        "C7",
+        "the participant of an epoch that is over keeps the share",
+    )
+    .slow(),
+    Plant::hooked(
+        Bug::KeysKept,
+        "keys-kept",
+        "C7",
+        "the keys of an epoch stay when its machines are retired",
+    ),
+    Plant::hooked(
+        Bug::ShareErasedEarly,
+        "share-erased-early",
+        "C7",
+        "the share goes before the next configuration is durable",
+    ),
+    Plant::hooked(
+        Bug::VouchesWithoutState,
+        "vouches-without-state",
+        "C3",
+        "a server vouches before its replica has the state",
+    )
+    .slow(),
+    Plant::hooked(
+        Bug::SealsUnheard,
+        "seals-unheard",
+        "C3",
+        "the end is signed, and the server goes on to vouch",
+    ),
+    Plant::hooked(
+        Bug::EndNotKept,
+        "end-not-kept",
+        "C3",
+        "that an epoch has ended is not made durable before it is told",
+    ),
+    Plant::hooked(
+        Bug::DealingReused,
+        "dealing-reused",
+        "C9",
+        "one dealing is handed out in every attempt",
+    )
+    .slow(),
+    Plant::hooked(
+        Bug::AcknowledgesTwice,
+        "acknowledges-twice",
+        "C4",
+        "two dealings of one dealer are acknowledged in an attempt",
+    )
+    .slow()
+    .baited("two-faced-dealer"),
+    Plant::hooked(
+        Bug::NewsNotTold,
+        "news-not-told",
+        "C9",
+        "recipients outside the old group hear nothing of the log",
+    )
+    .slow(),
+    Plant::hooked(Bug::AttemptForEver, "attempt-for-ever", "C9", "no attempt is given up").slow(),
+    Plant::hooked(Bug::SaysOnce, "says-once", "C9", "a participant says everything once").slow(),
+    Plant::hooked(
+        Bug::LateDepositRefused,
+        "late-deposit-refused",
+        "C9",
+        "who came too late for the freeze stays without keys",
+    )
+    .slow()
+    .baited("bad-dealer"),
+    Plant::own(IDENTITY_KEPT, "C7", "an identity stays when it has moved on"),
+    Plant::own(DECRYPTION_KEPT, "C7", "what opens subshares stays behind the epoch"),
+    Plant::own(KEY_IN_LOG, "C7", "the seed of a key stands in the log of a participant"),
+];

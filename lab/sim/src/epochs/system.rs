@@ -1,0 +1,208 @@
+//! The system as the programs know it: how a scenario is drawn, and its checkers.
+
+use quorate_history::Prng;
+use quorate_membership::handover::message::Message as HandoverMessage;
+
+use super::checkers::{Custody, History, Progress, Vouching};
+use super::disk::Storekeeper;
+use super::founding::Shape;
+use super::host::EpochsHost;
+use super::marks::MARKS;
+use super::{EpochsMachine, Message, plants, villains};
+use crate::checker::{Checker, Lens, Resources, Statement, Statements, Thresholds};
+use crate::clock::ClockShape;
+use crate::crashes::Scene;
+use crate::node::{Node, Nodes};
+use crate::plant;
+use crate::scenario::{Fault, FaultKind, Group, Profile, Scenario};
+use crate::simulation::Simulation;
+use crate::swarm::{Blueprint, draw};
+use crate::system::{Plant, Run, System};
+
+const SECOND_US: u64 = 1_000_000;
+/// After the heal the end of an epoch takes at most this long: an attempt that is given up, and
+/// then view changes in the old group and the new.
+const END_US_MAX: u64 = 25 * SECOND_US;
+
+const THRESHOLDS: Thresholds = Thresholds {
+    live_items_max: 4_000,
+    timers_max: 60,
+    waiting_effects_max: 100_000,
+    log_records_max: 2_000,
+    sends_per_request_max: 400,
+    sends_per_node_second_max: 2_000,
+};
+
+/// Servers that go from epoch to epoch, as the programs know them.
+#[derive(Clone, Copy, Debug)]
+pub struct Epochs;
+
+/// How the generic checkers read the machines.
+#[derive(Clone, Copy, Debug)]
+struct EpochsLens;
+
+impl Lens<EpochsMachine> for EpochsLens {
+    /// C4: of the dealings of a dealer in an attempt a recipient acknowledges one (MEM-14).
+    fn stated(&self, _: Node, message: &Message, into: &mut Vec<Statement>) {
+        let Message::Handover(epoch, message) = message else { return };
+        if let HandoverMessage::Acknowledgement(word) = &**message {
+            let session = word.said.session.as_bytes().first_chunk().expect("it has 32 bytes");
+            let topic = [u64::from_be_bytes(*session), u64::from(word.said.dealer), epoch.get(), 0];
+            into.push(Statement { topic, value: word.said.digest });
+        }
+    }
+
+    fn live_items(&self, machine: &EpochsMachine) -> usize {
+        machine.server().map_or(0, super::ServerSeat::live_items)
+    }
+}
+
+fn draw_shape(prng: &mut Prng) -> Shape {
+    Shape {
+        f: 1,
+        servers: 5 + u16::try_from(prng.below(4)).expect("a small number"),
+        layout: prng.below(256),
+        length: 20 + prng.below(30),
+    }
+}
+
+/// Whether a run has this kind of fault: a disk that forgets what it confirmed, or a wall clock
+/// that somebody sets years ahead, is beyond what epochs promise to bear at more than `f` servers,
+/// and the swarm counts neither.
+const fn is_borne(kind: &FaultKind) -> bool {
+    !matches!(kind, FaultKind::Amnesia { .. } | FaultKind::WallJump { .. })
+}
+
+/// Runs of a gate in which nothing goes wrong but for one villain: each of them has its occasion.
+const FEUDS: &[(usize, Option<&str>)] = &[
+    (2, Some("bad-dealer")),
+    (2, Some("part-liar")),
+    (2, Some("news-liar")),
+    (1, Some("two-faced-dealer")),
+    (1, Some("share-withholder")),
+    (2, Some("false-complainer")),
+    (1, Some("epoch-replayer")),
+    (1, Some("early-ender")),
+    (1, Some("early-aborter")),
+    (1, Some("late-voucher")),
+    (1, Some("mute")),
+];
+
+/// A scenario in which a server is bad from the beginning.
+fn with_villain(mut scenario: Scenario, names: &[&'static str], prng: &mut Prng) -> Scenario {
+    let servers = scenario.groups[0].members.len();
+    let (node, adversary) = (Node::at(prng.index(servers)), names[prng.index(names.len())]);
+    let kind = FaultKind::Byzantine { node, adversary };
+    scenario.core.remove(node);
+    scenario.faults.push(Fault { at_us: 0, lasts_us: u64::MAX, kind });
+    scenario
+}
+
+/// The end of an epoch, crashed at every effect of every server.
+const SCENES: &[Scene] =
+    &[Scene { name: "handover", mark: "handover.certified", hits_min: 5, make: handover }];
+/// A gate takes so many times fewer points than of other systems: an end costs pairings.
+const CRASH_STRIDE: usize = 200;
+
+/// Five servers, whose first epoch ends in the fifth second.
+fn handover(attempt: u64) -> Scenario {
+    let shape = Shape { f: 1, servers: 5, layout: attempt % 256, length: 40 };
+    let heal_us = 6 * SECOND_US;
+    Scenario {
+        variant: shape.variant(),
+        node_count: shape.servers + 1,
+        groups: vec![Group { members: Nodes::range(0, shape.servers), f: 1 }],
+        core: Nodes::range(0, shape.servers + 1),
+        heal_us,
+        end_us: heal_us + END_US_MAX + SECOND_US,
+        clocks: vec![ClockShape::EXACT; usize::from(shape.servers) + 1],
+        ..Epochs.draw(attempt, Profile::Calm)
+    }
+}
+
+impl System for Epochs {
+    fn name(&self) -> &'static str {
+        "epochs"
+    }
+
+    fn draw(&self, seed: u64, profile: Profile) -> Scenario {
+        let mut prng = Prng::from_seed(seed).fork("epochs");
+        let shape = draw_shape(&mut prng);
+        let servers = Nodes::range(0, shape.servers);
+        let groups = [Group { members: servers, f: usize::from(shape.f) }];
+        let adversaries = villains::names();
+        let clients = 1;
+        let blueprint = Blueprint {
+            variant: shape.variant(),
+            node_count: shape.servers + clients,
+            groups: &groups,
+            clients: servers,
+            corruptible: servers,
+            adversaries: &adversaries,
+            judges_liveness: true,
+            safety_us: 12 * SECOND_US,
+            liveness_us: END_US_MAX + 10 * SECOND_US,
+            drain_us: END_US_MAX / 2,
+            delta_us: 20_000,
+            requests_per_second: 2,
+        };
+        if profile == Profile::Feud {
+            let calm = draw(seed, Profile::Calm, &blueprint);
+            return with_villain(Scenario { profile, ..calm }, &adversaries, &mut prng);
+        }
+        let mut scenario = draw(seed, profile, &blueprint);
+        scenario.faults.retain(|fault| is_borne(&fault.kind));
+        scenario
+    }
+
+    fn build(&self, scenario: &Scenario, planted: Option<&Plant>) -> Box<dyn Run> {
+        plant::select(planted);
+        let host = EpochsHost::new(scenario).flawed(planted.map(|plant| plant.name));
+        let checkers = checkers(scenario, &host);
+        Box::new(Simulation::new(scenario.clone(), host, checkers))
+    }
+
+    fn plants(&self) -> &'static [Plant] {
+        plant::in_this_build(plants::PLANTS)
+    }
+
+    fn marks(&self) -> &'static [&'static str] {
+        MARKS
+    }
+
+    fn feuds(&self) -> &'static [(usize, Option<&'static str>)] {
+        FEUDS
+    }
+
+    fn scenes(&self) -> &'static [Scene] {
+        SCENES
+    }
+
+    fn crash_stride(&self) -> usize {
+        CRASH_STRIDE
+    }
+
+    fn share_per_cent(&self) -> u64 {
+        12
+    }
+
+    fn events_per_cent(&self) -> u64 {
+        1
+    }
+}
+
+fn checkers(scenario: &Scenario, host: &EpochsHost) -> Vec<Box<dyn Checker<EpochsMachine>>> {
+    let kit = host.kit();
+    let mut checkers: Vec<Box<dyn Checker<EpochsMachine>>> = vec![
+        Box::new(Storekeeper(host.disks())),
+        Box::new(History::new(kit.system_key, &kit.first)),
+        Box::new(Custody::new(host.disks())),
+        Box::new(Vouching::new(host.servers().to_vec(), &kit.first)),
+        Box::new(Statements::new(EpochsLens)),
+        Box::new(Resources::new(EpochsLens, THRESHOLDS)),
+    ];
+    if scenario.judges_liveness {
+        checkers.push(Box::new(Progress::new(scenario.heal_us, END_US_MAX)));
+    }
+    checkers
+}

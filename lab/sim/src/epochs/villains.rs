@@ -1,0 +1,218 @@
+//! Bad servers of this system: villains of the handover and of leases between their honest machines
+//! and the world, and two whose clocks run away.
+
+use std::sync::Arc;
+
+use quorate_adversary::deeds::Carries;
+use quorate_adversary::handover::{self, Holdings, Letter, Liar};
+use quorate_adversary::{Adversary, Reception};
+use quorate_history::Prng;
+use quorate_machine::{Class, Effect, Effects, Input, Machine, Recipients};
+use quorate_membership::freshness::Subject;
+use quorate_membership::{Message as Vouching, Vouch};
+use quorate_types::{Instant, Now, Peer};
+
+use super::{EpochsMachine, Message};
+
+/// Its epochs are over at once, and it votes so: the policy of its participants says it.
+pub(super) const EARLY_ENDER: &str = "early-ender";
+/// It gives up every attempt at once, likewise.
+pub(super) const EARLY_ABORTER: &str = "early-aborter";
+/// It cheats a recipient of its dealings: its seat has the vice.
+pub(super) const BAD_DEALER: &str = "bad-dealer";
+/// It vouches for the epoch before to whoever asks, also when that is over.
+const LATE_VOUCHER: &str = "late-voucher";
+/// It says nothing to anybody about the ends of epochs and in the groups.
+const MUTE: &str = "mute";
+
+/// Names of the villains that only this system has.
+const OWN: [&str; 5] = [BAD_DEALER, EARLY_ENDER, EARLY_ABORTER, LATE_VOUCHER, MUTE];
+
+/// Names of everybody who may be bad.
+pub(super) fn names() -> Vec<&'static str> {
+    handover::NAMES.iter().copied().chain(OWN).collect()
+}
+
+/// The villain with this name; `others` are the servers that it talks to.
+///
+/// # Panics
+/// If there is none.
+pub(super) fn villain(
+    name: &str,
+    others: Vec<Peer>,
+    mut prng: Prng,
+) -> Box<dyn Adversary<EpochsMachine>> {
+    if let Some(name) = OWN.into_iter().find(|own| *own == name) {
+        return Box::new(Own { name, done: Vec::new() });
+    }
+    let villain = handover::villain(name, &mut prng).expect("a scenario names a villain");
+    let name = handover::NAMES.iter().copied().find(|known| *known == name).unwrap_or_default();
+    Box::new(Sender { name, liar: Liar::new(Holdings { others }, prng, villain) })
+}
+
+/// A villain of the handover.
+#[derive(Debug)]
+struct Sender {
+    name: &'static str,
+    liar: Liar,
+}
+
+/// Participants as a villain sees them: machines that send letters.
+enum Participants {}
+
+/// A letter, as they send it.
+#[derive(Clone, Debug)]
+struct Sent(Arc<Letter>);
+
+impl Carries<Letter> for Sent {
+    fn carry(letter: Arc<Letter>) -> Self {
+        Self(letter)
+    }
+
+    fn carried(self) -> Arc<Letter> {
+        self.0
+    }
+}
+
+impl Machine for Participants {
+    type Inbound = Letter;
+    type Outbound = Sent;
+    type Record = ();
+    type Timer = ();
+    type Request = ();
+    type Output = ();
+
+    fn step(&mut self, _: Now, _: Input<Self>, _: &mut Effects<Self>) {
+        match *self {}
+    }
+}
+
+type Letters = Vec<Effect<Participants>>;
+
+/// Puts letters and marks among the effects of a server.
+fn give_back(letters: Letters, effects: &mut Vec<Effect<EpochsMachine>>) {
+    effects.extend(letters.into_iter().filter_map(|effect| match effect {
+        Effect::Mark(mark) => Some(Effect::Mark(mark)),
+        Effect::Send { to, class, message } => {
+            let letter = Arc::unwrap_or_clone(message.0);
+            let message = Message::Handover(letter.epoch, Arc::new(letter.message));
+            Some(Effect::Send { to, class, message })
+        }
+        Effect::Persist(())
+        | Effect::Release(_)
+        | Effect::Arm { .. }
+        | Effect::Disarm(())
+        | Effect::Emit(()) => None,
+    }));
+}
+
+impl Adversary<EpochsMachine> for Sender {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn on_input(&mut self, now: Now, _: &EpochsMachine, input: &Input<EpochsMachine>) -> Reception {
+        let Input::Deliver { from, message: Message::Handover(epoch, message) } = input else {
+            return Reception::Pass;
+        };
+        let letter = Letter { epoch: *epoch, message: (**message).clone() };
+        self.liar.receive(now, *from, &letter)
+    }
+
+    fn on_effects(
+        &mut self,
+        now: Now,
+        _: &EpochsMachine,
+        effects: &mut Vec<Effect<EpochsMachine>>,
+    ) {
+        let mut changed = Vec::with_capacity(effects.len());
+        for effect in effects.drain(..) {
+            let Effect::Send { to, class, message: Message::Handover(epoch, message) } = effect
+            else {
+                changed.push(effect);
+                continue;
+            };
+            let message = Sent(Arc::new(Letter { epoch, message: Arc::unwrap_or_clone(message) }));
+            let mut one = vec![Effect::Send { to, class, message }];
+            self.liar.twist(now, &mut one);
+            give_back(one, &mut changed);
+        }
+        let mut done = Letters::new();
+        self.liar.twist(now, &mut done);
+        give_back(done, &mut changed);
+        *effects = changed;
+    }
+
+    fn alarm(&self) -> Option<Instant> {
+        self.liar.alarm()
+    }
+
+    fn on_alarm(&mut self, now: Now, _: &EpochsMachine, effects: &mut Vec<Effect<EpochsMachine>>) {
+        let mut done = Letters::new();
+        self.liar.wake(now, &mut done);
+        give_back(done, effects);
+    }
+
+    fn on_restart(&mut self) {
+        self.liar.restart();
+    }
+}
+
+/// A villain that is not about letters.
+#[derive(Debug)]
+struct Own {
+    name: &'static str,
+    /// Vouches to be sent.
+    done: Vec<(Peer, Vouch)>,
+}
+
+impl Own {
+    /// Vouches for the epoch before the newest that this server knows, with the key of it.
+    fn vouch_late(&mut self, machine: &EpochsMachine, input: &Input<EpochsMachine>) {
+        let Input::Deliver { from, message: Message::Freshness(message) } = input else { return };
+        let (Vouching::Challenge(challenge), Some(seat)) = (&**message, machine.server()) else {
+            return;
+        };
+        let newest = seat.turnover().configuration().epoch();
+        let Some(former) = seat.before(newest) else { return };
+        if let Some(signer) = seat.signer(former.epoch()) {
+            let subject = Subject::of(&former, challenge.nonce);
+            self.done.push((*from, Vouch::sign(subject, seat.id(), &*signer)));
+        }
+    }
+}
+
+/// Does a server that is mute keep this to itself?
+const fn is_kept(effect: &Effect<EpochsMachine>) -> bool {
+    matches!(effect, Effect::Send { message: Message::Ordered(..) | Message::Handover(..), .. })
+}
+
+impl Adversary<EpochsMachine> for Own {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn on_input(
+        &mut self,
+        _: Now,
+        machine: &EpochsMachine,
+        input: &Input<EpochsMachine>,
+    ) -> Reception {
+        if self.name == LATE_VOUCHER {
+            self.vouch_late(machine, input);
+        }
+        Reception::Pass
+    }
+
+    fn on_effects(&mut self, _: Now, _: &EpochsMachine, effects: &mut Vec<Effect<EpochsMachine>>) {
+        if self.name == MUTE && effects.iter().any(is_kept) {
+            effects.retain(|effect| !is_kept(effect));
+            effects.push(Effect::Mark("liar.mute"));
+        }
+        for (to, vouch) in self.done.drain(..) {
+            let message = Message::Freshness(Arc::new(Vouching::Vouch(vouch)));
+            effects.push(Effect::Mark("liar.vouched_late"));
+            effects.push(Effect::Send { to: Recipients::One(to), class: Class::Control, message });
+        }
+    }
+}

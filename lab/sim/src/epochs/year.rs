@@ -1,0 +1,168 @@
+//! A year of epochs with real shares and keys, and somebody who steals (G6).
+//!
+//! The servers are those of the system `epochs`, without faults; their keys are production's:
+//! shares of the system's key, identities of full depth, keys of one epoch that sign and that open
+//! what is sealed. In each epoch a thief takes all that some servers have, on their disks and in
+//! their state, as many as the membership service tolerates; it has recorded every message. Then it
+//! tries what it has: it opens what was sealed with every key that it ever got, puts together every
+//! set of shares of one sharing, and mixes those of several; it signs with every key for the epochs
+//! before. Nothing of it may verify: that is what the [`thief`] checks after each epoch.
+//!
+//! The budget is the one of the membership service: at most `f` members of a group are bad until
+//! the last good one has erased its share. Whoever was robbed counts as bad in the group of the
+//! next epoch too, for which its keys were made already.
+//!
+//! # Not here
+//! The files of production: that they are overwritten, and that nothing of them is left in any
+//! other file, is shown by the tests of the daemon and of its keys.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use quorate_kes::IDENTITY_DEPTH;
+use quorate_membership::IDENTITY_EPOCHS;
+use quorate_types::Epoch;
+
+use super::EpochsMachine;
+use super::checkers::{Custody, History};
+use super::disk::Storekeeper;
+use super::founding::Shape;
+use super::host::EpochsHost;
+use super::keys::Keys;
+use crate::checker::Checker;
+use crate::clock::ClockShape;
+use crate::node::Nodes;
+use crate::report::Violation;
+use crate::scenario::{DiskShape, Group, NetworkShape, Profile, Scenario};
+use crate::simulation::Simulation;
+use crate::system::{Limits, Run};
+
+mod field;
+mod loot;
+#[cfg(test)]
+mod tests;
+mod thief;
+
+pub use thief::Tally;
+use thief::Thief;
+
+const SECOND_US: u64 = 1_000_000;
+/// What ends a run in which nothing is broken: there is no other way to end one early.
+const OVER: &str = "OVER";
+/// Tenths of a second that an epoch lasts.
+const LENGTH: u64 = 10;
+/// Longest time that the end of an epoch takes besides.
+const END_US: u64 = 2 * SECOND_US;
+
+/// What is to be lived through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// Epochs.
+    pub epochs: u64,
+    /// Servers.
+    pub servers: u16,
+    /// Bad members tolerated in the membership group.
+    pub f: u16,
+    /// Servers that the thief robs in each epoch; more than `f` show that it can find the key.
+    pub robbed: usize,
+    /// What everything that is drawn follows from.
+    pub seed: u64,
+}
+
+impl Plan {
+    /// A plan for so many epochs, as the gate has it.
+    #[must_use]
+    pub const fn of(epochs: u64) -> Self {
+        Self { epochs, servers: 6, f: 1, robbed: 1, seed: 1 }
+    }
+}
+
+/// How a year has ended.
+#[derive(Debug)]
+pub struct Year {
+    /// What the thief took and tried.
+    pub tally: Tally,
+    /// What was broken.
+    pub violation: Option<Violation>,
+    /// Events.
+    pub events: u64,
+}
+
+/// Why a year cannot be lived through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum YearError {
+    /// The identities of the servers have no leaf for so many epochs.
+    IdentitiesEnd {
+        /// The last epoch whose key they certify.
+        last: Epoch,
+    },
+}
+
+impl std::fmt::Display for YearError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self::IdentitiesEnd { last } = self;
+        write!(f, "the identities of the servers end with epoch {last}: ask for fewer epochs")
+    }
+}
+
+impl std::error::Error for YearError {}
+
+fn scenario(plan: &Plan) -> Scenario {
+    let shape = Shape { f: plan.f, servers: plan.servers, layout: plan.seed % 256, length: LENGTH };
+    let end_us = plan.epochs * (LENGTH * SECOND_US / 10 + END_US) + 10 * SECOND_US;
+    let node_count = plan.servers + 1;
+    Scenario {
+        seed: plan.seed,
+        profile: Profile::Calm,
+        variant: shape.variant(),
+        node_count,
+        groups: vec![Group { members: Nodes::range(0, plan.servers), f: usize::from(plan.f) }],
+        core: Nodes::range(0, node_count),
+        judges_liveness: false,
+        heal_us: 0,
+        end_us,
+        delta_us: 1_000,
+        network: NetworkShape {
+            base_us_max: 200,
+            jitter_us_max: 100,
+            tail_per_1024: 0,
+            tail_us_max: 1,
+            is_fifo: true,
+        },
+        disk: DiskShape {
+            sync_us_min: 50,
+            sync_us_jitter: 1,
+            is_grouped: true,
+            segment_records: 16,
+        },
+        clocks: vec![ClockShape::EXACT; usize::from(node_count)],
+        faults: Vec::new(),
+        ops: Vec::new(),
+    }
+}
+
+/// Lives through a year, and tells of each epoch.
+///
+/// # Errors
+/// [`YearError`] before anything has begun.
+pub fn live(plan: &Plan, tell: Box<dyn FnMut(&Tally)>) -> Result<Year, YearError> {
+    // The keys of two more epochs are certified ahead.
+    if plan.epochs + 2 >= u64::from(IDENTITY_EPOCHS) {
+        return Err(YearError::IdentitiesEnd { last: Epoch::new(u64::from(IDENTITY_EPOCHS) - 1) });
+    }
+    let scenario = scenario(plan);
+    let host = EpochsHost::with_keys(&scenario, Keys::real(IDENTITY_DEPTH));
+    let kit = host.kit();
+    let tally = Rc::new(RefCell::new(Tally::default()));
+    let thief = Thief::new(plan, &host, (Rc::clone(&tally), tell));
+    let checkers: Vec<Box<dyn Checker<EpochsMachine>>> = vec![
+        Box::new(Storekeeper(host.disks())),
+        Box::new(History::new(kit.system_key, &kit.first)),
+        Box::new(Custody::new(host.disks())),
+        Box::new(thief),
+    ];
+    let report = Simulation::new(scenario, host, checkers).run(&Limits::NONE);
+    let tally = tally.borrow().clone();
+    let violation = report.violation.filter(|violation| violation.broken.invariant != OVER);
+    Ok(Year { tally, violation, events: report.events })
+}

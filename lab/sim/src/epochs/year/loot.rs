@@ -1,0 +1,75 @@
+//! What the thief has, of whom and of which epoch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate_threshold::KeyShare;
+use quorate_types::{Epoch, NodeId};
+
+use super::field::Number;
+use crate::epochs::Name;
+use crate::epochs::cabinet::share_in;
+
+/// A share of the system's key: the epoch, the place, the value.
+pub(super) type Share = (Epoch, u16, Number);
+
+/// All that was ever taken.
+#[derive(Default, Debug)]
+pub(super) struct Loot {
+    /// Shares by epoch and place, taken or put together.
+    pub(super) shares: BTreeMap<(Epoch, u16), Number>,
+    /// By epoch: seeds that open what was sealed for a server.
+    pub(super) openers: BTreeMap<Epoch, Vec<(NodeId, [u8; 32])>>,
+    /// Every seed that was ever taken, and of which file.
+    seeds: BTreeMap<[u8; 32], (NodeId, Name)>,
+    /// Servers that were robbed, by the newest epoch whose keys they had.
+    pub(super) robbed: BTreeMap<Epoch, BTreeSet<NodeId>>,
+}
+
+impl Loot {
+    /// Takes a file; says so if what is in it was found in another one before.
+    pub(super) fn take(&mut self, owner: NodeId, name: Name, bytes: &[u8]) -> Option<Name> {
+        match name {
+            Name::Share(epoch) => {
+                let (_, share) = share_in(bytes);
+                self.put_share(epoch, &share);
+                None
+            }
+            Name::Decryption(epoch) => {
+                let seed = seed(bytes);
+                let known = self.openers.entry(epoch).or_default();
+                if !known.contains(&(owner, seed)) {
+                    known.push((owner, seed));
+                }
+                self.note(owner, name, seed)
+            }
+            Name::Signing(_) | Name::Dealing(_) => self.note(owner, name, seed(bytes)),
+            Name::Identity(_) | Name::Certificate(_) => None,
+        }
+    }
+
+    fn note(&mut self, owner: NodeId, name: Name, seed: [u8; 32]) -> Option<Name> {
+        let before = *self.seeds.entry(seed).or_insert((owner, name));
+        (before != (owner, name)).then_some(before.1)
+    }
+
+    pub(super) fn put_share(&mut self, epoch: Epoch, share: &KeyShare) {
+        let encoded = share.encode();
+        let value = encoded.last_chunk().expect("a scalar has 32 bytes");
+        self.shares.insert((epoch, share.index().get()), Number::read(value));
+    }
+
+    /// The places of an epoch whose shares are known.
+    pub(super) fn places(&self, epoch: Epoch) -> Vec<u16> {
+        self.shares.range((epoch, 0)..=(epoch, u16::MAX)).map(|((_, place), _)| *place).collect()
+    }
+
+    /// The shares of an epoch and of those before it, the latest first, at most so many.
+    pub(super) fn latest(&self, count_max: usize) -> Vec<Share> {
+        let latest = self.shares.iter().rev().take(count_max);
+        latest.map(|((epoch, place), value)| (*epoch, *place, *value)).collect()
+    }
+}
+
+fn seed(bytes: &[u8]) -> [u8; 32] {
+    bytes.try_into().expect("a seed has 32 bytes")
+}

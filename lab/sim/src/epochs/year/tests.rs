@@ -1,0 +1,63 @@
+//! The thief is one that would find the key, and does not.
+use quorate_threshold::KeyShare;
+
+use super::field::{Number, Weights, interpolate};
+use super::{Plan, YearError, live};
+use crate::epochs::Name;
+use crate::epochs::cabinet::share_in;
+use crate::epochs::founding::{Shape, install};
+use crate::epochs::keys::Keys;
+use quorate_types::Epoch;
+
+#[test]
+fn numbers_of_the_field_add_multiply_and_invert() {
+    let (seven, three) = (Number::small(7), Number::small(3));
+    assert_eq!(seven.sub(three).add(three), seven);
+    assert_eq!(three.sub(seven).add(seven), three, "a difference below zero");
+    assert_eq!(seven.mul(three), Number::small(21));
+    assert_eq!(seven.inverse().mul(seven), Number::ONE);
+    let large = Number::ZERO.sub(Number::ONE);
+    assert_eq!(large.mul(large), Number::ONE, "minus one, squared");
+    assert_eq!(Number::read(&large.write()), large);
+}
+
+#[test]
+fn as_many_shares_as_sign_are_the_key_and_fewer_are_not() {
+    let shape = Shape { f: 1, servers: 5, layout: 3, length: 10 };
+    let (kit, servers) = install(shape, Keys::ideal());
+    let shares = servers.iter().filter_map(|(_, disk)| {
+        let (_, share) = share_in(disk.files.get(&Name::Share(Epoch::ZERO))?);
+        let value = Number::read(share.encode().last_chunk()?);
+        Some((share.index().get(), value))
+    });
+    let shares: Vec<_> = shares.collect();
+    assert_eq!(shares.len(), 4);
+    let is_key = |points: &[(u16, Number)]| {
+        let encoded = [&[0, 1], &interpolate(points, &mut Weights::new()).write()[..]].concat();
+        KeyShare::decode(&encoded).expect("it is no zero").public_share() == kit.system_key
+    };
+    assert!(is_key(&shares[..2]) && is_key(&shares[1..3]) && is_key(&shares[..3]));
+    assert!(!is_key(&shares[..1]));
+}
+
+#[test]
+fn a_thief_of_f_servers_in_each_epoch_finds_nothing() {
+    let year = live(&Plan { seed: 5, ..Plan::of(3) }, Box::new(|_| {})).expect("it is short");
+    assert!(year.violation.is_none(), "{:?}", year.violation);
+    assert_eq!(year.tally.epochs, 3);
+    assert!(year.tally.robberies >= 2 && year.tally.sets + year.tally.signatures > 0);
+}
+
+#[test]
+fn a_thief_of_one_more_finds_the_key() {
+    let plan = Plan { robbed: 2, seed: 5, ..Plan::of(3) };
+    let year = live(&plan, Box::new(|_| {})).expect("it is short");
+    let violation = year.violation.expect("two of four shares make the key");
+    assert!(violation.broken.detail.contains("make the system's key"), "{violation:?}");
+}
+
+#[test]
+fn a_year_that_is_longer_than_identities_last_is_refused() {
+    let refused = live(&Plan::of(8_760), Box::new(|_| {}));
+    assert_eq!(refused.err(), Some(YearError::IdentitiesEnd { last: Epoch::new(4_095) }));
+}
