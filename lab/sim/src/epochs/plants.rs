@@ -36,13 +36,6 @@ pub(super) const PLANTS: &[Plant] = &[
         "the share goes before the next configuration is durable",
     ),
     Plant::hooked(
-        Bug::VouchesWithoutState,
-        "vouches-without-state",
-        "C3",
-        "a server vouches before its replica has the state",
-    )
-    .slow(),
-    Plant::hooked(
         Bug::SealsUnheard,
         "seals-unheard",
         "C3",
@@ -54,13 +47,6 @@ pub(super) const PLANTS: &[Plant] = &[
         "C3",
         "that an epoch has ended is not made durable before it is told",
     ),
-    Plant::hooked(
-        Bug::DealingReused,
-        "dealing-reused",
-        "C9",
-        "one dealing is handed out in every attempt",
-    )
-    .slow(),
     Plant::hooked(
         Bug::AcknowledgesTwice,
         "acknowledges-twice",
@@ -76,8 +62,6 @@ pub(super) const PLANTS: &[Plant] = &[
         "recipients outside the old group hear nothing of the log",
     )
     .slow(),
-    Plant::hooked(Bug::AttemptForEver, "attempt-for-ever", "C9", "no attempt is given up").slow(),
-    Plant::hooked(Bug::SaysOnce, "says-once", "C9", "a participant says everything once").slow(),
     Plant::hooked(
         Bug::LateDepositRefused,
         "late-deposit-refused",

@@ -46,8 +46,8 @@ impl Handover {
         let deposit = Box::new(next.deposit.clone());
         let is_first = self.repetitions <= SAID_FIRST;
         let is_said = self.is_founding() || is_first || self.repetitions.is_power_of_two();
-        let is_due = (self.is_deposit_awaited() && is_said)
-            || self.repetitions % QUESTION_EVERY == 1;
+        let is_due =
+            (self.is_deposit_awaited() && is_said) || self.repetitions % QUESTION_EVERY == 1;
         if !is_due || self.certified.is_some() || !self.says(Topic::Deposit) {
             return;
         }
