@@ -30,6 +30,7 @@ use crate::keys::{ServerIdentity, ServerKeys};
 pub mod archive;
 mod chain;
 mod conductor;
+mod lookout;
 mod machines;
 mod mending;
 mod opening;

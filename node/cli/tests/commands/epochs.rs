@@ -120,6 +120,20 @@ fn objects_stay_while_epochs_pass_and_a_server_that_missed_some_comes_back() {
     a_member_without_its_log_is_refused(&scratch);
 }
 
+#[test]
+fn a_server_that_was_stopped_through_epochs_goes_on_with_the_others() {
+    let scratch = Scratch::new();
+    let mut dev = Dev::start_with(&scratch, &["--nodes", "5", "--epoch-seconds", "5"]);
+    let pids: Vec<_> = (1..=5).map(|node| dev.wait(node, "up").expect("a pid")).collect();
+    let epoch = wait_for_epoch(&scratch, 1);
+    kill("STOP", pids[2]);
+    let missed = wait_for_epoch(&scratch, epoch + 3);
+    kill("CONT", pids[2]);
+    // Its keys are those of an epoch that is over, so on links it is nobody; it was not restarted.
+    while gauge(&metrics(&scratch, 3), "quorate_epoch ") < missed {}
+    assert_eq!(dev.stop("TERM"), 0);
+}
+
 /// Whoever has voted in an epoch and remembers nothing of it might vote otherwise.
 fn a_member_without_its_log_is_refused(scratch: &Scratch) {
     let newest = |node: u16| {

@@ -23,6 +23,7 @@ use quorate_runtime::{Channel, Control, Handle};
 use quorate_store::keys::erase_secret;
 use quorate_types::{Epoch, MemberStatus, Slot};
 
+use super::lookout::{Asker, Lookout};
 use super::machines::{Ground, ReadyReplica, base, handover_channel, membership_channel};
 use super::mending::Mending;
 use super::steps::Step;
@@ -70,6 +71,7 @@ pub(crate) struct Conductor {
     grace: Option<(Instant, VerifiedConfiguration)>,
     watching: Watching,
     mending: Mending,
+    lookout: Lookout,
 }
 
 /// The thread.
@@ -102,6 +104,8 @@ impl Conductor {
     ) -> Result<Running, ServerError> {
         let told = all.ground.told.clone();
         let watching = Watching::of_period(all.ground.rule().period);
+        let length = Duration::from_micros(all.ground.policy.length.as_micros());
+        let lookout = Lookout::of_length(length);
         let mut conductor = Self {
             all,
             handovers: BTreeMap::new(),
@@ -110,6 +114,7 @@ impl Conductor {
             grace: None,
             watching,
             mending: Mending::default(),
+            lookout,
         };
         let run = move || {
             let ended = conductor.run(&happenings);
@@ -140,8 +145,9 @@ impl Conductor {
         loop {
             self.read_docket();
             self.end_grace()?;
-            let reading = self.watching.next();
-            let until = self.grace.as_ref().map_or(reading, |(until, _)| reading.min(*until));
+            self.look_out();
+            let next = self.watching.next().min(self.lookout.next());
+            let until = self.grace.as_ref().map_or(next, |(until, _)| next.min(*until));
             let said = happenings.recv_timeout(until.saturating_duration_since(Instant::now()));
             match said {
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -153,6 +159,16 @@ impl Conductor {
                 }
             }
         }
+    }
+
+    fn look_out(&mut self) {
+        let ground = &self.all.ground;
+        self.lookout.look(&Asker {
+            me: ground.me,
+            system_key: ground.founding.system_key(),
+            known: self.all.turnover.configuration(),
+            told: &ground.told,
+        });
     }
 
     fn on_happening(&mut self, happening: Happening) -> Result<(), ServerError> {
@@ -267,6 +283,7 @@ impl Conductor {
         let certified = ground.certified(epoch)?;
         ground.certified(epoch.next())?;
         ground.view.set(epoch, false);
+        self.lookout.rest();
         tracing::info!(%epoch, hash = %configuration.hash(), "went on to the next epoch");
         self.tell_of_removal(configuration);
         let former = self.all.turnover.former().cloned();
