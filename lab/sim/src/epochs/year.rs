@@ -6,7 +6,7 @@
 //! their state, as many as the membership service tolerates; it has recorded every message. Then it
 //! tries what it has: it opens what was sealed with every key that it ever got, puts together every
 //! set of shares of one sharing, and mixes those of several; it signs with every key for the epochs
-//! before. Nothing of it may verify: that is what the [`thief`] checks after each epoch.
+//! before. Nothing of it may verify: that is what the thief checks after each epoch.
 //!
 //! The budget is the one of the membership service: at most `f` members of a group are bad until
 //! the last good one has erased its share. Whoever was robbed counts as bad in the group of the
