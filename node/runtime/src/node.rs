@@ -73,6 +73,8 @@ type Work = Box<dyn FnOnce(&mut Node) + Send>;
 #[derive(Default)]
 struct Orders {
     work: Vec<Work>,
+    /// The node is gone: nobody takes an order any more.
+    has_ended: bool,
     stop: bool,
     servers: Option<Vec<Server>>,
     disconnect: BTreeSet<Peer>,
@@ -117,9 +119,15 @@ impl Control {
     }
 
     /// Has the node hosted or retired machines, or whatever else is done between two ticks; in the
-    /// order in which it was asked. Must not block.
+    /// order in which it was asked. Must not block. Work for a node that has ended is dropped, so
+    /// that whoever waits for it notices.
     pub fn order(&self, work: impl FnOnce(&mut Node) + Send + 'static) {
-        self.orders().work.push(Box::new(work));
+        let mut orders = self.orders();
+        if orders.has_ended {
+            return;
+        }
+        orders.work.push(Box::new(work));
+        drop(orders);
         self.wake.notify_one();
     }
 
@@ -127,6 +135,16 @@ impl Control {
     pub fn disconnect(&self, peer: Peer) {
         self.orders().disconnect.insert(peer);
         self.wake.notify_one();
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let mut orders = self.control.orders();
+        orders.has_ended = true;
+        let forgotten = std::mem::take(&mut orders.work);
+        drop(orders);
+        drop(forgotten);
     }
 }
 

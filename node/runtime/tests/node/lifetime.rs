@@ -26,6 +26,25 @@ fn a_stopped_node_gives_requests_back() {
 }
 
 #[test]
+fn work_for_a_node_that_has_ended_is_dropped_so_that_nobody_waits_for_it() {
+    watched(async {
+        let mut nodes = [Running::start(listen(1).await, (1, 1), Setup::default())];
+        let control = nodes[0].control.clone();
+        let order = || {
+            let (tell, told) = std::sync::mpsc::channel::<()>();
+            control.order(move |_| drop(tell.send(())));
+            told
+        };
+        control.stop();
+        let before = order();
+        assert!(ended(&mut nodes, 0).await.is_ok());
+        // Done or dropped: whoever waits for either goes on.
+        drop(before.recv());
+        assert!(order().recv().is_err());
+    });
+}
+
+#[test]
 fn who_asks_where_too_many_requests_wait_is_told_when_there_is_room_again() {
     watched(async {
         let mut nodes = [Running::start(listen(1).await, (1, 1), Setup::default())];
