@@ -12,7 +12,8 @@
 //! log_filter = "info"              # optional
 //! epoch_seconds = "3600"           # optional for a founder; without it epochs do not end
 //! root_epochs = "3072"             # optional: when the identity gets another root
-//! system_key = "<96 digits>"       # the key that everything is verified with
+//! founding_patience_seconds = "60" # optional; how long a founding waits for all of its servers
+//! system_key = "<96 digits>"       # of a server that joined later; a founder makes it itself
 //! ```
 //! Relative paths are relative to the file, so that a directory can be moved as a whole.
 
@@ -44,6 +45,7 @@ const NODE_KEYS: &[&str] = &[
     "log_filter",
     "epoch_seconds",
     "root_epochs",
+    "founding_patience_seconds",
     "system_key",
 ];
 
@@ -52,6 +54,9 @@ pub const EPOCH_SECONDS_MIN: u64 = 5;
 
 /// The fewest epochs after which an identity gets another root.
 pub const ROOT_EPOCHS_MIN: u32 = 2;
+
+/// How long a founding waits for servers that it can do without, in seconds.
+pub const FOUNDING_PATIENCE_SECONDS: u64 = 60;
 
 /// What is logged where nothing else is configured.
 pub const LOG_FILTER_DEFAULT: &str = "info";
@@ -88,8 +93,11 @@ pub struct NodeConfiguration {
     pub epoch: Option<Duration>,
     /// After how many epochs the identity of the server gets another root.
     pub root_rule: RootRule,
-    /// The key under which everything about the system is verified.
-    pub system_key: threshold::PublicKey,
+    /// How long a founding waits for servers that it can do without.
+    pub founding_patience: Duration,
+    /// The key under which everything about the system is verified; if it is not pinned here, the
+    /// one that the server makes with the others.
+    pub system_key: Option<threshold::PublicKey>,
 }
 
 impl NodeConfiguration {
@@ -107,6 +115,8 @@ impl NodeConfiguration {
     /// [`ConfigurationError`] names the key, the line and what to do.
     pub fn parse(source: Source<'_>) -> Result<Self, ConfigurationError> {
         let node = source.table(KEYS)?.table("node", NODE_KEYS)?;
+        let origin = origin(&node)?;
+        let system_key = system_key(&node, &origin)?;
         Ok(Self {
             file: source.file.to_path_buf(),
             listen: listen(&node)?,
@@ -114,11 +124,12 @@ impl NodeConfiguration {
             data: node.path("data", "name a directory for the data of this node")?,
             keys: node.path("keys", "name the directory that `quorate node new` made")?,
             share: node.optional_path("share", "name the file that `quorate init` made")?,
-            origin: origin(&node)?,
+            origin,
             log_filter: log_filter(&node)?,
             epoch: epoch(&node)?,
             root_rule: root_rule(&node)?,
-            system_key: system_key(&node)?,
+            founding_patience: founding_patience(&node)?,
+            system_key,
         })
     }
 }
@@ -186,9 +197,24 @@ fn root_rule(table: &Table<'_>) -> Result<RootRule, ConfigurationError> {
     Ok(RootRule { epochs })
 }
 
-fn system_key(table: &Table<'_>) -> Result<threshold::PublicKey, ConfigurationError> {
-    let remedy = "append the line `system_key = ...` that `quorate init` printed";
-    cluster_file::system_key(&table.text("system_key", remedy)?, remedy)
+fn founding_patience(table: &Table<'_>) -> Result<Duration, ConfigurationError> {
+    let remedy = "write a number of seconds, such as \"60\"";
+    let text = table.optional_text("founding_patience_seconds", remedy)?;
+    let seconds = text.map(|text| text.parse(remedy, str::parse)).transpose()?;
+    Ok(Duration::from_secs(seconds.unwrap_or(FOUNDING_PATIENCE_SECONDS)))
+}
+
+/// Founders make the key themselves; whoever joins later has to be told which it is.
+fn system_key(
+    table: &Table<'_>,
+    origin: &Origin,
+) -> Result<Option<threshold::PublicKey>, ConfigurationError> {
+    let remedy = "write the 96 digits of the key of the system";
+    let text = match origin {
+        Origin::Genesis(_) => table.optional_text("system_key", remedy)?,
+        Origin::Cluster(_) => Some(table.text("system_key", remedy)?),
+    };
+    text.map(|text| cluster_file::system_key(&text, remedy)).transpose()
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ pub mod steps;
 
 pub(crate) use chain::Chain;
 pub(crate) use conductor::Running;
+pub(crate) use machines::{Ground, founding_policy};
 pub(crate) use opening::{Epochs, Hosted};
 use steps::{EpochEnds, Step};
 
@@ -170,8 +171,26 @@ pub struct Said {
     happening: Happening,
 }
 
+impl Said {
+    /// What was said.
+    #[must_use]
+    pub fn into_happening(self) -> Happening {
+        self.happening
+    }
+}
+
 /// Where machines say it.
 pub type Told = SyncSender<Said>;
+
+/// Tells the thread to stop when this goes, whatever it goes with.
+#[derive(Debug)]
+pub(crate) struct Stopping(pub(crate) Told);
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        say(&self.0, Happening::Stop);
+    }
+}
 
 /// Says it. Machines do not wait: what finds no room is lost, and comes again or is missed by this
 /// server alone.

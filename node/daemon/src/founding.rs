@@ -14,14 +14,20 @@
 //! Nothing here replaces a file: a key that is overwritten is a server that is lost.
 
 pub mod ceremony;
+mod envelope;
 mod error;
 mod file;
+mod founder;
+mod genesis;
 mod node;
+mod pinned;
 pub(crate) mod place;
 
 pub use error::{AdmissionFault, FoundingError, GenesisFault, KeyFault, RequestFault};
 pub use file::{FoundingFile, GENESIS_BYTES_MAX, VerifiedFounding};
-pub use node::NodeIdentity;
+pub use founder::Founder;
+pub use genesis::GenesisFile;
+pub use node::{Loaded, NodeIdentity};
 pub use quorate_client::cluster_file::{SEED_BYTES, read_seed};
 
 #[cfg(test)]

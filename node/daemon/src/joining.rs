@@ -18,7 +18,7 @@ use quorate_types::{Epoch, IdentityKey, MemberRecord};
 use crate::configuration::{NodeConfiguration, Origin};
 use crate::epochs::Chain;
 use crate::error::ServerError;
-use crate::founding::{FoundingError, NodeIdentity, VerifiedFounding};
+use crate::founding::{FoundingError, Loaded, NodeIdentity, VerifiedFounding};
 use crate::keys::ServerKeys;
 use crate::server::known_servers;
 
@@ -29,20 +29,22 @@ const ROUNDS_PER_EPOCH: u32 = 10;
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// The keys of a server and its place: from the founding, from where it was before, or, if it is
-/// new, from the first configuration that names it, for which this waits.
+/// The keys of a server and its place: from the founding, which may still be under way; from where
+/// it was before; or, if it is new, from the first configuration that names it, for which this
+/// waits.
 ///
 /// # Errors
 /// [`ServerError`] says which file is wrong; that the server was removed.
-pub(crate) async fn identify(settings: &NodeConfiguration) -> Result<NodeIdentity, ServerError> {
+pub(crate) async fn identify(settings: &NodeConfiguration) -> Result<Loaded, ServerError> {
     let wrong = |source| ServerError::Founding { source };
     let Origin::Cluster(contacts) = &settings.origin else {
-        return NodeIdentity::load(settings).map_err(wrong);
+        return Loaded::load(settings).map_err(wrong);
     };
+    let system_key = settings.system_key.expect("read with the file of whoever joins");
     let keys = ServerKeys::open_directory(&settings.keys);
     let keys = keys.map_err(|source| ServerError::Keys { source })?;
     let wanted = Wanted::of(&keys).map_err(|source| ServerError::Keys { source })?;
-    let first = match Chain::stored(&settings.data, &settings.system_key)? {
+    let first = match Chain::stored(&settings.data, &system_key)? {
         Some(stored) if wanted.is_named_by(&stored) => stored,
         Some(stored) => {
             let (server, epoch) = (wanted.identity_key.name(), stored.epoch());
@@ -50,7 +52,8 @@ pub(crate) async fn identify(settings: &NodeConfiguration) -> Result<NodeIdentit
         }
         None => wait_for_place(settings, contacts, &wanted).await?,
     };
-    NodeIdentity::with(settings, VerifiedFounding::joined(first), keys).map_err(wrong)
+    let identity = NodeIdentity::with(settings, VerifiedFounding::joined(first), keys);
+    identity.map(|identity| Loaded::Founded(Box::new(identity))).map_err(wrong)
 }
 
 /// A server that has no configuration asks until one names it.
@@ -88,7 +91,7 @@ async fn listen(
     let asked = match known.filter(|_| asks_group) {
         None => meet_as_stranger(file, PATIENCE).await,
         Some(known) => {
-            let mut servers = known_servers(known);
+            let mut servers = known_servers(known.configuration());
             servers.retain(|server| known.group_member(server.id).is_some());
             fetch_as_stranger(file.system_key, known, (&servers, PATIENCE)).await
         }
@@ -112,7 +115,7 @@ fn read_contacts(
 ) -> Result<ClusterFile, ServerError> {
     let wrong = |source: FoundingError| ServerError::Founding { source };
     let file = ClusterFile::read(contacts).map_err(|error| wrong(error.into()))?;
-    if file.system_key == settings.system_key {
+    if Some(file.system_key) == settings.system_key {
         return Ok(file);
     }
     let what = "the servers that this one asks are of a system with another key";

@@ -11,6 +11,7 @@ pub mod host;
 mod joining;
 pub mod keys;
 mod limits;
+mod making;
 pub mod metrics;
 pub mod monitoring;
 pub mod names;

@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::epochs::EpochView;
 use crate::error::ServerError;
+use crate::making::Waiting;
 use crate::monitoring::MonitoringView;
 use crate::names::Names;
 
@@ -55,11 +56,28 @@ pub async fn serve(
     Ok(())
 }
 
-async fn answer(
-    mut stream: TcpStream,
-    (metrics, names): (&Metrics, &Names),
-    (monitoring, epochs): (&MonitoringView, &EpochView),
-) -> std::io::Result<()> {
+/// Says, as long as it is awaited, that the server is still being founded.
+pub(crate) async fn serve_founding(address: SocketAddr, waiting: &Waiting) -> ServerError {
+    let listener = match TcpListener::bind(address).await {
+        Ok(listener) => listener,
+        Err(source) => return ServerError::Metrics { address, source },
+    };
+    loop {
+        match listener.accept().await {
+            Ok((mut stream, _)) => {
+                let answering = async {
+                    read_line(&mut stream).await?;
+                    respond(stream, "503 Service Unavailable", &format!("{waiting}\n")).await
+                };
+                drop(tokio::time::timeout(REQUEST_TIMEOUT, answering).await);
+            }
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+/// The first line of a request.
+async fn read_line(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut request = vec![0; REQUEST_BYTES_MAX];
     let mut length = 0;
     while length < request.len() && !request[..length].windows(4).any(|end| end == b"\r\n\r\n") {
@@ -69,8 +87,16 @@ async fn answer(
         }
         length += count;
     }
-    let line = request[..length].split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let (status, body) = match line {
+    let line = request[..length].split(|byte| *byte == b'\r').next();
+    Ok(line.unwrap_or_default().to_vec())
+}
+
+async fn answer(
+    mut stream: TcpStream,
+    (metrics, names): (&Metrics, &Names),
+    (monitoring, epochs): (&MonitoringView, &EpochView),
+) -> std::io::Result<()> {
+    let (status, body) = match &*read_line(&mut stream).await? {
         b"GET /metrics HTTP/1.1" | b"GET /metrics HTTP/1.0" => {
             let mut page = page(&metrics.snapshot(), names);
             probes::write(&mut page, monitoring);
@@ -84,6 +110,10 @@ async fn answer(
         b"GET /health HTTP/1.1" | b"GET /health HTTP/1.0" => ("200 OK", String::from("ok\n")),
         _ => ("404 Not Found", String::from("there are /metrics, /epochs and /health\n")),
     };
+    respond(stream, status, &body).await
+}
+
+async fn respond(mut stream: TcpStream, status: &str, body: &str) -> std::io::Result<()> {
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {}\r\n\
          connection: close\r\n\r\n",

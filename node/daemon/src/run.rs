@@ -6,7 +6,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
+use crate::founding::{Loaded, NodeIdentity};
 use crate::joining::identify;
+use crate::making::{self, Made};
 use crate::names::Names;
 use crate::server::{Intermediary, Nobody};
 use crate::{metrics, server};
@@ -49,10 +51,11 @@ async fn serve(
     mut signals: Option<Signals>,
     between: Box<dyn Intermediary>,
 ) -> Result<(), ServerError> {
-    let identity = tokio::select! {
-        identity = Box::pin(identify(settings)) => identity?,
-        () = asked_to_stop(&mut signals) => return Ok(()),
+    let opened = tokio::select! {
+        opened = Box::pin(open(settings, between)) => opened?,
+        () = asked_to_stop(&mut signals) => None,
     };
+    let Some((identity, between)) = opened else { return Ok(()) };
     let running = server::start(settings, &identity, between).await?;
     let names = Names::of(identity.founding.configuration().configuration());
     let (server, listen) = (names.name(Peer::Node(identity.id)), settings.listen);
@@ -78,6 +81,25 @@ async fn asked_to_stop(signals: &mut Option<Signals>) {
     match signals {
         Some(signals) => signals.wait().await,
         None => std::future::pending().await,
+    }
+}
+
+/// Reads what a server is, and what stands between its machines and the world. If its system has no
+/// key yet it first makes it with the others, and if no configuration names it, it waits for one:
+/// both may take as long as others take. Nothing if it was told to stop meanwhile.
+///
+/// # Errors
+/// [`ServerError`]: a file that is wrong, or which part of the founding failed.
+pub async fn open(
+    settings: &NodeConfiguration,
+    between: Box<dyn Intermediary>,
+) -> Result<Option<(NodeIdentity, Box<dyn Intermediary>)>, ServerError> {
+    match identify(settings).await? {
+        Loaded::Founded(identity) => Ok(Some((*identity, between))),
+        Loaded::Founding(founder) => {
+            let made = making::make(settings, *founder, between).await?;
+            Ok(made.map(|Made { identity, between }| (identity, between)))
+        }
     }
 }
 

@@ -21,20 +21,20 @@ use quorate_membership::archive::ArchiveKeeper;
 use quorate_membership::dissemination::Disseminator;
 use quorate_membership::handover::{CommitmentBytes, Handover};
 use quorate_membership::monitor::{ProbeRule, ProberOutput};
-use quorate_membership::{FreshnessResponder, MembershipService, Schemes, VerifiedConfiguration};
+use quorate_membership::{FreshnessResponder, MembershipService, Schemes};
 use quorate_net::{Config, Known, Limits, SystemId};
 use quorate_runtime::{
     Channel, Handle, Hosting, Interceptor, Links, Node, NodeError, NodeOptions, OnDeath, Server,
 };
 use quorate_store::directory::DataDirectory;
 use quorate_store::object_store::ObjectStore;
-use quorate_types::{Epoch, MemberRecord};
+use quorate_types::{Configuration, Epoch, MemberRecord};
 use zeroize::Zeroizing;
 
 use crate::configuration::NodeConfiguration;
 use crate::epochs::{EpochView, Epochs, Happening, Hosted, Running, say};
 use crate::error::ServerError;
-use crate::founding::NodeIdentity;
+use crate::founding::{NodeIdentity, VerifiedFounding};
 use crate::host::archive::ArchiveHost;
 use crate::host::ordering::{self, OrderingHost};
 use crate::host::responder::{self, ResponderHost};
@@ -172,9 +172,12 @@ pub async fn start(
     let duties = Duties::of(identity.founding.configuration(), identity.id)
         .map_err(|source| ServerError::Groups { source })?;
     let brake = Brake::new(node.control());
-    let sharing = identity.founding.group_key().map(|key| CommitmentBytes::of(key.commitment()));
-    let mut machines = Machines { node, epoch, duties, sharing, epochs };
+    let founding = identity.founding.clone();
+    let mut machines = Machines { node, epoch, duties, founding, epochs };
     let replicas = machines.memberships(&data)?;
+    // In the founding the other machines were not there yet.
+    let begins = !identity.has_served();
+    let data = if begins { Arc::new(data.with_new_parts()) } else { data };
     machines.key_value(&data)?;
     let responder = machines.responder(&data, &replicas)?;
     let storage = machines.storage((&data, &brake))?;
@@ -213,12 +216,12 @@ async fn open_links(
     epochs: &Epochs,
 ) -> Result<Links, ServerError> {
     let configuration = &epochs.newest;
-    let servers = known_servers(configuration);
+    let servers = known_servers(configuration.configuration());
     let system = configuration.configuration().system;
     let config = Config {
         own: peer_of(&identity.record().identity_key),
         credential: epochs.credential()?,
-        recognise: Recogniser::member(configuration),
+        recognise: Recogniser::member(epochs.judged_by()?),
         system: SystemId::new(*system.as_bytes()),
         versions: PROTOCOL_VERSIONS,
         listen: settings.listen,
@@ -233,8 +236,8 @@ async fn open_links(
 /// The servers of a configuration with the addresses that their names resolve to. One whose name
 /// does not resolve is like one that is down: it can still connect to this server.
 #[must_use]
-pub fn known_servers(configuration: &VerifiedConfiguration) -> Vec<Server> {
-    let members = &configuration.configuration().members;
+pub fn known_servers(configuration: &Configuration) -> Vec<Server> {
+    let members = &configuration.members;
     let resolve = |member: &MemberRecord| {
         let found = member.address.to_socket_addrs().ok().and_then(|mut found| found.next());
         let Some(address) = found else {
@@ -281,8 +284,7 @@ struct Machines {
     node: Node,
     epoch: Arc<dyn Signer>,
     duties: Duties,
-    /// Of the first epoch, if this server was there.
-    sharing: Option<CommitmentBytes>,
+    founding: VerifiedFounding,
     epochs: Epochs,
 }
 
@@ -295,7 +297,7 @@ impl Machines {
     fn memberships(&mut self, data: &DataDirectory) -> Result<Replicas, ServerError> {
         let mut replicas = Replicas::new();
         if self.epochs.newest.epoch() <= Epoch::ZERO.next() {
-            let first = self.membership(data)?;
+            let first = self.dealt_membership(data)?;
             replicas.extend(first.map(|handle| (Epoch::ZERO, handle)));
         }
         for ready in self.epochs.replicas_again()? {
@@ -306,11 +308,13 @@ impl Machines {
         Ok(replicas)
     }
 
-    fn membership(
+    /// The replica of the first group of a system whose key was dealt.
+    fn dealt_membership(
         &mut self,
         data: &DataDirectory,
     ) -> Result<Option<Handle<Replica<MembershipService>>>, ServerError> {
-        let Some(sharing) = self.sharing.clone() else { return Ok(None) };
+        let Some(group) = self.founding.group_key() else { return Ok(None) };
+        let sharing = CommitmentBytes::of(group.commitment());
         let service = self.duties.membership_service(sharing, Schemes::real());
         let seat = self.duties.membership();
         let hosted = OrderingHost::telling("membership", self.epochs.listener(Epoch::ZERO));
@@ -355,11 +359,16 @@ impl Machines {
             .map_err(|source| ServerError::Journal { machine: "configuration", source })?;
         let member = self.epochs.member(replicas)?;
         let newest = self.epochs.newest.clone();
+        let machine = FreshnessResponder::new(newest, member, records);
+        let machine = match self.founding.genesis() {
+            Some(_) => machine.with_founding(self.founding.configuration().clone()),
+            None => machine,
+        };
         let hosting = Hosting {
             name: "configuration",
             channel: Channel::Single(CONFIGURATION),
             hosted: ResponderHost { events: self.epochs.told() },
-            machine: FreshnessResponder::new(newest, member, records),
+            machine,
             journal: Some(Box::new(journal)),
             interceptor: None,
         };

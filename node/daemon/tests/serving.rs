@@ -374,7 +374,7 @@ fn an_object_has_the_last_value_that_its_owner_wrote() {
 fn following(nodes: &[PathBuf], old: &VerifiedConfiguration) -> CertifiedConfiguration {
     let settings = NodeConfiguration::read(&nodes[0]).expect("node.toml is right");
     let genesis = settings.file.with_file_name(GENESIS);
-    let founding = FoundingFile::read_verified(&genesis, &settings.system_key);
+    let founding = FoundingFile::read_verified(&genesis, old.header().system_key());
     let founding = founding.expect("the genesis is right");
     let share = |file: &PathBuf| {
         let bytes = read_secret(&file.with_file_name("share.key")).ok()?;
@@ -387,7 +387,7 @@ fn following(nodes: &[PathBuf], old: &VerifiedConfiguration) -> CertifiedConfigu
     let header = ConfigurationHeader::of(&configuration, lineage);
     let shares = nodes.iter().filter_map(share);
     let partials: Vec<_> = shares.map(|share| header.sign_partial(&share, &Bls12381)).collect();
-    let group = founding.group_key().expect("it is a founding");
+    let group = founding.group_key().expect("a dealer dealt it");
     let (certified, bad) = header.certify(group, &partials, &Bls12381).expect("enough shares");
     assert!(bad.is_empty());
     CertifiedConfiguration { certified, members: configuration.members }

@@ -12,6 +12,7 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::StoreError;
 use crate::files;
@@ -35,8 +36,8 @@ pub enum Expectation {
 pub struct DataDirectory {
     path: PathBuf,
     expectation: Expectation,
-    #[expect(dead_code, reason = "the lock is held by the open file")]
-    lock: File,
+    /// Held as long as the file is open.
+    lock: Arc<File>,
 }
 
 impl DataDirectory {
@@ -75,7 +76,14 @@ impl DataDirectory {
                     .map_err(|error| StoreError::io("write", &marker, error, 65))?;
             }
         }
-        Ok(Self { path: path.to_path_buf(), expectation, lock })
+        Ok(Self { path: path.to_path_buf(), expectation, lock: Arc::new(lock) })
+    }
+
+    /// The same directory, for parts that begin later than the node did: they may be new.
+    #[must_use]
+    pub fn with_new_parts(&self) -> Self {
+        let (path, lock) = (self.path.clone(), Arc::clone(&self.lock));
+        Self { path, expectation: Expectation::Fresh, lock }
     }
 
     /// Where the directory is.

@@ -119,5 +119,6 @@ pub use schemes::Schemes;
 pub use service::{
     ConvictedIn, CouncilRecord, Docket, DocketCounts, FindingsPage, GroupTerms, HandoverRefusal,
     KeyRecord, MembershipOperation, MembershipReply, MembershipService, MonitoringRefusal,
-    PendingChange, PendingPage, PendingPlace, Refusal, Standing, Statement, Terms, read_members,
+    PendingChange, PendingPage, PendingPlace, Refusal, Standing, Statement, Terms,
+    read_founders_awaited, read_members,
 };

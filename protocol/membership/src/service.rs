@@ -16,7 +16,7 @@ use quorate_types::{Epoch, MemberRecord, NodeId};
 
 use crate::authority::{CouncilCertificate, ResizeCertificate, RotationCertificate};
 use crate::configuration::VerifiedConfiguration;
-use crate::genesis::CheckedGenesis;
+use crate::genesis::UnsignedConfiguration;
 use crate::handover::{CommitmentBytes, News, Stage};
 use crate::limits::PENDING_PAGE_MAX;
 use crate::page::ConfigurationPage;
@@ -57,6 +57,14 @@ pub fn read_members(scan: impl Fn(&[u8], usize) -> Vec<(Vec<u8>, Vec<u8>)>) -> V
     table::members_of(scan)
 }
 
+/// The founders that have not deposited, in a map of the service.
+#[must_use]
+pub fn read_founders_awaited(
+    scan: impl Fn(&[u8], usize) -> Vec<(Vec<u8>, Vec<u8>)>,
+) -> Vec<NodeId> {
+    table::without_deposit(scan)
+}
+
 /// The deterministic service; it keeps nothing outside the replicated map.
 #[derive(Clone, Debug)]
 pub struct MembershipService {
@@ -88,8 +96,8 @@ impl MembershipService {
     /// The service of the first group of a system that makes its key itself: in epoch 0 its group
     /// does nothing else, and the configuration of epoch 1 is the first that is signed.
     #[must_use]
-    pub fn genesis(genesis: &CheckedGenesis, schemes: Schemes) -> Self {
-        Self { opening: Opening::genesis(genesis), schemes }
+    pub fn genesis(genesis: UnsignedConfiguration, schemes: Schemes) -> Self {
+        Self { opening: Opening::Genesis(genesis), schemes }
     }
 
     /// What the servers that run the service have to know: a function of the map.

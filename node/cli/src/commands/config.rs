@@ -99,7 +99,7 @@ fn show_node(node: &NodeConfiguration) -> Answer {
         "cluster": cluster,
         "log_filter": node.log_filter,
         "root_epochs": node.root_rule.epochs,
-        "system_key": to_hex(node.system_key.as_bytes()),
+        "system_key": node.system_key.map(|key| to_hex(key.as_bytes())),
     });
     Answer { text: lines(&json), json }
 }

@@ -98,8 +98,8 @@ fn each_failure_has_its_code_and_says_what_to_do() {
     assert!(text.starts_with("{\"error\":{\"code\":\"usage\",\"exit\":2"), "{text}");
 
     let (code, text) = scratch.fail(&["node", "run", "--config", "node-1/node.toml"]);
-    assert_eq!(code, 4);
-    assert!(text.contains("the key `node.system_key` is missing: node-1/node.toml:2: "), "{text}");
+    assert_eq!(code, 8);
+    assert!(text.contains("node-1/genesis"), "{text}");
 
     let call = ["--json", "node", "run", "--config", "nothing.toml"];
     let (code, text) = scratch.fail(&call);

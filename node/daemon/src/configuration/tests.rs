@@ -38,6 +38,10 @@ fn the_file_that_is_made_says_what_was_asked_with_paths_relative_to_it() {
     let short = text().replace("share = ", "# ").replace("log_filter = \"info\"", "");
     let configuration = parse(&short).unwrap();
     assert_eq!((configuration.share, configuration.log_filter.as_str()), (None, "info"));
+    assert_eq!(configuration.founding_patience.as_secs(), 60);
+    // A server that makes the key of its system with the others keeps it by itself.
+    let founding = text().split("system_key").next().unwrap().to_owned();
+    assert_eq!(parse(&founding).unwrap().system_key, None);
 }
 
 #[test]
@@ -67,7 +71,6 @@ fn when_an_identity_gets_another_root_can_be_set_within_the_epochs_of_its_tree()
 
 #[test]
 fn each_mistake_names_the_key_the_line_and_the_remedy() {
-    let without_key = text().split("system_key").next().unwrap().to_owned();
     let golden = [
         (
             text().replace("listen = ", "lisen = "),
@@ -84,9 +87,9 @@ fn each_mistake_names_the_key_the_line_and_the_remedy() {
              /srv/q/node.toml:5: write a loopback address, such as \"127.0.0.1:9700\"",
         ),
         (
-            without_key,
-            "the key `node.system_key` is missing: /srv/q/node.toml:2: \
-             append the line `system_key = ...` that `quorate init` printed",
+            text().replace("log_filter = \"info\"", "founding_patience_seconds = \"soon\""),
+            "wrong value of `node.founding_patience_seconds`: invalid digit found in string: \
+             /srv/q/node.toml:12: write a number of seconds, such as \"60\"",
         ),
         (
             text().replace("data = \"data\"", "data = 5"),
@@ -101,7 +104,7 @@ fn each_mistake_names_the_key_the_line_and_the_remedy() {
         (
             text().replace("system_key = \"97", "system_key = \"87"),
             "wrong value of `node.system_key`: it is no key of a system (NotOnCurve): \
-             /srv/q/node.toml:14: append the line `system_key = ...` that `quorate init` printed",
+             /srv/q/node.toml:14: write the 96 digits of the key of the system",
         ),
         (
             text() + "[limits]\n",

@@ -6,11 +6,15 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use quorate_membership::{CertifiedConfiguration, Schemes, VerifiedConfiguration};
+use quorate_membership::{
+    CertifiedConfiguration, EpochConfiguration, Schemes, VerifiedConfiguration,
+};
 use quorate_store::directory::DataDirectory;
 use quorate_store::error::StoreError;
 use quorate_threshold::PublicKey;
 use quorate_types::Epoch;
+
+use crate::founding::VerifiedFounding;
 
 /// The part of the data directory.
 pub(crate) const PART: &str = "epochs";
@@ -21,17 +25,17 @@ const BYTES_MAX: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Chain {
     directory: PathBuf,
-    founding: VerifiedConfiguration,
+    founding: VerifiedFounding,
 }
 
 impl Chain {
-    /// Opens the chain of a system that began with this configuration.
+    /// Opens the chain of a system that began like this.
     ///
     /// # Errors
     /// What the disk reports.
     pub(crate) fn open(
         data: &DataDirectory,
-        founding: VerifiedConfiguration,
+        founding: VerifiedFounding,
     ) -> Result<Self, StoreError> {
         let directory = data.join(PART);
         let failed = |source| io("create", directory.clone(), source);
@@ -59,11 +63,11 @@ impl Chain {
     ///
     /// # Errors
     /// What the disk reports; that a file is damaged.
-    pub(crate) fn newest(&self, key: &PublicKey) -> Result<VerifiedConfiguration, StoreError> {
+    pub(crate) fn newest(&self) -> Result<VerifiedConfiguration, StoreError> {
         let newest = self.epochs()?.into_iter().max();
         match newest {
-            Some(epoch) => self.read(epoch, key),
-            None => Ok(self.founding.clone()),
+            Some(epoch) => self.read(epoch),
+            None => Ok(self.founding.configuration().clone()),
         }
     }
 
@@ -71,15 +75,17 @@ impl Chain {
     ///
     /// # Errors
     /// What the disk reports; that the file is damaged.
-    pub(crate) fn of(
-        &self,
-        epoch: Epoch,
-        key: &PublicKey,
-    ) -> Result<Option<VerifiedConfiguration>, StoreError> {
-        if epoch == self.founding.epoch() {
-            return Ok(Some(self.founding.clone()));
+    pub(crate) fn of(&self, epoch: Epoch) -> Result<Option<EpochConfiguration>, StoreError> {
+        let founding = self.founding.configuration();
+        let genesis = self.founding.genesis().filter(|_| epoch == Epoch::ZERO);
+        if let Some(genesis) = genesis {
+            return Ok(Some(genesis.clone().into()));
         }
-        self.epochs()?.contains(&epoch).then(|| self.read(epoch, key)).transpose()
+        if epoch == founding.epoch() {
+            return Ok(Some(founding.into()));
+        }
+        let is_kept = self.epochs()?.contains(&epoch);
+        is_kept.then(|| Ok(self.read(epoch)?.into())).transpose()
     }
 
     /// Keeps a configuration, durably, and forgets those before the one before it.
@@ -107,8 +113,8 @@ impl Chain {
         epochs_in(&self.directory)
     }
 
-    fn read(&self, epoch: Epoch, key: &PublicKey) -> Result<VerifiedConfiguration, StoreError> {
-        read(&self.directory, epoch, key)
+    fn read(&self, epoch: Epoch) -> Result<VerifiedConfiguration, StoreError> {
+        read(&self.directory, epoch, &self.founding.system_key())
     }
 }
 

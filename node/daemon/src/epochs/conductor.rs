@@ -27,7 +27,7 @@ use super::lookout::{Asker, Lookout};
 use super::machines::{Ground, ReadyReplica, base, handover_channel, membership_channel};
 use super::mending::Mending;
 use super::steps::Step;
-use super::{Chain, Happening, Said, lock, say};
+use super::{Chain, Happening, Said, Stopping, lock, say};
 use crate::error::ServerError;
 use crate::host::ordering;
 use crate::monitoring::Monitoring;
@@ -77,7 +77,7 @@ pub(crate) struct Conductor {
 /// The thread.
 #[derive(Debug)]
 pub(crate) struct Running {
-    told: super::Told,
+    stopping: Stopping,
     thread: JoinHandle<Result<(), ServerError>>,
 }
 
@@ -88,7 +88,7 @@ impl Running {
     /// What it failed with.
     pub(crate) fn stop(self) -> Result<(), ServerError> {
         // It may wait for the node, which has ended: then it finds that out by itself.
-        say(&self.told, Happening::Stop);
+        drop(self.stopping);
         self.thread.join().unwrap_or(Err(ServerError::ConductorDied))
     }
 }
@@ -100,6 +100,7 @@ impl Conductor {
     /// [`ServerError::Runtime`] if there is no thread.
     pub(crate) fn start(
         all: Beginning,
+        grace: Option<VerifiedConfiguration>,
         happenings: Receiver<Said>,
     ) -> Result<Running, ServerError> {
         let told = all.ground.told.clone();
@@ -116,6 +117,9 @@ impl Conductor {
             mending: Mending::default(),
             lookout,
         };
+        if let Some(configuration) = grace {
+            conductor.begin_grace(configuration);
+        }
         let run = move || {
             let ended = conductor.run(&happenings);
             if let Err(error) = &ended {
@@ -125,7 +129,8 @@ impl Conductor {
             ended
         };
         let thread = std::thread::Builder::new().name(String::from("epochs")).spawn(run);
-        Ok(Running { told, thread: thread.map_err(|source| ServerError::Runtime { source })? })
+        let thread = thread.map_err(|source| ServerError::Runtime { source })?;
+        Ok(Running { stopping: Stopping(told), thread })
     }
 
     fn run(&mut self, happenings: &Receiver<Said>) -> Result<(), ServerError> {
@@ -139,7 +144,9 @@ impl Conductor {
             self.monitor(&newest)?;
         }
         self.all.ground.view.set_members(newest.configuration());
-        self.mending.begin(self.all.ground.me, &newest, &self.all.ground.archive);
+        if let Some(archive) = &self.all.ground.archive {
+            self.mending.begin(self.all.ground.me, &newest, archive);
+        }
         let orders = self.all.turnover.start();
         self.carry_out(orders)?;
         loop {
@@ -165,7 +172,7 @@ impl Conductor {
         let ground = &self.all.ground;
         self.lookout.look(&Asker {
             me: ground.me,
-            system_key: ground.founding.system_key(),
+            system_key: *self.all.turnover.configuration().header().system_key(),
             known: self.all.turnover.configuration(),
             told: &ground.told,
         });
@@ -290,9 +297,8 @@ impl Conductor {
         let former = former.unwrap_or_else(|| configuration.into());
         let credential = credential(&certified.certificate, &certified.seed);
         self.all.control.renew(credential, Recogniser::member(former));
-        self.all.control.set_servers(known_servers(configuration));
-        let length = Duration::from_micros(ground.policy.length.as_micros() / GRACE_PART);
-        self.grace = Some((Instant::now() + length.min(GRACE_MAX), configuration.clone()));
+        self.all.control.set_servers(known_servers(configuration.configuration()));
+        self.begin_grace(configuration.clone());
         drop(self.all.responder.request(ResponderRequest::Adopt(configuration.clone())));
         drop(self.all.disseminator.request(DisseminatorRequest::Adopt(configuration.clone())));
         self.watch_epoch(configuration);
@@ -304,7 +310,7 @@ impl Conductor {
 
     /// Keeps what the epoch changed for whoever wants to check the whole chain.
     fn keep_delta(&self, configuration: &VerifiedConfiguration) -> Result<(), ServerError> {
-        let archive = &self.all.ground.archive;
+        let Some(archive) = &self.all.ground.archive else { return Ok(()) };
         match self.all.turnover.former() {
             Some(EpochConfiguration::Signed(former)) => {
                 let delta = Delta::between(former, configuration);
@@ -331,6 +337,13 @@ impl Conductor {
             }
             Some(MemberStatus::Active | MemberStatus::Inactive) => {}
         }
+    }
+
+    /// For a while links are still judged by the configuration before this one.
+    fn begin_grace(&mut self, configuration: VerifiedConfiguration) {
+        let length = self.all.ground.policy.length.as_micros() / GRACE_PART;
+        let until = Instant::now() + Duration::from_micros(length).min(GRACE_MAX);
+        self.grace = Some((until, configuration));
     }
 
     /// Links are judged by the new configuration alone from now on, if it is time.
@@ -382,7 +395,7 @@ impl Conductor {
 
     fn begin_participant(&mut self, epoch: Epoch) -> Result<(), ServerError> {
         let configuration = EpochConfiguration::from(self.all.turnover.configuration());
-        if configuration.epoch() != epoch {
+        if configuration.epoch() != epoch || !self.all.ground.ends_epochs {
             return Ok(());
         }
         let ready = self.all.ground.participant(&configuration)?;
@@ -402,7 +415,7 @@ impl Conductor {
         let former = match self.all.turnover.former() {
             Some(former) => former.clone(),
             None => match self.former_of(epoch)? {
-                Some(former) => former.into(),
+                Some(former) => former,
                 None => return Ok(()),
             },
         };
@@ -421,9 +434,8 @@ impl Conductor {
         Ok(())
     }
 
-    fn former_of(&self, epoch: Epoch) -> Result<Option<VerifiedConfiguration>, ServerError> {
-        let former = Epoch::new(epoch.get() - 1);
-        Ok(self.all.chain.of(former, &self.all.ground.founding.system_key())?)
+    fn former_of(&self, epoch: Epoch) -> Result<Option<EpochConfiguration>, ServerError> {
+        Ok(self.all.chain.of(Epoch::new(epoch.get() - 1))?)
     }
 
     fn inherit(&mut self, epoch: Epoch, inheritance: Box<Inheritance>) -> Result<(), ServerError> {
@@ -457,7 +469,7 @@ impl Conductor {
         let begun =
             begun.map_err(|source| ServerError::Journal { machine: "membership", source })?;
         base::keep(&ground.data, &group)?;
-        let ready = ground.replica(&configuration, begun, interceptor);
+        let ready = ground.replica(&configuration.into(), begun, interceptor);
         self.note_towards(epoch, Step::Begun);
         self.host_replica(epoch, ready)
     }
@@ -476,11 +488,11 @@ impl Conductor {
     fn note_replica_channel(&mut self, epoch: Epoch) -> Result<(), ServerError> {
         let now = self.all.turnover.configuration();
         let configuration = match now.epoch() == epoch {
-            true => Some(now.clone()),
-            false => self.all.chain.of(epoch, &self.all.ground.founding.system_key())?,
+            true => Some(now.into()),
+            false => self.all.chain.of(epoch)?,
         };
         if let Some(configuration) = configuration {
-            self.channels.entry(epoch).or_default().push(membership_channel(&configuration.into()));
+            self.channels.entry(epoch).or_default().push(membership_channel(&configuration));
         }
         Ok(())
     }
@@ -520,8 +532,7 @@ impl Conductor {
             }
             self.all.ground.forget(epoch)?;
             // The key of the founding signs for the group of the key-value service, which stays.
-            let is_founder = self.all.ground.founding.group_key().is_some();
-            if epoch != Epoch::ZERO || !is_founder {
+            if Some(epoch) != self.all.ground.ring_epoch {
                 let keys = lock(&self.all.ground.keys);
                 keys.erase_epoch(epoch).map_err(|source| ServerError::Keys { source })?;
             }

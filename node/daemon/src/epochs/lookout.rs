@@ -84,7 +84,7 @@ impl Lookout {
 }
 
 fn ask((me, key): (NodeId, PublicKey), known: &VerifiedConfiguration, told: &Told) {
-    let mut others = known_servers(known);
+    let mut others = known_servers(known.configuration());
     others.retain(|server| server.id != me);
     let fetched = fetch_as_stranger(key, known, (&others, ANSWER_TIME));
     match quorate_client::block_on(fetched) {

@@ -15,17 +15,17 @@ use quorate_membership::handover::deposit::Deposit;
 use quorate_membership::handover::{self, Handover, MemberSecrets, NextKeys, Policy};
 use quorate_membership::monitor::ProbeRule;
 use quorate_membership::{
-    EpochConfiguration, MembershipService, RootRule, Schemes, VerifiedConfiguration,
+    EpochConfiguration, MembershipService, RootRule, Schemes, UnsignedConfiguration,
+    VerifiedConfiguration,
 };
 use quorate_runtime::{Channel, Control, Handle, Hosted, Hosting, Journal};
 use quorate_store::directory::DataDirectory;
-use quorate_threshold::{DecryptionKey, KeyShare, Seed};
-use quorate_types::{Duration, Epoch, GroupConfiguration, MemberRecord, NodeId, Slot};
+use quorate_threshold::{DecryptionKey, KeyShare, PublicKey, Seed};
+use quorate_types::{Duration, Epoch, GroupConfiguration, NodeId, Slot, SystemId};
 
 use super::archive::Archive;
 use super::{EpochView, SharedKeys, Told, lock, shares};
 use crate::error::ServerError;
-use crate::founding::VerifiedFounding;
 use crate::host::handover::HandoverHost;
 use crate::host::ordering::{self, OrderingHost};
 use crate::host::succession::SuccessionHost;
@@ -35,9 +35,6 @@ use crate::server::{Between, Intermediary, random_seed};
 /// How long an old member is given to answer.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How long a founding waits for servers that it can do without.
-const PATIENCE_FOUNDING: Duration = Duration::from_secs(60);
-
 /// How long things take where an epoch lasts so long.
 #[must_use]
 pub(crate) fn policy(length: StdDuration) -> Policy {
@@ -45,7 +42,7 @@ pub(crate) fn policy(length: StdDuration) -> Policy {
     let attempt = Duration::from_micros((micros / 4).clamp(2_000_000, 60_000_000));
     Policy {
         length: Duration::from_micros(micros),
-        patience: PATIENCE_FOUNDING,
+        patience: Duration::ZERO,
         change_count_max: 10_000,
         repeat: Duration::from_millis(200),
         repeat_idle: Duration::from_micros((micros / 8).clamp(500_000, 30_000_000)),
@@ -53,12 +50,34 @@ pub(crate) fn policy(length: StdDuration) -> Policy {
     }
 }
 
+/// How long things take while the key is made: all wait for it.
+#[must_use]
+pub(crate) fn founding_policy(patience: StdDuration) -> Policy {
+    let micros = u64::try_from(patience.as_micros()).unwrap_or(u64::MAX);
+    Policy {
+        length: Duration::ZERO,
+        patience: Duration::from_micros(micros),
+        change_count_max: u32::MAX,
+        repeat: Duration::from_millis(100),
+        repeat_idle: Duration::from_millis(100),
+        attempt: Duration::from_secs(10),
+    }
+}
+
 /// What does not change while a server runs.
 pub(crate) struct Ground {
     /// This server.
     pub(crate) me: NodeId,
-    /// How the system began.
-    pub(crate) founding: VerifiedFounding,
+    /// What people call it.
+    pub(crate) name: String,
+    /// Its system.
+    pub(crate) system: SystemId,
+    /// The key of that; none while it is being made.
+    pub(crate) system_key: Option<PublicKey>,
+    /// In which epoch objects began to be stored, if it founded the system: its keys stay.
+    pub(crate) ring_epoch: Option<Epoch>,
+    /// Whether epochs end.
+    pub(crate) ends_epochs: bool,
     /// The share of the first epoch, if it was in that group and the epoch goes on.
     pub(crate) first_share: Option<KeyShare>,
     /// The file of that share.
@@ -79,8 +98,8 @@ pub(crate) struct Ground {
     pub(crate) view: Arc<EpochView>,
     /// What stands between the machines and the world.
     pub(crate) between: Box<dyn Intermediary>,
-    /// The chain of all configurations.
-    pub(crate) archive: Arc<Archive>,
+    /// The chain of all configurations; none while the first of them is being made.
+    pub(crate) archive: Option<Arc<Archive>>,
 }
 
 /// A machine with all that it is hosted with.
@@ -156,7 +175,7 @@ impl Ground {
     /// # Errors
     /// [`ServerError::Keys`].
     pub(crate) fn certified(&self, epoch: Epoch) -> Result<CertifiedKey, ServerError> {
-        let system = (epoch != Epoch::ZERO).then(|| self.founding.system());
+        let system = (epoch != Epoch::ZERO).then_some(self.system);
         let fresh = EpochSeeds { signing: random_seed()?, decryption: random_seed()? };
         lock(&self.keys)
             .certify((system, epoch), &fresh)
@@ -177,8 +196,7 @@ impl Ground {
         if configuration.configuration().member(self.me).is_some() {
             return None;
         }
-        let record = self.founding.configuration().configuration().member(self.me);
-        let server = record.map_or_else(String::new, MemberRecord::name);
+        let server = self.name.clone();
         Some(ServerError::Removed { server, epoch: configuration.epoch() })
     }
 
@@ -215,13 +233,13 @@ impl Ground {
         configuration: &EpochConfiguration,
     ) -> Result<Ready<HandoverHost>, ServerError> {
         let epoch = configuration.epoch();
-        let place = (self.founding.system(), epoch);
+        let place = (self.system, epoch);
         let (records, journal) = crate::host::handover::open(&self.data, place, &self.keys)
             .map_err(|source| ServerError::Journal { machine: "handover", source })?;
         let is_member = configuration.has_seat(self.me);
         let setup = handover::Setup {
             configuration: Arc::new(configuration.configuration().clone()),
-            system_key: Some(self.founding.system_key()),
+            system_key: self.system_key,
             me: self.me,
             member: is_member.then(|| self.member_secrets(epoch)).transpose()?,
             next: Some(self.next_keys(epoch.next())?),
@@ -313,6 +331,38 @@ impl Ground {
         MembershipService::following(configuration.clone(), Schemes::real())
     }
 
+    /// The replica of epoch 0 of a system that makes its key itself.
+    ///
+    /// # Errors
+    /// [`ServerError`] says which key or file is wrong.
+    pub(crate) fn replica_of_genesis(
+        &mut self,
+        genesis: &UnsignedConfiguration,
+    ) -> Result<ReadyReplica, ServerError> {
+        let setup = self.replica_setup(membership_replicas(genesis.clone(), Slot::ZERO))?;
+        let interceptor = self.between.membership(&setup);
+        let service = MembershipService::genesis(genesis.clone(), Schemes::real());
+        let opened = ordering::open((&self.data, "membership"), setup, service)
+            .map_err(|source| ServerError::Journal { machine: "membership", source })?;
+        Ok(self.replica(&genesis.clone().into(), opened, interceptor))
+    }
+
+    /// The replica of an epoch that was begun before, if it was: of a later one than the founding,
+    /// or of epoch 0 where the servers made the key.
+    ///
+    /// # Errors
+    /// [`ServerError`] says which key or file is wrong.
+    pub(crate) fn replica_of(
+        &mut self,
+        configuration: &EpochConfiguration,
+    ) -> Result<Option<ReadyReplica>, ServerError> {
+        match configuration {
+            EpochConfiguration::Genesis(genesis) => self.replica_of_genesis(genesis).map(Some),
+            EpochConfiguration::Signed(it) if it.epoch() == Epoch::ZERO => Ok(None),
+            EpochConfiguration::Signed(it) => self.replica_again(it),
+        }
+    }
+
     /// The replica of an epoch behind the first, if it was begun before.
     ///
     /// # Errors
@@ -328,7 +378,7 @@ impl Ground {
         let interceptor = self.between.membership(&setup);
         let opened = ordering::open_again(&directory, setup, Self::service(configuration))
             .map_err(|source| ServerError::Journal { machine: "membership", source })?;
-        Ok(opened.map(|opened| self.replica(configuration, opened, interceptor)))
+        Ok(opened.map(|opened| self.replica(&configuration.into(), opened, interceptor)))
     }
 
     /// Removes what was kept of an epoch whose machines are retired; its keys are another matter.
@@ -344,14 +394,14 @@ impl Ground {
     /// The replica with its disk, ready to be hosted.
     pub(crate) fn replica(
         &self,
-        configuration: &VerifiedConfiguration,
+        configuration: &EpochConfiguration,
         (machine, journal): (Replica<MembershipService>, ordering::OrderingJournal),
         interceptor: Between<Replica<MembershipService>>,
     ) -> ReadyReplica {
         let listener = Some((configuration.epoch(), self.told.clone()));
         Ready {
             name: "membership",
-            channel: membership_channel(&configuration.into()),
+            channel: membership_channel(configuration),
             hosted: OrderingHost::telling("membership", listener),
             machine,
             journal: Some(journal),

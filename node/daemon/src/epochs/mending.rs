@@ -43,7 +43,7 @@ impl Mending {
 fn mend(me: NodeId, newest: &VerifiedConfiguration, archive: &Archive) -> Result<(), String> {
     let known = archive.known().map_err(|error| error.to_string())?;
     let from = known.epoch();
-    let mut servers = known_servers(newest);
+    let mut servers = known_servers(newest.configuration());
     servers.retain(|server| server.id != me);
     let wanted = WantedChain {
         system: newest.configuration().system,

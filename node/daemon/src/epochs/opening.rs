@@ -13,7 +13,8 @@ use quorate_membership::dissemination::{Checked, Disseminator, DisseminatorParam
 use quorate_membership::limits::FAN_OUT_DEFAULT;
 use quorate_membership::monitor::ProbeRule;
 use quorate_membership::{
-    FreshnessResponder, Member, MembershipService, Schemes, VerifiedConfiguration,
+    EpochConfiguration, FreshnessResponder, Member, MembershipService, Schemes,
+    VerifiedConfiguration,
 };
 use quorate_net::Credential;
 use quorate_runtime::{Channel, Control, Handle};
@@ -33,6 +34,8 @@ use crate::limits::HAPPENINGS_MAX;
 use crate::monitoring::Monitoring;
 use crate::server::{Intermediary, known_servers};
 
+/// What stands for the length of an epoch that does not end.
+const LENGTH_UNENDING: std::time::Duration = std::time::Duration::from_secs(3600);
 /// Rounds in which servers compare their epochs, for each epoch.
 const ROUNDS_PER_EPOCH: u64 = 10;
 /// How long a server that starts again waits for the others to say in which epoch they are.
@@ -47,8 +50,10 @@ pub(crate) struct Epochs {
     ground: Ground,
     chain: Chain,
     happenings: Receiver<Said>,
-    /// Whether epochs end.
+    /// Whether this server goes on from epoch to epoch, if only from the one of the genesis.
     is_enabled: bool,
+    /// Whether the key was made just now: others may still be at it.
+    is_newborn: bool,
 }
 
 /// What of a server is hosted already.
@@ -73,14 +78,14 @@ impl Epochs {
         data: &Arc<DataDirectory>,
         between: Box<dyn Intermediary>,
     ) -> Result<Self, ServerError> {
-        let chain = Chain::open(data, identity.founding.configuration().clone())?;
-        if identity.founding.group_key().is_none() {
+        let founding = &identity.founding;
+        let chain = Chain::open(data, founding.clone())?;
+        if founding.is_joined() {
             // Who joined has nothing else that says with what it began.
-            chain.put(identity.founding.configuration())?;
+            chain.put(founding.configuration())?;
         }
-        let archive = Archive::open(data, identity.founding.configuration().clone())?;
-        let archive = Arc::new(archive);
-        let newest = chain.newest(&identity.founding.system_key())?;
+        let archive = Arc::new(Archive::open(data, founding.configuration().clone())?);
+        let newest = chain.newest()?;
         let (told, happenings) = sync_channel(HAPPENINGS_MAX);
         let first_share = identity
             .share
@@ -88,20 +93,27 @@ impl Epochs {
             .map(|share| KeyShare::decode(share.encode().as_ref()).expect("it was a share before"));
         let ground = Ground {
             me: identity.id,
-            founding: identity.founding.clone(),
+            name: identity.record().name(),
+            system: founding.system(),
+            system_key: Some(founding.system_key()),
+            ring_epoch: (!founding.is_joined()).then(|| founding.configuration().epoch()),
+            ends_epochs: settings.epoch.is_some(),
             first_share,
             first_share_file: settings.share.clone(),
             data: Arc::clone(data),
             keys: Arc::clone(&identity.keys),
-            policy: policy(settings.epoch.unwrap_or_default()),
+            policy: policy(settings.epoch.unwrap_or(LENGTH_UNENDING)),
             root_rule: settings.root_rule,
-            has_served: identity.expectation() == Expectation::Existing,
+            has_served: identity.expectation() == Expectation::Existing && !identity.is_newborn,
             told,
             view: Arc::default(),
             between,
-            archive,
+            archive: Some(archive),
         };
-        Ok(Self { newest, ground, chain, happenings, is_enabled: settings.epoch.is_some() })
+        // Where the servers made the key, the first group begins with the state of the founding.
+        let is_enabled = settings.epoch.is_some() || founding.genesis().is_some();
+        let is_newborn = identity.is_newborn;
+        Ok(Self { newest, ground, chain, happenings, is_enabled, is_newborn })
     }
 
     /// Asks the others whether the epoch has ended in the meantime, if this server may have been
@@ -110,13 +122,13 @@ impl Epochs {
     /// # Errors
     /// What the disk reports. That nobody answers is no error: the others may start later.
     pub(crate) async fn catch_up(&mut self) -> Result<(), ServerError> {
-        if !self.is_enabled || !self.ground.has_served {
+        if !self.ground.ends_epochs || !self.ground.has_served {
             return Ok(());
         }
         let me = self.ground.me;
-        let mut others = known_servers(&self.newest);
+        let mut others = known_servers(self.newest.configuration());
         others.retain(|server| server.id != me);
-        let key = self.ground.founding.system_key();
+        let key = *self.newest.header().system_key();
         let fetched = fetch_as_stranger(key, &self.newest, (&others, CATCH_UP_TIME)).await;
         match fetched {
             Ok(Some(later)) => {
@@ -190,25 +202,34 @@ impl Epochs {
     /// [`ServerError`] says which key or file is wrong.
     pub(crate) fn replicas_again(&mut self) -> Result<Vec<(Epoch, ReadyReplica)>, ServerError> {
         let mut found = Vec::new();
-        for configuration in self.former()?.iter().chain([&self.newest]) {
-            let is_member = configuration.group_member(self.ground.me).is_some();
-            if configuration.epoch() > Epoch::ZERO && is_member {
-                let ready = self.ground.replica_again(configuration)?;
+        for configuration in self.former()?.into_iter().chain([(&self.newest).into()]) {
+            if configuration.has_seat(self.ground.me) {
+                let ready = self.ground.replica_of(&configuration)?;
                 found.extend(ready.map(|ready| (configuration.epoch(), ready)));
             }
         }
         Ok(found)
     }
 
-    fn former(&self) -> Result<Option<VerifiedConfiguration>, ServerError> {
+    fn former(&self) -> Result<Option<EpochConfiguration>, ServerError> {
         let Some(former) = self.newest.epoch().get().checked_sub(1) else { return Ok(None) };
-        Ok(self.chain.of(Epoch::new(former), &self.ground.founding.system_key())?)
+        Ok(self.chain.of(Epoch::new(former))?)
+    }
+
+    /// The configuration by which links are judged at first: while others may still be making the
+    /// key, that of the genesis, which takes the keys of epoch 1 too.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub(crate) fn judged_by(&self) -> Result<EpochConfiguration, ServerError> {
+        let former = if self.is_newborn { self.former()? } else { None };
+        Ok(former.unwrap_or_else(|| (&self.newest).into()))
     }
 
     /// The chain of all configurations here.
     #[must_use]
     pub(crate) fn archive(&self) -> Arc<Archive> {
-        Arc::clone(&self.ground.archive)
+        Arc::clone(self.ground.archive.as_ref().expect("it was opened with the epochs"))
     }
 
     /// Where this server is, for others to look at.
@@ -259,7 +280,8 @@ impl Epochs {
         let Hosted { control, responder, disseminator, replicas } = hosted;
         let Some(disseminator) = disseminator else { return Ok(None) };
         let former = self.former()?;
-        let Self { newest, ground, chain, happenings, .. } = self;
+        let Self { newest, ground, chain, happenings, is_newborn, .. } = self;
+        let grace = is_newborn.then(|| newest.clone());
         let has_state = replicas.contains_key(&newest.epoch());
         let mut turnover = Turnover::new(ground.me, newest, has_state, Schemes::real());
         if let Some(former) = former.filter(|it| replicas.contains_key(&it.epoch())) {
@@ -276,6 +298,6 @@ impl Epochs {
             replicas,
             monitoring,
         };
-        Conductor::start(all, happenings).map(Some)
+        Conductor::start(all, grace, happenings).map(Some)
     }
 }

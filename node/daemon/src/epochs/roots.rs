@@ -59,7 +59,7 @@ impl Ground {
     /// [`ServerError::Keys`].
     pub(crate) fn keep_root(&self, tree: ServerIdentity) -> Result<(), ServerError> {
         let keys = lock(&self.keys);
-        let kept = keys.prepare_root(self.founding.system(), tree);
+        let kept = keys.prepare_root(self.system, tree);
         kept.map_err(|source| ServerError::Keys { source })
     }
 

@@ -8,7 +8,7 @@ use quorate_client::capacity::Excess;
 use quorate_client::carried::to_hex;
 use quorate_client::explanation::{Explanation, Kind};
 use quorate_client::settings::ConfigurationError;
-use quorate_membership::{AdmissionError, Rejected};
+use quorate_membership::{AdmissionError, GenesisError, Rejected};
 use quorate_threshold as threshold;
 use quorate_types::{IdentityKey, PublicKey};
 
@@ -70,6 +70,14 @@ pub enum GenesisFault {
     },
     /// The key did not sign the configuration.
     Forged(Rejected),
+    /// A rule or a signature in it does not hold.
+    Refused(GenesisError),
+    /// The founding that this server keeps does not follow on the genesis.
+    OtherGenesis,
+    /// The servers of the system have not made its key yet.
+    NotFounded,
+    /// It is the genesis of a dealer, and no key is pinned.
+    NoKey,
     /// The public side of the sharing is not the one that was signed.
     Commitment,
     /// The system is too much for this release.
@@ -179,6 +187,30 @@ impl GenesisFault {
                 "genesis-forged",
                 format!("the key of the system did not sign this genesis: {reason}"),
                 "do not use it, and find out who gave it to you",
+            ),
+            Self::Refused(reason) => (
+                Kind::Configuration,
+                "genesis-refused",
+                format!("the genesis is not accepted: {reason}"),
+                carry,
+            ),
+            Self::OtherGenesis => (
+                Kind::Configuration,
+                "other-system",
+                String::from("this server has founded another system than the one of its genesis"),
+                "name the genesis with which it was founded; a new system needs new keys",
+            ),
+            Self::NotFounded => (
+                Kind::NotServing,
+                "not-founded",
+                String::from("the servers of this genesis have not made the key of the system yet"),
+                "start them: the log of each says what it waits for",
+            ),
+            Self::NoKey => (
+                Kind::Configuration,
+                "missing-key",
+                String::from("this genesis was made by a dealer, and no key is pinned"),
+                "append the line `system_key = ...` that `quorate init` printed to node.toml",
             ),
             Self::Excess(excess) => return excess.explain(path.display().to_string()),
             Self::Commitment => (

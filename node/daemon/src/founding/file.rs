@@ -11,14 +11,17 @@ use std::path::Path;
 
 use quorate_client::explanation::Explanation;
 use quorate_membership::header::commitment_digest;
-use quorate_membership::{CertifiedConfiguration, Schemes, VerifiedConfiguration};
+use quorate_membership::{
+    CertifiedConfiguration, Schemes, UnsignedConfiguration, VerifiedConfiguration,
+};
 use quorate_threshold as threshold;
 use quorate_threshold::{Commitment, GroupKey, PUBLIC_KEY_BYTES, Parameters, SHARE_COUNT_MAX};
-use quorate_types::{Resilience, SystemId};
+use quorate_types::{NodeId, PublicKey, Resilience, SystemId};
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
 use super::error::{FoundingError, GenesisFault};
 use super::place;
+use crate::configuration::NodeConfiguration;
 
 /// Longest genesis that is read, in bytes.
 pub const GENESIS_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -148,7 +151,7 @@ impl FoundingFile {
         if group.public_key() != *pinned {
             return Err(GenesisFault::Commitment);
         }
-        Ok(VerifiedFounding { configuration, group: Some(group) })
+        Ok(VerifiedFounding { configuration, group: Some(group), genesis: None })
     }
 }
 
@@ -168,23 +171,63 @@ fn damaged(error: DecodeError) -> GenesisFault {
 #[derive(Clone, Debug)]
 pub struct VerifiedFounding {
     configuration: VerifiedConfiguration,
+    /// How a dealer shared the key, if there was one.
     group: Option<GroupKey>,
+    /// With what its servers began, if they made the key.
+    genesis: Option<UnsignedConfiguration>,
 }
 
 impl VerifiedFounding {
     /// What a server begins with that joined a system with this configuration.
     #[must_use]
     pub const fn joined(configuration: VerifiedConfiguration) -> Self {
-        Self { configuration, group: None }
+        Self { configuration, group: None, genesis: None }
     }
 
-    /// The configuration of the first epoch of this server: of epoch 0, if it founded the system.
+    /// Of a system whose servers made the key.
+    pub(super) const fn made(
+        configuration: VerifiedConfiguration,
+        genesis: UnsignedConfiguration,
+    ) -> Self {
+        Self { configuration, group: None, genesis: Some(genesis) }
+    }
+
+    /// Did this server join a system that others had founded?
+    #[must_use]
+    pub const fn is_joined(&self) -> bool {
+        self.group.is_none() && self.genesis.is_none()
+    }
+
+    /// The configuration of epoch 0 with which a system began whose servers made the key.
+    #[must_use]
+    pub const fn genesis(&self) -> Option<&UnsignedConfiguration> {
+        self.genesis.as_ref()
+    }
+
+    /// Does the genesis name this key of a server? So does the configuration that follows on it if
+    /// the server never deposited another one.
+    pub(super) fn is_of_genesis(&self, id: NodeId, key: PublicKey) -> bool {
+        let genesis = self.genesis.as_ref().and_then(|it| it.configuration().member(id));
+        genesis.is_some_and(|member| member.epoch_key == Some(key))
+    }
+
+    /// What an operator has pinned is the key of this system.
+    pub(super) fn check_pinned(&self, settings: &NodeConfiguration) -> Result<(), FoundingError> {
+        let (found, path) = (self.system_key(), settings.file.clone());
+        let other = settings.system_key.filter(|pinned| *pinned != found);
+        let Some(pinned) = other else { return Ok(()) };
+        let fault = GenesisFault::OtherSystem { pinned: Box::new(pinned), found: Box::new(found) };
+        Err(FoundingError::Genesis { path, fault })
+    }
+
+    /// The configuration of the first epoch of this server: if it founded the system, the first
+    /// that was signed.
     #[must_use]
     pub const fn configuration(&self) -> &VerifiedConfiguration {
         &self.configuration
     }
 
-    /// The public side of the sharing of the system's key in epoch 0, if it founded the system.
+    /// The public side of the sharing of the system's key in epoch 0, if a dealer dealt it.
     #[must_use]
     pub const fn group_key(&self) -> Option<&GroupKey> {
         self.group.as_ref()

@@ -14,9 +14,12 @@ use zeroize::Zeroizing;
 
 use super::error::{FoundingError, GenesisFault, KeyFault};
 use super::file::{FoundingFile, VerifiedFounding};
-use super::{SEED_BYTES, place};
+use super::founder::{self, Founder};
+use super::genesis::GenesisFile;
+use super::pinned::{FOUNDING, read_pinned};
+use super::{SEED_BYTES, envelope, place};
 use crate::configuration::{NodeConfiguration, Origin};
-use crate::epochs::SharedKeys;
+use crate::epochs::{SharedKeys, lock};
 use crate::keys::{CertifiedKey, ServerKeys};
 
 /// The file that stands among the keys of a server which has served.
@@ -38,7 +41,49 @@ pub struct NodeIdentity {
     pub certificate: EpochKeyCertificate,
     /// Its share of the system's key, if it is in the first membership group and its epoch goes on.
     pub share: Option<KeyShare>,
+    /// It has just made the key of its system with the others: it has missed nothing.
+    pub is_newborn: bool,
+    has_begun: bool,
     served: PathBuf,
+}
+
+/// What a server is when it starts.
+#[derive(Debug)]
+pub enum Loaded {
+    /// One of a system that has a key.
+    Founded(Box<NodeIdentity>),
+    /// One that makes the key of its system with the others.
+    Founding(Box<Founder>),
+}
+
+impl Loaded {
+    /// Reads the genesis and the keys that a `node.toml` names, and checks that they belong
+    /// together.
+    ///
+    /// # Errors
+    /// [`FoundingError`] names the file that is wrong and what to do.
+    pub fn load(settings: &NodeConfiguration) -> Result<Self, FoundingError> {
+        let Origin::Genesis(file) = &settings.origin else {
+            return Err(wrong_key(&settings.file, KeyFault::NoFounder));
+        };
+        if !GenesisFile::is_made(&envelope::read(file)?) {
+            let identity = NodeIdentity::load_dealt(settings, file)?;
+            return Ok(Self::Founded(Box::new(identity)));
+        }
+        let genesis = GenesisFile::read(file)?;
+        capacity::check(&genesis.configuration()).map_err(|excess| {
+            let (path, fault) = (file.clone(), GenesisFault::Excess(excess));
+            FoundingError::Genesis { path, fault }
+        })?;
+        let pinned = settings.keys.join(FOUNDING);
+        if !pinned.exists() {
+            return Founder::load(settings, &genesis).map(|it| Self::Founding(Box::new(it)));
+        }
+        let founding = read_pinned(&pinned, genesis.unsigned())?;
+        let keys = Arc::new(Mutex::new(ServerKeys::open_directory(&settings.keys)?));
+        let identity = NodeIdentity::of_founding(settings, founding, keys)?;
+        Ok(Self::Founded(Box::new(identity)))
+    }
 }
 
 fn wrong_key(path: &Path, fault: KeyFault) -> FoundingError {
@@ -50,14 +95,28 @@ impl NodeIdentity {
     /// they belong together.
     ///
     /// # Errors
-    /// [`FoundingError`] names the file that is wrong and what to do.
-    pub fn load(configuration: &NodeConfiguration) -> Result<Self, FoundingError> {
-        let Origin::Genesis(genesis) = &configuration.origin else {
-            return Err(wrong_key(&configuration.file, KeyFault::NoFounder));
-        };
-        let founding = FoundingFile::read_verified(genesis, &configuration.system_key)?;
+    /// [`FoundingError`] names the file that is wrong and what to do; also that the system of this
+    /// server has no key yet.
+    pub fn load(settings: &NodeConfiguration) -> Result<Self, FoundingError> {
+        match Loaded::load(settings)? {
+            Loaded::Founded(identity) => Ok(*identity),
+            Loaded::Founding(_) => Err(FoundingError::Genesis {
+                path: settings.file.clone(),
+                fault: GenesisFault::NotFounded,
+            }),
+        }
+    }
+
+    fn load_dealt(
+        configuration: &NodeConfiguration,
+        genesis: &Path,
+    ) -> Result<Self, FoundingError> {
+        let no_key =
+            || FoundingError::Genesis { path: genesis.to_path_buf(), fault: GenesisFault::NoKey };
+        let key = configuration.system_key.ok_or_else(no_key)?;
+        let founding = FoundingFile::read_verified(genesis, &key)?;
         capacity::check(founding.configuration().configuration()).map_err(|excess| {
-            let (path, fault) = (genesis.clone(), GenesisFault::Excess(excess));
+            let (path, fault) = (genesis.to_path_buf(), GenesisFault::Excess(excess));
             FoundingError::Genesis { path, fault }
         })?;
         Self::with(configuration, founding, ServerKeys::open_directory(&configuration.keys)?)
@@ -72,6 +131,17 @@ impl NodeIdentity {
         founding: VerifiedFounding,
         keys: ServerKeys,
     ) -> Result<Self, FoundingError> {
+        Self::of_founding(configuration, founding, Arc::new(Mutex::new(keys)))
+    }
+
+    /// The same, with keys that others have, too.
+    pub(super) fn of_founding(
+        configuration: &NodeConfiguration,
+        founding: VerifiedFounding,
+        shared: SharedKeys,
+    ) -> Result<Self, FoundingError> {
+        founding.check_pinned(configuration)?;
+        let keys = lock(&shared);
         let identity_key = keys.identity_key()?;
         let servers = founding.configuration().configuration();
         let Some(member) = servers.members.iter().find(|it| it.identity_key == identity_key) else {
@@ -83,7 +153,8 @@ impl NodeIdentity {
         let share = if is_first { load_share(configuration, &founding, id)? } else { None };
         let CertifiedKey { certificate, seed: epoch_seed } =
             certify(&keys, servers, servers.epoch)?;
-        if named.is_some_and(|named| named != certificate.statement.epoch_key) {
+        let is_other = |named| named != certificate.statement.epoch_key;
+        if named.is_some_and(|named| is_other(named) && !founding.is_of_genesis(id, named)) {
             return Err(wrong_key(&configuration.keys, KeyFault::OtherEpochKey));
         }
         // Ahead, so that it can be deposited at once, and the identity rests until that epoch.
@@ -91,8 +162,20 @@ impl NodeIdentity {
             certify(&keys, servers, servers.epoch.next())?;
         }
         let served = configuration.keys.join(SERVED);
-        let keys = Arc::new(Mutex::new(keys));
-        Ok(Self { founding, id, keys, epoch_seed, certificate, share, served })
+        let has_begun = founder::has_begun(&configuration.keys);
+        drop(keys);
+        let (keys, is_newborn) = (shared, false);
+        Ok(Self {
+            founding,
+            id,
+            keys,
+            epoch_seed,
+            certificate,
+            share,
+            is_newborn,
+            has_begun,
+            served,
+        })
     }
 
     /// The record of this server.
@@ -114,7 +197,14 @@ impl NodeIdentity {
     /// Whether this identity has served before, so that its data must be there.
     #[must_use]
     pub fn expectation(&self) -> Expectation {
-        if self.served.exists() { Expectation::Existing } else { Expectation::Fresh }
+        let is_known = self.has_served() || self.has_begun;
+        if is_known { Expectation::Existing } else { Expectation::Fresh }
+    }
+
+    /// Whether this identity has served since its system was founded.
+    #[must_use]
+    pub fn has_served(&self) -> bool {
+        self.served.exists()
     }
 
     /// Records among its keys that it serves from now on. To be called once the data
@@ -133,7 +223,7 @@ impl NodeIdentity {
 }
 
 /// The key of an epoch, made with fresh seeds if it is not there yet.
-fn certify(
+pub(super) fn certify(
     keys: &ServerKeys,
     servers: &Configuration,
     epoch: Epoch,
@@ -147,6 +237,7 @@ fn load_share(
     founding: &VerifiedFounding,
     id: NodeId,
 ) -> Result<Option<KeyShare>, FoundingError> {
+    // Whoever made its share with the others has it among its keys.
     let Some(sharing) = founding.group_key() else { return Ok(None) };
     let group = &founding.configuration().configuration().membership_group;
     let Some(place) = group.iter().position(|member| *member == id) else {

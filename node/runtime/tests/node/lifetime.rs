@@ -31,15 +31,15 @@ fn work_for_a_node_that_has_ended_is_dropped_so_that_nobody_waits_for_it() {
         let mut nodes = [Running::start(listen(1).await, (1, 1), Setup::default())];
         let control = nodes[0].control.clone();
         let order = || {
-            let (tell, told) = std::sync::mpsc::channel::<()>();
-            control.order(move |_| drop(tell.send(())));
+            let (tell, told) = std::sync::mpsc::sync_channel(1);
+            control.order(move |_| tell.send("done").expect("somebody waits for it"));
             told
         };
         control.stop();
         let before = order();
         assert!(ended(&mut nodes, 0).await.is_ok());
         // Done or dropped: whoever waits for either goes on.
-        drop(before.recv());
+        assert!(before.recv().is_ok_and(|told| told == "done") || before.recv().is_err());
         assert!(order().recv().is_err());
     });
 }

@@ -14,7 +14,7 @@ use quorate_types::{Epoch, MemberRecord};
 
 use super::table::{KeyRecord, Reader, Table};
 use crate::configuration::VerifiedConfiguration;
-use crate::genesis::{CheckedGenesis, UnsignedConfiguration};
+use crate::genesis::UnsignedConfiguration;
 use crate::handover::{CommitmentBytes, Decided, News, Stage};
 use crate::header::ConfigurationHeader;
 
@@ -35,10 +35,6 @@ impl Opening {
         let named = configuration.header().header().lineage.commitments;
         assert!(sharing.digest() == named, "MEM-1: the sharing of another configuration");
         Self::Founded(configuration, sharing)
-    }
-
-    pub(super) fn genesis(genesis: &CheckedGenesis) -> Self {
-        Self::Genesis(genesis.unsigned())
     }
 
     fn header(&self) -> &ConfigurationHeader {

@@ -407,6 +407,17 @@ pub(super) fn members_of(scan: impl Fn(&[u8], usize) -> Vec<Entry>) -> Vec<Membe
     walk(MEMBER.to_vec(), scan).map(|(_, value)| read(&value)).collect()
 }
 
+/// The members in a map of the service that have not deposited.
+pub(super) fn without_deposit(
+    scan: impl Fn(&[u8], usize) -> Vec<(Vec<u8>, Vec<u8>)>,
+) -> Vec<NodeId> {
+    let deposits: Vec<_> = walk(DEPOSIT.to_vec(), &scan).map(|(key, _)| key).collect();
+    let members = walk(MEMBER.to_vec(), &scan).map(|(_, value)| read::<MemberRecord>(&value));
+    let is_awaited =
+        |member: &MemberRecord| !deposits.contains(&place(DEPOSIT, member.identity_key.as_bytes()));
+    members.filter(is_awaited).map(|member| member.id).collect()
+}
+
 /// Changes the state.
 pub(super) struct Table<'a>(&'a mut dyn ServiceState);
 

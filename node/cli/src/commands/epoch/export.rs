@@ -62,7 +62,7 @@ async fn read(
     credentials: &Credentials,
 ) -> Result<(Option<Chain>, Epoch, Epoch), ClientError> {
     let current = fetch_configuration(file, credentials).await?;
-    let (servers, until) = (known_servers(&current), current.epoch());
+    let (servers, until) = (known_servers(current.configuration()), current.epoch());
     let (system, system_key) = (file.system, file.system_key);
     let wanted = WantedChain { system, system_key, servers: &servers, known: None, until };
     let mut chain: Option<Chain> = None;

@@ -11,14 +11,18 @@ use quorate_bft::limits::GROUP_F_MAX;
 use quorate_client::carried::{self, ADMISSION};
 use quorate_client::cluster_file::{ClusterFile, ServerContact};
 use quorate_client::explanation::{Explanation, Kind};
+use quorate_client::settings;
 use quorate_crypto::{Signer, real::RealSigner, real::RealVerifier};
-use quorate_membership::{CheckedGenesis, Founding, Genesis, GenesisError, NodeAdmission};
+use quorate_membership::{
+    CheckedGenesis, Founding, Genesis, GenesisError, NodeAdmission, VerifiedConfiguration,
+};
 use quorate_threshold as threshold;
 use quorate_threshold::{Bls12381, Seed};
-use quorate_types::{Digest, IdentityKey, PublicKey, Resilience, SystemId, UnixTime};
+use quorate_types::{Digest, IdentityKey, MemberRecord, PublicKey, Resilience, SystemId, UnixTime};
 
 use super::super::error::{AdmissionFault, FoundingError, RequestFault};
 use super::super::file::FoundingFile;
+use super::super::genesis::GenesisFile;
 use super::super::{place, read_seed};
 use super::client::CLUSTER_FILE;
 use crate::configuration::GENESIS;
@@ -63,6 +67,53 @@ pub struct FoundedSystem {
     pub cluster_file: PathBuf,
     /// One secret file for each member of the membership group.
     pub shares: Vec<ShareFile>,
+}
+
+/// A genesis that was made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewGenesis {
+    /// The system.
+    pub system: SystemId,
+    /// The file for every server, and for whoever asks for the key.
+    pub genesis_file: PathBuf,
+}
+
+/// Makes the genesis of a system in a directory. Nothing in it is secret: its servers make the key.
+///
+/// # Errors
+/// [`FoundingError`] names the admission or option that is wrong, or the file that is there.
+pub fn new_genesis(directory: &Path, request: &SystemRequest) -> Result<NewGenesis, FoundingError> {
+    let authority_key = RealSigner::from_seed(&*read_seed(&request.authority_key)?).public_key();
+    let genesis = gather(authority_key, request)?;
+    place::create_directory(directory)?;
+    let genesis_file = directory.join(GENESIS);
+    GenesisFile::write(&genesis_file, genesis.genesis())?;
+    Ok(NewGenesis { system: genesis.system(), genesis_file })
+}
+
+/// Writes the `cluster.toml` of a system, with the key under which this configuration of it was
+/// verified.
+///
+/// # Errors
+/// [`FoundingError::File`], also if there is one already.
+pub fn new_cluster_file(
+    path: &Path,
+    configuration: &VerifiedConfiguration,
+) -> Result<(), FoundingError> {
+    let servers = configuration.configuration();
+    let contact = |member: &MemberRecord| ServerContact {
+        identity_key: member.identity_key,
+        address: member.address.clone(),
+    };
+    let cluster = ClusterFile {
+        system: servers.system,
+        system_key: *configuration.header().system_key(),
+        authority_key: servers.authority_key,
+        servers: servers.members.iter().map(contact).collect(),
+        client: None,
+    };
+    let directory = settings::directory_of(path);
+    Ok(place::write_new(path, cluster.to_text(directory).as_bytes())?)
 }
 
 /// Founds a system and writes its files into a directory.

@@ -148,7 +148,7 @@ fn a_server_that_is_made_to_join_later_certifies_the_key_of_that_epoch_and_found
     let keys = ceremony.scratch.join("later/keys");
     assert!(keys.join("epoch-7.key").exists() && keys.join("identity-8.key").exists());
     let settings = NodeConfiguration::read(&made.node_file).unwrap();
-    assert_eq!(settings.system_key, founded.system_key);
+    assert_eq!(settings.system_key, Some(founded.system_key));
     let Origin::Cluster(contacts) = &settings.origin else { panic!("it asks others") };
     assert_eq!(ClusterFile::read(contacts).unwrap().servers, cluster.servers);
     let error = NodeIdentity::load(&settings).map(|_| ()).unwrap_err();

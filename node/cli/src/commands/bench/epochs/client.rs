@@ -55,7 +55,7 @@ async fn watch(
     stopped: oneshot::Receiver<()>,
 ) -> Result<Vec<Instant>, ClientError> {
     let known = fetch_configuration(&file, &credentials).await?;
-    let servers = known_servers(&known);
+    let servers = known_servers(known.configuration());
     // Whoever drops the other end wants it to stop, too.
     let stopped = async { drop(stopped.await) };
     watch_freshness((file.system_key, &known), &servers, stopped).await

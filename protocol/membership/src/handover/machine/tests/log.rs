@@ -32,7 +32,7 @@ impl Log {
 
     /// The log in which a system is founded: its group deals a key that nobody has yet.
     pub(super) fn of_founding(world: &World) -> Self {
-        Self::of(MembershipService::genesis(&world.genesis, schemes()))
+        Self::of(MembershipService::genesis(world.genesis.unsigned(), schemes()))
     }
 
     fn of(service: MembershipService) -> Self {

@@ -72,7 +72,7 @@ impl Town {
     /// who the servers are, and is used for nothing else.
     pub(super) fn founding(server_count: usize, f_membership: u16) -> Self {
         let World { first, genesis, .. } = World::new(server_count, f_membership);
-        let service = MembershipService::genesis(&genesis, schemes());
+        let service = MembershipService::genesis(genesis.unsigned(), schemes());
         Self::running(service, first, BTreeMap::new())
     }
 
