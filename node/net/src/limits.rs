@@ -71,6 +71,10 @@ pub const HANDSHAKES_MAX: usize = 128;
 /// Connections accepted per second; a handshake costs about 0.35 ms of processor time, and more
 /// of them wait in the backlog of the operating system.
 pub const HANDSHAKES_PER_SECOND_MAX: u64 = 500;
+/// Connections that the operating system keeps until they are accepted, two seconds of them; past
+/// these it drops some whose other side believes them to be open. It may allow fewer
+/// (`net.core.somaxconn`, 4096 by default).
+pub const BACKLOG_MAX: u32 = 1024;
 /// Known peers.
 pub const PEERS_MAX: usize = 1024;
 

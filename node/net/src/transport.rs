@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::Instant;
 
 use crate::config::{Config, ConnectorConfig, Known, Spawner, check, check_credential, wrong};
@@ -15,7 +15,7 @@ use crate::event::{Event, Sent};
 use crate::frame::Class;
 use crate::hello::{Link, PeerKind};
 use crate::identity::PeerKey;
-use crate::limits::PEERS_MAX;
+use crate::limits::{BACKLOG_MAX, PEERS_MAX};
 use crate::peer::Peer;
 use crate::shared::{Parts, Shared};
 use crate::stop::Stop;
@@ -50,7 +50,7 @@ impl Transport {
         check(config.versions, &config.peers, &config.limits)?;
         check_credential(&config.credential)?;
         let failed = |source| BindError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let listener = listener(config.listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let shared = Arc::new(Shared::new(Parts {
             own: config.own,
@@ -251,6 +251,18 @@ impl Events {
     pub fn try_recv(&mut self) -> Option<Event> {
         self.shared.state().next_event()
     }
+}
+
+/// Listens, with room for more connections than the standard library would have wait.
+fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A restarted server gets its port although connections of the last one linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG_MAX)
 }
 
 fn set_known(shared: &Arc<Shared>, peers: &[Known]) {

@@ -13,8 +13,8 @@ use super::support::{
 use crate::frame::{Class, FrameKind};
 use crate::limits::{FRAME_BYTES_MAX, TURN_FRAMES_MAX};
 use crate::{
-    Cause, Config, Deadlines, DownReason, Events, HandshakeError, HandshakeStep, Link, PeerKind,
-    RefuseCode, Sent, Transport,
+    Cause, Config, Deadlines, DownReason, Events, HandshakeError, HandshakeStep, Link, NetSnapshot,
+    PeerKind, RefuseCode, Sent, Transport,
 };
 
 const SOON: Duration = Duration::from_millis(30);
@@ -138,6 +138,22 @@ async fn too_many_unfinished_connections_evict_the_oldest_and_friends_still_get_
     await_up(&mut events, node.key()).await;
     await_up(&mut node_events, friend.key()).await;
     assert!(node.counters().snapshot().cause(Cause::Evicted) >= 16);
+}
+
+#[tokio::test]
+async fn of_many_connections_at_once_none_is_lost_before_it_is_accepted() {
+    // More than the 128 that the standard library lets wait, and one second's worth in all.
+    const AT_ONCE: u64 = 500;
+    let (node, _events) = node_with(Deadlines { handshake: SOON, ..Deadlines::default() }).await;
+    let mut opening = tokio::task::JoinSet::new();
+    for _ in 0..AT_ONCE {
+        opening.spawn(TcpStream::connect(address_of(&node)));
+    }
+    let opened = watched(opening.join_all()).await;
+    // Nobody says a word: all but the newest make room for them, and these end by their deadline.
+    let ended = |now: &NetSnapshot| now.cause(Cause::Evicted) + now.cause(Cause::HandshakeDeadline);
+    await_counters(&node, |now| ended(now) == AT_ONCE).await;
+    assert!(opened.iter().all(Result::is_ok));
 }
 
 #[tokio::test]
