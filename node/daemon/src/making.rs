@@ -78,7 +78,7 @@ pub(crate) async fn make(
     let data = DataDirectory::open(&settings.data, key.as_bytes(), founder.expectation())?;
     let (told, happenings) = sync_channel(HAPPENINGS_MAX);
     let mut ground = ground(settings, &founder, (Arc::new(data), told.clone()), between);
-    let mut node = open_node(settings, &founder).await?;
+    let mut node = open_node(settings, &founder)?;
     let genesis = EpochConfiguration::from(founder.genesis.clone());
     let has_seat = genesis.has_seat(founder.id);
     let replica = has_seat.then(|| ground.replica_of_genesis(&founder.genesis)).transpose()?;
@@ -140,7 +140,7 @@ fn ground(
     }
 }
 
-async fn open_node(settings: &NodeConfiguration, founder: &Founder) -> Result<Node, ServerError> {
+fn open_node(settings: &NodeConfiguration, founder: &Founder) -> Result<Node, ServerError> {
     let configuration = founder.genesis.configuration();
     let certified = founder.certified().map_err(|source| ServerError::Founding { source })?;
     let config = Config {
@@ -154,7 +154,7 @@ async fn open_node(settings: &NodeConfiguration, founder: &Founder) -> Result<No
         jitter_seed: random_u64()?,
         limits: Limits::default(),
     };
-    let links = Links::listen(config, &known_servers(configuration)).await;
+    let links = Links::listen(config, &known_servers(configuration));
     let links = links.map_err(|source| ServerError::Listen { address: settings.listen, source })?;
     let keys = configuration.members.iter().filter_map(|member| member.epoch_key);
     let options = NodeOptions::new(Arc::new(AcquaintedVerifier::new(keys)));

@@ -165,7 +165,7 @@ pub async fn start(
     epochs.catch_up().await?;
     epochs.reject_removed()?;
     epochs.follow_root()?;
-    let links = open_links(settings, identity, &epochs).await?;
+    let links = open_links(settings, identity, &epochs)?;
     let options = NodeOptions::new(verifier(identity));
     let node = Node::new(links, &options).map_err(|source| ServerError::Host { source })?;
     let epoch: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&identity.epoch_seed));
@@ -210,7 +210,7 @@ fn verifier(identity: &NodeIdentity) -> Arc<AcquaintedVerifier> {
     Arc::new(AcquaintedVerifier::new(members.iter().filter_map(|member| member.epoch_key)))
 }
 
-async fn open_links(
+fn open_links(
     settings: &NodeConfiguration,
     identity: &NodeIdentity,
     epochs: &Epochs,
@@ -229,7 +229,7 @@ async fn open_links(
         jitter_seed: random_u64()?,
         limits: Limits::default(),
     };
-    let listening = Links::listen(config, &servers).await;
+    let listening = Links::listen(config, &servers);
     listening.map_err(|source| ServerError::Listen { address: settings.listen, source })
 }
 

@@ -472,7 +472,7 @@ fn stranger(number: u8, cluster: &Cluster) -> (Transport, Events) {
 
 /// Somebody who dials every server and says that it is the first one, with that one's certificate
 /// and a key of its own.
-async fn impostor(cluster: &Cluster, first: &NodeAdmission) -> (Transport, Events) {
+fn impostor(cluster: &Cluster, first: &NodeAdmission) -> (Transport, Events) {
     let configuration = cluster.configuration();
     let members = &configuration.configuration().members;
     let known = |server: &MemberRecord| Known {
@@ -492,7 +492,7 @@ async fn impostor(cluster: &Cluster, first: &NodeAdmission) -> (Transport, Event
         limits: Limits::default(),
     };
     let spawner = Arc::new(quorate_runtime::spawn);
-    Transport::bind(&config, spawner).await.expect("loopback has a free port")
+    Transport::bind(&config, spawner).expect("loopback has a free port")
 }
 
 #[test]
@@ -503,7 +503,7 @@ fn who_shows_the_certificate_of_a_server_without_its_key_is_refused_by_every_ser
         let first = carried::read(ADMISSION, &first).expect("what the server said of itself");
         let links =
             || servers.iter().map(|server| server.metrics.snapshot().links).collect::<Vec<_>>();
-        let (impostor, _events) = impostor(&cluster, &first).await;
+        let (impostor, _events) = impostor(&cluster, &first);
         while !links().iter().all(|link| link.cause(Cause::ProofOtherKey) > 0) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

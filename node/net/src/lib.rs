@@ -32,7 +32,7 @@
 //! # use quorate_net::{Class, Config, Event, Transport};
 //! # async fn node(config: Config) -> Result<(), quorate_net::BindError> {
 //! let spawner = Arc::new(|task| drop(tokio::task::spawn_local(task)));
-//! let (transport, mut events) = Transport::bind(&config, spawner).await?;
+//! let (transport, mut events) = Transport::bind(&config, spawner)?;
 //! while let Some(event) = events.recv().await {
 //!     match event {
 //!         Event::Up { peer, .. } => {

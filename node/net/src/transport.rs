@@ -46,7 +46,7 @@ impl Transport {
     /// # Errors
     /// [`BindError::Listen`] if the address cannot be used, [`BindError::Config`] if the
     /// configuration makes no sense.
-    pub async fn bind(config: &Config, spawner: Spawner) -> Result<(Self, Events), BindError> {
+    pub fn bind(config: &Config, spawner: Spawner) -> Result<(Self, Events), BindError> {
         check(config.versions, &config.peers, &config.limits)?;
         check_credential(&config.credential)?;
         let failed = |source| BindError::Listen { address: config.listen, source };

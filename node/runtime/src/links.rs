@@ -57,9 +57,9 @@ impl Links {
     ///
     /// # Errors
     /// [`BindError`] says what is wrong with the address or the configuration.
-    pub async fn listen(mut config: Config, servers: &[Server]) -> Result<Self, BindError> {
+    pub fn listen(mut config: Config, servers: &[Server]) -> Result<Self, BindError> {
         config.peers = known(servers);
-        let (transport, events) = Transport::bind(&config, spawner()).await?;
+        let (transport, events) = Transport::bind(&config, spawner())?;
         Ok(Self::assembled(transport, events, servers))
     }
 

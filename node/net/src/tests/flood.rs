@@ -15,9 +15,9 @@ const FLOOD_FRAMES: u64 = (FLOOD_BYTES / FLOOD_FRAME_BYTES) as u64;
 async fn three() -> Vec<(Transport, Events)> {
     let seeds = seeds_by_key(3);
     let all: Vec<_> = seeds.iter().map(expected).collect();
-    let mut high = bind(config(&seeds[2], &all)).await;
-    let mut middle = bind(config(&seeds[1], &[all[0], known(&high.0)])).await;
-    let mut low = bind(config(&seeds[0], &[known(&middle.0), known(&high.0)])).await;
+    let mut high = bind(&config(&seeds[2], &all));
+    let mut middle = bind(&config(&seeds[1], &[all[0], known(&high.0)]));
+    let mut low = bind(&config(&seeds[0], &[known(&middle.0), known(&high.0)]));
     for (events, peers) in [
         (&mut low.1, [middle.0.key(), high.0.key()]),
         (&mut middle.1, [low.0.key(), high.0.key()]),

@@ -27,16 +27,16 @@ async fn refusal(victim: &Transport, seed: &Seed, proof: Vec<u8>) -> RefuseCode 
 }
 
 /// A node that knows another, and the seed of that other, which would dial.
-async fn victim_and_friend() -> (Transport, crate::Events, Seed) {
+fn victim_and_friend() -> (Transport, crate::Events, Seed) {
     let seeds = seeds_by_key(2);
-    let (victim, events) = bind(config(&seeds[1], &[expected(&seeds[0])])).await;
+    let (victim, events) = bind(&config(&seeds[1], &[expected(&seeds[0])]));
     (victim, events, seeds[0].clone())
 }
 
 #[tokio::test]
 async fn each_wrong_proof_is_refused_by_name_and_counted() {
     // NET-15.
-    let (victim, _events, friend) = victim_and_friend().await;
+    let (victim, _events, friend) = victim_and_friend();
     let (node, key) = (node_of(&friend), link_key_of_seed(&friend));
     let thief = seed(99);
     let good = proof(node, key, 0);
@@ -59,7 +59,7 @@ async fn each_wrong_proof_is_refused_by_name_and_counted() {
 #[tokio::test]
 async fn a_hello_overheard_on_one_connection_is_worth_nothing_on_another() {
     // NET-15: the friend's own words, byte by byte, from who does not hold its key.
-    let (victim, mut events, friend) = victim_and_friend().await;
+    let (victim, mut events, friend) = victim_and_friend();
     let words = hello_of_node(proof(node_of(&friend), link_key_of_seed(&friend), 0));
     let mut honest = Enemy::connect(&friend, known(&victim)).await;
     honest.write(&words).await;
@@ -78,7 +78,7 @@ async fn a_hello_overheard_on_one_connection_is_worth_nothing_on_another() {
 #[tokio::test]
 async fn a_changed_bit_of_a_proof_lets_nobody_in() {
     // NET-15.
-    let (victim, _events, friend) = victim_and_friend().await;
+    let (victim, _events, friend) = victim_and_friend();
     let good = proof(node_of(&friend), link_key_of_seed(&friend), 0);
     for position in 0..good.len() {
         let mut changed = good.clone();
@@ -98,7 +98,7 @@ async fn who_answers_with_the_proof_of_another_is_refused_by_who_dialled() {
     let shown = proof(node_of(&real), link_key_of_seed(&real), 0);
     let stolen = Credential { seed: impostor.clone(), proof: shown };
     let (listener, mut listener_events) =
-        bind(Config { credential: stolen, own: node_of(&real), ..config(&impostor, &[]) }).await;
+        bind(&Config { credential: stolen, own: node_of(&real), ..config(&impostor, &[]) });
     let (client, mut events) = connect(&client_config(&seed(9), &[known(&listener)]));
     let (peer, error) = await_failure(&mut events).await;
     assert_eq!(peer, Some(node_of(&real)));
@@ -140,7 +140,7 @@ async fn a_renewed_node_is_the_same_peer_and_its_former_key_is_worth_nothing() {
 #[tokio::test]
 async fn a_renewal_leaves_the_connections_of_clients_alone() {
     // NET-20.
-    let (node, mut node_events) = bind(config(&seed(1), &[])).await;
+    let (node, mut node_events) = bind(&config(&seed(1), &[]));
     let (client, mut events) = connect(&client_config(&seed(3), &[known(&node)]));
     await_up(&mut events, node.key()).await;
     await_up(&mut node_events, client.key()).await;
@@ -153,6 +153,6 @@ async fn a_renewal_leaves_the_connections_of_clients_alone() {
 async fn a_proof_that_no_hello_can_carry_is_refused_with_the_field() {
     let long = Credential { proof: vec![0; crate::limits::PROOF_BYTES_MAX + 1], seed: seed(1) };
     let config = Config { credential: long, ..config(&seed(1), &[]) };
-    let error = Transport::bind(&config, super::support::spawner()).await.err().unwrap();
+    let error = Transport::bind(&config, super::support::spawner()).err().unwrap();
     assert!(matches!(error, BindError::Config { field: "proof", .. }), "{error}");
 }

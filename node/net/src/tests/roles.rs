@@ -51,7 +51,7 @@ async fn frames_of_one_class_keep_their_order_also_across_flushes() {
 #[tokio::test]
 async fn a_dial_that_reaches_another_node_is_refused_by_name_on_both_sides() {
     // NET-1.
-    let (node, mut node_events) = bind(config(&seed(1), &[])).await;
+    let (node, mut node_events) = bind(&config(&seed(1), &[]));
     let stranger = node_of(&seed(2));
     let target = Known { key: stranger, address: address_of(&node) };
     let (_client, mut events) = connect(&client_config(&seed(9), &[target]));
@@ -68,8 +68,8 @@ async fn a_dial_that_reaches_another_node_is_refused_by_name_on_both_sides() {
 #[tokio::test]
 async fn a_node_that_is_not_known_is_refused_by_name_on_both_sides() {
     let seeds = seeds_by_key(2);
-    let (high, mut high_events) = bind(config(&seeds[1], &[])).await;
-    let (low, mut low_events) = bind(config(&seeds[0], &[known(&high)])).await;
+    let (high, mut high_events) = bind(&config(&seeds[1], &[]));
+    let (low, mut low_events) = bind(&config(&seeds[0], &[known(&high)]));
     let (peer, error) = await_failure(&mut high_events).await;
     assert_eq!(peer, Some(client_of(&seeds[0])), "the key that it proved");
     assert!(matches!(error, HandshakeError::UnknownNode(node) if node == low.key()));
@@ -85,7 +85,7 @@ async fn a_node_that_is_not_known_is_refused_by_name_on_both_sides() {
 
 #[tokio::test]
 async fn a_client_is_a_client_and_a_known_node_cannot_pass_for_one() {
-    let (node, mut node_events) = bind(config(&seed(1), &[expected(&seed(2))])).await;
+    let (node, mut node_events) = bind(&config(&seed(1), &[expected(&seed(2))]));
     let (client, mut events) = connect(&client_config(&seed(3), &[known(&node)]));
     assert_eq!(await_up(&mut events, node.key()).await, (PeerKind::Node, 1));
     assert_eq!(await_up(&mut node_events, client.key()).await, (PeerKind::Client, 1));
@@ -104,7 +104,7 @@ async fn a_client_is_a_client_and_a_known_node_cannot_pass_for_one() {
 
 #[tokio::test]
 async fn two_processes_with_one_client_key_both_get_what_is_sent_to_the_key() {
-    let (node, mut node_events) = bind(config(&seed(1), &[])).await;
+    let (node, mut node_events) = bind(&config(&seed(1), &[]));
     let mut sessions: Vec<_> = (1..=2)
         .map(|session| {
             connect(&crate::ConnectorConfig { session, ..client_config(&seed(3), &[known(&node)]) })
@@ -134,8 +134,8 @@ async fn two_processes_with_one_client_key_both_get_what_is_sent_to_the_key() {
 async fn a_peer_that_restarts_is_connected_again_and_gets_new_frames() {
     // NET-10, NET-11.
     let seeds = seeds_by_key(2);
-    let (high, mut high_events) = bind(config(&seeds[1], &[expected(&seeds[0])])).await;
-    let (low, mut low_events) = bind(config(&seeds[0], &[known(&high)])).await;
+    let (high, mut high_events) = bind(&config(&seeds[1], &[expected(&seeds[0])]));
+    let (low, mut low_events) = bind(&config(&seeds[0], &[known(&high)]));
     let mut high = high;
     for round in 0..3 {
         await_up(&mut low_events, high.key()).await;
@@ -158,7 +158,7 @@ async fn a_peer_that_restarts_is_connected_again_and_gets_new_frames() {
 async fn bind_when_free(config: crate::Config) -> (Transport, crate::Events) {
     watched(async {
         loop {
-            match Transport::bind(&config, super::support::spawner()).await {
+            match Transport::bind(&config, super::support::spawner()) {
                 Ok(bound) => return bound,
                 Err(_in_use) => tokio::task::yield_now().await,
             }
@@ -170,9 +170,9 @@ async fn bind_when_free(config: crate::Config) -> (Transport, crate::Events) {
 #[tokio::test]
 async fn the_higher_key_restarting_or_the_lower_makes_no_difference() {
     let seeds = seeds_by_key(2);
-    let (high, mut high_events) = bind(config(&seeds[1], &[expected(&seeds[0])])).await;
+    let (high, mut high_events) = bind(&config(&seeds[1], &[expected(&seeds[0])]));
     for _ in 0..3 {
-        let (low, mut low_events) = bind(config(&seeds[0], &[known(&high)])).await;
+        let (low, mut low_events) = bind(&config(&seeds[0], &[known(&high)]));
         await_up(&mut low_events, high.key()).await;
         await_up(&mut high_events, low.key()).await;
         drop(low);
@@ -197,7 +197,7 @@ async fn a_removed_node_is_disconnected_and_a_moved_one_is_dialled_at_its_new_ad
 
 #[tokio::test]
 async fn a_disconnected_client_may_come_back() {
-    let (node, mut node_events) = bind(config(&seed(1), &[])).await;
+    let (node, mut node_events) = bind(&config(&seed(1), &[]));
     let (client, mut events) = connect(&client_config(&seed(3), &[known(&node)]));
     await_up(&mut node_events, client.key()).await;
     node.disconnect(client.key());
@@ -209,7 +209,7 @@ async fn a_disconnected_client_may_come_back() {
 
 #[tokio::test]
 async fn the_last_frames_of_a_peer_come_before_the_news_that_it_is_gone() {
-    let (node, mut node_events) = bind(config(&seed(1), &[])).await;
+    let (node, mut node_events) = bind(&config(&seed(1), &[]));
     let (client, mut events) = connect(&client_config(&seed(3), &[known(&node)]));
     let key = client.key();
     await_up(&mut events, node.key()).await;
@@ -259,22 +259,22 @@ async fn the_largest_frame_arrives_whole() {
 async fn a_configuration_that_makes_no_sense_is_refused_with_the_field() {
     let mut wrong = config(&seed(1), &[]);
     wrong.versions.min = 9;
-    let error = Transport::bind(&wrong, super::support::spawner()).await.err().unwrap();
+    let error = Transport::bind(&wrong, super::support::spawner()).err().unwrap();
     assert!(matches!(error, BindError::Config { field: "versions", .. }), "{error}");
     let wrong = crate::ConnectorConfig { session: 0, ..client_config(&seed(1), &[]) };
     let error = Transport::dial(&wrong, super::support::spawner()).err().unwrap();
     assert!(matches!(error, BindError::Config { field: "session", .. }), "{error}");
-    let (node, _events) = bind(config(&seed(1), &[])).await;
+    let (node, _events) = bind(&config(&seed(1), &[]));
     let taken = crate::Config { listen: address_of(&node), ..config(&seed(2), &[]) };
-    let error = Transport::bind(&taken, super::support::spawner()).await.err().unwrap();
+    let error = Transport::bind(&taken, super::support::spawner()).err().unwrap();
     assert!(matches!(error, BindError::Listen { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_closed_transport_ends_its_events_and_all_its_tasks() {
     let seeds = seeds_by_key(2);
-    let (high, _high_events) = bind(config(&seeds[1], &[expected(&seeds[0])])).await;
-    let (low, mut low_events) = bind(config(&seeds[0], &[known(&high)])).await;
+    let (high, _high_events) = bind(&config(&seeds[1], &[expected(&seeds[0])]));
+    let (low, mut low_events) = bind(&config(&seeds[0], &[known(&high)]));
     await_up(&mut low_events, high.key()).await;
     low.close();
     assert_eq!(await_down(&mut low_events, high.key()).await, DownReason::Shutdown);

@@ -33,7 +33,7 @@ async fn proven(number: u8, (node, node_events): (&Transport, &mut Events)) -> (
 #[tokio::test]
 async fn a_crowd_of_strangers_displaces_its_own_oldest_and_nobody_else() {
     // NET-18.
-    let (node, mut node_events) = bind(few_places()).await;
+    let (node, mut node_events) = bind(&few_places());
     let (friend, mut friend_events) = proven(3, (&node, &mut node_events)).await;
     let mut crowd = Vec::new();
     for number in 100..140 {
@@ -56,7 +56,7 @@ async fn a_crowd_of_strangers_displaces_its_own_oldest_and_nobody_else() {
 
 #[tokio::test]
 async fn a_displaced_stranger_may_come_back_and_show_who_it_is() {
-    let (node, mut node_events) = bind(few_places()).await;
+    let (node, mut node_events) = bind(&few_places());
     let (client, mut events) = connect(&client_config(&seed(3), &[known(&node)]));
     await_up(&mut events, node.key()).await;
     let mut crowd = Vec::new();
@@ -76,7 +76,7 @@ async fn a_displaced_stranger_may_come_back_and_show_who_it_is() {
 
 #[tokio::test]
 async fn the_proven_take_no_more_than_their_places_and_the_rest_stay_strangers() {
-    let (node, mut node_events) = bind(few_places()).await;
+    let (node, mut node_events) = bind(&few_places());
     let mut clients = Vec::new();
     for number in 3..9 {
         clients.push(proven(number, (&node, &mut node_events)).await);
@@ -93,7 +93,7 @@ async fn strangers_that_take_no_bytes_fill_their_share_of_the_queues_alone() {
     let mut config = few_places();
     config.limits.strangers_queue_bytes = 9 << 20;
     let limit = config.limits.strangers_queue_bytes as u64;
-    let (node, mut node_events) = bind(config).await;
+    let (node, mut node_events) = bind(&config);
     let (friend, _friend_events) = proven(3, (&node, &mut node_events)).await;
     let seeds = [seed(100), seed(101)];
     let mut crowd = Vec::new();
@@ -119,7 +119,7 @@ async fn a_node_without_places_for_strangers_is_refused_as_a_configuration() {
     let mut config = few_places();
     for wrong in [0, 13] {
         config.limits.stranger_connections = wrong;
-        let error = Transport::bind(&config, super::support::spawner()).await.err().unwrap();
+        let error = Transport::bind(&config, super::support::spawner()).err().unwrap();
         let is_named = matches!(error, BindError::Config { field: "stranger_connections", .. });
         assert!(is_named, "{error}");
     }

@@ -136,8 +136,8 @@ pub(crate) fn client_config(seed: &Seed, peers: &[Known]) -> ConnectorConfig {
     }
 }
 
-pub(crate) async fn bind(config: Config) -> (Transport, Events) {
-    Transport::bind(&config, spawner()).await.unwrap()
+pub(crate) fn bind(config: &Config) -> (Transport, Events) {
+    Transport::bind(config, spawner()).unwrap()
 }
 
 pub(crate) fn connect(config: &ConnectorConfig) -> (Transport, Events) {
@@ -161,8 +161,8 @@ pub(crate) fn expected(seed: &Seed) -> Known {
 /// Two nodes that are connected; the first dials.
 pub(crate) async fn pair() -> [(Transport, Events); 2] {
     let seeds = seeds_by_key(2);
-    let mut high = bind(config(&seeds[1], &[expected(&seeds[0])])).await;
-    let mut low = bind(config(&seeds[0], &[known(&high.0)])).await;
+    let mut high = bind(&config(&seeds[1], &[expected(&seeds[0])]));
+    let mut low = bind(&config(&seeds[0], &[known(&high.0)]));
     await_up(&mut low.1, high.0.key()).await;
     await_up(&mut high.1, low.0.key()).await;
     [low, high]

@@ -15,7 +15,7 @@ use crate::{
 async fn the_highest_common_version_is_told_to_both_sides() {
     // NET-4.
     let versions = VersionRange { min: 1, max: 4 };
-    let (node, mut node_events) = bind(Config { versions, ..config(&seed(1), &[]) }).await;
+    let (node, mut node_events) = bind(&Config { versions, ..config(&seed(1), &[]) });
     let versions = VersionRange { min: 3, max: 9 };
     let (client, mut events) =
         connect(&ConnectorConfig { versions, ..client_config(&seed(2), &[known(&node)]) });
@@ -26,7 +26,7 @@ async fn the_highest_common_version_is_told_to_both_sides() {
 #[tokio::test]
 async fn an_unknown_version_is_refused_by_name_on_both_sides() {
     // NET-4.
-    let (node, mut node_events) = bind(config(&seed(1), &[])).await;
+    let (node, mut node_events) = bind(&config(&seed(1), &[]));
     let theirs = VersionRange { min: 5, max: 6 };
     let config = ConnectorConfig { versions: theirs, ..client_config(&seed(2), &[known(&node)]) };
     let (client, mut events) = connect(&config);
@@ -50,7 +50,7 @@ async fn a_node_that_answers_with_an_unknown_version_is_refused_by_the_dialler()
     // A listener that speaks 1 and 2 answers with its range whatever it chose; a dialler that
     // speaks only 2 takes 2 (NET-4). One that the listener cannot serve is refused by it.
     let versions = VersionRange { min: 1, max: 2 };
-    let (node, _node_events) = bind(Config { versions, ..config(&seed(1), &[]) }).await;
+    let (node, _node_events) = bind(&Config { versions, ..config(&seed(1), &[]) });
     let versions = VersionRange { min: 2, max: 2 };
     let (_client, mut events) =
         connect(&ConnectorConfig { versions, ..client_config(&seed(2), &[known(&node)]) });
@@ -59,7 +59,7 @@ async fn a_node_that_answers_with_an_unknown_version_is_refused_by_the_dialler()
 
 #[tokio::test]
 async fn a_hello_of_a_far_future_is_refused_for_its_version_and_not_as_garbage() {
-    let (node, _node_events) = bind(config(&seed(1), &[])).await;
+    let (node, _node_events) = bind(&config(&seed(1), &[]));
     let mut enemy = Enemy::connect(&seed(2), known(&node)).await;
     let versions = VersionRange { min: 900, max: 901 };
     let mut body = Hello { versions, ..hello(PeerKind::Client, Link::Main) }.encode();
@@ -70,7 +70,7 @@ async fn a_hello_of_a_far_future_is_refused_for_its_version_and_not_as_garbage()
 
 #[tokio::test]
 async fn another_system_is_refused_by_name_on_both_sides() {
-    let (node, mut node_events) = bind(config(&seed(1), &[])).await;
+    let (node, mut node_events) = bind(&config(&seed(1), &[]));
     let other = SystemId::new([1; 32]);
     let config = ConnectorConfig { system: other, ..client_config(&seed(2), &[known(&node)]) };
     let (_client, mut events) = connect(&config);

@@ -90,7 +90,7 @@ pub(crate) async fn listen(number: u8) -> Links {
         jitter_seed: u64::from(number),
         limits: limits(),
     };
-    Links::listen(config, &[]).await.expect("loopback has a free port")
+    Links::listen(config, &[]).expect("loopback has a free port")
 }
 
 fn server(number: u8, links: &Links) -> Server {
