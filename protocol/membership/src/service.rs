@@ -11,10 +11,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use quorate_crypto::Verifier;
 use quorate_machine::{Call, Conclusion, Service, ServiceState};
 use quorate_types::{Epoch, MemberRecord, NodeId};
 
-use crate::authority::{CouncilCertificate, ResizeCertificate, RotationCertificate};
+use crate::authority::CouncilCertificate;
 use crate::configuration::VerifiedConfiguration;
 use crate::genesis::UnsignedConfiguration;
 use crate::handover::{CommitmentBytes, News, Stage};
@@ -118,15 +119,22 @@ impl MembershipService {
         call: &Call<'_>,
         state: &mut dyn ServiceState,
     ) -> MembershipReply {
+        let signatures = &*self.schemes.signatures;
         match operation {
             MembershipOperation::Add(certificate) => {
-                self.change(Statement::Add(certificate), call, state)
+                change(Statement::Add(certificate), (call, state), signatures)
             }
             MembershipOperation::Remove(certificate) => {
-                self.change(Statement::Remove(certificate), call, state)
+                change(Statement::Remove(certificate), (call, state), signatures)
             }
-            MembershipOperation::Resize(certificate) => self.resize(certificate, call, state),
-            MembershipOperation::Rotate(certificate) => self.rotate(certificate, call, state),
+            MembershipOperation::Resize(certificate) => {
+                let rejected = certificate.reject((call, &Reader::new(state)), signatures);
+                recorded(rejected, || certificate.record(&mut Table::new(state)))
+            }
+            MembershipOperation::Rotate(certificate) => {
+                let rejected = certificate.reject((call, &Reader::new(state)), signatures);
+                recorded(rejected, || certificate.record(&mut Table::new(state)))
+            }
             MembershipOperation::GetGroup(epoch) => {
                 MembershipReply::Group(GroupTerms::behind(epoch, &Reader::new(state)))
             }
@@ -186,48 +194,6 @@ impl MembershipService {
         }
     }
 
-    fn change(
-        &self,
-        statement: Statement,
-        call: &Call<'_>,
-        state: &mut dyn ServiceState,
-    ) -> MembershipReply {
-        let reader = Reader::new(state);
-        // MEM-8: a refusal returns before anything is written.
-        if let Err(refusal) = statement.reject((call, &reader), &*self.schemes.signatures) {
-            return MembershipReply::Refused(refusal);
-        }
-        MembershipReply::Recorded(statement.record(call, &mut Table::new(state)))
-    }
-
-    fn rotate(
-        &self,
-        certificate: RotationCertificate,
-        call: &Call<'_>,
-        state: &mut dyn ServiceState,
-    ) -> MembershipReply {
-        let reader = Reader::new(state);
-        // MEM-8: a refusal returns before anything is written.
-        if let Err(refusal) = certificate.reject((call, &reader), &*self.schemes.signatures) {
-            return MembershipReply::Refused(refusal);
-        }
-        MembershipReply::Recorded(certificate.record(&mut Table::new(state)))
-    }
-
-    fn resize(
-        &self,
-        certificate: ResizeCertificate,
-        call: &Call<'_>,
-        state: &mut dyn ServiceState,
-    ) -> MembershipReply {
-        let reader = Reader::new(state);
-        // MEM-8: a refusal returns before anything is written.
-        if let Err(refusal) = certificate.reject((call, &reader), &*self.schemes.signatures) {
-            return MembershipReply::Refused(refusal);
-        }
-        MembershipReply::Recorded(certificate.record(&mut Table::new(state)))
-    }
-
     fn appoint(
         &self,
         certificate: CouncilCertificate,
@@ -259,6 +225,24 @@ fn pending_page(reader: &Reader<'_>, from: PendingPlace) -> PendingPage {
     let is_frozen = from.epoch == reader.header().epoch && reader.stage() != Stage::Open;
     let changes = reader.pending_from((from.epoch, from.key), PENDING_PAGE_MAX);
     PendingPage { from, is_frozen, membership: reader.pending_resize(from.epoch), changes }
+}
+
+/// A server is admitted or removed.
+fn change(
+    statement: Statement,
+    (call, state): (&Call<'_>, &mut dyn ServiceState),
+    signatures: &dyn Verifier,
+) -> MembershipReply {
+    let rejected = statement.reject((call, &Reader::new(state)), signatures);
+    recorded(rejected, || statement.record(call, &mut Table::new(state)))
+}
+
+/// MEM-8: a refusal answers before anything is written.
+fn recorded(rejected: Result<(), Refusal>, record: impl FnOnce() -> Epoch) -> MembershipReply {
+    match rejected {
+        Ok(()) => MembershipReply::Recorded(record()),
+        Err(refusal) => MembershipReply::Refused(refusal),
+    }
 }
 
 impl Service for MembershipService {

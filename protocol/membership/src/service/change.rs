@@ -87,18 +87,15 @@ impl Statement {
         (call, table): (&Call<'_>, &Reader<'_>),
         verifier: &dyn Verifier,
     ) -> Result<(), Refusal> {
-        let header = table.header();
-        if self.system() != header.system {
-            return Err(Refusal::Foreign);
-        }
+        let known = table.key_record(self.identity_key());
+        let highest = known.as_ref().and_then(|record| record.highest_sequence);
+        let epoch = reject_standing((call, table), (self.system(), self.validity()), highest)?;
         // MEM-10: no randomness comes that nobody knows yet, from which a new id could follow.
         if table.sharing_bytes().is_none() {
             return Err(Refusal::Founding);
         }
-        let epoch = epoch_of(call, table);
-        reject_time(self.validity(), epoch)?;
-        match table.key_record(self.identity_key()) {
-            Some(record) => self.reject_replay(&record, epoch)?,
+        match known {
+            Some(record) => self.reject_return(&record, epoch)?,
             None if table.tally().known_keys >= KNOWN_KEYS_MAX => return Err(Refusal::Full),
             None => {}
         }
@@ -110,12 +107,8 @@ impl Statement {
         Ok(())
     }
 
-    fn reject_replay(&self, record: &KeyRecord, epoch: Epoch) -> Result<(), Refusal> {
-        if let Some(highest) = record.highest_sequence
-            && self.validity().sequence <= highest
-        {
-            return Err(Refusal::Replayed { highest });
-        }
+    /// Nobody comes back while the tombstone of its removal stands.
+    fn reject_return(&self, record: &KeyRecord, epoch: Epoch) -> Result<(), Refusal> {
         match (self, record.removed_until) {
             (Self::Add(_), Some(last_epoch)) if epoch <= last_epoch => {
                 Err(Refusal::Removed { last_epoch })
@@ -176,8 +169,26 @@ impl Statement {
     }
 }
 
+/// Why a certificate does not count here and now, whatever it grants: it is of another system, not
+/// of this epoch, or not newer than the newest of its kind (MEM-4). Otherwise the epoch that it is.
+pub(super) fn reject_standing(
+    (call, table): (&Call<'_>, &Reader<'_>),
+    (system, validity): (SystemId, Validity),
+    highest: Option<u64>,
+) -> Result<Epoch, Refusal> {
+    if system != table.header().system {
+        return Err(Refusal::Foreign);
+    }
+    let epoch = epoch_of(call, table);
+    reject_time(validity, epoch)?;
+    match highest.filter(|highest| validity.sequence <= *highest) {
+        Some(highest) => Err(Refusal::Replayed { highest }),
+        None => Ok(epoch),
+    }
+}
+
 /// Is this one of the epochs in which a certificate may be executed?
-pub(super) fn reject_time(validity: Validity, epoch: Epoch) -> Result<(), Refusal> {
+fn reject_time(validity: Validity, epoch: Epoch) -> Result<(), Refusal> {
     if epoch < validity.first_epoch {
         return Err(Refusal::NotYetValid);
     }

@@ -8,7 +8,7 @@ use quorate_crypto::Verifier;
 use quorate_machine::Call;
 use quorate_types::Epoch;
 
-use super::change::{epoch_of, reject_time};
+use super::change::reject_standing;
 use super::reply::Refusal;
 use super::table::{CouncilRecord, Reader, Table};
 use crate::authority::CouncilCertificate;
@@ -21,16 +21,8 @@ impl CouncilCertificate {
         verifier: &dyn Verifier,
     ) -> Result<Epoch, Refusal> {
         let grant = &self.grant;
-        if grant.system != table.header().system {
-            return Err(Refusal::Foreign);
-        }
-        let epoch = epoch_of(call, table);
-        reject_time(grant.validity, epoch)?;
-        if let Some(CouncilRecord { sequence: highest, .. }) = table.council_record()
-            && grant.validity.sequence <= highest
-        {
-            return Err(Refusal::Replayed { highest });
-        }
+        let highest = table.council_record().map(|record| record.sequence);
+        let epoch = reject_standing((call, table), (grant.system, grant.validity), highest)?;
         grant.council.check().or(Err(Refusal::NoCouncil))?;
         if !self.is_endorsed(&table.council(), verifier) {
             return Err(Refusal::BadSignature);

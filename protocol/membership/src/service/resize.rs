@@ -10,7 +10,7 @@ use quorate_crypto::Verifier;
 use quorate_machine::Call;
 use quorate_types::Epoch;
 
-use super::change::{active_left, epoch_of, reject_time};
+use super::change::{active_left, reject_standing};
 use super::reply::Refusal;
 use super::table::{Reader, Table};
 use crate::authority::ResizeCertificate;
@@ -23,18 +23,11 @@ impl ResizeCertificate {
         (call, table): (&Call<'_>, &Reader<'_>),
         verifier: &dyn Verifier,
     ) -> Result<(), Refusal> {
-        let (header, grant) = (table.header(), &self.grant);
-        if grant.system != header.system {
-            return Err(Refusal::Foreign);
-        }
+        let grant = &self.grant;
+        let standing = (grant.system, grant.validity);
+        reject_standing((call, table), standing, table.highest_resize())?;
         if table.sharing_bytes().is_none() {
             return Err(Refusal::Founding);
-        }
-        reject_time(grant.validity, epoch_of(call, table))?;
-        if let Some(highest) = table.highest_resize()
-            && grant.validity.sequence <= highest
-        {
-            return Err(Refusal::Replayed { highest });
         }
         if grant.membership.f() > usize::from(MEMBERSHIP_F_MAX) {
             return Err(Refusal::TooLarge);

@@ -9,7 +9,7 @@ use quorate_crypto::Verifier;
 use quorate_machine::Call;
 use quorate_types::Epoch;
 
-use super::change::{epoch_of, reject_time};
+use super::change::reject_standing;
 use super::reply::{GroupTerms, Refusal};
 use super::table::{Reader, RotationRecord, Table};
 use crate::authority::RotationCertificate;
@@ -35,20 +35,13 @@ impl RotationCertificate {
         (call, table): (&Call<'_>, &Reader<'_>),
         verifier: &dyn Verifier,
     ) -> Result<(), Refusal> {
-        let (header, grant) = (table.header(), &self.grant);
-        if grant.system != header.system {
-            return Err(Refusal::Foreign);
-        }
+        let grant = &self.grant;
+        let highest = table.newest_rotation().map(|record| record.sequence);
+        reject_standing((call, table), (grant.system, grant.validity), highest)?;
         if table.sharing_bytes().is_none() {
             return Err(Refusal::Founding);
         }
-        reject_time(grant.validity, epoch_of(call, table))?;
-        if let Some(highest) = table.newest_rotation().map(|record| record.sequence)
-            && grant.validity.sequence <= highest
-        {
-            return Err(Refusal::Replayed { highest });
-        }
-        grant.rotation.check(header.membership).or(Err(Refusal::NoGroup))?;
+        grant.rotation.check(table.header().membership).or(Err(Refusal::NoGroup))?;
         if !self.is_endorsed(&table.council(), verifier) {
             return Err(Refusal::BadSignature);
         }
