@@ -1,81 +1,18 @@
 //! Crashes of a server's keys at every call of the disk, with every kind of loss: the same
 //! statement comes out again, no leaf signs two, and nothing old is left anywhere.
 //!
-//! Checks KEY-1, KEY-2 and KEY-3 on the disk of the store's tests, which keeps what is written
-//! apart from what is durable, and what was removed from what was overwritten.
+//! Checks KEY-1, KEY-2 and KEY-3 after each of them.
 
 use std::collections::BTreeMap;
 
 use quorate_crypto::Signer;
 use quorate_crypto::real::{RealSigner, RealVerifier};
-use quorate_daemon::keys::{EpochSeeds, KeysError, KeysFault, ServerIdentity, ServerKeys};
-use quorate_kes::{Blake3Tree, Seed, Tree};
-use quorate_membership::{EpochKeyCertificate, EpochKeyStatement, Identity, IdentitySigner};
-use quorate_store::secrets::Secrets;
-use quorate_types::{Epoch, SystemId};
-use zeroize::Zeroizing;
+use quorate_daemon::keys::{EpochSeeds, KeysError, KeysFault};
+use quorate_membership::{EpochKeyCertificate, EpochKeyStatement, IdentitySigner};
+use quorate_types::Epoch;
 
-use disk::{Fault, FaultyMedium, Survivors};
-
-#[path = "../../store/tests/support/mod.rs"]
-#[expect(dead_code, reason = "shared with the tests of the store")]
-mod disk;
-
-/// The identity has four epochs: 0 to 3.
-const HEIGHT: usize = 2;
-const LAST: u64 = 3;
-const ROOT: [u8; 32] = [7; 32];
-
-type Keys = ServerKeys<FaultyMedium>;
-
-fn identity() -> ServerIdentity {
-    Identity::generate_short(Blake3Tree, Seed::new(ROOT), (Epoch::ZERO, HEIGHT))
-}
-
-/// Every seed of the tree with the first epoch whose leaf follows from it.
-fn tree() -> Vec<(u64, [u8; 32])> {
-    let (left, right) = Blake3Tree::split(&Seed::new(ROOT));
-    let mut seeds = vec![(0, ROOT), (0, *left.as_bytes()), (2, *right.as_bytes())];
-    for (first, half) in [(0, left), (2, right)] {
-        let (left, right) = Blake3Tree::split(&half);
-        seeds.extend([(first, *left.as_bytes()), (first + 1, *right.as_bytes())]);
-    }
-    seeds
-}
-
-/// Seeds that are drawn anew in each life of a process.
-fn fresh(life: u8, epoch: u64) -> EpochSeeds {
-    let byte = u8::try_from(epoch).expect("few epochs");
-    let seed = |role: u8| Zeroizing::new([[role, life, byte, 0x5e].as_slice(); 8].concat());
-    let array = |seed: Zeroizing<Vec<u8>>| {
-        Zeroizing::new(<[u8; 32]>::try_from(seed.as_slice()).expect("32 bytes"))
-    };
-    EpochSeeds { signing: array(seed(1)), decryption: array(seed(2)) }
-}
-
-fn of(epoch: u64) -> (Option<SystemId>, Epoch) {
-    ((epoch > 0).then(|| SystemId::new([3; 32])), Epoch::new(epoch))
-}
-
-fn open(disk: &FaultyMedium) -> Result<Keys, KeysError> {
-    ServerKeys::open(Secrets::open(disk.clone())?)
-}
-
-fn made() -> FaultyMedium {
-    let disk = FaultyMedium::default();
-    let secrets = Secrets::open(disk.clone()).expect("a disk that works");
-    ServerKeys::create(secrets, &identity()).expect("a disk that works");
-    disk
-}
-
-/// What a power cut leaves: files here have one or two sectors.
-const SURVIVORS: [Survivors; 5] = [
-    Survivors::None,
-    Survivors::All,
-    Survivors::First,
-    Survivors::AllButFirst,
-    Survivors::Random(1),
-];
+use crate::disk::{Fault, FaultyMedium, Survivors};
+use crate::server::{self, LAST, SURVIVORS, fresh, made, of, open};
 
 /// What others have seen of a server: a statement for each epoch.
 #[derive(Clone, Default)]
@@ -113,7 +50,7 @@ fn live(disk: &FaultyMedium, life: u8, epochs: &[u64], seen: &mut Seen) -> Resul
 
 /// KEY-1: no file holds a seed from which a leaf up to this epoch follows.
 fn no_leaf_up_to(disk: &FaultyMedium, epoch: u64) {
-    for (first, seed) in tree() {
+    for (first, seed) in server::seeds(server::ROOT) {
         assert!(first > epoch || !disk.holds(&seed), "KEY-1: a leaf up to {epoch}");
     }
 }
@@ -203,7 +140,7 @@ fn what_was_certified_is_there_and_what_was_passed_over_never_comes() {
     let second = keys.certify(of(2), &fresh(1, 2)).expect("it was away in 0 and 1");
     let again = keys.certify(of(2), &fresh(2, 2)).expect("it is there");
     assert_eq!(again.certificate, second.certificate);
-    assert_eq!(keys.identity_key().expect("readable"), identity().identity_key());
+    assert_eq!(keys.identity_key().expect("readable"), server::identity().identity_key());
     assert_eq!(keys.epochs().expect("readable"), [Epoch::new(2)]);
     let fault = |epoch| match keys.certify(of(epoch), &fresh(1, epoch)).expect_err("it is over") {
         KeysError::Keys { fault, .. } => fault,

@@ -2,42 +2,29 @@
 //! what is named is held, the old tree is gone before the new one signs, and nothing of either is
 //! left where it should not be.
 //!
-//! Checks KEY-1, KEY-2, KEY-4 and KEY-5 on the disk of the store's tests.
+//! Checks KEY-1, KEY-2, KEY-4 and KEY-5 after each of them.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use quorate_crypto::real::RealVerifier;
-use quorate_daemon::keys::{EpochSeeds, KeysError, KeysFault, ServerIdentity, ServerKeys};
-use quorate_kes::{Blake3Tree, Seed, Tree};
+use quorate_daemon::keys::{KeysError, KeysFault, ServerIdentity};
+use quorate_kes::{Blake3Tree, Seed};
 use quorate_membership::{EpochKeyCertificate, Identity, IdentitySigner, RootRule};
-use quorate_store::secrets::Secrets;
-use quorate_types::{Epoch, IdentityKey, IdentityRoot, SystemId};
-use zeroize::Zeroizing;
+use quorate_types::{Epoch, IdentityKey, IdentityRoot};
 
-use disk::{Fault, FaultyMedium, Survivors};
+use crate::disk::{Fault, FaultyMedium, Survivors};
+use crate::server::{
+    self, HEIGHT, Keys, ROOT, SURVIVORS, SYSTEM, Seeds, fresh, made, of, open, seeds,
+};
 
-#[path = "../../store/tests/support/mod.rs"]
-#[expect(dead_code, reason = "shared with the tests of the store")]
-mod disk;
-
-/// Each tree here has four epochs.
-const HEIGHT: usize = 2;
-const SYSTEM: SystemId = SystemId::new([3; 32]);
-const OLD: [u8; 32] = [7; 32];
 /// The epoch for which the new root is named: its tree begins there.
 const NAMED: u64 = 2;
 /// The epoch whose key it certifies first.
 const LAST: u64 = 3;
 
-type Keys = ServerKeys<FaultyMedium>;
-
-fn identity() -> ServerIdentity {
-    Identity::generate_short(Blake3Tree, Seed::new(OLD), (Epoch::ZERO, HEIGHT))
-}
-
 fn key() -> IdentityKey {
-    identity().identity_key()
+    server::identity().identity_key()
 }
 
 /// The seed of the new tree, drawn anew in each life of a process.
@@ -50,54 +37,9 @@ fn successor(life: u8) -> ServerIdentity {
     Identity::generate_short_successor(Blake3Tree, Seed::new(new_seed(life)), of)
 }
 
-/// Every seed of a tree with the period of the first leaf that follows from it.
-type Seeds = Vec<(u64, [u8; 32])>;
-
-static OLD_SEEDS: LazyLock<Seeds> = LazyLock::new(|| seeds(OLD));
+static OLD_SEEDS: LazyLock<Seeds> = LazyLock::new(|| seeds(ROOT));
 static NEW_SEEDS: LazyLock<[Seeds; 3]> =
     LazyLock::new(|| [1, 2, 3].map(|life| seeds(new_seed(life))));
-
-fn seeds(root: [u8; 32]) -> Seeds {
-    let (left, right) = Blake3Tree::split(&Seed::new(root));
-    let mut seeds = vec![(0, root), (0, *left.as_bytes()), (2, *right.as_bytes())];
-    for (first, half) in [(0, left), (2, right)] {
-        let (left, right) = Blake3Tree::split(&half);
-        seeds.extend([(first, *left.as_bytes()), (first + 1, *right.as_bytes())]);
-    }
-    seeds
-}
-
-fn fresh(life: u8, epoch: u64) -> EpochSeeds {
-    let byte = u8::try_from(epoch).expect("few epochs");
-    EpochSeeds {
-        signing: Zeroizing::new([0x10 ^ life ^ byte.rotate_left(4); 32]),
-        decryption: Zeroizing::new([0x0b ^ life ^ byte.rotate_left(4); 32]),
-    }
-}
-
-fn of(epoch: u64) -> (Option<SystemId>, Epoch) {
-    ((epoch > 0).then_some(SYSTEM), Epoch::new(epoch))
-}
-
-fn open(disk: &FaultyMedium) -> Result<Keys, KeysError> {
-    ServerKeys::open(Secrets::open(disk.clone())?)
-}
-
-fn made() -> FaultyMedium {
-    let disk = FaultyMedium::default();
-    let secrets = Secrets::open(disk.clone()).expect("a disk that works");
-    ServerKeys::create(secrets, &identity()).expect("a disk that works");
-    disk
-}
-
-/// What a power cut leaves: each call is met with two of them, and each of them with most calls.
-const SURVIVORS: [Survivors; 5] = [
-    Survivors::None,
-    Survivors::All,
-    Survivors::First,
-    Survivors::AllButFirst,
-    Survivors::Random(1),
-];
 
 /// What the system has seen of the server: a certificate for each epoch, and so its root; and for
 /// which epoch it certifies its key now, which it keeps elsewhere and before it goes on.
