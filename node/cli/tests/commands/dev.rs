@@ -1,7 +1,5 @@
 //! A cluster of real processes: it comes up, a server dies and comes back, and a signal stops all.
 
-use std::process::Stdio;
-
 use serde_json::Value;
 
 use crate::cluster::{Dev, kill};
@@ -68,12 +66,7 @@ fn a_server_that_was_killed_is_shown_comes_back_by_hand_and_stops_with_the_rest(
     let [answer, failure] = [output.stdout, output.stderr]
         .map(|text| serde_json::from_slice::<Value>(&text).expect("JSON, also on failure"));
     assert_eq!((&answer["serves"], &failure["error"]["exit"]), (&false.into(), &3.into()));
-    let mut by_hand = scratch
-        .program()
-        .args(["node", "run", "--config", "cluster/nodes/2/node.toml"])
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the program can be called");
+    let mut by_hand = scratch.run_node(2);
     assert_eq!(dev.wait(2, "up"), Some(u64::from(by_hand.id())));
 
     assert_eq!(dev.stop("INT"), 0);

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -75,12 +74,7 @@ fn objects_stay_while_epochs_pass_and_a_server_that_missed_some_comes_back() {
     let late: Value =
         serde_json::from_str(&call(&scratch, &["object", "put", "late", "--json"])).expect("JSON");
     let missed = wait_for_epoch(&scratch, epoch + 2);
-    let mut by_hand = scratch
-        .program()
-        .args(["node", "run", "--config", "cluster/nodes/3/node.toml"])
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the program can be called");
+    let mut by_hand = scratch.run_node(3);
     dev.wait(3, "up");
     let stored = scratch.join("cluster/nodes/3/data/epochs");
     let newest = || {

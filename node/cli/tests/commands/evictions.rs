@@ -1,8 +1,6 @@
 //! A server that is killed is found silent by the others, loses its duties, and has them again when
 //! it is back: on processes, without anybody's help.
 
-use std::process::Stdio;
-
 use serde_json::Value;
 
 use crate::cluster::{Dev, kill};
@@ -88,12 +86,7 @@ fn a_killed_server_is_inactive_within_three_epochs_and_active_again_when_it_is_b
     let [put, got] = ["file", "got"].map(|name| std::fs::read(scratch.join(name)).expect("read"));
     assert!(put == got, "{found}");
 
-    let mut by_hand = scratch
-        .program()
-        .args(["node", "run", "--config", "cluster/nodes/3/node.toml"])
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the program can be called");
+    let mut by_hand = scratch.run_node(3);
     dev.wait(3, "up");
     let back_in = epoch_of(&list(&scratch));
     let back = wait_for(&scratch, &address, "active");

@@ -1,7 +1,6 @@
 //! Servers come and go while a cluster runs: the commands that an operator uses, on processes.
 
 use std::net::TcpListener;
-use std::process::{Child, Stdio};
 
 use serde_json::Value;
 
@@ -129,16 +128,9 @@ fn the_old_identity_does_not_return(scratch: &Scratch, removed: Option<&str>) {
     let (code, text) = scratch.fail(&[&call[..], &CLUSTER].concat());
     assert_eq!(code, 10, "{text}");
     assert!(text.starts_with("error[server-removed]: "), "{text}");
-    let mut again = start(scratch, 2);
+    let mut again = scratch.run_node(2);
     let list = wait(scratch, |list| list["removed"] == 1);
     let old = member(&list, &Value::from(removed.expect("a name"))).expect("it has objects");
     assert_eq!((&old["state"], &old["is_in_membership_group"]), (&"removed".into(), &false.into()));
     assert!(again.try_wait().expect("its state").is_none(), "it holds its objects");
-}
-
-fn start(scratch: &Scratch, number: u16) -> Child {
-    let config = format!("cluster/nodes/{number}/node.toml");
-    let mut command = scratch.program();
-    command.args(["node", "run", "--config", &config]).stderr(Stdio::null());
-    command.spawn().expect("the program can be called")
 }

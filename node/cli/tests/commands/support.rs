@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -28,6 +28,14 @@ impl Scratch {
         let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
         command.current_dir(&self.0).env_remove("QUORATE_CLUSTER");
         command
+    }
+
+    /// Starts a server of the cluster, as its operator would by hand.
+    pub(crate) fn run_node(&self, node: u16) -> Child {
+        let config = format!("cluster/nodes/{node}/node.toml");
+        let mut command = self.program();
+        command.args(["node", "run", "--config", &config]).stderr(Stdio::null());
+        command.spawn().expect("the program can be called")
     }
 
     fn call(&self, arguments: &[impl AsRef<OsStr>]) -> Output {
