@@ -104,9 +104,7 @@ fn a_liar_that_sends_one_member_at_a_time_is_left_after_the_first() {
 fn the_word_of_the_group_moves_a_client_at_its_next_challenge() {
     let world = World::new(7, 1);
     let next = world.following(&world.first);
-    let mut network = Network::new(&world);
-    network.start();
-    network.run(SECOND);
+    let mut network = Network::running(&world);
     network.advance(world.group(), &next);
     // The lease is renewed after five seconds; the first wait is 200 ms.
     network.run(4 * SECOND + SECOND / 10);
@@ -117,9 +115,7 @@ fn the_word_of_the_group_moves_a_client_at_its_next_challenge() {
 fn who_doubts_learns_at_once_that_the_epoch_has_ended_and_not_when_the_lease_is_renewed() {
     let world = World::new(7, 1);
     let next = world.following(&world.first);
-    let mut network = Network::new(&world);
-    network.start();
-    network.run(SECOND);
+    let mut network = Network::running(&world);
     network.advance(world.group(), &next);
     network.run(SECOND);
     assert_eq!(network.usable(), Some(&world.first), "the lease holds for ten seconds");
@@ -134,9 +130,7 @@ fn a_client_whose_group_has_gone_follows_before_its_lease_ends() {
     let next = world.following(&world.first);
     let members = world.first.configuration().members.iter().map(|one| one.id);
     let others: Vec<_> = members.filter(|id| !world.group().contains(id)).collect();
-    let mut network = Network::new(&world);
-    network.start();
-    network.run(SECOND);
+    let mut network = Network::running(&world);
     network.silence_group(4);
     network.advance(&others, &next);
     network.run(9 * SECOND);
@@ -149,9 +143,7 @@ fn a_client_follows_to_the_next_epoch_and_says_that_the_old_lease_is_gone() {
     let world = World::new(7, 1);
     let next = world.following(&world.first);
     let all: Vec<_> = world.first.configuration().members.iter().map(|one| one.id).collect();
-    let mut network = Network::new(&world);
-    network.start();
-    network.run(SECOND);
+    let mut network = Network::running(&world);
     network.advance(&all, &next);
     network.run(10 * SECOND);
     assert_eq!(network.usable(), Some(&next));
@@ -215,9 +207,7 @@ fn word_of_a_later_epoch_makes_a_client_look_at_once() {
     let next = world.following(&world.first);
     let members = &world.first.configuration().members;
     let outside = members.iter().find(|one| !world.group().contains(&one.id)).unwrap().id;
-    let mut network = Network::new(&world);
-    network.start();
-    network.run(SECOND);
+    let mut network = Network::running(&world);
     network.advance(&[outside], &next);
     let from = Peer::Node(outside);
     network.request(ClientRequest::Heard { from, epoch: next.epoch() });
@@ -230,9 +220,7 @@ fn word_of_a_later_epoch_makes_a_client_look_at_once() {
 fn false_word_of_a_later_epoch_costs_a_question_and_no_lease() {
     let world = World::new(7, 1);
     let liar = world.first.configuration().members[0].id;
-    let mut network = Network::new(&world);
-    network.start();
-    network.run(SECOND);
+    let mut network = Network::running(&world);
     let before = network.questions();
     for _ in 0..100 {
         let from = Peer::Node(liar);
@@ -247,9 +235,7 @@ fn false_word_of_a_later_epoch_costs_a_question_and_no_lease() {
 fn a_server_sets_off_one_question_between_two_challenges() {
     let world = World::new(7, 1);
     let liar = world.first.configuration().members[0].id;
-    let mut network = Network::new(&world);
-    network.start();
-    network.run(SECOND);
+    let mut network = Network::running(&world);
     let before = network.questions();
     network.corrupt(liar, Box::new(|_| Vec::new()));
     for _ in 0..40 {
@@ -264,9 +250,7 @@ fn a_server_sets_off_one_question_between_two_challenges() {
 fn a_configuration_of_several_pages_is_fetched_whole() {
     let server_count = PAGE_MEMBERS_MAX + 5;
     let world = World::new(server_count, 1);
-    let mut network = Network::new(&world);
-    network.start();
-    network.run(SECOND);
+    let network = Network::running(&world);
     assert_eq!(network.usable(), Some(&world.first));
     let first = network.outputs().first();
     assert_eq!(first, Some(&ClientOutput::Configuration(world.first.clone())));
@@ -279,9 +263,7 @@ fn a_second_configuration_of_one_epoch_is_not_adopted() {
     configuration.created = quorate_types::UnixTime::ZERO;
     let fork = world.certify(configuration, world.first.header().header().lineage);
     let fork = fork.verify(&world.founding.system_key, &schemes()).unwrap();
-    let mut network = Network::new(&world);
-    network.start();
-    network.run(SECOND);
+    let mut network = Network::running(&world);
     network.silence_group(2);
     let members = &world.first.configuration().members;
     for member in members.iter().filter(|one| !world.group().contains(&one.id)) {
@@ -301,9 +283,7 @@ fn given(world: &World, configuration: crate::CertifiedConfiguration) -> ClientR
 #[test]
 fn a_later_configuration_that_a_storage_server_gives_is_checked_and_adopted() {
     let world = World::new(7, 1);
-    let mut network = Network::new(&world);
-    network.start();
-    network.run(SECOND);
+    let mut network = Network::running(&world);
     let next = world.following(&world.first);
     network.advance(world.group(), &next);
     network.request(given(&world, next.to_certified()));
@@ -315,9 +295,7 @@ fn a_later_configuration_that_a_storage_server_gives_is_checked_and_adopted() {
 #[test]
 fn mem_1_a_forged_configuration_that_is_given_is_refused_and_counted_once_for_each_challenge() {
     let world = World::new(7, 1);
-    let mut network = Network::new(&world);
-    network.start();
-    network.run(SECOND);
+    let mut network = Network::running(&world);
     let next = world.following(&world.first);
     let mut forged = next.to_certified();
     forged.certified.signature = world.first.to_certified().certified.signature;
@@ -336,9 +314,7 @@ fn mem_1_a_forged_configuration_that_is_given_is_refused_and_counted_once_for_ea
 #[test]
 fn mem_3_an_earlier_configuration_that_is_given_is_not_gone_back_to() {
     let world = World::new(7, 1);
-    let mut network = Network::new(&world);
-    network.start();
-    network.run(SECOND);
+    let mut network = Network::running(&world);
     let next = world.following(&world.first);
     network.advance(world.group(), &next);
     network.request(given(&world, next.to_certified()));

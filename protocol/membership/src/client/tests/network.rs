@@ -125,6 +125,14 @@ impl<'a> Network<'a> {
         responder.step(now(self.clock), Input::Request(request), &mut Effects::new());
     }
 
+    /// A network whose client has had time to find what it needs.
+    pub(super) fn running(world: &'a World) -> Self {
+        let mut network = Self::new(world);
+        network.start();
+        network.run(super::SECOND);
+        network
+    }
+
     pub(super) fn start(&mut self) {
         self.step(Input::Start);
     }

@@ -137,9 +137,7 @@ fn liars_and_silent_members_that_are_more_than_f_produce_no_lease() {
 #[test]
 fn mem_7_vouches_that_come_after_the_end_of_the_lease_give_none() {
     let world = World::new(7, 1);
-    let mut network = Network::new(&world);
-    network.start();
-    network.run(SECOND);
+    let mut network = Network::running(&world);
     network.silence_group(4);
     network.run(10 * SECOND);
     assert_eq!(network.usable(), None);
