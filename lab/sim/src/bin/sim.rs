@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use quorate_membership::RootRule;
 use quorate_sim::cpu::CpuClock;
 use quorate_sim::crashes::{self, Enumeration, Share};
 use quorate_sim::epochs::year::{self, Plan, Tally};
@@ -28,7 +29,7 @@ sim crashes [--scene NAME] [--point N]           a crash at every effect of each
 sim crashes --seed N [--ops N] [--stride N]      the same for the quiet scenario of a seed
 sim marks   [--seeds N]                          hits of each coverage mark
 sim year    [--epochs N] [--servers N] [--f N]   epochs with real shares and keys, and a thief who
-            [--seed N]                           robs f servers in each of them
+            [--seed N] [--root-epochs N]         robs f servers in each of them
 
 everywhere: [--system NAME] (ci, plants and marks: all systems), [--plant NAME],
             [--profile swarm|short|feud|calm]
@@ -40,6 +41,8 @@ const EVENTS: u64 = 50_000_000;
 /// Hourly epochs of a year; the gate lives through two days of them.
 const YEAR_EPOCHS: u64 = 8_760;
 const GATE_EPOCHS: u64 = 48;
+/// Epochs after which identities get another root in the gate, so that it sees two of them.
+const GATE_ROOT_EPOCHS: u32 = 18;
 /// Lines in which a year is told of.
 const LINES: u64 = 40;
 /// Processor time within which a planted bug must be found.
@@ -54,7 +57,7 @@ const UNDRAWN_FAULTS: [&str; 1] = ["write-fails"];
 const CRASH_OPS: u64 = 8;
 
 /// What may stand on the command line beside the command.
-const OPTIONS: [&str; 21] = [
+const OPTIONS: [&str; 22] = [
     "--epochs",
     "--events",
     "--f",
@@ -66,6 +69,7 @@ const OPTIONS: [&str; 21] = [
     "--plant",
     "--point",
     "--profile",
+    "--root-epochs",
     "--runs",
     "--scene",
     "--seed",
@@ -203,7 +207,8 @@ fn ci(words: &Words) -> Result<bool, String> {
         is_good &= crash_scenes(words, system, share_of(system, &commit))?;
     }
     if words.text("--system").is_none_or(|name| name == "epochs") {
-        is_good &= live(&Plan::of(GATE_EPOCHS))?;
+        let rule = RootRule { epochs: GATE_ROOT_EPOCHS };
+        is_good &= live(&Plan { rule, ..Plan::of(GATE_EPOCHS) });
     }
     // One system alone may have no use for a kind of fault.
     Ok(is_good & (words.text("--system").is_some() || every_fault_struck(&counts)))
@@ -487,23 +492,27 @@ fn year(words: &Words) -> Result<bool, String> {
     let usual = Plan::of(words.number("--epochs")?.unwrap_or(YEAR_EPOCHS));
     let (servers, f) = (narrow("--servers", usual.servers)?, narrow("--f", usual.f)?);
     let seed = words.number("--seed")?.unwrap_or(usual.seed);
-    live(&Plan { servers, f, robbed: usize::from(f), seed, ..usual })
+    let root_epochs = words.number("--root-epochs")?.map(u32::try_from).transpose();
+    let root_epochs = root_epochs.or(Err("--root-epochs is too large"))?;
+    let rule = RootRule { epochs: root_epochs.unwrap_or(usual.rule.epochs) };
+    Ok(live(&Plan { servers, f, robbed: usize::from(f), seed, rule, ..usual }))
 }
 
-fn live(plan: &Plan) -> Result<bool, String> {
+fn live(plan: &Plan) -> bool {
     let (clock, step) = (CpuClock::start(), (plan.epochs / LINES).max(1));
     println!("year of {} epochs, {} servers, f = {}", plan.epochs, plan.servers, plan.f);
     let tell = move |tally: &Tally| {
         if tally.epochs.is_multiple_of(step) {
-            let Tally { epochs, robberies, opened, sets, signatures, .. } = tally;
+            let Tally { epochs, robberies, opened, sets, pairs, signatures, roots, .. } = tally;
             println!(
-                "  epoch {epochs}: {robberies} robberies, {opened} shares opened, {sets} sets of \
-                 shares, {signatures} signatures tried, {} CPU-s",
+                "  epoch {epochs}: {robberies} robberies, {opened} shares opened, {sets} sets and \
+                 {pairs} pairs of shares, {signatures} signatures tried, {roots} roots replaced, \
+                 {} CPU-s",
                 clock.elapsed().as_secs()
             );
         }
     };
-    let year = year::live(plan, Box::new(tell)).map_err(|error| error.to_string())?;
+    let year = year::live(plan, Box::new(tell));
     println!("  {:?}, {} events", year.tally, year.events);
     if let Some(violation) = &year.violation {
         println!("{}", violation.line(short(&commit())));
@@ -512,7 +521,7 @@ fn live(plan: &Plan) -> Result<bool, String> {
     if !is_over && year.violation.is_none() {
         println!("INVARIANT=C9 the year ends in epoch {}", year.tally.epochs);
     }
-    Ok(is_over && year.violation.is_none())
+    is_over && year.violation.is_none()
 }
 
 fn marks(words: &Words) -> Result<bool, String> {

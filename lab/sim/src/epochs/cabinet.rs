@@ -4,6 +4,7 @@
 //! ```text
 //! seeds -> certificate -> identity of the next epoch -> the one before erased
 //! ```
+//! Another root takes the place of the first before that ends: `roots`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,8 @@ use super::keys::{Keys, LabTree};
 use super::plants::{DECRYPTION_KEPT, IDENTITY_KEPT, KEY_IN_LOG};
 use super::{EpochsMachine, Record};
 
+mod roots;
+
 /// What a file of the cabinet holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Name {
@@ -36,6 +39,10 @@ pub enum Name {
     Share(Epoch),
     /// Seed of the dealings with which an epoch ends.
     Dealing(Epoch),
+    /// The tree that is to take the place of the identity's, whose next leaf is that of this epoch.
+    Successor(Epoch),
+    /// Shows that the server holds that tree; no secret.
+    RootProof(Epoch),
 }
 
 impl Name {
@@ -48,14 +55,27 @@ impl Name {
             | Self::Decryption(epoch)
             | Self::Certificate(epoch)
             | Self::Share(epoch)
-            | Self::Dealing(epoch) => epoch,
+            | Self::Dealing(epoch)
+            | Self::Successor(epoch)
+            | Self::RootProof(epoch) => epoch,
         }
     }
 
     /// May nobody else see it?
     #[must_use]
     pub const fn is_secret(self) -> bool {
-        !matches!(self, Self::Certificate(_))
+        !matches!(self, Self::Certificate(_) | Self::RootProof(_))
+    }
+
+    /// Does it hold a tree of leaves, which is no secret of 32 bytes?
+    #[must_use]
+    pub const fn is_tree(self) -> bool {
+        matches!(self, Self::Identity(_) | Self::Successor(_))
+    }
+
+    /// Does it go with its epoch?
+    const fn is_of_epoch(self) -> bool {
+        !self.is_tree() && !matches!(self, Self::RootProof(_))
     }
 }
 
@@ -106,7 +126,12 @@ impl Cabinet {
         let is_kept = match name {
             Name::Identity(_) => self.flaw == Some(IDENTITY_KEPT),
             Name::Decryption(_) => self.flaw == Some(DECRYPTION_KEPT),
-            Name::Signing(_) | Name::Certificate(_) | Name::Share(_) | Name::Dealing(_) => false,
+            Name::Signing(_)
+            | Name::Certificate(_)
+            | Name::Share(_)
+            | Name::Dealing(_)
+            | Name::Successor(_)
+            | Name::RootProof(_) => false,
         };
         if !is_kept && self.files.remove(&name).is_some() {
             ink.persist(Record::Erased(name));
@@ -139,7 +164,8 @@ impl Cabinet {
             identity.identity_key(),
             epoch,
             signer.public_key(),
-        );
+        )
+        .naming(self.next_root());
         let certificate = EpochKeyCertificate::issue(statement, &identity);
         self.put(ink, Name::Certificate(epoch), quorate_wire::encode(&certificate));
         self.move_on(ink, identity);
@@ -182,13 +208,19 @@ impl Cabinet {
 
     /// Goes on where a crash has stopped: one identity counts, and one that has signed moves on.
     pub(super) fn finish(&mut self, ink: Ink<'_>) {
-        let Some((last, identity)) = self.identity() else { return };
-        let names: Vec<Name> = self.files.keys().copied().collect();
-        let left = names.into_iter().filter(|name| matches!(name, Name::Identity(_)));
-        left.filter(|name| *name != last).for_each(|name| self.erase(ink, name));
-        if self.files.contains_key(&Name::Certificate(last.epoch())) {
-            self.move_on(ink, identity);
+        if let Some((last, identity)) = self.identity() {
+            let left = self.identities().into_iter().filter(|name| *name != last);
+            left.for_each(|name| self.erase(ink, name));
+            if self.files.contains_key(&Name::Certificate(last.epoch())) {
+                self.move_on(ink, identity);
+            }
         }
+        self.finish_root(ink);
+    }
+
+    fn identities(&self) -> Vec<Name> {
+        let is_identity = |name: &Name| matches!(name, Name::Identity(_));
+        self.files.keys().copied().filter(is_identity).collect()
     }
 
     pub(super) fn put_share(&mut self, ink: Ink<'_>, epoch: Epoch, made: (Digest, &KeyShare)) {
@@ -218,7 +250,7 @@ impl Cabinet {
 
     /// The epochs before this one of which there is anything.
     pub(super) fn past(&self, now: Epoch) -> BTreeSet<Epoch> {
-        let names = self.files.keys().filter(|name| !matches!(name, Name::Identity(_)));
+        let names = self.files.keys().filter(|name| name.is_of_epoch());
         names.map(|name| name.epoch()).filter(|epoch| *epoch < now).collect()
     }
 }

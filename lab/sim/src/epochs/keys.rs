@@ -7,12 +7,12 @@ use quorate_crypto::ideal::IdealRegistry;
 use quorate_crypto::real::{RealSigner, RealVerifier};
 use quorate_crypto::{Domain, SignatureCheck, Signer, Verifier, hash};
 use quorate_kes::{Blake3Tree, Tree};
-use quorate_membership::{Identity, Schemes};
+use quorate_membership::{Identity, RootRule, Schemes};
 use quorate_threshold::{
     Bls12381, CombineFailure, Combined, Domain as Purpose, EncryptionKey, GroupKey,
     PUBLIC_KEY_BYTES, PartialSignature, PublicKey, Rejected, Signature, ThresholdScheme,
 };
-use quorate_types::{Digest, Epoch};
+use quorate_types::{Digest, Epoch, IdentityKey};
 
 /// Which keys servers have.
 #[derive(Clone, Debug)]
@@ -20,20 +20,30 @@ pub(super) struct Keys {
     ideal: Option<IdealRegistry>,
     /// Epochs of an identity, as a power of two.
     height: usize,
+    /// When an identity gets another root.
+    rule: RootRule,
 }
 
 /// Epochs of an identity in a run of the simulator, as a power of two: every run makes all anew.
 const HEIGHT: usize = 6;
+/// After so many epochs an identity gets another root there, so that most runs see it.
+const RULE: RootRule = RootRule { epochs: 3 };
 
 impl Keys {
     /// Signatures that cost next to nothing.
     pub(super) fn ideal() -> Self {
-        Self { ideal: Some(IdealRegistry::new([7; 32])), height: HEIGHT }
+        Self { ideal: Some(IdealRegistry::new([7; 32])), height: HEIGHT, rule: RULE }
     }
 
-    /// Production's, with identities that last for `2^height` epochs.
-    pub(super) const fn real(height: usize) -> Self {
-        Self { ideal: None, height }
+    /// Production's, with trees of identities that last for `2^height` epochs, and another root
+    /// after so many.
+    pub(super) const fn real(height: usize, rule: RootRule) -> Self {
+        Self { ideal: None, height, rule }
+    }
+
+    /// When an identity gets another root.
+    pub(super) const fn root_rule(&self) -> RootRule {
+        self.rule
     }
 
     /// The key of a seed.
@@ -53,6 +63,17 @@ impl Keys {
     pub(super) fn new_identity(&self, server: usize) -> Identity<LabTree> {
         let seed = quorate_kes::Seed::new(derived("identity", server as u64));
         Identity::generate_short(self.tree(), seed, (Epoch::ZERO, self.height))
+    }
+
+    /// The tree of another root for an identity, which begins with this epoch.
+    pub(super) fn successor(
+        &self,
+        seed: [u8; 32],
+        (identity_key, first_epoch): (IdentityKey, Epoch),
+    ) -> Identity<LabTree> {
+        let seed = quorate_kes::Seed::new(seed);
+        let of = (identity_key, first_epoch, self.height);
+        Identity::generate_short_successor(self.tree(), seed, of)
     }
 
     /// The identity in a file.

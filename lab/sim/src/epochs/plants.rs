@@ -8,6 +8,7 @@ use crate::plant::Plant;
 pub(super) const IDENTITY_KEPT: &str = "identity-kept";
 pub(super) const DECRYPTION_KEPT: &str = "decryption-kept";
 pub(super) const KEY_IN_LOG: &str = "key-in-log";
+pub(super) const ROOT_KEPT: &str = "root-kept";
 
 pub(super) const PLANTS: &[Plant] = &[
     Plant::hooked(
@@ -72,5 +73,6 @@ pub(super) const PLANTS: &[Plant] = &[
     .baited("bad-dealer"),
     Plant::own(IDENTITY_KEPT, "C7", "an identity stays when it has moved on"),
     Plant::own(DECRYPTION_KEPT, "C7", "what opens subshares stays behind the epoch"),
+    Plant::own(ROOT_KEPT, "C7", "the old tree of an identity stays when another took its place"),
     Plant::own(KEY_IN_LOG, "C7", "the seed of a key stands in the log of a participant"),
 ];

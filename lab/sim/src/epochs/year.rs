@@ -20,8 +20,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use quorate_kes::IDENTITY_DEPTH;
-use quorate_membership::IDENTITY_EPOCHS;
-use quorate_types::Epoch;
+use quorate_membership::RootRule;
 
 use super::EpochsMachine;
 use super::checkers::{Custody, History};
@@ -39,6 +38,7 @@ use crate::system::{Limits, Run};
 
 mod field;
 mod loot;
+mod pairs;
 #[cfg(test)]
 mod tests;
 mod thief;
@@ -67,13 +67,16 @@ pub struct Plan {
     pub robbed: usize,
     /// What everything that is drawn follows from.
     pub seed: u64,
+    /// When identities get another root.
+    pub rule: RootRule,
 }
 
 impl Plan {
     /// A plan for so many epochs, as the gate has it.
     #[must_use]
-    pub const fn of(epochs: u64) -> Self {
-        Self { epochs, servers: 6, f: 1, robbed: 1, seed: 1 }
+    pub fn of(epochs: u64) -> Self {
+        let rule = RootRule::default();
+        Self { epochs, servers: 6, f: 1, robbed: 1, seed: 1, rule }
     }
 }
 
@@ -87,25 +90,6 @@ pub struct Year {
     /// Events.
     pub events: u64,
 }
-
-/// Why a year cannot be lived through.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum YearError {
-    /// The identities of the servers have no leaf for so many epochs.
-    IdentitiesEnd {
-        /// The last epoch whose key they certify.
-        last: Epoch,
-    },
-}
-
-impl std::fmt::Display for YearError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self::IdentitiesEnd { last } = self;
-        write!(f, "the identities of the servers end with epoch {last}: ask for fewer epochs")
-    }
-}
-
-impl std::error::Error for YearError {}
 
 fn scenario(plan: &Plan) -> Scenario {
     let shape = Shape { f: plan.f, servers: plan.servers, layout: plan.seed % 256, length: LENGTH };
@@ -142,16 +126,10 @@ fn scenario(plan: &Plan) -> Scenario {
 }
 
 /// Lives through a year, and tells of each epoch.
-///
-/// # Errors
-/// [`YearError`] before anything has begun.
-pub fn live(plan: &Plan, tell: Box<dyn FnMut(&Tally)>) -> Result<Year, YearError> {
-    // The keys of two more epochs are certified ahead.
-    if plan.epochs + 2 >= u64::from(IDENTITY_EPOCHS) {
-        return Err(YearError::IdentitiesEnd { last: Epoch::new(u64::from(IDENTITY_EPOCHS) - 1) });
-    }
+#[must_use]
+pub fn live(plan: &Plan, tell: Box<dyn FnMut(&Tally)>) -> Year {
     let scenario = scenario(plan);
-    let host = EpochsHost::with_keys(&scenario, Keys::real(IDENTITY_DEPTH));
+    let host = EpochsHost::with_keys(&scenario, Keys::real(IDENTITY_DEPTH, plan.rule));
     let kit = host.kit();
     let tally = Rc::new(RefCell::new(Tally::default()));
     let thief = Thief::new(plan, &host, (Rc::clone(&tally), tell));
@@ -164,5 +142,5 @@ pub fn live(plan: &Plan, tell: Box<dyn FnMut(&Tally)>) -> Result<Year, YearError
     let report = Simulation::new(scenario, host, checkers).run(&Limits::NONE);
     let tally = tally.borrow().clone();
     let violation = report.violation.filter(|violation| violation.broken.invariant != OVER);
-    Ok(Year { tally, violation, events: report.events })
+    Year { tally, violation, events: report.events }
 }

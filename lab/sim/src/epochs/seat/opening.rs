@@ -117,6 +117,7 @@ impl ServerSeat {
     pub(super) fn start(&mut self, turn: &mut Turn<'_>) {
         self.cabinet.finish(turn.effects);
         let newest = self.turnover.configuration().clone();
+        self.follow_root(turn, &newest);
         let epoch = newest.epoch();
         if self.members.contains_key(&epoch)
             && let Some(signer) = self.cabinet.known(epoch)
@@ -128,6 +129,7 @@ impl ServerSeat {
         self.step_responder(turn, Input::Start);
         self.step_disseminator(turn, Input::Start);
         self.erase_past(turn);
+        self.cabinet.see_to_root(turn.effects);
         let orders = self.turnover.start();
         self.carry_out(turn, orders);
         let epochs: Vec<Epoch> = self.members.keys().copied().collect();

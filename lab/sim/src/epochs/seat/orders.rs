@@ -97,12 +97,25 @@ impl ServerSeat {
             self.chain.pop_first();
         }
         turn.effects.mark("epochs.adopted");
+        self.follow_root(turn, configuration);
         self.cabinet.certified(turn.effects, epoch);
         self.cabinet.certified(turn.effects, epoch.next());
         let adopt = ResponderRequest::Adopt(configuration.clone());
         self.step_responder(turn, Input::Request(adopt));
         let adopt = DisseminatorRequest::Adopt(configuration.clone());
         self.step_disseminator(turn, Input::Request(adopt));
+        self.cabinet.see_to_root(turn.effects);
+    }
+
+    /// Goes by the root that a configuration names as this server's.
+    pub(super) fn follow_root(
+        &mut self,
+        turn: &mut Turn<'_>,
+        configuration: &VerifiedConfiguration,
+    ) {
+        if let Some(record) = configuration.configuration().member(self.id) {
+            self.cabinet.take_root(turn.effects, record.root());
+        }
     }
 
     fn begin_participant(&mut self, turn: &mut Turn<'_>, epoch: Epoch) {
@@ -146,7 +159,10 @@ impl ServerSeat {
         let certified = self.cabinet.certified(turn.effects, next)?;
         let seed = self.cabinet.seed(turn.effects, Name::Decryption(next));
         let decryption_key = DecryptionKey::derive(&Seed::new(seed));
+        let names_root = certified.certificate.statement.successor.is_some();
         let deposit = Deposit::new(certified.certificate, &*certified.signer, &decryption_key);
+        let proof = names_root.then(|| self.cabinet.root_proof()).flatten();
+        let deposit = deposit.proving(proof);
         Some(NextKeys { deposit, signer: certified.signer, decryption_key })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_threshold::KeyShare;
-use quorate_types::{Epoch, NodeId};
+use quorate_types::{Epoch, IdentityRoot, NodeId, PublicKey};
 
 use super::field::Number;
 use crate::epochs::Name;
@@ -21,6 +21,12 @@ pub(super) struct Loot {
     pub(super) openers: BTreeMap<Epoch, Vec<(NodeId, [u8; 32])>>,
     /// Every seed that was ever taken, and of which file.
     seeds: BTreeMap<[u8; 32], (NodeId, Name)>,
+    /// What is public of each key that signs, and which file its seed was in.
+    pub(super) signing: BTreeMap<PublicKey, (NodeId, Epoch)>,
+    /// What is public of each key that opens, and which file its seed was in.
+    pub(super) opening: BTreeMap<Vec<u8>, (NodeId, Epoch)>,
+    /// By owner and root: the tree of an identity as it was taken first, with the most leaves.
+    pub(super) trees: BTreeMap<(NodeId, IdentityRoot), Vec<u8>>,
     /// Servers that were robbed, by the newest epoch whose keys they had.
     pub(super) robbed: BTreeMap<Epoch, BTreeSet<NodeId>>,
 }
@@ -43,7 +49,9 @@ impl Loot {
                 self.note(owner, name, seed)
             }
             Name::Signing(_) | Name::Dealing(_) => self.note(owner, name, seed(bytes)),
-            Name::Identity(_) | Name::Certificate(_) => None,
+            Name::Identity(_) | Name::Successor(_) | Name::Certificate(_) | Name::RootProof(_) => {
+                None
+            }
         }
     }
 

@@ -2,11 +2,14 @@
 use quorate_threshold::KeyShare;
 
 use super::field::{Number, Weights, interpolate};
-use super::{Plan, YearError, live};
+use super::loot::Share;
+use super::pairs::Pairs;
+use super::{Plan, live};
 use crate::epochs::Name;
 use crate::epochs::cabinet::share_in;
 use crate::epochs::founding::{Shape, install};
 use crate::epochs::keys::Keys;
+use quorate_membership::RootRule;
 use quorate_types::Epoch;
 
 #[test]
@@ -42,7 +45,7 @@ fn as_many_shares_as_sign_are_the_key_and_fewer_are_not() {
 
 #[test]
 fn a_thief_of_f_servers_in_each_epoch_finds_nothing() {
-    let year = live(&Plan { seed: 5, ..Plan::of(3) }, Box::new(|_| {})).expect("it is short");
+    let year = live(&Plan { seed: 5, ..Plan::of(3) }, Box::new(|_| {}));
     assert!(year.violation.is_none(), "{:?}", year.violation);
     assert_eq!(year.tally.epochs, 3);
     assert!(year.tally.robberies >= 2 && year.tally.sets + year.tally.signatures > 0);
@@ -51,13 +54,29 @@ fn a_thief_of_f_servers_in_each_epoch_finds_nothing() {
 #[test]
 fn a_thief_of_one_more_finds_the_key() {
     let plan = Plan { robbed: 2, seed: 5, ..Plan::of(3) };
-    let year = live(&plan, Box::new(|_| {})).expect("it is short");
+    let year = live(&plan, Box::new(|_| {}));
     let violation = year.violation.expect("two of four shares make the key");
     assert!(violation.broken.detail.contains("make the system's key"), "{violation:?}");
 }
 
 #[test]
-fn a_year_that_is_longer_than_identities_last_is_refused() {
-    let refused = live(&Plan::of(8_760), Box::new(|_| {}));
-    assert_eq!(refused.err(), Some(YearError::IdentitiesEnd { last: Epoch::new(4_095) }));
+fn each_pair_of_shares_is_tried_with_all_that_were_taken_before() {
+    let secret = Number::small(12);
+    let line = |slope: u64, place: u16| -> Share {
+        let value = secret.add(Number::small(slope).mul(Number::small(u64::from(place))));
+        (Epoch::new(slope), place, value)
+    };
+    let mut pairs = Pairs::of(secret);
+    assert_eq!(pairs.put(line(5, 1)), (0, None));
+    assert_eq!(pairs.put(line(6, 2)), (1, None), "of another line");
+    assert_eq!(pairs.put(line(7, 2)), (1, None), "at a place, none is tried with another there");
+    assert_eq!(pairs.put(line(6, 4)), (3, Some((Epoch::new(6), 2))));
+}
+
+#[test]
+fn a_year_goes_on_behind_the_end_of_the_first_trees() {
+    let rule = RootRule { epochs: 2 };
+    let year = live(&Plan { seed: 5, rule, ..Plan::of(7) }, Box::new(|_| {}));
+    assert!(year.violation.is_none(), "{:?}", year.violation);
+    assert!(year.tally.roots >= 6 && year.tally.old_trees > 0, "{:?}", year.tally);
 }

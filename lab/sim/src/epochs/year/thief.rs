@@ -5,30 +5,32 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use quorate_crypto::{Verifier, verify};
+use quorate_crypto::Verifier;
 use quorate_history::Prng;
 use quorate_machine::{Recipients, RecordNumber};
-use quorate_membership::freshness::Subject;
+use quorate_membership::VerifiedConfiguration;
 use quorate_membership::handover::attempt::Occasion;
 use quorate_membership::handover::dealing::sharing;
 use quorate_membership::handover::message::Message as HandoverMessage;
 use quorate_membership::handover::{Decided, PublishedDealing};
-use quorate_membership::{
-    EpochKeyCertificate, EpochKeyStatement, IdentitySigner, Nonce, VerifiedConfiguration, Vouch,
-};
 use quorate_threshold::{
     Commitment, DecryptionKey, GroupKey, KeyShare, Opened, PublicKey, Seed, Subshare,
 };
-use quorate_types::{Digest, Epoch, NodeId};
+use quorate_types::{Epoch, IdentityRoot, NodeId, SystemId};
 
 use super::field::{Number, Weights, interpolate};
-use super::loot::{Loot, Share};
+use super::loot::Loot;
+use super::pairs::Pairs;
 use super::{LENGTH, OVER, Plan};
 use crate::checker::{At, Broken, Checker, Gauges, Verdict};
+use crate::epochs::cabinet::share_in;
 use crate::epochs::disk::Disks;
 use crate::epochs::host::EpochsHost;
 use crate::epochs::keys::Keys;
 use crate::epochs::{EpochsMachine, Message, Name, Output, Record, decided};
+
+mod keys;
+mod sets;
 
 const ID: &str = "C7";
 /// Epochs of which the thief still has the dealings and the configurations.
@@ -53,6 +55,16 @@ pub struct Tally {
     pub closed: u64,
     /// Sets of shares that were interpolated.
     pub sets: u64,
+    /// Pairs of shares of which it was looked up whether they make the key: all, where two do.
+    pub pairs: u64,
+    /// Keys of configurations that a stolen one was compared with.
+    pub keys: u64,
+    /// Epochs to which the leaf of a stolen tree could have led, and did not.
+    pub paths: u64,
+    /// Roots that took the place of others.
+    pub roots: u64,
+    /// Certificates by trees whose root was replaced.
+    pub old_trees: u64,
     /// Signatures that were tried.
     pub signatures: u64,
     /// Bytes of logs and states that were searched.
@@ -72,6 +84,10 @@ pub(super) struct Thief {
     prng: Prng,
     loot: Loot,
     weights: Weights,
+    pairs: Pairs,
+    system: SystemId,
+    /// The roots that each server had, the present one last.
+    roots: BTreeMap<NodeId, Vec<IdentityRoot>>,
     configurations: BTreeMap<Epoch, VerifiedConfiguration>,
     /// By the epoch that begins.
     decisions: BTreeMap<Epoch, Decided>,
@@ -104,6 +120,9 @@ impl Thief {
             prng: Prng::from_seed(plan.seed).fork("thief"),
             loot: Loot::default(),
             weights: Weights::new(),
+            pairs: Pairs::of(secret_of(host, plan.f)),
+            system: kit.first.configuration().system,
+            roots: BTreeMap::new(),
             configurations: BTreeMap::new(),
             decisions: BTreeMap::new(),
             dealings: BTreeMap::new(),
@@ -129,6 +148,7 @@ impl Thief {
                 self.named.insert(key, (epoch, member.id));
             }
         }
+        self.note_roots(configuration);
         self.forget();
         self.open_sealed(epoch);
         let group = servers.membership_group.clone();
@@ -240,7 +260,7 @@ impl Thief {
 
     /// What is a secret stands in no log and no state of its owner.
     fn search(&mut self, (index, name): (usize, Name), bytes: &[u8]) -> Verdict {
-        if !name.is_secret() || matches!(name, Name::Identity(_)) {
+        if !name.is_secret() || name.is_tree() {
             return Ok(());
         }
         let secret = bytes.last_chunk::<32>().expect("a secret has 32 bytes");
@@ -254,109 +274,6 @@ impl Thief {
         Ok(())
     }
 
-    fn try_file(&mut self, (server, name): (NodeId, Name), bytes: &[u8]) -> Verdict {
-        match name {
-            Name::Signing(_) => self.try_signing(server, bytes),
-            Name::Decryption(_) => self.try_opening(bytes),
-            Name::Identity(_) => self.try_identity(bytes),
-            Name::Share(_) | Name::Dealing(_) | Name::Certificate(_) => Ok(()),
-        }
-    }
-
-    /// A key that signs is none that a configuration of an epoch names which is over, but for the
-    /// one whose group is still served and the founding's.
-    fn try_signing(&mut self, server: NodeId, bytes: &[u8]) -> Verdict {
-        let signer = self.keys.signer(bytes.try_into().expect("a seed has 32 bytes"));
-        let over = |epoch: Epoch| epoch.next() < self.newest && epoch != Epoch::ZERO;
-        if let Some((epoch, owner)) = self.named.get(&signer.public_key())
-            && over(*epoch)
-        {
-            return broken(&format!("the key of {owner} of epoch {epoch} was found"));
-        }
-        let configurations: Vec<_> = self.configurations.values().cloned().collect();
-        for configuration in configurations.iter().filter(|it| over(it.epoch())) {
-            let nonce = Nonce::new(Digest::new([7; 32]));
-            let vouch = Vouch::sign(Subject::of(configuration, nonce), server, &*signer);
-            self.tally.borrow_mut().signatures += 1;
-            if verify(vouch, configuration, &*self.verifier).is_ok() {
-                return broken(&format!("a vouch for epoch {} verifies", configuration.epoch()));
-            }
-        }
-        Ok(())
-    }
-
-    /// A key that opens is none that anything was sealed with for an epoch that is over.
-    fn try_opening(&mut self, bytes: &[u8]) -> Verdict {
-        let seed = Seed::new(bytes.try_into().expect("a seed has 32 bytes"));
-        let key = DecryptionKey::derive(&seed).encryption_key().encode();
-        match self.sealed_with.get(key.as_slice()) {
-            Some(epoch) if *epoch < self.newest => {
-                broken(&format!("the key that opens what was sealed for epoch {epoch} was found"))
-            }
-            Some(_) | None => {
-                self.tally.borrow_mut().closed += self.sealed_with.len() as u64;
-                Ok(())
-            }
-        }
-    }
-
-    /// An identity certifies keys of no epoch whose key it has certified, and of the next one it
-    /// does: that shows that the trial is one.
-    fn try_identity(&mut self, bytes: &[u8]) -> Verdict {
-        let identity = self.keys.identity(bytes);
-        let system = self.configurations.values().next().map(|it| it.configuration().system);
-        let system = system.expect("the newest configuration is known");
-        let mine = self.keys.signer(&[9; 32]).public_key();
-        let is_taken = |epoch: Epoch| {
-            let key = identity.identity_key();
-            let statement = EpochKeyStatement::of_system(system, key, epoch, mine);
-            let certificate = EpochKeyCertificate::issue(statement, &identity);
-            certificate.is_valid(key.first_root(), &*self.verifier)
-        };
-        let next = identity.epoch();
-        let first = next.get().saturating_sub(WINDOW);
-        self.tally.borrow_mut().signatures += next.get() - first + 1;
-        if !is_taken(next) {
-            return broken(&format!("an identity does not certify the key of epoch {next}"));
-        }
-        match (first..next.get()).map(Epoch::new).find(|epoch| is_taken(*epoch)) {
-            Some(epoch) => broken(&format!("an identity certifies a key of epoch {epoch} again")),
-            None => Ok(()),
-        }
-    }
-
-    /// Puts the newest shares together with all of their own sharing and with those of others.
-    fn mix(&mut self, new: usize) -> Verdict {
-        let latest = self.loot.latest(MIXED_MAX + new);
-        let threshold = usize::from(self.plan.f) + 1;
-        for place in 0..new.min(latest.len()) {
-            let (own, others) = (latest[place], &latest[place + 1..]);
-            let is_own = |other: &&Share| other.0 == own.0;
-            let mut pool: Vec<Share> = others.iter().filter(is_own).copied().collect();
-            pool.extend(others.iter().filter(|other| !is_own(other)));
-            for set in sets(own, &pool, threshold) {
-                self.try_set(&set)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Is what these shares make the system's key?
-    fn try_set(&mut self, set: &[Share]) -> Verdict {
-        let points: Vec<(u16, Number)> = set.iter().map(|(_, place, it)| (*place, *it)).collect();
-        let secret = interpolate(&points, &mut self.weights).write();
-        self.tally.borrow_mut().sets += 1;
-        let encoded = [&[0, 1], &secret[..]].concat();
-        let is_key =
-            KeyShare::decode(&encoded).is_ok_and(|share| share.public_share() == self.system_key);
-        if !is_key {
-            return Ok(());
-        }
-        let of: Vec<String> =
-            set.iter().map(|(epoch, place, _)| format!("{epoch}/{place}")).collect();
-        broken(&format!("shares {} make the system's key", of.join(" and ")))
-    }
-
     /// Counts whose shares of an epoch became known, when nobody holds one any more.
     fn settle(&mut self, epoch: Epoch) {
         let known = self.loot.places(epoch).len();
@@ -365,23 +282,26 @@ impl Thief {
     }
 }
 
-/// Sets of so many shares, of which this is one and whose places differ: with two, one for each in
-/// the pool; with more, neighbours in it.
-fn sets(own: Share, pool: &[Share], count: usize) -> Vec<Vec<Share>> {
-    let others: Vec<Share> = pool.iter().filter(|other| other.1 != own.1).copied().collect();
-    let mut found = Vec::new();
-    for start in 0..others.len() {
-        let mut set = vec![own];
-        for other in &others[start..] {
-            if set.len() < count && set.iter().all(|known| known.1 != other.1) {
-                set.push(*other);
-            }
-        }
-        if set.len() == count {
-            found.push(set);
+/// The system's key, which nobody knows: the shares of the founders make it.
+fn secret_of(host: &EpochsHost, f: u16) -> Number {
+    let disks = host.disks();
+    let mut loot = Loot::default();
+    for disk in disks.borrow().iter() {
+        if let Some(bytes) = disk.files.get(&Name::Share(Epoch::ZERO)) {
+            loot.put_share(Epoch::ZERO, &share_in(bytes).1);
         }
     }
-    found
+    let points = loot.latest(usize::from(f) + 1);
+    let points: Vec<(u16, Number)> = points.iter().map(|(_, place, it)| (*place, *it)).collect();
+    let secret = interpolate(&points, &mut Weights::new());
+    assert!(is_key_of(&host.kit().system_key, secret), "the founders' shares are of the key");
+    secret
+}
+
+/// Is this number the secret half of the key?
+fn is_key_of(key: &PublicKey, secret: Number) -> bool {
+    let encoded = [&[0, 1], &secret.write()[..]].concat();
+    KeyShare::decode(&encoded).is_ok_and(|share| share.public_share() == *key)
 }
 
 fn broken(what: &str) -> Verdict {
@@ -407,11 +327,16 @@ impl Checker<EpochsMachine> for Thief {
         let Output::News(news) = output else { return Ok(()) };
         if let Some(decided) = decided(news) {
             let begins = news.epoch.next();
-            for seat in &decided.attempt.seats {
-                let key = seat.keys.map(|keys| keys.encryption_key.0.to_vec());
-                self.sealed_with.extend(key.map(|key| (key, begins)));
+            if self.decisions.contains_key(&begins) {
+                return Ok(());
             }
-            self.decisions.entry(begins).or_insert_with(|| decided.clone());
+            for seat in &decided.attempt.seats {
+                let Some(keys) = &seat.keys else { continue };
+                let key = keys.encryption_key.0.to_vec();
+                self.try_found_opening(begins, &key)?;
+                self.sealed_with.insert(key, begins);
+            }
+            self.decisions.insert(begins, decided.clone());
         }
         Ok(())
     }
@@ -423,6 +348,8 @@ impl Checker<EpochsMachine> for Thief {
         }
         let former = self.newest;
         self.begin(at.time_us, configuration);
+        self.try_found_signing(configuration)?;
+        self.try_old_trees()?;
         let opened = self.loot.places(self.newest).len();
         self.mix(opened)?;
         self.settle(former);
