@@ -145,7 +145,7 @@ pub enum Plant {
     SealsUnheard,
     /// That a server vouches for an epoch no more is not made durable.
     EndNotKept,
-    /// A member deals once, and hands that out in every attempt.
+    /// A member deals its share by one polynomial in every attempt of an epoch.
     DealingReused,
     /// A recipient acknowledges whatever a dealer deals to it.
     AcknowledgesTwice,

@@ -4,15 +4,18 @@
 //! |---|---|---|
 //! | C7 | [`History`] | one decided history per epoch, one configuration, one chain, one key |
 //! | C7 | [`Custody`] | what belongs to an epoch that is over is gone, and not before it may go |
+//! | C7 | [`Dealings`] | a dealing is of one attempt |
 //! | C3 | [`Vouching`] | nobody can gather a quorum for an epoch once the next one vouches |
 //! | C9 | [`Progress`] | after the heal epochs end, and every server of the core comes along |
 
 mod custody;
+mod dealings;
 mod history;
 mod progress;
 mod vouching;
 
 pub(super) use custody::Custody;
+pub(super) use dealings::Dealings;
 pub(super) use history::History;
 pub(super) use progress::Progress;
 pub(super) use vouching::Vouching;

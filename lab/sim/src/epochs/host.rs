@@ -127,7 +127,7 @@ impl EpochsHost {
             change_count_max: 1_000,
             repeat: Duration::from_millis(200),
             repeat_idle: Duration::from_millis(700),
-            attempt: Duration::from_millis(if is(EARLY_ABORTER) { 1 } else { 2_000 }),
+            attempt: Duration::from_millis(if is(EARLY_ABORTER) { 1 } else { 500 }),
         }
     }
 

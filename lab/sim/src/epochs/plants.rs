@@ -71,6 +71,28 @@ pub(super) const PLANTS: &[Plant] = &[
     )
     .slow()
     .baited("bad-dealer"),
+    Plant::hooked(
+        Bug::VouchesWithoutState,
+        "vouches-without-state",
+        "C3",
+        "a server vouches for an epoch before its replica has the state",
+    ),
+    Plant::hooked(
+        Bug::DealingReused,
+        "dealing-reused",
+        "C7",
+        "one polynomial is dealt in every attempt of an epoch",
+    )
+    .slow(),
+    Plant::hooked(
+        Bug::AttemptForEver,
+        "attempt-for-ever",
+        "C9",
+        "no member gives an attempt up, and some of the next group are gone",
+    )
+    .feud()
+    .baited("deserter"),
+    Plant::hooked(Bug::SaysOnce, "says-once", "C9", "a participant says everything once").slow(),
     Plant::own(IDENTITY_KEPT, "C7", "an identity stays when it has moved on"),
     Plant::own(DECRYPTION_KEPT, "C7", "what opens subshares stays behind the epoch"),
     Plant::own(ROOT_KEPT, "C7", "the old tree of an identity stays when another took its place"),

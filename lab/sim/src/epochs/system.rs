@@ -3,11 +3,13 @@
 use quorate_history::Prng;
 use quorate_membership::handover::message::Message as HandoverMessage;
 
-use super::checkers::{Custody, History, Progress, Vouching};
+use super::checkers::{Custody, Dealings, History, Progress, Vouching};
 use super::disk::Storekeeper;
-use super::founding::Shape;
+use super::founding::{Shape, install};
 use super::host::EpochsHost;
+use super::keys::Keys;
 use super::marks::MARKS;
+use super::villains::DESERTER;
 use super::{EpochsMachine, Message, plants, villains};
 use crate::checker::{Checker, Lens, Resources, Statement, Statements, Thresholds};
 use crate::clock::ClockShape;
@@ -86,16 +88,29 @@ const FEUDS: &[(usize, Option<&str>)] = &[
     (1, Some("early-aborter")),
     (1, Some("late-voucher")),
     (1, Some("mute")),
+    (2, Some(DESERTER)),
 ];
 
-/// A scenario in which a server is bad from the beginning.
-fn with_villain(mut scenario: Scenario, names: &[&'static str], prng: &mut Prng) -> Scenario {
-    let servers = scenario.groups[0].members.len();
-    let (node, adversary) = (Node::at(prng.index(servers)), names[prng.index(names.len())]);
-    let kind = FaultKind::Byzantine { node, adversary };
-    scenario.core.remove(node);
-    scenario.faults.push(Fault { at_us: 0, lasts_us: u64::MAX, kind });
+/// A scenario in which a server is bad from the beginning; or two, who are not of the first group.
+fn with_villain(mut scenario: Scenario, adversary: &'static str, prng: &mut Prng) -> Scenario {
+    let nodes = match adversary {
+        DESERTER => outsiders(&scenario).into_iter().take(2).collect(),
+        _ => vec![Node::at(prng.index(scenario.groups[0].members.len()))],
+    };
+    for node in nodes {
+        let kind = FaultKind::Byzantine { node, adversary };
+        scenario.core.remove(node);
+        scenario.faults.push(Fault { at_us: 0, lasts_us: u64::MAX, kind });
+    }
     scenario
+}
+
+/// The servers that are not of the first group.
+fn outsiders(scenario: &Scenario) -> Vec<Node> {
+    let (kit, servers) = install(Shape::of(scenario.variant), Keys::ideal());
+    let group = &kit.first.configuration().membership_group;
+    let outside = servers.iter().enumerate().filter(|(_, (server, _))| !group.contains(server));
+    outside.map(|(index, _)| Node::at(index)).collect()
 }
 
 /// The end of an epoch, crashed at every effect of every server.
@@ -127,10 +142,14 @@ impl System for Epochs {
 
     fn draw(&self, seed: u64, profile: Profile) -> Scenario {
         let mut prng = Prng::from_seed(seed).fork("epochs");
-        let shape = draw_shape(&mut prng);
+        let mut shape = draw_shape(&mut prng);
+        let adversaries = villains::names();
+        let villain = adversaries[prng.index(adversaries.len())];
+        if profile == Profile::Feud && villain == DESERTER {
+            shape.servers = 6;
+        }
         let servers = Nodes::range(0, shape.servers);
         let groups = [Group { members: servers, f: usize::from(shape.f) }];
-        let adversaries = villains::names();
         let clients = 1;
         let blueprint = Blueprint {
             variant: shape.variant(),
@@ -148,7 +167,7 @@ impl System for Epochs {
         };
         if profile == Profile::Feud {
             let calm = draw(seed, Profile::Calm, &blueprint);
-            return with_villain(Scenario { profile, ..calm }, &adversaries, &mut prng);
+            return with_villain(Scenario { profile, ..calm }, villain, &mut prng);
         }
         let mut scenario = draw(seed, profile, &blueprint);
         scenario.faults.retain(|fault| is_borne(&fault.kind));
@@ -197,6 +216,7 @@ fn checkers(scenario: &Scenario, host: &EpochsHost) -> Vec<Box<dyn Checker<Epoch
         Box::new(Storekeeper(host.disks())),
         Box::new(History::new(kit.system_key, &kit.first)),
         Box::new(Custody::new(host.disks())),
+        Box::new(Dealings::default()),
         Box::new(Vouching::new(host.servers().to_vec(), &kit.first)),
         Box::new(Statements::new(EpochsLens)),
         Box::new(Resources::new(EpochsLens, THRESHOLDS)),

@@ -10,7 +10,7 @@ use quorate_history::Prng;
 use quorate_machine::{Class, Effect, Effects, Input, Machine, Recipients};
 use quorate_membership::freshness::Subject;
 use quorate_membership::{Message as Vouching, Vouch};
-use quorate_types::{Instant, Now, Peer};
+use quorate_types::{Duration, Instant, Now, Peer};
 
 use super::{EpochsMachine, Message};
 
@@ -25,8 +25,14 @@ const LATE_VOUCHER: &str = "late-voucher";
 /// It says nothing to anybody about the ends of epochs and in the groups.
 const MUTE: &str = "mute";
 
+/// It brings its keys for the next epoch, and is gone when it is drawn. There are two of it, outside
+/// the first group, so that an attempt may come to nothing without anybody else's fault.
+pub(super) const DESERTER: &str = "deserter";
+
 /// Names of the villains that only this system has.
-const OWN: [&str; 5] = [BAD_DEALER, EARLY_ENDER, EARLY_ABORTER, LATE_VOUCHER, MUTE];
+const OWN: [&str; 6] = [BAD_DEALER, DESERTER, EARLY_ENDER, EARLY_ABORTER, LATE_VOUCHER, MUTE];
+/// How long a deserter stays.
+const STAY: Duration = Duration::from_millis(1_000);
 
 /// Names of everybody who may be bad.
 pub(super) fn names() -> Vec<&'static str> {
@@ -43,7 +49,7 @@ pub(super) fn villain(
     mut prng: Prng,
 ) -> Box<dyn Adversary<EpochsMachine>> {
     if let Some(name) = OWN.into_iter().find(|own| *own == name) {
-        return Box::new(Own { name, done: Vec::new() });
+        return Box::new(Own { name, leaves_at: None, is_gone: false, done: Vec::new() });
     }
     let villain = handover::villain(name, &mut prng).expect("a scenario names a villain");
     let name = handover::NAMES.iter().copied().find(|known| *known == name).unwrap_or_default();
@@ -162,6 +168,10 @@ impl Adversary<EpochsMachine> for Sender {
 #[derive(Debug)]
 struct Own {
     name: &'static str,
+    /// When it leaves, if it does, or is missed again.
+    leaves_at: Option<Instant>,
+    /// It has left.
+    is_gone: bool,
     /// Vouches to be sent.
     done: Vec<(Peer, Vouch)>,
 }
@@ -194,10 +204,16 @@ impl Adversary<EpochsMachine> for Own {
 
     fn on_input(
         &mut self,
-        _: Now,
+        now: Now,
         machine: &EpochsMachine,
         input: &Input<EpochsMachine>,
     ) -> Reception {
+        if self.is_gone {
+            return Reception::Swallow;
+        }
+        if self.name == DESERTER {
+            self.leaves_at.get_or_insert(now.instant.after(STAY));
+        }
         if self.name == LATE_VOUCHER {
             self.vouch_late(machine, input);
         }
@@ -214,5 +230,14 @@ impl Adversary<EpochsMachine> for Own {
             effects.push(Effect::Mark("liar.vouched_late"));
             effects.push(Effect::Send { to: Recipients::One(to), class: Class::Control, message });
         }
+    }
+    fn alarm(&self) -> Option<Instant> {
+        self.leaves_at
+    }
+
+    fn on_alarm(&mut self, now: Now, _: &EpochsMachine, effects: &mut Vec<Effect<EpochsMachine>>) {
+        effects.push(Effect::Mark("liar.deserted"));
+        self.is_gone = true;
+        self.leaves_at = Some(now.instant.after(STAY));
     }
 }

@@ -10,7 +10,8 @@
 //!
 //! The budget is the one of the membership service: at most `f` members of a group are bad until
 //! the last good one has erased its share. Whoever was robbed counts as bad in the group of the
-//! next epoch too, for which its keys were made already.
+//! next epoch too, for which its keys were made already. A server that is just going on to an epoch
+//! is robbed when what it erases is gone: until then it is one of the epoch before.
 //!
 //! # Not here
 //! The files of production: that they are overwritten, and that nothing of them is left in any

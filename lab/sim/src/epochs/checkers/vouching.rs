@@ -1,7 +1,8 @@
 //! C3: once a member of the group of an epoch vouches, nobody can gather a quorum for the epoch
 //! before any more: so many good members have made durable that they vouch for it no more that the
 //! others, all bad ones among them, are too few. And a lease of an epoch never answers a challenge
-//! that was sent after the next one vouched.
+//! that was sent after the next one vouched. And no good member vouches for an epoch before it has
+//! the state that its group begins with (DUT-3).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +25,8 @@ pub(in crate::epochs) struct Vouching {
     groups: BTreeMap<Epoch, (Vec<NodeId>, usize)>,
     /// By epoch: who has ended it, durably.
     ended: BTreeMap<Epoch, BTreeSet<Node>>,
+    /// The epochs whose first state each server has, durably.
+    begun: BTreeSet<(Node, Epoch)>,
     /// By epoch: when a good member first vouched for it.
     vouched_us: BTreeMap<Epoch, u64>,
     /// When each client sent its last challenge of each nonce.
@@ -36,6 +39,7 @@ impl Vouching {
             servers,
             groups: BTreeMap::new(),
             ended: BTreeMap::new(),
+            begun: BTreeSet::new(),
             vouched_us: BTreeMap::new(),
             challenged_us: BTreeMap::new(),
         };
@@ -77,10 +81,10 @@ impl Checker<EpochsMachine> for Vouching {
                 self.ended.entry(*epoch).or_default().insert(at.node);
             }
             Record::Adopted(configuration) if at.is_good() => self.note(configuration),
+            Record::Begun(epoch, _) => _ = self.begun.insert((at.node, *epoch)),
             Record::Ordered(..)
             | Record::Handover(..)
             | Record::Adopted(_)
-            | Record::Begun(..)
             | Record::File(..)
             | Record::Erased(_)
             | Record::Forgotten(_) => {}
@@ -101,6 +105,10 @@ impl Checker<EpochsMachine> for Vouching {
         self.vouched_us.entry(epoch).or_insert(at.time_us);
         if self.ended.get(&epoch).is_some_and(|ended| ended.contains(&at.node)) {
             let what = format!("{:?} vouches for epoch {epoch}, which it has ended", at.node);
+            return Err(Broken::new(ID, what));
+        }
+        if epoch != Epoch::ZERO && !self.begun.contains(&(at.node, epoch)) {
+            let what = format!("{:?} vouches for epoch {epoch} without the state of it", at.node);
             return Err(Broken::new(ID, what));
         }
         let former = epoch.get().checked_sub(1).map(Epoch::new);

@@ -27,7 +27,7 @@ use crate::epochs::cabinet::share_in;
 use crate::epochs::disk::Disks;
 use crate::epochs::host::EpochsHost;
 use crate::epochs::keys::Keys;
-use crate::epochs::{EpochsMachine, Message, Name, Output, Record, decided};
+use crate::epochs::{EpochsMachine, Message, Name, Output, Record, ServerSeat, decided};
 
 mod keys;
 mod sets;
@@ -232,7 +232,7 @@ impl Thief {
     }
 
     /// Takes all that a server has.
-    fn rob(&mut self, index: usize, seat: &crate::epochs::ServerSeat) -> Verdict {
+    fn rob(&mut self, index: usize, seat: &ServerSeat) -> Verdict {
         let server = self.servers[index];
         let disks = Rc::clone(&self.disks);
         let disks = disks.borrow();
@@ -256,6 +256,12 @@ impl Thief {
         self.tally.borrow_mut().robberies += 1;
         let new = self.loot.shares.len() - before;
         self.mix(new)
+    }
+
+    /// Is what a server has on its disk what it works with? In the moment in which it goes on to
+    /// another epoch, what it erases is not gone yet: then the thief waits.
+    fn is_settled(&self, at: &At, seat: &ServerSeat) -> bool {
+        self.disks.borrow()[at.node.index()].files == *seat.files()
     }
 
     /// What is a secret stands in no log and no state of its owner.
@@ -363,7 +369,7 @@ impl Checker<EpochsMachine> for Thief {
         let Some(seat) = machine.server() else { return Ok(()) };
         let is_due = |(server, at_us): &(NodeId, u64)| *server == seat.id() && at.time_us >= *at_us;
         let Some(place) = self.planned.iter().position(is_due) else { return Ok(()) };
-        if seat.turnover().configuration().epoch() != self.newest {
+        if seat.turnover().configuration().epoch() != self.newest || !self.is_settled(at, seat) {
             return Ok(());
         }
         self.planned.remove(place);

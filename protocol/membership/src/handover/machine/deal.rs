@@ -8,7 +8,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use quorate_machine::{Plant, planted};
-use quorate_threshold::{Dealer, Session};
+use quorate_threshold::{self as threshold, Dealer, Dealing, KeyShare, SESSION_BYTES, Session};
 use quorate_types::{Digest, NodeId};
 
 use super::{Handover, Topic, Turn};
@@ -49,6 +49,7 @@ impl Handover {
         let member = self.setup.member.as_ref()?;
         let dealer = Dealer { seed: &member.seed, session, parameters: attempt.parameters() };
         let dealt = match (&member.share, self.setup.system_key) {
+            (Some(share), _) if planted(Plant::DealingReused) => reused(&dealer, share),
             (Some(share), _) => dealer.deal_again(share),
             (None, None) => dealer.deal_fresh(self.index_of(self.setup.me)?),
             (None, Some(_)) => return None,
@@ -121,9 +122,17 @@ impl Handover {
     }
 }
 
+/// The bug of [`Plant::DealingReused`]: one polynomial, whatever the attempt is.
+fn reused(dealer: &Dealer<'_>, share: &KeyShare) -> threshold::Dealt {
+    let once = Dealer { session: Session::new([0; SESSION_BYTES]), ..*dealer };
+    let threshold::Dealt { dealing, subshares } = once.deal_again(share);
+    let dealing = Dealing::new(dealer.session, dealing.dealer(), dealing.commitment().clone());
+    threshold::Dealt { dealing, subshares }
+}
+
 impl Dealt {
     fn is_of(&self, session: Session) -> bool {
-        self.published.session.as_bytes() == session.as_bytes() || planted(Plant::DealingReused)
+        self.published.session.as_bytes() == session.as_bytes()
     }
 
     fn is_acknowledged_by(&self, word: &Word<Acknowledgement>) -> bool {
