@@ -113,6 +113,11 @@ impl ServerSeat {
         self.cabinet.files()
     }
 
+    /// The root of the tree that its identity has.
+    pub(super) fn identity_root(&self) -> Option<quorate_types::IdentityRoot> {
+        self.cabinet.held_root()
+    }
+
     /// Signs with the key of an epoch, while it has that.
     pub(super) fn signer(&self, epoch: Epoch) -> Option<Arc<dyn quorate_crypto::Signer>> {
         self.cabinet.known(epoch)

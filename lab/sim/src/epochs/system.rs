@@ -91,13 +91,16 @@ const FEUDS: &[(usize, Option<&str>)] = &[
     (2, Some(DESERTER)),
 ];
 
-/// A scenario in which a server is bad from the beginning; or two, who are not of the first group.
+/// A scenario in which a server is bad from the beginning.
 fn with_villain(mut scenario: Scenario, adversary: &'static str, prng: &mut Prng) -> Scenario {
-    let nodes = match adversary {
-        DESERTER => outsiders(&scenario).into_iter().take(2).collect(),
-        _ => vec![Node::at(prng.index(scenario.groups[0].members.len()))],
-    };
-    for node in nodes {
+    let servers = scenario.groups[0].members;
+    let mut bad = Nodes::from_iter([Node::at(prng.index(servers.len()))]);
+    if adversary == DESERTER {
+        // The budget is of the first group, to which none of them belongs.
+        bad = outsiders(&scenario);
+        scenario.groups[0].members = servers.without(bad);
+    }
+    for node in bad.iter() {
         let kind = FaultKind::Byzantine { node, adversary };
         scenario.core.remove(node);
         scenario.faults.push(Fault { at_us: 0, lasts_us: u64::MAX, kind });
@@ -106,7 +109,7 @@ fn with_villain(mut scenario: Scenario, adversary: &'static str, prng: &mut Prng
 }
 
 /// The servers that are not of the first group.
-fn outsiders(scenario: &Scenario) -> Vec<Node> {
+fn outsiders(scenario: &Scenario) -> Nodes {
     let (kit, servers) = install(Shape::of(scenario.variant), Keys::ideal());
     let group = &kit.first.configuration().membership_group;
     let outside = servers.iter().enumerate().filter(|(_, (server, _))| !group.contains(server));

@@ -212,7 +212,7 @@ impl Adversary<EpochsMachine> for Own {
             return Reception::Swallow;
         }
         if self.name == DESERTER {
-            self.leaves_at.get_or_insert(now.instant.after(STAY));
+            self.leaves_at = self.leaves_at.or(Some(now.instant.after(STAY)));
         }
         if self.name == LATE_VOUCHER {
             self.vouch_late(machine, input);

@@ -18,9 +18,7 @@ impl Cabinet {
     /// Goes by the root that a configuration names: if it is the one that waits, it takes the place
     /// of the old one, of which nothing is left (KEY-5).
     pub(in super::super) fn take_root(&mut self, ink: Ink<'_>, root: IdentityRoot) {
-        let held = self.identity();
-        if held.is_some_and(|(_, identity)| identity.root() == root) || self.flaw == Some(ROOT_KEPT)
-        {
+        if self.held_root() == Some(root) || self.flaw == Some(ROOT_KEPT) {
             return;
         }
         let Some(successor) = self.successor().filter(|it| it.root() == root) else { return };
@@ -45,6 +43,11 @@ impl Cabinet {
         self.put(ink, Name::Successor(successor.epoch()), successor.to_bytes().to_vec());
     }
 
+    /// The root of the tree that is there.
+    pub(in super::super) fn held_root(&self) -> Option<IdentityRoot> {
+        self.identity().map(|(_, identity)| identity.root())
+    }
+
     /// The root that certificates name from now on, if there is one.
     pub(super) fn next_root(&self) -> Option<IdentityRoot> {
         self.successor().map(|successor| successor.root())
@@ -60,7 +63,7 @@ impl Cabinet {
     /// Goes on where a crash has stopped: a proof without its tree was never named, and a tree that
     /// has taken its place waits no more.
     pub(super) fn finish_root(&mut self, ink: Ink<'_>) {
-        let held = self.identity().map(|(_, identity)| identity.root());
+        let held = self.held_root();
         if self.successor().is_none_or(|successor| Some(successor.root()) == held) {
             self.forget_successor(ink);
         }

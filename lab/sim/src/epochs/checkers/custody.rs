@@ -9,7 +9,7 @@ use quorate_types::Epoch;
 
 use crate::checker::{At, Broken, Checker, End, Gauges, Verdict};
 use crate::epochs::disk::{Disk, Disks};
-use crate::epochs::{EpochsMachine, Message, Name, Record};
+use crate::epochs::{EpochsMachine, Message, Name, Record, ServerSeat};
 use crate::node::Node;
 
 const ID: &str = "C7";
@@ -29,7 +29,8 @@ fn is_overdue(name: Name, newest: Epoch) -> bool {
         Name::Signing(epoch) => epoch.next() < newest && epoch != Epoch::ZERO,
         // The leaf of an epoch is gone when its key is certified.
         Name::Identity(epoch) => epoch <= newest,
-        // A tree that waits certifies nothing; the one that it replaces is looked for by `rootless`.
+        // A tree that waits certifies nothing; what it replaces is looked for
+        // by its root.
         Name::Certificate(_) | Name::Successor(_) | Name::RootProof(_) => false,
     }
 }
@@ -55,6 +56,13 @@ fn written(disk: &Disk) -> Option<Name> {
         texts.iter().any(|text| text.windows(32).any(|part| part == secret))
     });
     found.map(|(name, _)| *name)
+}
+
+/// The epoch in which a server is, if the tree of its identity is another than the root there.
+fn with_old_root(seat: &ServerSeat) -> Option<Epoch> {
+    let configuration = seat.turnover().configuration();
+    let record = configuration.configuration().member(seat.id())?;
+    (seat.identity_root() != Some(record.root())).then_some(configuration.epoch())
 }
 
 impl Checker<EpochsMachine> for Custody {
@@ -92,6 +100,14 @@ impl Checker<EpochsMachine> for Custody {
     fn on_end(&mut self, end: &End<'_, EpochsMachine>) -> Verdict {
         let disks = self.disks.borrow();
         let good = end.scenario.core.without(end.bad);
+        let seats =
+            good.iter().filter_map(|node| Some((node, end.machines[node.index()]?.server()?)));
+        for (node, seat) in seats {
+            if let Some(epoch) = with_old_root(seat) {
+                let what = format!("{node:?} has the tree of a root that epoch {epoch} replaced");
+                return Err(Broken::new(ID, what));
+            }
+        }
         let mut kept = disks.iter().enumerate().filter_map(|(index, disk)| {
             let is_up = end.machines[index].is_some() && good.contains(Node::at(index));
             overdue(disk).filter(|_| is_up).map(|name| (Node::at(index), name))
