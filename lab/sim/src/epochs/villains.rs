@@ -25,8 +25,8 @@ const LATE_VOUCHER: &str = "late-voucher";
 /// It says nothing to anybody about the ends of epochs and in the groups.
 const MUTE: &str = "mute";
 
-/// It brings its keys for the next epoch, and is gone when it is drawn. There are two of it, outside
-/// the first group, so that an attempt may come to nothing without anybody else's fault.
+/// It brings its keys for the next epoch, and is gone when it is drawn. There are two of it outside
+/// the first group: an attempt may come to nothing, and none of the old group is bad.
 pub(super) const DESERTER: &str = "deserter";
 
 /// Names of the villains that only this system has.
@@ -212,7 +212,7 @@ impl Adversary<EpochsMachine> for Own {
             return Reception::Swallow;
         }
         if self.name == DESERTER {
-            self.leaves_at = self.leaves_at.or(Some(now.instant.after(STAY)));
+            self.leaves_at = self.leaves_at.or_else(|| Some(now.instant.after(STAY)));
         }
         if self.name == LATE_VOUCHER {
             self.vouch_late(machine, input);

@@ -1,6 +1,6 @@
-//! C7: a dealing is of one attempt. Who was cheated out of an attempt, or robbed in it, knows points
-//! of its polynomials: dealt again in another attempt, to others, they would be points too many
-//! (specification of the cryptography 2.3).
+//! C7: a dealing is of one attempt. The recipients of an attempt that was given up know points of
+//! its polynomials: dealt again to others, they would be points too many (specification of the
+//! cryptography 2.3).
 
 use std::collections::BTreeMap;
 
