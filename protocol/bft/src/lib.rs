@@ -26,6 +26,8 @@
 //! - BFT-6: decided cuts form one chain, executed in order, each once (`replica::execute`).
 //! - BFT-7: after it entered a view a replica votes in no earlier one (`replica::view_change`).
 //! - BFT-11, BFT-12, BFT-13 (`replica::end`) and BFT-14 (`succession`) stand in their modules.
+//! - BFT-15: of a member a replica tells one contradiction at most, and only what the member signed
+//!   (`replica`).
 //!
 //! # Deviations from the papers
 //! - Votes are signed, so certificates are transferable and the view change needs neither PBFT's
@@ -46,6 +48,7 @@ extern crate std;
 
 pub mod choice;
 pub mod client;
+pub mod contradiction;
 #[cfg(test)]
 mod fixtures;
 pub mod lanes;
@@ -60,6 +63,7 @@ pub mod slots;
 pub mod succession;
 
 pub use client::{Client, ClientCall, ClientFailure, ClientOutput, ClientRequest, ClientTimer};
+pub use contradiction::{Contradiction, SignedWord};
 pub use message::Message;
 pub use parameters::Parameters;
 pub use record::{Image, Record};

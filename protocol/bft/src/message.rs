@@ -106,11 +106,18 @@ quorate_wire::variants!(Message {
     21 => Ended,
 });
 
-struct Statement<'a, T: ?Sized> {
+/// What a member signs, in the frame of its group.
+pub(crate) struct Statement<'a, T: ?Sized> {
     system: SystemId,
     group: GroupId,
     epoch: Epoch,
     content: &'a T,
+}
+
+impl<'a, T: ?Sized> Statement<'a, T> {
+    pub(crate) const fn of(group: &GroupConfiguration, content: &'a T) -> Self {
+        Self { system: group.system, group: group.group, epoch: group.epoch, content }
+    }
 }
 
 impl<T: Encode + ?Sized> Encode for Statement<'_, T> {
@@ -125,8 +132,7 @@ impl<T: Encode + ?Sized> Encode for Statement<'_, T> {
 /// The digest that a member of `group` signs to say `content` in its epoch.
 #[must_use]
 pub fn statement<T: Encode>(domain: Domain, group: &GroupConfiguration, content: &T) -> Digest {
-    let (system, epoch) = (group.system, group.epoch);
-    hash_of(domain, &Statement { system, group: group.group, epoch, content })
+    hash_of(domain, &Statement::of(group, content))
 }
 
 impl Verifiable for Message {

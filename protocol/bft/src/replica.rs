@@ -23,6 +23,7 @@ mod status;
 mod suspicion;
 mod view_change;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -31,9 +32,11 @@ use quorate_crypto::{Signer, Verified};
 use quorate_machine::{Class, Effects, Input, Machine, RecordNumber, Service};
 use quorate_state::{Map, scan_section};
 use quorate_types::{
-    Digest, GroupConfiguration, Instant, NodeId, Now, Peer, ReplicaId, Slot, UnixTime, View,
+    Digest, GroupConfiguration, Instant, NodeId, Now, Peer, ReplicaId, ReplicaSet, Slot, UnixTime,
+    View,
 };
 
+use crate::contradiction::{Contradiction, SignedWord};
 use crate::lanes::{Lanes, Placement};
 use crate::message::{
     Accusation, Base, Batch, CheckpointCertificate, CheckpointStatement, CommitCertificate,
@@ -109,8 +112,8 @@ pub enum Output {
     Installed(CheckpointStatement),
     /// The replica works in this view now.
     Entered(View),
-    /// A leader proved to lie.
-    Evidence(Arc<Accusation>),
+    /// A member proved to lie. Told once of each member; after a restart, again if it lies again.
+    Evidence(Box<Contradiction>),
     /// A quorum certified another state than this replica's; it gets theirs.
     Diverged(Slot),
     /// What the service has to say to the node.
@@ -161,6 +164,8 @@ pub struct Replica<S> {
     gossip: status::Gossip,
     fetching: fetch::Fetching,
     transfer: Option<state_transfer::Transfer>,
+    /// Members of whose lies the node was told.
+    convicted: ReplicaSet,
     /// What the node was told of the service's state.
     told: Option<Vec<u8>>,
     /// The last slot of the epoch is executed.
@@ -353,6 +358,30 @@ impl<S: Service> Replica<S> {
             Timer::Fetch => self.fetch_again(turn),
             Timer::Transfer => self.transfer_from_another(turn),
         }
+    }
+
+    /// The node hears of two words of a member that contradict each other.
+    fn tell_contradiction(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        by: ReplicaId,
+        [first, second]: [SignedWord; 2],
+    ) {
+        // BFT-15: one proof is enough, and a liar may make as many as it likes.
+        if self.convicted.insert(by)
+            && let Some(member) = self.group.member(by)
+        {
+            let by = member.node;
+            turn.emit(Output::Evidence(Box::new(Contradiction { by, first, second })));
+        }
+    }
+
+    /// The leader of a view proposed two cuts for one slot.
+    fn tell_accused(&mut self, turn: &mut Turn<'_, S>, accusation: &Accusation) {
+        let Accusation { first, second } = accusation;
+        let leader = self.group.resilience.leader(first.view);
+        let words = [first.word(&self.group), second.word(&self.group)];
+        self.tell_contradiction(turn, leader, words);
     }
 
     fn persist(&mut self, turn: &mut Turn<'_, S>, record: Record) -> RecordNumber {

@@ -19,10 +19,12 @@ pub struct Votes {
 }
 
 impl Votes {
-    /// Takes a vote. Returns the digest of an earlier, different vote of the same replica.
-    pub fn take(&mut self, vote: &Vote) -> Option<Digest> {
+    /// Takes a vote. Returns an earlier, different vote of the same replica.
+    pub fn take(&mut self, vote: &Vote) -> Option<Vote> {
         match self.by_replica.get(&vote.from) {
-            Some((digest, _)) if *digest != vote.digest => Some(*digest),
+            Some((digest, signature)) if *digest != vote.digest => {
+                Some(Vote { digest: *digest, signature: *signature, ..*vote })
+            }
             Some(_) => None,
             None => {
                 self.by_replica.insert(vote.from, (vote.digest, vote.signature));

@@ -10,6 +10,7 @@ use quorate_crypto::{Certificate, Domain, Rejected, SignatureCheck, Signer, hash
 use quorate_types::{Digest, GroupConfiguration, ReplicaId, Signature, Slot, UnixTime};
 
 use super::{member_check, statement};
+use crate::contradiction::SignedWord;
 
 /// What a replica says of its state.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -78,6 +79,12 @@ impl Checkpoint {
     ) -> Self {
         let signature = signer.sign(&statement(Domain::Checkpoint, group, &content));
         Self { statement: content, from, signature }
+    }
+
+    /// What the replica signed.
+    #[must_use]
+    pub fn word(&self, group: &GroupConfiguration) -> SignedWord {
+        SignedWord::new((Domain::Checkpoint, group), &self.statement, self.signature)
     }
 
     /// Lists the signature.

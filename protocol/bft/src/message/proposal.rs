@@ -14,6 +14,7 @@ use quorate_crypto::{Domain, Rejected, SignatureCheck, Signer};
 use quorate_types::{Digest, GroupConfiguration, Signature, Slot, View};
 
 use super::{Batch, HashedCut, Phase, Vote, member_check, statement};
+use crate::contradiction::SignedWord;
 
 /// What a leader signs: its choice for a slot in a view.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -80,6 +81,14 @@ impl SignedProposal {
     fn check(&self, group: &GroupConfiguration) -> Result<SignatureCheck, Rejected> {
         let leader = group.resilience.leader(self.view);
         member_check(group, leader, (self.statement(group), self.signature))
+    }
+
+    /// What the leader signed.
+    #[must_use]
+    pub fn word(&self, group: &GroupConfiguration) -> SignedWord {
+        let choice = (self.view, (self.slot, self.digest));
+        let domain = if self.is_vote { Phase::Prepare.domain() } else { Domain::PrePrepare };
+        SignedWord::new((domain, group), &choice, self.signature)
     }
 
     /// The leader's prepare, if this is one.

@@ -6,6 +6,7 @@ use quorate_crypto::{Certificate, Domain, Rejected, SignatureCheck, Signer};
 use quorate_types::{Digest, GroupConfiguration, ReplicaId, Signature, Slot, View};
 
 use super::{member_check, statement};
+use crate::contradiction::SignedWord;
 
 /// The phase that a vote belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -34,7 +35,7 @@ pub struct Vote {
 quorate_wire::fields!(Vote { view, slot, digest, from, signature });
 
 impl Phase {
-    const fn domain(self) -> Domain {
+    pub(super) const fn domain(self) -> Domain {
         match self {
             Self::Prepare => Domain::Prepare,
             Self::Commit => Domain::Commit,
@@ -60,6 +61,13 @@ impl Vote {
     ) -> Self {
         let signature = signer.sign(&phase.statement(group, choice));
         Self { view: choice.0, slot: choice.1, digest: choice.2, from, signature }
+    }
+
+    /// What the voter signed, if this is its vote in that phase.
+    #[must_use]
+    pub fn word(&self, phase: Phase, group: &GroupConfiguration) -> SignedWord {
+        let choice = (self.view, (self.slot, self.digest));
+        SignedWord::new((phase.domain(), group), &choice, self.signature)
     }
 
     /// Lists the signature.

@@ -73,12 +73,14 @@ impl Checkpoints {
         self.stable.as_ref().map_or(self.base, |stable| stable.cut.slot.max(self.base))
     }
 
-    pub(super) fn take(&mut self, checkpoint: Checkpoint) {
+    /// Takes what a replica says of its state. Returns what it said otherwise before.
+    pub(super) fn take(&mut self, checkpoint: Checkpoint) -> Option<Checkpoint> {
         let statements = &mut self.statements[checkpoint.from.index()];
-        statements.entry(checkpoint.statement.slot).or_insert(checkpoint);
+        let first = *statements.entry(checkpoint.statement.slot).or_insert(checkpoint);
         if statements.len() > STATEMENTS_MAX {
             statements.pop_first();
         }
+        (first.statement != checkpoint.statement).then_some(first)
     }
 
     /// A checkpoint was stable that this replica does not hold any more.
@@ -233,7 +235,11 @@ impl<S: Service> Replica<S> {
         if !(is_due || is_last) || slot <= self.checkpoints.stable_slot() {
             return turn.mark("bft.checkpoint_ignored");
         }
-        self.checkpoints.take(checkpoint);
+        if let Some(first) = self.checkpoints.take(checkpoint) {
+            turn.mark("bft.two_states");
+            let words = [first.word(&self.group), checkpoint.word(&self.group)];
+            self.tell_contradiction(turn, checkpoint.from, words);
+        }
         self.certify(turn, slot);
     }
 

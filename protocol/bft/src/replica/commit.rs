@@ -59,8 +59,9 @@ impl<S: Service> Replica<S> {
         if !self.votes_in(vote.view, vote.slot) {
             return turn.mark("bft.vote_out_of_window");
         }
-        if self.slots.open_mut(vote.slot).commits.take(&vote).is_some() {
-            return turn.mark("bft.double_vote");
+        let earlier = self.slots.open_mut(vote.slot).commits.take(&vote);
+        if !self.tell_double_vote(turn, Phase::Commit, (earlier, &vote)) {
+            return;
         }
         self.decide_committed(turn, vote.slot);
     }

@@ -14,7 +14,7 @@ use alloc::sync::Arc;
 use quorate_machine::{Class, Plant, Service, planted};
 use quorate_types::{ReplicaId, Slot};
 
-use super::{Output, Replica, Turn};
+use super::{Replica, Turn};
 use crate::lanes::Placement;
 use crate::limits::SLOTS_AHEAD_MAX;
 use crate::message::{Accusation, Batch, HashedCut, Message, Phase, PrePrepare, Vote};
@@ -41,8 +41,8 @@ impl<S: Service> Replica<S> {
             Some(known) if known.inline.is_some() || proposal.inline.is_none() => {}
             _ => self.slots.open_mut(slot).proposal = Some(proposal),
         }
-        if vote.is_some_and(|vote| self.slots.open_mut(slot).prepares.take(&vote).is_some()) {
-            turn.mark("bft.double_vote");
+        if let Some(vote) = vote {
+            self.take_prepare(turn, &vote);
         }
         self.accept(turn, slot, Some(sender));
         self.commit_prepared(turn, slot);
@@ -62,7 +62,7 @@ impl<S: Service> Replica<S> {
     fn accuse(&mut self, turn: &mut Turn<'_, S>, known: &PrePrepare, other: &PrePrepare) {
         let accusation = Arc::new(Accusation { first: known.proposal, second: other.proposal });
         turn.mark("bft.leader_equivocated");
-        turn.emit(Output::Evidence(Arc::clone(&accusation)));
+        self.tell_accused(turn, &accusation);
         self.broadcast(turn, Class::Control, Message::Accusation(Arc::clone(&accusation)));
         self.enter_by_accusation(turn, accusation);
     }
@@ -201,12 +201,32 @@ impl<S: Service> Replica<S> {
         if !self.votes_in(vote.view, vote.slot) {
             return turn.mark("bft.vote_out_of_window");
         }
-        if self.slots.open_mut(vote.slot).prepares.take(&vote).is_some() {
-            return turn.mark("bft.double_vote");
+        if !self.take_prepare(turn, &vote) {
+            return;
         }
         if self.slots.open(vote.slot).is_some_and(|open| open.cut(vote.digest).is_none()) {
             self.fetch_soon(turn);
         }
         self.commit_prepared(turn, vote.slot);
+    }
+
+    /// Takes a prepare; false if its voter had voted otherwise.
+    fn take_prepare(&mut self, turn: &mut Turn<'_, S>, vote: &Vote) -> bool {
+        let earlier = self.slots.open_mut(vote.slot).prepares.take(vote);
+        self.tell_double_vote(turn, Phase::Prepare, (earlier, vote))
+    }
+
+    /// Tells of a voter that it had voted otherwise before; false if it had.
+    pub(super) fn tell_double_vote(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        phase: Phase,
+        (earlier, vote): (Option<Vote>, &Vote),
+    ) -> bool {
+        let Some(earlier) = earlier else { return true };
+        turn.mark("bft.double_vote");
+        let words = [earlier.word(phase, &self.group), vote.word(phase, &self.group)];
+        self.tell_contradiction(turn, vote.from, words);
+        false
     }
 }

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use quorate_machine::{Plant, RecordNumber, Service, planted};
 use quorate_state::Map;
-use quorate_types::{Digest, Instant, Peer, ReplicaId, Slot, UnixTime, View};
+use quorate_types::{Digest, Instant, Peer, ReplicaId, ReplicaSet, Slot, UnixTime, View};
 
 use super::checkpoint::{Checkpoints, OwnCheckpoint, StableCheckpoint};
 use super::end::End;
@@ -159,6 +159,7 @@ impl<S: Service> Replica<S> {
             gossip: super::status::Gossip::new(replica_count),
             fetching: super::fetch::Fetching::default(),
             transfer: None,
+            convicted: ReplicaSet::EMPTY,
             told: None,
             end: None,
             has_inherited: false,
@@ -224,7 +225,9 @@ impl<S: Service> Replica<S> {
         replica.proof = proof;
         let own = OwnCheckpoint { statement, message, cut, snapshot, record: RecordNumber::ZERO };
         replica.checkpoints.own.insert(statement.slot, own);
-        message.into_iter().for_each(|message| replica.checkpoints.take(message));
+        if let Some(message) = message {
+            replica.checkpoints.take(message);
+        }
         replica
     }
 

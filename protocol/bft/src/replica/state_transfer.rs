@@ -219,7 +219,9 @@ impl<S: Service> Replica<S> {
         let (cut, snapshot) = (stable.cut.clone(), stable.snapshot.clone());
         let own = OwnCheckpoint { statement, message, cut, snapshot, record };
         self.checkpoints.own.insert(statement.slot, own);
-        message.into_iter().for_each(|message| self.checkpoints.take(message));
+        if let Some(message) = message {
+            self.checkpoints.take(message);
+        }
         let slot_max = statement.slot.max(self.committed_slot());
         self.checkpoints.installed.insert(slot_max, record);
         turn.mark("bft.state_installed");

@@ -144,7 +144,7 @@ impl<S: Service> Replica<S> {
         // A later leader's lie is of no use here: whoever is ahead brings this replica there. And a
         // liar could make the lie for any view.
         if accusation.first.view == self.views.view() {
-            turn.emit(Output::Evidence(Arc::clone(&accusation)));
+            self.tell_accused(turn, &accusation);
             self.broadcast(turn, Class::Control, Message::Accusation(Arc::clone(&accusation)));
             self.enter_by_accusation(turn, accusation);
         }

@@ -24,7 +24,7 @@ fn a_second_vote_of_a_replica_is_reported_and_counts_for_nothing() {
     assert_eq!(votes.take(&vote(0, 1)), None, "the same vote again is no lie");
     assert_eq!(votes.take(&vote(1, 2)), None);
     assert_eq!(votes.take(&vote(2, 2)), None);
-    assert_eq!(votes.take(&vote(0, 2)), Some(Digest::new([1; 32])), "the earlier vote is told");
+    assert_eq!(votes.take(&vote(0, 2)), Some(vote(0, 1)), "the earlier vote is told");
     assert_eq!(votes.of(ReplicaId::new(0)).map(|(digest, _)| digest), Some(Digest::new([1; 32])));
     assert_eq!(votes.certificate(3), None);
     assert_eq!(votes.take(&vote(3, 2)), None);

@@ -18,7 +18,7 @@ use crate::support::{Cluster, seed};
 pub(crate) const ORIGIN: UnixTime = UnixTime::from_micros(1_700_000_000_000_000);
 
 impl Cluster {
-    fn signer(&self, index: u16) -> &dyn Signer {
+    pub(crate) fn signer(&self, index: u16) -> &dyn Signer {
         &*self.signers[usize::from(index)]
     }
 

@@ -6,6 +6,7 @@ mod announcements;
 mod bound;
 mod carried;
 mod certificates;
+mod contradictions;
 mod costs;
 mod follower;
 mod forge;

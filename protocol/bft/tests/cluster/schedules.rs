@@ -302,6 +302,14 @@ impl Run {
                 assert_eq!(known, cut, "BFT-6: {replica} executes another cut at {slot}");
             }
             assert!(!matches!(output, Output::Diverged(_)), "one state after one order");
+            if let Output::Evidence(told) = output {
+                let villain = self.cluster.villain.map(|villain| self.cluster.peer(villain));
+                assert_eq!(
+                    Some(Peer::Node(told.by)),
+                    villain,
+                    "BFT-15: who lies not is convicted by nobody"
+                );
+            }
         }
         let journals: Vec<String> =
             self.correct().map(|index| self.cluster.journal(index)).collect();
