@@ -1,6 +1,7 @@
 //! A whole round: found, load, break, heal, read everything, judge.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -78,6 +79,26 @@ pub(crate) fn ports(count: usize) -> Result<Vec<SocketAddr>, String> {
     }
     let failed = |error: std::io::Error| format!("no free port: {error}");
     held.iter().map(|listener| listener.local_addr().map_err(failed)).collect()
+}
+
+/// Where a server is: on loopback, with ports that nobody has.
+///
+/// # Errors
+/// That there are none.
+pub(crate) fn seat(root: &Path, number: usize) -> Result<Seat, String> {
+    let [listen, metrics] = ports(2)?.try_into().expect("as many as were asked for");
+    let folder = root.join(format!("server-{number}"));
+    Ok(Seat { folder, listen, address: listen, metrics, namespace: None })
+}
+
+/// Servers on loopback, with one client.
+///
+/// # Errors
+/// What the operating system or a command complained about.
+pub fn on_loopback(scratch: &Scratch, servers: usize, terms: Terms) -> Result<Cluster, String> {
+    let seats = (0..servers).map(|number| seat(scratch.path(), number));
+    let seats = seats.collect::<Result<Vec<_>, _>>()?;
+    Cluster::found(&Programs::beside_this()?, scratch.path(), (terms, seats), 1)
 }
 
 /// Servers on loopback, each behind a proxy of its own.

@@ -6,6 +6,7 @@
 //! ```text
 //! epochs/E           the configuration of epoch E, of the newest and the one before
 //! epochs/chain/       what each epoch changed, for whoever wants to check all of it
+//! epochs/evidence    proof against members that is not in the log yet
 //! epochs/E.begun     that the replica of epoch E has begun, and where its slots begin
 //! membership-E/      the replica of the membership group of epoch E (of epoch 0: membership/)
 //! handover/E/        what the participant of the handover behind epoch E must not forget
@@ -20,7 +21,7 @@ use std::time::SystemTime;
 
 use quorate_bft::Inheritance;
 use quorate_duties::turnover::Event;
-use quorate_membership::monitor::ProberOutput;
+use quorate_membership::monitor::{Evidence, ProberOutput};
 use quorate_membership::{Docket, DocketCounts};
 use quorate_types::{Configuration, Epoch, MemberStatus};
 
@@ -150,6 +151,8 @@ pub enum Happening {
     RootMade(Box<ServerIdentity>),
     /// The participant of an epoch took a step.
     Stepped(Epoch, Step),
+    /// The replica of an epoch has proof that a member lies.
+    Proved(Epoch, Box<Evidence>),
     /// The prober has found something.
     Probed(ProberOutput),
     /// What the log of an epoch says of monitoring was read.

@@ -24,6 +24,7 @@ pub mod dissemination;
 pub mod handover;
 pub mod ordering;
 pub mod prober;
+pub mod proof;
 pub mod responder;
 pub mod storage;
 pub mod succession;

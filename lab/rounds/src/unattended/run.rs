@@ -34,7 +34,7 @@ pub struct Report {
     pub happened: BTreeMap<Kind, u64>,
     /// The most bad servers at a time: in all, and in one group of the ring.
     pub worst: (usize, usize),
-    /// The longest time in which a server was without duties.
+    /// The longest time in which a server that never lied was without duties.
     pub longest_outage: Duration,
     /// What liars did that no honest server does.
     pub lies: u64,
@@ -193,7 +193,9 @@ fn report(
 ) -> Result<Report, String> {
     let history = shared.recorder.history();
     let broken = violations(&history);
-    let out = outages(&town.sightings, town.now());
+    let mut out = outages(&town.sightings, town.now());
+    // Who was proved to lie stays out for good; nothing is promised to those who lied.
+    out.retain(|outage| !town.liars.contains(&outage.server));
     let long = too_long(&out, &town.absences, plan.epoch());
     let longest_outage = out.iter().map(|out| out.until - out.from).max().unwrap_or_default();
     let report = Report {

@@ -1,6 +1,6 @@
 //! The servers of the run, what is done to them, and the books about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -13,11 +13,11 @@ use quorate_types::{MemberStatus, NodeId};
 use super::Plan;
 use super::ledger::{Ledger, Why, bad_in, ring_groups};
 use super::sightings::{Absence, Sighting};
-use crate::cluster::{AUTHORITY_KEY, Cluster, Seat};
+use crate::cluster::{AUTHORITY_KEY, Cluster};
 use crate::load::credentials;
 use crate::metrics;
 use crate::programs::Programs;
-use crate::round::ports;
+use crate::round::seat;
 use crate::telling::tell;
 
 /// Clients: one that works, and one that sleeps through all of it.
@@ -49,6 +49,8 @@ pub(super) struct Town {
     pub(super) states: BTreeMap<usize, State>,
     /// What liars did that no honest server does.
     pub(super) lies: u64,
+    /// Servers that have lied: who is proved to has no duties any more, however honest it is now.
+    pub(super) liars: BTreeSet<usize>,
     /// Servers that run and catch up, since when.
     behind: BTreeMap<usize, Duration>,
     plan: Plan,
@@ -73,9 +75,21 @@ impl Town {
         let groups = ring_groups(&order, servers.storage);
         let ledger = Ledger::new(groups, usize::from(plan.terms.f_ms));
         let states = (0..plan.servers).map(|server| (server, State::Runs)).collect();
-        let (sightings, absences, behind, lies) = Default::default();
+        let (sightings, absences, behind, lies, liars) = Default::default();
         let begun = Instant::now();
-        Ok(Self { cluster, ledger, sightings, absences, states, lies, behind, plan, root, begun })
+        Ok(Self {
+            cluster,
+            ledger,
+            sightings,
+            absences,
+            states,
+            lies,
+            liars,
+            behind,
+            plan,
+            root,
+            begun,
+        })
     }
 
     /// Time since the beginning.
@@ -170,6 +184,7 @@ impl Town {
         let now = self.now();
         let what = format!("server {server} plays `{villain}`");
         self.ledger.fall((now, &what), server, Why::Lies);
+        self.liars.insert(server);
         self.cluster.kill(server);
         self.cluster.start_liar(server, villain)
     }
@@ -308,13 +323,6 @@ impl Town {
             }
         }
     }
-}
-
-/// Where a server is: on loopback, with ports that nobody has.
-fn seat(root: &std::path::Path, number: usize) -> Result<Seat, String> {
-    let [listen, metrics] = ports(2)?.try_into().expect("as many as were asked for");
-    let folder = root.join(format!("server-{number}"));
-    Ok(Seat { folder, listen, address: listen, metrics, namespace: None })
 }
 
 fn fetch(cluster: &Cluster) -> Result<VerifiedConfiguration, String> {

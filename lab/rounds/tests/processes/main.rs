@@ -1,4 +1,5 @@
 //! Rounds over real processes; they need the programs beside them, built by the gate.
+mod convicted;
 mod four_machines;
 mod full_disk;
 mod loss;

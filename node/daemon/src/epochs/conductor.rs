@@ -33,7 +33,9 @@ use crate::host::ordering;
 use crate::monitoring::Monitoring;
 use crate::server::known_servers;
 
+mod accuse;
 mod watch;
+use accuse::Accusing;
 use watch::Watching;
 
 /// How much of an epoch's length keys of the one before are still taken on links.
@@ -70,6 +72,7 @@ pub(crate) struct Conductor {
     /// The configuration by which links are judged from this moment on.
     grace: Option<(Instant, VerifiedConfiguration)>,
     watching: Watching,
+    accusing: Accusing,
     mending: Mending,
     lookout: Lookout,
 }
@@ -107,6 +110,8 @@ impl Conductor {
         let watching = Watching::of_period(all.ground.rule().period);
         let length = Duration::from_micros(all.ground.policy.length.as_micros());
         let lookout = Lookout::of_length(length);
+        let newest = all.turnover.configuration().epoch();
+        let accusing = Accusing::open(&all.ground.data, newest)?;
         let mut conductor = Self {
             all,
             handovers: BTreeMap::new(),
@@ -114,6 +119,7 @@ impl Conductor {
             inheritances: BTreeMap::new(),
             grace: None,
             watching,
+            accusing,
             mending: Mending::default(),
             lookout,
         };
@@ -194,10 +200,8 @@ impl Conductor {
                 let orders = self.report(found);
                 self.carry_out(orders)
             }
-            Happening::Watched(epoch, docket) => {
-                self.on_docket(epoch, *docket);
-                Ok(())
-            }
+            Happening::Proved(epoch, proof) => self.accuse(epoch, *proof),
+            Happening::Watched(epoch, docket) => self.on_docket(epoch, *docket),
             Happening::Stepped(..) | Happening::Stop => Ok(()),
         }
     }
@@ -210,6 +214,7 @@ impl Conductor {
             Happening::Stepped(epoch, step) => Some((*epoch, *step)),
             Happening::Inherited(..)
             | Happening::Abandoned(_)
+            | Happening::Proved(..)
             | Happening::Probed(_)
             | Happening::Watched(..)
             | Happening::RootMade(_)
@@ -301,7 +306,7 @@ impl Conductor {
         self.begin_grace(configuration.clone());
         drop(self.all.responder.request(ResponderRequest::Adopt(configuration.clone())));
         drop(self.all.disseminator.request(DisseminatorRequest::Adopt(configuration.clone())));
-        self.watch_epoch(configuration);
+        self.watch_epoch(configuration)?;
         self.monitor(configuration)?;
         self.all.ground.see_to_root()?;
         self.note_towards(epoch, Step::Switched);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use quorate_bft::message::{BundleBody, Message};
-use quorate_bft::{Image, Inheritance, Output, Record, Replica, Request, Setup};
+use quorate_bft::{Contradiction, Image, Inheritance, Output, Record, Replica, Request, Setup};
 use quorate_crypto::Verified;
 use quorate_duties::turnover::Event;
 use quorate_machine::{RecordNumber, Service};
@@ -17,8 +17,9 @@ use quorate_store::medium::RealMedium;
 use quorate_types::{Epoch, GroupConfiguration, Now, Peer};
 use quorate_wire::{DecodeError, decode, encode};
 
+use super::proof;
 use super::storage::is_of;
-use crate::epochs::{Told, say};
+use crate::epochs::{Happening, Told, say};
 
 const _: () = assert!(
     quorate_membership::limits::REPLY_BYTES_MAX <= quorate_bft::limits::REPLY_BYTES_MAX
@@ -66,6 +67,14 @@ impl<S> OrderingHost<S> {
             && let Some(event) = event(*epoch)
         {
             say(events, event.into());
+        }
+    }
+}
+
+impl<S> OrderingHost<S> {
+    fn tell_proof(&self, told: Contradiction) {
+        if let (Some((epoch, events)), Some(proof)) = (&self.listener, proof::of(told)) {
+            say(events, Happening::Proved(*epoch, Box::new(proof)));
         }
     }
 }
@@ -129,9 +138,10 @@ impl<S: Service + 'static> Hosted for OrderingHost<S> {
                 tracing::info!(service, %slot, "got the state from other servers");
             }
             Output::Entered(view) => tracing::info!(service, %view, "entered a view"),
-            Output::Evidence(accusation) => {
-                let (view, slot) = (accusation.first.view, accusation.first.slot);
-                tracing::warn!(service, %view, %slot, "the leader signed two proposals: it lies");
+            Output::Evidence(told) => {
+                let member = told.by;
+                tracing::warn!(service, %member, "signed two statements that contradict");
+                self.tell_proof(*told);
             }
             Output::Diverged(slot) => {
                 tracing::error!(service, %slot, "a quorum has another state: getting theirs");

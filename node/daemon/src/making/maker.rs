@@ -108,6 +108,7 @@ impl Maker {
                 Ok(
                     Happening::Inherited(..)
                     | Happening::Stepped(..)
+                    | Happening::Proved(..)
                     | Happening::Probed(_)
                     | Happening::Watched(..)
                     | Happening::RootMade(_),

@@ -54,6 +54,12 @@ impl StatementKind {
     /// Every kind.
     pub const ALL: [Self; 4] = [Self::Proposal, Self::Prepare, Self::Commit, Self::Checkpoint];
 
+    /// The kind of what is signed under a domain, if evidence is made of it.
+    #[must_use]
+    pub fn of(domain: Domain) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.domain() == domain)
+    }
+
     const fn tag(self) -> u8 {
         match self {
             Self::Proposal => 1,

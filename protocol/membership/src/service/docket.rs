@@ -126,6 +126,12 @@ impl Docket {
         all.map(|finding| (finding.server, finding.found)).collect()
     }
 
+    /// Was this server proved to lie?
+    #[must_use]
+    pub fn is_convicted(&self, server: NodeId) -> bool {
+        self.convicted.contains(&server)
+    }
+
     /// What was found, in numbers.
     #[must_use]
     pub fn counts(&self) -> DocketCounts {

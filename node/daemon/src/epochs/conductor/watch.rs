@@ -17,6 +17,7 @@ use quorate_types::{Configuration, Epoch, MemberStatus, NodeId, Peer};
 
 use super::super::{Happening, say};
 use super::Conductor;
+use crate::error::ServerError;
 use crate::names::Names;
 
 /// How often the log is read in a period of the probes.
@@ -39,6 +40,11 @@ impl Watching {
         let part = Duration::from_micros(period.as_micros()) / READINGS;
         let every = part.clamp(READING.0, READING.1);
         Self { every, next: Instant::now(), docket: None, is_at_risk: false }
+    }
+
+    /// Has the log convicted a server, as it was read last?
+    pub(super) fn has_convicted(&self, server: NodeId) -> bool {
+        self.docket.as_ref().is_some_and(|docket| docket.is_convicted(server))
     }
 
     /// When the log is read next.
@@ -79,10 +85,13 @@ impl Conductor {
     }
 
     /// The log was read: the prober hears what is new.
-    pub(super) fn on_docket(&mut self, epoch: Epoch, docket: Docket) {
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub(super) fn on_docket(&mut self, epoch: Epoch, docket: Docket) -> Result<(), ServerError> {
         let configuration = self.all.turnover.configuration();
         if configuration.epoch() != epoch {
-            return;
+            return Ok(());
         }
         let news = docket.news_since(self.watching.docket.as_ref());
         let is_at_risk = docket.is_at_risk(configuration.configuration());
@@ -94,19 +103,28 @@ impl Conductor {
         }
         log_findings(configuration.configuration(), (self.watching.docket.as_ref(), &docket));
         self.all.ground.view.set_found(docket.counts());
+        self.accuse_again(&docket)?;
         self.watching.docket = Some(docket);
         let monitoring = self.all.monitoring.lock().unwrap_or_else(PoisonError::into_inner);
         news.into_iter().for_each(|request| monitoring.tell(request));
+        Ok(())
     }
 
     /// An epoch begins: nothing was read of it, and its servers are counted.
-    pub(super) fn watch_epoch(&mut self, configuration: &VerifiedConfiguration) {
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub(super) fn watch_epoch(
+        &mut self,
+        configuration: &VerifiedConfiguration,
+    ) -> Result<(), ServerError> {
         self.watching.docket = None;
         self.watching.is_at_risk = false;
         self.all.ground.view.set_members(configuration.configuration());
         if let Some(former) = self.all.turnover.former() {
             log_changes(former.configuration(), configuration.configuration());
         }
+        Ok(self.accusing.begin(configuration.epoch())?)
     }
 }
 

@@ -116,7 +116,12 @@ impl Town {
 
     /// Two votes of a server for one slot that differ.
     fn accuse(&mut self, server: NodeId) -> MembershipReply {
-        let signer = epoch_signer(self.number_of(server), self.epoch());
+        self.accuse_with(server, server)
+    }
+
+    /// Two votes for one slot that differ, said to be of a server, signed by another one.
+    fn accuse_with(&mut self, server: NodeId, signer: NodeId) -> MembershipReply {
+        let signer = epoch_signer(self.number_of(signer), self.epoch());
         let system = self.configuration.configuration().system;
         let frame = (system, GroupId::new([2; 32]), self.epoch());
         let vote = |digest: u8| {
@@ -419,6 +424,20 @@ fn mem_48_who_is_proved_to_lie_goes_and_nothing_that_is_said_brings_it_back() {
     assert_eq!((convicted.epoch, convicted.slot), (Epoch::ZERO, slot), "kept and shown");
     town.live_an_epoch();
     assert_eq!(town.inactive(), BTreeSet::from([liar]), "MEM-48");
+}
+
+#[test]
+fn mem_44_forged_evidence_is_refused_and_changes_nothing() {
+    let mut town = Town::new(8, 1);
+    let (liar, good) = (town.outsiders()[0], town.outsiders()[1]);
+    // The first request fills the map.
+    assert_eq!(town.standing(good), None);
+    let before = town.state.scan(b"", usize::MAX);
+    assert_eq!(town.accuse_with(good, liar), unheard(MonitoringRefusal::BadSignature), "MEM-44");
+    assert_eq!(town.state.scan(b"", usize::MAX), before, "MEM-44: nothing is kept of it");
+    town.live_an_epoch();
+    assert_eq!(town.inactive(), BTreeSet::new());
+    assert!(matches!(town.accuse(liar), MembershipReply::Recorded(_)), "the right one counts");
 }
 
 #[test]
