@@ -10,18 +10,22 @@ use std::sync::Arc;
 use quorate_crypto::real::{RealSigner, RealVerifier};
 use quorate_crypto::{Domain, Hasher, Signer};
 use quorate_kes::Blake3Tree;
+use quorate_machine::{Call, Caller, Service};
+use quorate_membership::handover::CommitmentBytes;
 use quorate_membership::header::commitment_digest;
 use quorate_membership::monitor::{AnswerKey, Answerer, ProbeRule, Prober, Watch};
 use quorate_membership::{
     CertifiedConfiguration, ConfigurationHeader, EpochKeyCertificate, EpochKeyStatement, Identity,
-    IdentitySigner, Lineage, Schemes, VerifiedConfiguration,
+    IdentitySigner, Lineage, MembershipOperation, MembershipReply, MembershipService, Schemes,
+    VerifiedConfiguration,
 };
+use quorate_state::{Map, Section, Snapshot};
 use quorate_threshold::{
     Bls12381, Dealer, KeyShare, Parameters, Rejected, Seed, Session, ShareIndex, Sharing,
 };
 use quorate_types::{
     Configuration, Digest, Epoch, FailureDomain, MemberRecord, MemberStatus, NodeId, PublicKey,
-    Resilience, SoftwareVersion, SystemId, UnixTime,
+    Resilience, Slot, SoftwareVersion, SystemId, UnixTime,
 };
 
 use crate::keys::ServerIdentity;
@@ -36,6 +40,19 @@ pub const CROWD_MIN: u32 = 7;
 #[derive(Debug)]
 pub struct Crowd {
     configuration: VerifiedConfiguration,
+    sharing: CommitmentBytes,
+}
+
+/// What grows with the system in the memory of a member of the membership group, besides its
+/// prober: at the end of an epoch, when the next one is there too.
+#[derive(Debug)]
+pub struct Holdings {
+    /// The replicated map, written to since its checkpoint.
+    pub map: Map,
+    /// The map as it was, for those that are behind.
+    pub checkpoint: Snapshot,
+    /// The configuration of the next epoch.
+    pub next: VerifiedConfiguration,
 }
 
 fn seed(role: u8, number: u32) -> [u8; 32] {
@@ -94,9 +111,9 @@ impl Crowd {
             created: UnixTime::ZERO,
             members,
         };
-        let configuration = certify(configuration, Digest::new(seed(b'p', 0)));
-        let configuration = configuration.expect("what is made up fits");
-        Self { configuration }
+        let certified = certify(configuration, Digest::new(seed(b'p', 0)));
+        let (configuration, sharing) = certified.expect("what is made up fits");
+        Self { configuration, sharing }
     }
 
     /// Its servers.
@@ -115,6 +132,34 @@ impl Crowd {
         };
         Prober::new(watch, rule, (Arc::new(RealVerifier), secret))
     }
+
+    /// What a member of its membership group holds when an epoch ends.
+    #[must_use]
+    pub fn holdings(&self) -> Holdings {
+        let (founded, sharing) = (self.configuration.clone(), self.sharing.clone());
+        let mut service = MembershipService::founded(founded, sharing, Schemes::real());
+        let mut map = Map::new();
+        look_up(&mut service, &mut map);
+        let checkpoint = map.snapshot();
+        map.discard_changes();
+        Holdings { map, checkpoint, next: following(&self.configuration) }
+    }
+}
+
+/// The first request of a group fills its map.
+fn look_up(service: &mut MembershipService, map: &mut Map) {
+    let operation = quorate_wire::encode(&MembershipOperation::GetMember(id(0)));
+    let call = Call {
+        caller: Caller::Member(id(0)),
+        operation: &operation,
+        epoch: EPOCH,
+        slot: Slot::ZERO,
+        time: UnixTime::ZERO,
+        randomness: Digest::new(seed(b'r', 1)),
+    };
+    let reply = service.execute(&call, &mut Section::new(map, 0));
+    let found = quorate_wire::decode(&reply);
+    assert!(matches!(found, Ok(MembershipReply::Member(Some(_)))), "the first server is a member");
 }
 
 fn record(number: u32, address: SocketAddr) -> MemberRecord {
@@ -133,17 +178,16 @@ fn record(number: u32, address: SocketAddr) -> MemberRecord {
 }
 
 /// The configuration of the epoch after, with the same servers and keys.
-#[cfg(test)]
 pub(crate) fn following(old: &VerifiedConfiguration) -> VerifiedConfiguration {
     let mut configuration = old.configuration().clone();
     configuration.epoch = old.epoch().next();
-    certify(configuration, old.hash()).expect("what is made up fits")
+    certify(configuration, old.hash()).expect("what is made up fits").0
 }
 
 fn certify(
     configuration: Configuration,
     previous: Digest,
-) -> Result<VerifiedConfiguration, Rejected> {
+) -> Result<(VerifiedConfiguration, CommitmentBytes), Rejected> {
     let session = Session::new(seed(b's', 0));
     let parameters = Parameters::new(2, 4)?;
     let secret = Seed::new(seed(b'd', 0));
@@ -167,5 +211,6 @@ fn certify(
         header.certify(key, &partials, &Bls12381).map_err(|failure| failure.reason)?;
     let certified = CertifiedConfiguration { certified, members: configuration.members };
     let verified = certified.verify(&key.public_key(), &Schemes::real());
-    Ok(verified.expect("what was just signed verifies"))
+    let sharing = CommitmentBytes::of(key.commitment());
+    Ok((verified.expect("what was just signed verifies"), sharing))
 }

@@ -1,4 +1,5 @@
-//! `quorate bench probes`: what it costs a member of the membership group to watch all servers.
+//! `quorate bench probes`: what it costs a member of the membership group to watch all servers, and
+//! what it holds of them in memory.
 //!
 //! A process of its own answers for all of them on loopback. The prober is the one that servers
 //! run; the configuration names no key of any server but the group's, so that each shows its
@@ -131,6 +132,7 @@ fn measure(arguments: &ProbesArguments) -> Result<Answer, Failure> {
     let crowd = Crowd::new(arguments.servers, answering.address);
     let period = quorate_types::Duration::from_secs(u64::from(arguments.period));
     let prober = crowd.prober(ProbeRule::of_period(period), Digest::new([1; 32]));
+    let holdings = crowd.holdings();
     drop(crowd);
     let prober = RunningProber::start(loopback(), prober, (Box::new(drop), Arc::new(|| {})));
     let prober = prober.map_err(failed("open"))?;
@@ -143,6 +145,7 @@ fn measure(arguments: &ProbesArguments) -> Result<Answer, Failure> {
     let before = read();
     std::thread::sleep(Duration::from_secs(u64::from(arguments.seconds)));
     let figures = Figures::between(&before, &read());
+    drop(holdings);
     Ok(report(arguments, &figures))
 }
 
@@ -187,7 +190,8 @@ fn report(arguments: &ProbesArguments, figures: &Figures) -> Answer {
          {suspects} suspects\n\
          prober      {} us for each, {} % of one core\n\
          answerer    {} us for each, {} % of one core\n\
-         memory      prober {memory} MB, at most {peak} MB while the configuration was made",
+         memory      {memory} MB with the prober, two configurations and the map of the log; at \
+         most {peak} MB while these were made",
         arguments.servers,
         arguments.period,
         thousandths(figures.each(prober)),
