@@ -11,6 +11,7 @@ pub(crate) mod blob;
 mod changes;
 pub(crate) mod client;
 pub(crate) mod completions;
+mod condition;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod epoch;
@@ -37,7 +38,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Client(command) => client::run(&command),
         Command::Config(command) => config::run(&command),
-        Command::Epoch(command) => epoch::run(&command),
+        Command::Epoch(command) => epoch::run(&command, json),
         Command::Status(arguments) => status::run(&arguments, json),
         Command::Blob(command) => blob::run(&command, json),
         Command::Object(command) => object::run(&command, json),

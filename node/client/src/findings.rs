@@ -1,21 +1,31 @@
 //! What the membership service has found of servers: who is suspected, who is to lose its duties,
-//! who was proved to lie.
+//! who was proved to lie; and how long epochs last.
 
 use quorate_membership::limits::FINDINGS_PAGE_MAX;
 use quorate_membership::monitor::caps::Held;
 use quorate_membership::monitor::{Finding, Found};
 use quorate_membership::{MembershipOperation, MembershipReply, Standing};
-use quorate_types::NodeId;
+use quorate_types::{Duration, NodeId};
 
 use crate::cluster::Cluster;
 use crate::error::ClientError;
 
-/// All that was found, in ascending order of server.
+/// What the log knows beyond the configuration.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Findings {
+    /// Servers of which there is something to say, in ascending order.
+    pub standings: Vec<Standing>,
+    /// How long the epoch before lasted, by the agreed times of the two; none where that was the
+    /// founding.
+    pub lasted: Option<Duration>,
+}
+
+/// All that was found.
 ///
 /// # Errors
 /// What [`Cluster::membership`] says.
-pub async fn findings(cluster: &Cluster) -> Result<Vec<Standing>, ClientError> {
-    let mut found = Vec::new();
+pub async fn findings(cluster: &Cluster) -> Result<Findings, ClientError> {
+    let mut found = Findings::default();
     let mut from = Some(NodeId::new([0; NodeId::BYTES]));
     while let Some(place) = from {
         let answered = cluster.membership(&MembershipOperation::GetFindings(place)).await?;
@@ -24,7 +34,8 @@ pub async fn findings(cluster: &Cluster) -> Result<Vec<Standing>, ClientError> {
         };
         let is_full = page.standings.len() == FINDINGS_PAGE_MAX;
         from = page.standings.last().filter(|_| is_full).and_then(|last| behind(last.server));
-        found.extend(page.standings);
+        found.standings.extend(page.standings);
+        found.lasted = page.lasted;
     }
     Ok(found)
 }

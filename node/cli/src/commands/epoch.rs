@@ -1,7 +1,8 @@
 //! `quorate epoch`: the configurations of a system, from a file and under its one key.
 //!
 //! Nothing is shown that was not verified: whoever reads a chain needs the key of the system and
-//! nothing else, no server and no configuration from before.
+//! nothing else, no server and no configuration from before. What is shown of a running cluster
+//! besides is the word of `f + 1` members of its membership group, and of its links.
 
 use std::path::{Path, PathBuf};
 
@@ -11,15 +12,18 @@ use quorate_client::explanation::Kind;
 use quorate_daemon::founding::{FoundingError, FoundingFile, GenesisFault};
 use quorate_membership::delta::{Broken, Chain};
 use quorate_membership::{Schemes, VerifiedConfiguration};
-use quorate_types::{MemberRecord, MemberStatus, PublicKey};
+use quorate_types::MemberStatus;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::commands::condition::{self, Condition};
+use crate::commands::session::{ClusterArguments, session};
 use crate::commands::system_key::SystemKeyArguments;
 use crate::failure::Failure;
 
 mod difference;
 mod export;
+mod shown;
 
 use difference::Difference;
 
@@ -32,7 +36,8 @@ const CHAIN_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 pub(crate) enum EpochCommand {
     /// One line for each epoch.
     List(FileArguments),
-    /// The servers of an epoch, of the newest if none is named.
+    /// The servers of an epoch, of the newest if none is named; of a running cluster, without a
+    /// file, with its condition.
     Show(ShowArguments),
     /// What changed from one epoch to another.
     Diff(DiffArguments),
@@ -43,7 +48,7 @@ pub(crate) enum EpochCommand {
 }
 
 /// A file, and the key under which it is verified.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Clone)]
 pub(crate) struct FileArguments {
     /// The chain, or the genesis.
     file: PathBuf,
@@ -54,10 +59,12 @@ pub(crate) struct FileArguments {
 /// Which epoch is shown.
 #[derive(Args, Debug)]
 pub(crate) struct ShowArguments {
+    /// The chain, or the genesis; the servers of the cluster are asked if none is named.
+    file: Option<PathBuf>,
     #[command(flatten)]
-    file: FileArguments,
+    under: SystemKeyArguments,
     /// The epoch; the newest in the file if none is named.
-    #[arg(long, value_name = "EPOCH")]
+    #[arg(long, value_name = "EPOCH", requires = "file")]
     epoch: Option<u64>,
 }
 
@@ -72,10 +79,10 @@ pub(crate) struct DiffArguments {
     to: u64,
 }
 
-pub(crate) fn run(command: &EpochCommand) -> Result<Answer, Failure> {
+pub(crate) fn run(command: &EpochCommand, json: bool) -> Result<Answer, Failure> {
     match command {
         EpochCommand::List(file) => list(file),
-        EpochCommand::Show(arguments) => show(arguments),
+        EpochCommand::Show(arguments) => show(arguments, json),
         EpochCommand::Diff(arguments) => diff(arguments),
         EpochCommand::Verify(file) => verify(file),
         EpochCommand::Export(arguments) => export::run(arguments),
@@ -198,72 +205,44 @@ fn verify(file: &FileArguments) -> Result<Answer, Failure> {
     Ok(Answer { text, json })
 }
 
-fn show(arguments: &ShowArguments) -> Result<Answer, Failure> {
+fn show(arguments: &ShowArguments, json: bool) -> Result<Answer, Failure> {
+    let ShowArguments { file, under, epoch } = arguments;
+    match file {
+        Some(file) => {
+            let file = FileArguments { file: file.clone(), under: under.clone() };
+            show_file(&file, *epoch)
+        }
+        None => show_cluster(under, json),
+    }
+}
+
+fn show_file(file: &FileArguments, epoch: Option<u64>) -> Result<Answer, Failure> {
     let mut found = None;
-    let newest = arguments.file.walk(|configuration| {
-        if arguments.epoch == Some(configuration.epoch().get()) {
+    let newest = file.walk(|configuration| {
+        if epoch == Some(configuration.epoch().get()) {
             found = Some(configuration.clone());
         }
     })?;
-    let shown = match (arguments.epoch, found) {
+    let shown = match (epoch, found) {
         (None, _) => newest,
         (Some(_), Some(found)) => found,
-        (Some(epoch), None) => return Err(arguments.file.no_epoch(epoch, &newest)),
+        (Some(epoch), None) => return Err(file.no_epoch(epoch, &newest)),
     };
-    Ok(describe(&shown))
+    let age = condition::age_seconds(shown.configuration());
+    let mut lines = vec![format!("epoch {}, {age} s old", shown.epoch().get())];
+    lines.extend(shown::lines(&shown));
+    Ok(Answer { text: lines.join("\n"), json: Value::Object(shown::facts(&shown)) })
 }
 
-fn member_json(configuration: &VerifiedConfiguration, member: &MemberRecord) -> Value {
-    json!({
-        "id": member.id.to_hex(),
-        "identity_key": member.identity_key.to_hex(),
-        "root": member.root().to_hex(),
-        "epoch_key": member.epoch_key.map(PublicKey::to_hex),
-        "address": member.address,
-        "probe_port": member.probe_port,
-        "failure_domain": member.failure_domain.0,
-        "is_active": member.status == MemberStatus::Active,
-        "is_in_membership_group": configuration.group_member(member.id).is_some(),
-    })
-}
-
-fn describe(configuration: &VerifiedConfiguration) -> Answer {
-    let said = configuration.header().header();
-    let (active, inactive) = counts(configuration);
-    let member = |member: &MemberRecord| member_json(configuration, member);
-    let json = json!({
-        "epoch": said.epoch.get(),
-        "hash": configuration.hash().to_hex(),
-        "previous": said.lineage.previous.to_hex(),
-        "system": said.system.to_hex(),
-        "created_unix_seconds": said.created.as_micros() / 1_000_000,
-        "attempt": said.lineage.attempt,
-        "f": said.storage.f(),
-        "f_ms": said.membership.f(),
-        "active": active,
-        "inactive": inactive,
-        "members": configuration.configuration().members.iter().map(member).collect::<Vec<_>>(),
-        "is_verified": true,
-    });
-    let mut lines = vec![
-        format!("epoch {}, verified under the key of the system", said.epoch.get()),
-        format!("hash {}", configuration.hash().to_hex()),
-        format!(
-            "f {}, f_ms {}, attempt {}",
-            said.storage.f(),
-            said.membership.f(),
-            said.lineage.attempt
-        ),
-        format!("{active} active, {inactive} inactive:"),
-    ];
-    lines.extend(configuration.configuration().members.iter().map(|member| {
-        let is_in_group = configuration.group_member(member.id).is_some();
-        let group = if is_in_group { "  membership group" } else { "" };
-        let is_active = member.status == MemberStatus::Active;
-        let status = if is_active { "" } else { "  inactive" };
-        format!("  {} {}{group}{status}", member.identity_key.to_hex(), member.address)
-    }));
-    Answer { text: lines.join("\n"), json }
+/// The newest epoch, and what is the matter with its servers.
+fn show_cluster(under: &SystemKeyArguments, json: bool) -> Result<Answer, Failure> {
+    let cluster = ClusterArguments { cluster: under.cluster_file()? };
+    let condition = session(&cluster, json, async |cluster| Ok(Condition::of(&cluster).await))?;
+    let shown = condition.configuration();
+    let mut facts = shown::facts(shown);
+    facts.extend(condition.facts());
+    let lines = [condition.lines(), shown::lines(shown)].concat();
+    Ok(Answer { text: lines.join("\n"), json: Value::Object(facts) })
 }
 
 fn diff(arguments: &DiffArguments) -> Result<Answer, Failure> {

@@ -9,7 +9,7 @@ use quorate_threshold::PublicKey;
 use crate::failure::Failure;
 
 /// Where the key comes from.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Clone)]
 pub(crate) struct SystemKeyArguments {
     /// The key of the system: 96 digits.
     #[arg(long, value_name = "DIGITS", value_parser = parse_system_key)]
@@ -20,6 +20,17 @@ pub(crate) struct SystemKeyArguments {
 }
 
 impl SystemKeyArguments {
+    /// The cluster.toml of a running cluster.
+    ///
+    /// # Errors
+    /// That none is named.
+    pub(crate) fn cluster_file(&self) -> Result<PathBuf, Failure> {
+        self.cluster.clone().ok_or_else(|| {
+            let what = "neither a file nor a cluster to ask";
+            Failure::usage("--cluster", what, "name a chain, or give --cluster with a cluster.toml")
+        })
+    }
+
     /// The key.
     ///
     /// # Errors

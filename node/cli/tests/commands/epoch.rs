@@ -124,7 +124,8 @@ fn a_chain_is_verified_shown_and_compared_with_the_key_alone() {
     assert_eq!(shown["epoch"], 2);
     assert_eq!(shown["members"].as_array().map(Vec::len), Some(6));
     assert_eq!(json(&call(&["show", "chain", "--epoch", "1", "--json"]))["epoch"], 1);
-    assert!(call(&["show", "chain"]).contains("5 active, 1 inactive:"));
+    assert!(call(&["show", "chain"]).contains("5 active, 1 inactive, 0 removed:"));
+    assert!(shown["age_seconds"].as_u64() > Some(1_000_000_000), "it was made in 1970: {shown}");
 
     let changed = json(&call(&["diff", "chain", "0", "2", "--json"]));
     let what = |index: usize| changed["changes"][index]["what"].as_str();

@@ -57,6 +57,23 @@ fn every_alert_is_about_a_metric_that_there_is(scratch: &Scratch) {
     }
 }
 
+/// What `status` tells, with the servers of the configuration.
+fn the_epoch_is_shown_with_the_condition_of_the_cluster(scratch: &Scratch) {
+    let shown = scratch.succeed(&[&["epoch", "show", "--json"][..], &CLUSTER].concat());
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["members"].as_array().map(Vec::len), Some(6), "{shown}");
+    assert_eq!((&shown["active"], &shown["is_verified"]), (&5.into(), &true.into()), "{shown}");
+    for known in ["epoch", "age_seconds", "former_epoch_seconds", "next_epoch_seconds"] {
+        assert!(shown[known].is_u64(), "{known}: {shown}");
+    }
+    assert!(shown["found"].is_array(), "{shown}");
+    assert_eq!(shown["domains"][0]["margin_without"], -1, "{shown}");
+    let text = scratch.succeed(&[&["epoch", "show"][..], &CLUSTER].concat());
+    for part in ["the one before lasted", "5 active, 1 inactive, 0 removed", "seats    of the"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
 #[test]
 fn a_killed_server_is_inactive_within_three_epochs_and_active_again_when_it_is_back() {
     let scratch = Scratch::new();
@@ -82,6 +99,7 @@ fn a_killed_server_is_inactive_within_three_epochs_and_active_again_when_it_is_b
     let shown: Value = serde_json::from_str(&shown).expect("JSON");
     assert_eq!((&shown["active"], &shown["inactive"]), (&5.into(), &1.into()), "{shown}");
     assert_eq!(shown["domains"][0]["margin_without"], -1, "one is gone already: {shown}");
+    the_epoch_is_shown_with_the_condition_of_the_cluster(&scratch);
     let found = scratch.succeed(&[&["blob", "get", id, "-o", "got"][..], &CLUSTER].concat());
     let [put, got] = ["file", "got"].map(|name| std::fs::read(scratch.join(name)).expect("read"));
     assert!(put == got, "{found}");

@@ -1,8 +1,8 @@
-//! What was found of servers, in pages, for people.
+//! What was found of servers, in pages, for people; and how long epochs last.
 
 use alloc::vec::Vec;
 
-use quorate_types::{Epoch, NodeId, Slot};
+use quorate_types::{Duration, Epoch, NodeId, Slot};
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
 use super::table;
@@ -46,6 +46,9 @@ pub struct FindingsPage {
     /// Up to [`FINDINGS_PAGE_MAX`] servers of which there is something to say, in ascending order;
     /// fewer: the last page.
     pub standings: Vec<Standing>,
+    /// How long the epoch before lasted, by the agreed times at which the two were made; none where
+    /// that was the founding, which takes what it takes.
+    pub lasted: Option<Duration>,
 }
 
 impl FindingsPage {
@@ -64,7 +67,8 @@ impl FindingsPage {
             }
         };
         let servers = reader.watched_servers(from, FINDINGS_PAGE_MAX);
-        Self { from, standings: servers.into_iter().map(standing).collect() }
+        let standings = servers.into_iter().map(standing).collect();
+        Self { from, standings, lasted: reader.lasted() }
     }
 }
 
@@ -72,11 +76,13 @@ impl Encode for FindingsPage {
     fn encode(&self, writer: &mut Writer) {
         self.from.encode(writer);
         writer.sequence(&self.standings);
+        self.lasted.encode(writer);
     }
 }
 
 impl Decode for FindingsPage {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { from: Decode::decode(reader)?, standings: reader.sequence(FINDINGS)? })
+        let (from, standings) = (Decode::decode(reader)?, reader.sequence(FINDINGS)?);
+        Ok(Self { from, standings, lasted: Decode::decode(reader)? })
     }
 }

@@ -13,8 +13,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use quorate_types::{
-    Configuration, Digest, IdentityKey, IdentityRoot, MemberRecord, MemberStatus, NodeId,
-    Resilience,
+    Configuration, Digest, Duration, IdentityKey, IdentityRoot, MemberRecord, MemberStatus, NodeId,
+    Resilience, UnixTime,
 };
 
 use super::change::{PendingChange, Statement};
@@ -40,6 +40,8 @@ pub(super) struct Next {
     switched: Vec<(IdentityKey, MemberStatus)>,
     /// Evictions that wait.
     held: Vec<Finding>,
+    /// How long the epoch lasted, unless it was the founding.
+    lasted: Option<Duration>,
     /// Another size that the group did not get.
     postponed_size: Option<Resilience>,
 }
@@ -88,6 +90,7 @@ impl Next {
             postponed: change.postponed,
             switched: change.switched,
             held: change.held,
+            lasted: (!is_founding).then(|| since(configuration.created, old.created)),
             postponed_size,
         }
     }
@@ -118,6 +121,7 @@ impl Next {
         rotation.iter().for_each(|record| table.put_rotation(record));
         table.forget_statements();
         table.put_tally(tally);
+        self.lasted.into_iter().for_each(|lasted| table.put_lasted(lasted));
         // MEM-49: nothing that was found is lost.
         held.iter().for_each(|finding| table.put_finding(finding));
         postponed.iter().for_each(|change| table.put_pending(change));
@@ -141,6 +145,11 @@ impl Next {
         }
         table.put_stage(&Stage::Done(Box::new(self.decided)));
     }
+}
+
+/// The time from one moment to a later one.
+const fn since(later: UnixTime, earlier: UnixTime) -> Duration {
+    Duration::from_micros(later.as_micros().saturating_sub(earlier.as_micros()))
 }
 
 /// What is recorded of a server for the epoch behind the one that is decided now.

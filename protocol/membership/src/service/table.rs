@@ -10,6 +10,7 @@
 //! "h"              the header of the epoch
 //! "i" + key        the root that an identity gets with the next epoch, if it gets another
 //! "k" + key        KeyRecord of an identity key
+//! "l"              how long the epoch before lasted; nothing: it was the founding
 //! "m" + id         MemberRecord
 //! "n" + id         about how many servers a member has spoken in this epoch
 //! "o"              RotationRecord; nothing: every server can be drawn, for every seat
@@ -31,7 +32,7 @@ use core::iter;
 use quorate_machine::{Plant, ServiceState, planted};
 use quorate_threshold::{Commitment, GroupKey, Signature as ThresholdSignature};
 use quorate_types::{
-    Epoch, IdentityKey, IdentityRoot, MemberRecord, MemberStatus, NodeId, Resilience,
+    Duration, Epoch, IdentityKey, IdentityRoot, MemberRecord, MemberStatus, NodeId, Resilience,
 };
 use quorate_wire::{Decode, DecodeError, Encode, decode, encode};
 
@@ -54,6 +55,7 @@ const STAGE: &[u8] = b"g";
 const HEADER: &[u8] = b"h";
 const SUCCESSOR: &[u8] = b"i";
 const KEY: &[u8] = b"k";
+const LASTED: &[u8] = b"l";
 const MEMBER: &[u8] = b"m";
 const ROTATION: &[u8] = b"o";
 const PENDING: &[u8] = b"p";
@@ -216,6 +218,11 @@ impl<'a> Reader<'a> {
         let commitment = Commitment::decode(&points, parameters(self.header().membership));
         let key = commitment.and_then(GroupKey::new);
         Some(key.expect("a sharing was made before it was written"))
+    }
+
+    /// How long the epoch before lasted.
+    pub(super) fn lasted(&self) -> Option<Duration> {
+        self.value(LASTED)
     }
 
     pub(super) fn tally(&self) -> Tally {
@@ -452,6 +459,10 @@ impl<'a> Table<'a> {
 
     pub(super) fn put_tally(&mut self, tally: Tally) {
         self.0.put(TALLY, encode(&tally));
+    }
+
+    pub(super) fn put_lasted(&mut self, lasted: Duration) {
+        self.0.put(LASTED, encode(&lasted));
     }
 
     pub(super) fn put_key_record(&mut self, key: IdentityKey, record: KeyRecord) {

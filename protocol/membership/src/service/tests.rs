@@ -6,7 +6,9 @@ use expect_test::expect_file;
 use proptest::prelude::*;
 use quorate_crypto::Signer;
 use quorate_machine::{Call, Caller, Service, ServiceState};
-use quorate_types::{ClientId, Digest, Epoch, IdentityKey, NodeId, Slot, SystemId, UnixTime};
+use quorate_types::{
+    ClientId, Digest, Duration, Epoch, IdentityKey, NodeId, Slot, SystemId, UnixTime,
+};
 use quorate_wire::{decode, encode, vector};
 
 use super::table::Tally;
@@ -384,7 +386,11 @@ fn monitoring_replies(from: NodeId, server: NodeId) -> Vec<MembershipReply> {
     let standing = Standing { server, suspecting: 2, next: Some(next), later, convicted };
     let mut replies = vec![MembershipReply::Heard];
     replies.extend(MonitoringRefusal::ALL.map(MembershipReply::Unheard));
-    replies.push(MembershipReply::Findings(FindingsPage { from, standings: vec![standing] }));
+    replies.push(MembershipReply::Findings(FindingsPage {
+        from,
+        standings: vec![standing],
+        lasted: Some(Duration::from_secs(60)),
+    }));
     replies
 }
 

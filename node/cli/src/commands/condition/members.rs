@@ -1,7 +1,4 @@
-//! What `status` says of servers: in which state they are, what was found of them, and what fails
-//! together.
-
-use std::time::{Duration, SystemTime};
+//! Servers: in which state they are, what was found of them, and what fails together.
 
 use quorate_client::findings::outcome;
 use quorate_client::groups::Domain;
@@ -13,38 +10,31 @@ use serde_json::{Value, json};
 const DOMAINS_SHOWN: usize = 5;
 
 /// How many servers are in which state.
-pub(super) struct States {
-    pub(super) active: usize,
-    pub(super) inactive: usize,
-    pub(super) removed: usize,
+pub(in crate::commands) struct States {
+    pub(in crate::commands) active: usize,
+    pub(in crate::commands) inactive: usize,
+    pub(in crate::commands) removed: usize,
 }
 
 impl States {
-    pub(super) fn text(&self) -> String {
+    pub(in crate::commands) fn text(&self) -> String {
         format!("{} active, {} inactive, {} removed", self.active, self.inactive, self.removed)
     }
 }
 
-pub(super) fn states(configuration: &Configuration) -> States {
+pub(in crate::commands) fn states(configuration: &Configuration) -> States {
     let count = |status| configuration.members.iter().filter(|it| it.status == status).count();
     let [active, inactive, removed] =
         [MemberStatus::Active, MemberStatus::Inactive, MemberStatus::Removed].map(count);
     States { active, inactive, removed }
 }
 
-pub(super) const fn word(status: MemberStatus) -> &'static str {
+pub(in crate::commands) const fn word(status: MemberStatus) -> &'static str {
     match status {
         MemberStatus::Active => "active",
         MemberStatus::Inactive => "inactive",
         MemberStatus::Removed => "removed",
     }
-}
-
-/// How long ago the configuration was made, by this machine's clock; 0 if that is behind.
-pub(super) fn age_seconds(configuration: &Configuration) -> u64 {
-    let created = Duration::from_micros(configuration.created.as_micros());
-    let made = SystemTime::UNIX_EPOCH + created;
-    SystemTime::now().duration_since(made).unwrap_or_default().as_secs()
 }
 
 fn name(configuration: &Configuration, server: NodeId) -> String {
@@ -84,6 +74,12 @@ pub(super) fn found_facts(configuration: &Configuration, found: Option<&[Standin
         })
     };
     found.map_or(Value::Null, |found| found.iter().map(facts).collect())
+}
+
+/// Who is in the membership group.
+pub(super) fn group_line(configuration: &Configuration) -> String {
+    let names = configuration.membership_group.iter().map(|server| name(configuration, *server));
+    format!("seats    of the membership group: {}", names.collect::<Vec<_>>().join(" "))
 }
 
 /// The failure domains whose failure would be the worst.
