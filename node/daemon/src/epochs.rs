@@ -14,16 +14,17 @@
 //! Whoever goes on to an epoch shows the key of it on links at once, and goes on taking the keys of
 //! the one before for a while: who has not heard of the new configuration gets it over such a link.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quorate_bft::Inheritance;
 use quorate_duties::turnover::Event;
 use quorate_membership::monitor::{Evidence, ProberOutput};
 use quorate_membership::{Docket, DocketCounts};
-use quorate_types::{Configuration, Epoch, MemberStatus};
+use quorate_types::{Configuration, Epoch, MemberStatus, NodeId};
 
 use crate::keys::roots::RootState;
 use crate::keys::{ServerIdentity, ServerKeys};
@@ -33,6 +34,7 @@ mod chain;
 mod conductor;
 mod lookout;
 mod machines;
+pub mod margins;
 mod mending;
 mod opening;
 mod roots;
@@ -42,6 +44,7 @@ pub mod steps;
 pub(crate) use chain::Chain;
 pub(crate) use conductor::Running;
 pub(crate) use machines::{Ground, founding_policy};
+use margins::Margins;
 pub(crate) use opening::{Epochs, Hosted};
 use steps::{EpochEnds, Step};
 
@@ -62,6 +65,9 @@ pub struct EpochView {
     ends: Mutex<EpochEnds>,
     found: Mutex<DocketCounts>,
     members: Mutex<MemberCounts>,
+    margins: Mutex<Margins>,
+    created_micros: AtomicU64,
+    length_seconds: AtomicU64,
     root_epochs: AtomicU64,
 }
 
@@ -115,6 +121,40 @@ impl EpochView {
         *self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many more failures the worst groups can take.
+    #[must_use]
+    pub fn margins(&self) -> Margins {
+        *self.margins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long ago the newest configuration was made, by this machine's clock; 0 if none is known.
+    #[must_use]
+    pub fn age_seconds(&self) -> u64 {
+        let created = Duration::from_micros(self.created_micros.load(Ordering::Relaxed));
+        if created.is_zero() {
+            return 0;
+        }
+        SystemTime::now().duration_since(UNIX_EPOCH + created).unwrap_or_default().as_secs()
+    }
+
+    /// How long this server has epochs last; 0 if they never end.
+    #[must_use]
+    pub fn length_seconds(&self) -> u64 {
+        self.length_seconds.load(Ordering::Relaxed)
+    }
+
+    fn set_length(&self, length: Duration) {
+        self.length_seconds.store(length.as_secs(), Ordering::Relaxed);
+    }
+
+    fn set_margins(&self, configuration: &Configuration, docket: Option<&Docket>) {
+        let outlook = docket.map(Docket::outlook).unwrap_or_default();
+        let gone = outlook.into_iter().filter(|(_, found)| found.is_eviction());
+        let gone: BTreeSet<NodeId> = gone.map(|(server, _)| server).collect();
+        let margins = Margins::of(configuration, &gone);
+        *self.margins.lock().unwrap_or_else(PoisonError::into_inner) = margins;
+    }
+
     fn set_found(&self, found: DocketCounts) {
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
     }
@@ -130,6 +170,8 @@ impl EpochView {
         };
         *self.members.lock().unwrap_or_else(PoisonError::into_inner) = counts;
         self.set_found(DocketCounts::default());
+        self.created_micros.store(configuration.created.as_micros(), Ordering::Relaxed);
+        self.set_margins(configuration, None);
     }
 
     fn set(&self, epoch: Epoch, is_member: bool) {

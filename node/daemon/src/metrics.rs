@@ -102,6 +102,7 @@ async fn answer(
             probes::write(&mut page, monitoring);
             write_epochs(&mut page, epochs);
             probes::write_found(&mut page, epochs);
+            probes::write_margins(&mut page, epochs);
             ("200 OK", page)
         }
         b"GET /epochs HTTP/1.1" | b"GET /epochs HTTP/1.0" => {
@@ -194,6 +195,12 @@ fn write_epochs(page: &mut String, epochs: &EpochView) {
             "membership_seat",
             "1 if this server serves in the membership group of that epoch.",
             u64::from(is_member),
+        ),
+        ("epoch_age_seconds", "Age of that epoch.", epochs.age_seconds()),
+        (
+            "epoch_length_seconds",
+            "How long this server has epochs last; 0: for ever.",
+            epochs.length_seconds(),
         ),
         (
             "identity_epochs_left",

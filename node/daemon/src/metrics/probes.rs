@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::epochs::EpochView;
+use crate::epochs::margins::Margins;
 use crate::monitoring::MonitoringView;
 
 use super::put;
@@ -25,9 +26,23 @@ pub(super) fn write_found(page: &mut String, epochs: &EpochView) {
         ("evictions_postponed", "Those of them that the caps held back.", found.postponed),
         ("returns_pending", "Servers that get their duties back with an epoch.", found.returning),
         ("convicted", "Servers that were proved to lie.", found.convicted),
+        ("changes_pending", "Changes and findings that wait for an epoch's end.", found.waiting),
     ] {
         put(page, format_args!("# HELP quorate_{name} {help}\n# TYPE quorate_{name} gauge\n"));
         put(page, format_args!("quorate_{name} {value}\n"));
+    }
+}
+
+/// Appends how many more failures the worst groups can take.
+pub(super) fn write_margins(page: &mut String, epochs: &EpochView) {
+    let Margins { membership, window, domain } = epochs.margins();
+    page.push_str(
+        "# HELP quorate_margin Failures that the worst group can take, by what the log says; below \
+         0 it does not serve. Of domain: if the worst failure domain failed.\n\
+         # TYPE quorate_margin gauge\n",
+    );
+    for (of, margin) in [("membership", membership), ("window", window), ("domain", domain)] {
+        put(page, format_args!("quorate_margin{{of=\"{of}\"}} {margin}\n"));
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Docket {
     fixed: Vec<Finding>,
     /// Who was proved to lie.
     convicted: BTreeSet<NodeId>,
+    /// Changes and findings that no freeze has taken yet.
+    waiting: u64,
 }
 
 /// What was found, in numbers.
@@ -45,6 +47,8 @@ pub struct DocketCounts {
     pub returning: u64,
     /// Servers that were proved to lie.
     pub convicted: u64,
+    /// Changes of the authority and findings that wait for the end of an epoch.
+    pub waiting: u64,
 }
 
 impl Docket {
@@ -70,6 +74,7 @@ impl Docket {
             open,
             fixed,
             convicted: convicted.into_iter().collect(),
+            waiting: reader.tally().waiting,
         })
     }
 
@@ -142,6 +147,7 @@ impl Docket {
             postponed: count(&|it| it.held.is_some()),
             returning: count(&|it| it.found == Found::Back),
             convicted: self.convicted.len() as u64,
+            waiting: self.waiting,
         }
     }
 }

@@ -103,6 +103,9 @@ impl Conductor {
         }
         log_findings(configuration.configuration(), (self.watching.docket.as_ref(), &docket));
         self.all.ground.view.set_found(docket.counts());
+        if self.watching.docket.as_ref().map(Docket::outlook) != Some(docket.outlook()) {
+            self.all.ground.view.set_margins(configuration.configuration(), Some(&docket));
+        }
         self.accuse_again(&docket)?;
         self.watching.docket = Some(docket);
         let monitoring = self.all.monitoring.lock().unwrap_or_else(PoisonError::into_inner);
