@@ -27,6 +27,7 @@ const fn sort(refusal: Refusal) -> (Kind, &'static str) {
         Refusal::TooLarge => (Kind::Usage, "group-too-large"),
         Refusal::NoCouncil => (Kind::Usage, "no-council"),
         Refusal::NoGroup => (Kind::Usage, "no-group"),
+        Refusal::NeighboursGone => (Kind::Usage, "too-many-neighbours"),
     }
 }
 
@@ -81,6 +82,11 @@ fn text(refusal: Refusal) -> (String, &'static str) {
         Refusal::NoGroup => {
             ("no group can be drawn by this rule", "name more servers, or let more seats change")
         }
+        Refusal::NeighboursGone => (
+            "as many of its neighbours on the ring have gone, or are to be removed, as a group can \
+             bear",
+            "bring others back first; with --override it is removed all the same",
+        ),
     };
     (String::from(what), remedy)
 }
@@ -111,6 +117,7 @@ mod tests {
             Refusal::TooLarge,
             Refusal::NoCouncil,
             Refusal::NoGroup,
+            Refusal::NeighboursGone,
         ];
         let explained = refusals.map(|refusal| explain(refusal, "here"));
         let codes: BTreeSet<_> = explained.iter().map(|it| it.code).collect();

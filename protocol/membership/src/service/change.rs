@@ -8,9 +8,10 @@
 //! # Invariants
 //! - MEM-25: no removal leaves fewer active servers than a group of each kind has members.
 //!
-//! Also MEM-4, MEM-8, MEM-22.
+//! Also MEM-4, MEM-8, MEM-22, MEM-45.
 
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
 use quorate_crypto::Verifier;
 use quorate_machine::Call;
@@ -23,6 +24,7 @@ use crate::authority::{AddCertificate, Council, RemoveCertificate, Validity};
 use crate::handover::Stage;
 use crate::limits::KNOWN_KEYS_MAX;
 use crate::monitor::Finding;
+use crate::monitor::caps::{Caps, Cause, Departure, OldRing, decide, ring_of};
 
 /// What the authority says of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -101,6 +103,7 @@ impl Statement {
         }
         self.reject_server()?;
         self.reject_count(table)?;
+        self.reject_cap(table)?;
         if !self.is_endorsed(&table.council(), verifier) {
             return Err(Refusal::BadSignature);
         }
@@ -140,6 +143,32 @@ impl Statement {
             return Err(Refusal::Full);
         }
         Ok(())
+    }
+
+    /// MEM-45: of its neighbours on the ring no more go than may, with the removals that wait; who
+    /// has no duties any more takes nothing away.
+    fn reject_cap(&self, table: &Reader<'_>) -> Result<(), Refusal> {
+        let Self::Remove(RemoveCertificate { grant, .. }) = self else { return Ok(()) };
+        let own = table.key_record(grant.identity_key).and_then(|record| record.member);
+        let Some(own) = own.and_then(|id| table.member(id)) else { return Ok(()) };
+        if grant.may_exceed_cap || !own.is_on_ring || own.status != MemberStatus::Active {
+            return Ok(());
+        }
+        let members: Vec<_> = table.members().filter(|member| member.is_on_ring).collect();
+        let (servers, mut gone) = ring_of(&members);
+        let stays = |key| table.prospect(key) != Some(MemberStatus::Removed);
+        gone.extend(members.iter().filter(|it| !stays(it.identity_key)).map(|member| member.id));
+        gone.remove(&own.id);
+
+        let cause = Cause::Removal { may_exceed_cap: false };
+        // MEM-25 counts who is left.
+        let departure = Departure { server: own.id, cause, is_active: false };
+        let caps = Caps::usual(table.header().storage, 0, 0);
+        let ring = OldRing { servers: &servers, gone: &gone };
+        match decide(&ring, &[departure], &caps).refused.is_empty() {
+            true => Ok(()),
+            false => Err(Refusal::NeighboursGone),
+        }
     }
 
     /// Records it, in the place of an earlier change of the same server that no freeze has taken;

@@ -51,6 +51,9 @@ pub enum Refusal {
     NoCouncil,
     /// No group can be drawn by this rule.
     NoGroup,
+    /// Too many of its neighbours on the ring have gone or are to be removed, and the certificate
+    /// may not exceed the cap.
+    NeighboursGone,
 }
 
 /// What a certificate about a server has to be like.
@@ -204,6 +207,7 @@ impl Encode for Refusal {
             Self::TooLarge => writer.tag(11),
             Self::NoCouncil => writer.tag(12),
             Self::NoGroup => writer.tag(13),
+            Self::NeighboursGone => writer.tag(14),
         }
     }
 }
@@ -224,6 +228,7 @@ impl Decode for Refusal {
             11 => Ok(Self::TooLarge),
             12 => Ok(Self::NoCouncil),
             13 => Ok(Self::NoGroup),
+            14 => Ok(Self::NeighboursGone),
             tag => Err(DecodeError::UnknownTag { of: "Refusal", tag }),
         }
     }

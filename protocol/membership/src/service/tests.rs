@@ -322,12 +322,16 @@ fn a_full_configuration_takes_no_other_member() {
 #[test]
 fn mem_25_a_removal_that_leaves_too_few_servers_is_refused_and_a_replacement_is_not() {
     let mut replica = replica();
+    let removal = |replica: &Replica, server| {
+        let grant = replica.remove(server, validity(1, 0, 3));
+        removed(RemoveGrant { may_exceed_cap: true, ..grant })
+    };
     for server in 0..3 {
-        let gone = removed(replica.remove(server, validity(1, 0, 3)));
+        let gone = removal(&replica, server);
         assert_eq!(replica.execute(&gone, 0), RECORDED);
     }
     let before = replica.state.clone();
-    let one_more = removed(replica.remove(3, validity(1, 0, 3)));
+    let one_more = removal(&replica, 3);
     assert_eq!(replica.execute(&one_more, 0), refused(Refusal::TooFewServers), "MEM-25");
     assert_eq!(replica.state, before, "MEM-8");
     let unknown = removed(replica.remove(30, validity(1, 0, 3)));
@@ -417,6 +421,7 @@ fn operations_and_replies_have_their_golden_bytes_and_come_back_from_them() {
         Refusal::TooLarge,
         Refusal::NoCouncil,
         Refusal::NoGroup,
+        Refusal::NeighboursGone,
     ];
     let mut replies: Vec<_> = refusals.into_iter().map(MembershipReply::Refused).collect();
     replies.extend(vec![RECORDED, MembershipReply::Malformed, pending]);

@@ -16,20 +16,30 @@ use crate::failure::Failure;
 pub(crate) struct RemoveArguments {
     /// The server: its name, its whole identity key, or its address.
     server: String,
+    /// Remove it also where as many of its neighbours on the ring have gone as a group can bear.
+    #[arg(long = "override")]
+    may_exceed_cap: bool,
     #[command(flatten)]
     change: ChangeArguments,
 }
 
+/// Which server is to leave, and whether it may be one too many of its neighbours.
+#[derive(Clone, Copy)]
+pub(super) struct Leaving<'a> {
+    pub(super) server: &'a str,
+    pub(super) may_exceed_cap: bool,
+}
+
 pub(super) fn run(arguments: &RemoveArguments, json: bool) -> Result<Answer, Failure> {
-    arguments
-        .change
-        .perform(json, async |cluster| draft(cluster, &arguments.server, &arguments.change).await)
+    let RemoveArguments { server, may_exceed_cap, change } = arguments;
+    let leaving = Leaving { server, may_exceed_cap: *may_exceed_cap };
+    change.perform(json, async |cluster| draft(cluster, leaving, change).await)
 }
 
 /// The certificate that nobody has signed yet, and who has to.
 pub(super) async fn draft(
     cluster: &Cluster,
-    server: &str,
+    Leaving { server, may_exceed_cap }: Leaving<'_>,
     arguments: &ChangeArguments,
 ) -> Result<Drafts, Failure> {
     let known = cluster.configuration();
@@ -40,7 +50,7 @@ pub(super) async fn draft(
     // A removal holds for good: nothing that was signed for the server brings it back.
     let validity = Validity { last_epoch: Epoch::new(u64::MAX), ..validity };
     let system = servers.system;
-    let grant = RemoveGrant { system, identity_key, validity, may_exceed_cap: false };
+    let grant = RemoveGrant { system, identity_key, validity, may_exceed_cap };
     let change = Change::Remove(RemoveCertificate::draft(grant));
     let note = note_on(servers, identity_key);
     Ok(Drafts { note, ..Drafts::of(change, terms.signed_by.council) })

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::remove::Leaving;
 use super::{add, remove};
 use crate::answer::Answer;
 use crate::commands::changes::{ChangeArguments, Drafts};
@@ -19,6 +20,10 @@ pub(crate) struct ReplaceArguments {
     old: String,
     /// The admission of the one that comes, which `quorate node new` wrote there.
     new: PathBuf,
+    /// Remove the old one also where as many of its neighbours on the ring have gone as a group can
+    /// bear.
+    #[arg(long = "override")]
+    may_exceed_cap: bool,
     #[command(flatten)]
     change: ChangeArguments,
 }
@@ -35,7 +40,9 @@ pub(super) fn run(arguments: &ReplaceArguments, json: bool) -> Result<Answer, Fa
         }
         let coming = (arguments.new.as_path(), &admission);
         let mut drafts = add::draft(cluster, coming, &arguments.change).await?;
-        let remove = remove::draft(cluster, &old.to_hex(), &arguments.change).await?;
+        let old = old.to_hex();
+        let leaving = Leaving { server: &old, may_exceed_cap: arguments.may_exceed_cap };
+        let remove = remove::draft(cluster, leaving, &arguments.change).await?;
         drafts.changes.extend(remove.changes);
         Ok(Drafts { note: remove.note, ..drafts })
     })

@@ -208,11 +208,15 @@ impl Town {
     }
 
     pub(super) fn remove(&mut self, server: usize) -> MembershipReply {
+        self.remove_as(server, false)
+    }
+
+    pub(super) fn remove_as(&mut self, server: usize, may_exceed_cap: bool) -> MembershipReply {
         let mut validity = self.validity();
         validity.last_epoch = validity.last_epoch.next();
         let system = self.configuration.configuration().system;
         let identity_key = identity(server).identity_key();
-        let grant = RemoveGrant { system, identity_key, validity, may_exceed_cap: false };
+        let grant = RemoveGrant { system, identity_key, validity, may_exceed_cap };
         self.ask(&MembershipOperation::Remove(RemoveCertificate::issue(grant, &authority())))
     }
 

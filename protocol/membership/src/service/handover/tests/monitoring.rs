@@ -408,6 +408,30 @@ fn who_waits_to_be_evicted_is_drawn_only_for_want_of_others() {
 }
 
 #[test]
+fn mem_45_a_removal_of_one_neighbour_too_many_takes_the_override() {
+    let mut town = Town::new(9, 1);
+    let mut ring: Vec<_> = town.configuration.configuration().members.clone();
+    ring.sort_by_key(|member| member.id);
+    let number = |town: &Town, place: usize| town.number_of(ring[place].id);
+    let [first, beside, apart] = [0, 3, 4].map(|place| number(&town, place));
+    let epoch = MembershipReply::Recorded(town.epoch());
+    assert_eq!(town.remove(first), epoch);
+    let refused = MembershipReply::Refused(Refusal::NeighboursGone);
+    assert_eq!(town.remove(beside), refused, "MEM-45: three places on, so in one window");
+    assert_eq!(town.remove(apart), epoch, "of one window it is the only one");
+    assert_eq!(town.remove(first), epoch, "what was recorded is no reason against itself");
+    assert_eq!(town.remove(beside), refused);
+    assert_eq!(town.remove_as(beside, true), epoch, "the authority says so");
+
+    let mut town = Town::new(9, 1);
+    town.evict(ring[0].id);
+    town.live_an_epoch();
+    assert_eq!(town.remove(beside), refused, "who is inactive counts");
+    let gone = MembershipReply::Recorded(town.epoch());
+    assert_eq!(town.remove(first), gone, "who has no duties takes nothing away");
+}
+
+#[test]
 fn mem_48_who_is_proved_to_lie_goes_and_nothing_that_is_said_brings_it_back() {
     let mut town = Town::new(9, 1);
     let liar = town.outsiders()[0];

@@ -70,7 +70,7 @@ fn members_that_leave_give_up_their_seats_whatever_the_rule_says() {
     let before = town.group();
     for node in &before[..3] {
         let number = town.number_of(*node);
-        assert_eq!(town.remove(number), RECORDED);
+        assert_eq!(town.remove_as(number, true), RECORDED);
     }
     town.live_an_epoch();
     assert!(town.group().iter().all(|node| !before[..3].contains(node)));
