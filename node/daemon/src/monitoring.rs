@@ -112,6 +112,11 @@ impl Monitoring {
         self.answerer.hold(self.server, key);
     }
 
+    /// The members of this configuration's group are those who probe from now on.
+    pub fn know(&self, configuration: &Configuration) {
+        self.answerer.know(&hosts_of_probers(configuration));
+    }
+
     /// Probes the servers of a configuration in whose membership group this server is.
     ///
     /// # Errors

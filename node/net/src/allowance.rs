@@ -8,7 +8,7 @@
 //! - NET-21: for one source at most `burst + rate * time` is allowed, for all that are not known
 //!   together likewise, and no more than [`SOURCES_MAX`] of them are remembered.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -58,8 +58,8 @@ impl Bucket {
 pub struct Allowance {
     each: Rate,
     all: Rate,
-    /// Of known sources; fixed.
-    known: HashMap<IpAddr, Bucket>,
+    /// Of known sources.
+    known: BTreeMap<IpAddr, Bucket>,
     /// Of others, while they are not full.
     others: HashMap<IpAddr, Bucket>,
     common: Bucket,
@@ -76,6 +76,21 @@ impl Allowance {
         let full = Bucket { full_at: now };
         let known = known.into_iter().map(|source| (source, full)).collect();
         Self { each, all, known, others: HashMap::new(), common: full }
+    }
+
+    /// From now on these sources are known, and no others. What each has used up stays used up.
+    pub fn know(&mut self, sources: impl IntoIterator<Item = IpAddr>, now: Instant) {
+        let mut before = std::mem::take(&mut self.known);
+        for source in sources {
+            let used = before.remove(&source).or_else(|| self.others.remove(&source));
+            self.known.insert(source, used.unwrap_or(Bucket { full_at: now }));
+        }
+        // NET-21: whoever is known no more goes on with its own bucket.
+        for (source, bucket) in before {
+            if !self.known.contains_key(&source) && self.remember(source, now) {
+                self.others.insert(source, bucket);
+            }
+        }
     }
 
     /// Takes one use for a source, if there is one left.
@@ -150,6 +165,23 @@ mod tests {
             (1..1_000).map(|number| takes(&mut allowance, source(number), now)).sum();
         assert_eq!(taken, 10);
         assert_eq!(takes(&mut allowance, source(0), now), 4);
+    }
+
+    #[test]
+    fn who_becomes_known_needs_the_common_one_no_more_and_gets_no_second_burst_net_21() {
+        let now = Instant::now();
+        let mut allowance = Allowance::new((EACH, ALL), [source(0)], now);
+        assert_eq!(takes(&mut allowance, source(0), now), 4);
+        assert_eq!(takes(&mut allowance, source(1), now), 4);
+        let strangers: usize =
+            (2..100).map(|number| takes(&mut allowance, source(number), now)).sum();
+        assert_eq!(strangers, 6, "the common one is used up");
+        allowance.know([source(1), source(200)], now);
+        assert_eq!(takes(&mut allowance, source(200), now), 4, "it is known now");
+        assert_eq!(takes(&mut allowance, source(1), now), 0, "it has used up its own");
+        let later = now + Duration::from_secs(1);
+        assert_eq!(takes(&mut allowance, source(1), later), 2);
+        assert_eq!(takes(&mut allowance, source(0), later), 2, "known no more: with what it has");
     }
 
     #[test]

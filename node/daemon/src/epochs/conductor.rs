@@ -372,6 +372,7 @@ impl Conductor {
         let signer = ground.signer(epoch)?;
         let mut monitoring = self.all.monitoring.lock().unwrap_or_else(PoisonError::into_inner);
         monitoring.hold(AnswerKey { epoch, signer: Arc::clone(&signer), certificate });
+        monitoring.know(configuration.configuration());
         if configuration.group_member(ground.me).is_some() {
             let configuration = configuration.clone();
             monitoring.watch(Watch { configuration, member: ground.me, signer })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use quorate_membership::monitor::{AnswerKey, Answerer, Question};
@@ -51,13 +51,19 @@ pub struct AnswerCounters {
     pub over_allowance: AtomicU64,
 }
 
-/// Answers by server: one in production.
-type Answerers = BTreeMap<NodeId, Answerer>;
+/// Who answers, and how often.
+#[derive(Debug)]
+struct Answering {
+    /// By server: one in production.
+    answerers: BTreeMap<NodeId, Answerer>,
+    plain: Allowance,
+    dear: Allowance,
+}
 
 /// Answers probes until this is dropped.
 #[derive(Debug)]
 pub struct RunningAnswerer {
-    answerers: Arc<Mutex<Answerers>>,
+    answering: Arc<Mutex<Answering>>,
     counters: Arc<AnswerCounters>,
     address: SocketAddr,
     background: Background,
@@ -78,28 +84,39 @@ impl RunningAnswerer {
     ) -> io::Result<Self> {
         let socket = Datagrams::bind(address, Some(PATIENCE))?;
         let address = socket.local_address()?;
-        let answerers = answerers.into_iter().map(|one| (one.server(), one)).collect();
-        let answerers: Arc<Mutex<Answerers>> = Arc::new(Mutex::new(answerers));
-        let counters = Arc::new(AnswerCounters::default());
         let (known, now) = (known.iter().copied(), Instant::now());
-        let mut desk = Desk {
-            socket,
-            answerers: Arc::clone(&answerers),
-            counters: Arc::clone(&counters),
+        let answering = Arc::new(Mutex::new(Answering {
+            answerers: answerers.into_iter().map(|one| (one.server(), one)).collect(),
             plain: Allowance::new(rates.plain, known.clone(), now),
             dear: Allowance::new(rates.dear, known, now),
+        }));
+        let counters = Arc::new(AnswerCounters::default());
+        let mut desk = Desk {
+            socket,
+            answering: Arc::clone(&answering),
+            counters: Arc::clone(&counters),
             writer: Writer::default(),
         };
         let background = Background::start("answerer", on_death, move || desk.serve_one())?;
-        Ok(Self { answerers, counters, address, background })
+        Ok(Self { answering, counters, address, background })
+    }
+
+    fn answering(&self) -> MutexGuard<'_, Answering> {
+        self.answering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers for a server with this key too.
     pub fn hold(&self, server: NodeId, key: AnswerKey) {
-        let mut answerers = self.answerers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(answerer) = answerers.get_mut(&server) {
+        if let Some(answerer) = self.answering().answerers.get_mut(&server) {
             answerer.hold(key);
         }
+    }
+
+    /// From now on these are the hosts of the membership group.
+    pub fn know(&self, hosts: &[IpAddr]) {
+        let (mut answering, now) = (self.answering(), Instant::now());
+        answering.plain.know(hosts.iter().copied(), now);
+        answering.dear.know(hosts.iter().copied(), now);
     }
 
     /// What became of the datagrams that came.
@@ -124,10 +141,8 @@ impl RunningAnswerer {
 /// What lives on the thread.
 struct Desk {
     socket: Datagrams,
-    answerers: Arc<Mutex<Answerers>>,
+    answering: Arc<Mutex<Answering>>,
     counters: Arc<AnswerCounters>,
-    plain: Allowance,
-    dear: Allowance,
     writer: Writer,
 }
 
@@ -152,13 +167,13 @@ impl Desk {
 
     /// Puts the answer into the writer, if there is one for this source.
     fn write_answer(&mut self, question: &Question, source: IpAddr) -> bool {
-        let answerers = self.answerers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answering = self.answering.lock().unwrap_or_else(PoisonError::into_inner);
+        let Answering { answerers, plain, dear } = &mut *answering;
         let Some(answerer) = answerers.get(&question.to) else {
             count(&self.counters.refused);
             return false;
         };
-        let is_dear = question.wanted.is_dear();
-        let allowance = if is_dear { &mut self.dear } else { &mut self.plain };
+        let allowance = if question.wanted.is_dear() { dear } else { plain };
         if !allowance.take(source, Instant::now()) {
             count(&self.counters.over_allowance);
             return false;
