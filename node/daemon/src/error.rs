@@ -129,6 +129,17 @@ pub enum ServerError {
         /// The epoch.
         epoch: Epoch,
     },
+    /// The clock of this machine is behind a time on which servers have agreed.
+    #[error(
+        "the clock of this machine is {seconds} s behind the time at which {epoch} began; set the \
+         clock, then start the server"
+    )]
+    ClockBehind {
+        /// How far, at least.
+        seconds: u64,
+        /// The epoch.
+        epoch: Epoch,
+    },
     /// The authority has removed this server.
     #[error(
         "the authority has removed this server from its system, from {epoch} on; its identity does \

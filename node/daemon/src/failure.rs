@@ -48,6 +48,9 @@ impl ServerError {
             Self::Removed { server, .. } => {
                 ((Kind::Removed, "server-removed"), format!("server {server}"))
             }
+            Self::ClockBehind { .. } => {
+                ((Kind::Configuration, "clock-behind"), String::from("clock"))
+            }
             Self::NoCopy { key } => ((Kind::NotFound, "no-copy"), key.to_string()),
             Self::WholeCopy { key } => ((Kind::Usage, "copy-whole"), key.to_string()),
             Self::Journal { machine, source }

@@ -1,6 +1,10 @@
 //! Named bounds of a server.
 
+use std::time::Duration;
+
 /// What machines have to say to the thread that goes on from epoch to epoch, waiting.
 pub(crate) const HAPPENINGS_MAX: usize = 4096;
+/// How far the clock of a server may be behind the time at which its newest epoch began.
+pub(crate) const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(60);
 /// Ends of epochs of which a server remembers when it took which step.
 pub(crate) const EPOCH_ENDS_MAX: usize = 64;

@@ -163,6 +163,7 @@ pub async fn start(
     let data = Arc::new(data);
     let mut epochs = Epochs::open((settings, identity), &data, between)?;
     epochs.catch_up().await?;
+    epochs.reject_clock()?;
     epochs.reject_removed()?;
     epochs.follow_root()?;
     let links = open_links(settings, identity, &epochs)?;

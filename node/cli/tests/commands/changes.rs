@@ -155,6 +155,14 @@ fn admissions_of_others_are_refused(scratch: &Scratch, admission: &str) {
     refuses(scratch, &old, (8, "no-server", "nobody"));
 }
 
+/// In an epoch behind the first.
+pub(crate) fn an_expired_certificate_is_refused_and_changes_nothing(scratch: &Scratch) {
+    removal(scratch, "late.change", |_| {});
+    let late = ["node", "submit", "late.change"];
+    refuses(scratch, &late, (10, "certificate-expired", "late.change"));
+    assert_eq!(list(scratch)["pending"].as_array().map(Vec::len), Some(0), "nothing is changed");
+}
+
 fn certificates_are_refused(scratch: &Scratch) {
     let submit = |file| ["node", "submit", file];
     removal(scratch, "foreign.change", |grant| grant.system = SystemId::new([1; 32]));

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::changes::an_expired_certificate_is_refused_and_changes_nothing;
 use crate::cluster::{Dev, kill};
 use crate::epochs::metrics;
 use crate::support::Scratch;
@@ -110,6 +111,7 @@ fn a_killed_server_is_inactive_within_three_epochs_and_active_again_when_it_is_b
     let back = wait_for(&scratch, &address, "active");
     assert!(epoch_of(&back) <= back_in + 3, "back in {back_in}: {back}");
     assert_eq!(back["active"], 6, "{back}");
+    an_expired_certificate_is_refused_and_changes_nothing(&scratch);
     assert_eq!(dev.stop("TERM"), 0);
     assert!(by_hand.wait().expect("its end").success(), "dev stopped it, too");
 }

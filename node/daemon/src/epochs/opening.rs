@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration as StdDuration, SystemTime};
 
 use quorate_bft::Replica;
 use quorate_client::cluster::fetch_as_stranger;
@@ -20,7 +21,7 @@ use quorate_net::Credential;
 use quorate_runtime::{Channel, Control, Handle};
 use quorate_store::directory::{DataDirectory, Expectation};
 use quorate_threshold::KeyShare;
-use quorate_types::{Duration, Epoch};
+use quorate_types::{Duration, Epoch, UnixTime};
 
 use super::archive::Archive;
 use super::conductor::{Beginning, Conductor, Running};
@@ -30,7 +31,7 @@ use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
 use crate::host::dissemination::DisseminationHost;
-use crate::limits::HAPPENINGS_MAX;
+use crate::limits::{CLOCK_BEHIND_MAX, HAPPENINGS_MAX};
 use crate::monitoring::Monitoring;
 use crate::server::{Intermediary, known_servers};
 
@@ -158,6 +159,20 @@ impl Epochs {
                 self.ground.erase_all()?;
                 Err(removed)
             }
+        }
+    }
+
+    /// Is the clock of this machine behind what a quorum agreed on? Its members would vote for the
+    /// end of epochs too late, and servers take certificates of clients that have run out. Nobody
+    /// knows alone whether a clock is fast.
+    ///
+    /// # Errors
+    /// [`ServerError::ClockBehind`].
+    pub(crate) fn reject_clock(&self) -> Result<(), ServerError> {
+        let (epoch, created) = (self.newest.epoch(), self.newest.configuration().created);
+        match behind(created, SystemTime::now()) {
+            Some(seconds) => Err(ServerError::ClockBehind { seconds, epoch }),
+            None => Ok(()),
         }
     }
 
@@ -299,5 +314,38 @@ impl Epochs {
             monitoring,
         };
         Conductor::start(all, grace, happenings).map(Some)
+    }
+}
+
+/// How many seconds a clock is behind a time that has passed, if that is more than may be.
+fn behind(passed: UnixTime, clock: SystemTime) -> Option<u64> {
+    let passed = SystemTime::UNIX_EPOCH + StdDuration::from_micros(passed.as_micros());
+    let behind = passed.duration_since(clock).unwrap_or_default();
+    (behind > CLOCK_BEHIND_MAX).then_some(behind.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    //! A clock that is off is told by what the servers agreed on.
+    use std::time::{Duration, SystemTime};
+
+    use quorate_client::explanation::Kind;
+    use quorate_types::{Epoch, UnixTime};
+
+    use super::behind;
+    use crate::error::ServerError;
+
+    #[test]
+    fn a_clock_behind_the_begin_of_the_epoch_is_refused_with_a_code() {
+        let began = UnixTime::from_micros(1_000_000_000_000);
+        let clock = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        assert_eq!(behind(began, clock(1_000_000)), None);
+        assert_eq!(behind(began, clock(9_000_000)), None, "the epoch may be old");
+        assert_eq!(behind(began, clock(1_000_000 - 60)), None, "clocks differ a little");
+        assert_eq!(behind(began, clock(1_000_000 - 3_600)), Some(3_600));
+        let said = ServerError::ClockBehind { seconds: 3_600, epoch: Epoch::new(7) }.explain();
+        assert_eq!((said.kind, said.code), (Kind::Configuration, "clock-behind"));
+        assert!(said.what.contains("3600 s behind"), "{said}");
+        assert!(said.remedy.starts_with("set the clock"), "{said}");
     }
 }
