@@ -15,7 +15,7 @@ use quorate_machine::RecordNumber;
 use quorate_types::{ClientId, GroupConfiguration, ReplicaId, Slot};
 
 use super::adversaries::adversary;
-use super::checkers::{Answers, Audit, Convergence, Durability, Endings, WriteAhead};
+use super::checkers::{Answers, Audit, Convergence, Convictions, Durability, Endings, WriteAhead};
 use super::disk::{Disk, Images, Storekeeper};
 use super::knowledge::{Knowledge, Shared};
 use super::{OrderingLens, OrderingMachine, Replicated, Watched};
@@ -151,6 +151,7 @@ impl<S: Replicated> GroupHost<S> {
             Box::new(Agreement::new(lens.clone())),
             Box::new(Integrity::new(lens.clone())),
             Box::new(Statements::new(lens.clone())),
+            Box::new(Convictions::new(Arc::clone(group))),
         ]
     }
 
