@@ -218,7 +218,11 @@ impl Town {
         self.cluster.kill(server);
         self.states.insert(server, State::Lost);
         let data = self.cluster.folder(server).join("data");
-        std::fs::remove_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))
+        match std::fs::remove_dir_all(&data) {
+            // A configuration may name it before its process has begun with that.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            removed => removed.map_err(|error| format!("{}: {error}", data.display())),
+        }
     }
 
     /// Has the authority remove a server.
