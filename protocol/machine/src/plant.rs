@@ -159,6 +159,10 @@ pub enum Plant {
     LateDepositRefused,
     /// Links take keys that any tree certified in the name of a server, also one that was replaced.
     AnyRootCertifies,
+    /// A vote that is said again counts as one that contradicts the first.
+    RepetitionIsLie,
+    /// Evidence counts whoever signed it.
+    EvidenceUnchecked,
 }
 
 #[cfg(plant)]

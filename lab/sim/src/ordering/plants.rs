@@ -180,6 +180,12 @@ pub(super) const PLANTS: &[Plant] = &[
         "a slot behind the last one is executed",
     )
     .feud(),
+    Plant::hooked(
+        Bug::RepetitionIsLie,
+        "repetition-is-lie",
+        "C13",
+        "who says a vote again is told to lie",
+    ),
     Plant::hooked(Bug::ShortEnd, "short-end", "C3", "f + 1 signatures end an epoch").feud(),
     Plant::hooked(
         Bug::SealsUnasked,

@@ -24,6 +24,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use quorate_crypto::{Domain, SignatureCheck, Verifier, hash};
+use quorate_machine::{Plant, planted};
 use quorate_types::{
     Epoch, GroupId, IdentityKey, IdentityRoot, NodeId, PublicKey, Signature, SystemId,
 };
@@ -266,7 +267,11 @@ impl Evidence {
             Misdeed::Contradiction(both) => both.checks(accused)?,
             Misdeed::TwoKeys(both) => both.checks(accused)?,
         };
-        if verifier.are_valid(&checks) { Ok(()) } else { Err(Unfounded::BadSignature) }
+        if verifier.are_valid(&checks) || planted(Plant::EvidenceUnchecked) {
+            Ok(())
+        } else {
+            Err(Unfounded::BadSignature)
+        }
     }
 }
 
