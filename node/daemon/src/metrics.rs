@@ -2,6 +2,8 @@
 //!
 //! `GET /metrics` gives the counters in the text format of Prometheus, `GET /health` gives `ok`,
 //! `GET /epochs` a line of JSON for each of the last ends of epochs: when which step was taken.
+//! While a server makes the key of its system with the others, it has little to count, and says at
+//! `/health` (503) what it waits for.
 //! One request per connection, at most [`REQUEST_BYTES_MAX`] of it are read, and nothing but the
 //! first line is looked at: a page of counters needs no more of HTTP.
 
@@ -16,12 +18,14 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::epochs::EpochView;
 use crate::error::ServerError;
-use crate::making::Waiting;
 use crate::monitoring::MonitoringView;
 use crate::names::Names;
 
+mod founding;
 mod links;
 mod probes;
+
+pub(crate) use founding::serve as serve_founding;
 
 /// Longest request that is read, in bytes.
 pub const REQUEST_BYTES_MAX: usize = 4096;
@@ -56,26 +60,6 @@ pub async fn serve(
     Ok(())
 }
 
-/// Says, as long as it is awaited, that the server is still being founded.
-pub(crate) async fn serve_founding(address: SocketAddr, waiting: &Waiting) -> ServerError {
-    let listener = match TcpListener::bind(address).await {
-        Ok(listener) => listener,
-        Err(source) => return ServerError::Metrics { address, source },
-    };
-    loop {
-        match listener.accept().await {
-            Ok((mut stream, _)) => {
-                let answering = async {
-                    read_line(&mut stream).await?;
-                    respond(stream, "503 Service Unavailable", &format!("{waiting}\n")).await
-                };
-                drop(tokio::time::timeout(REQUEST_TIMEOUT, answering).await);
-            }
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-        }
-    }
-}
-
 /// The first line of a request.
 async fn read_line(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut request = vec![0; REQUEST_BYTES_MAX];
@@ -103,6 +87,7 @@ async fn answer(
             write_epochs(&mut page, epochs);
             probes::write_found(&mut page, epochs);
             probes::write_margins(&mut page, epochs);
+            founding::write(&mut page, None);
             ("200 OK", page)
         }
         b"GET /epochs HTTP/1.1" | b"GET /epochs HTTP/1.0" => {

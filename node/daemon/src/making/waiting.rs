@@ -67,6 +67,19 @@ impl Waiting {
         });
     }
 
+    /// Founders that are not connected.
+    pub(crate) fn missing(&self) -> usize {
+        let connected = self.lock().connected.clone();
+        let members = self.genesis.configuration().members.iter();
+        members.filter(|it| it.id != self.me && !connected.contains(&it.id)).count()
+    }
+
+    /// How many founders the making can do without.
+    fn spared(&self) -> usize {
+        let servers = self.genesis.configuration();
+        servers.storage.f().min(servers.membership.f())
+    }
+
     fn names(&self, are: impl Fn(&MemberRecord) -> bool) -> Option<String> {
         let members = self.genesis.configuration().members.iter();
         let named: Vec<_> = members
@@ -98,8 +111,16 @@ impl fmt::Display for Waiting {
         }
         let is_away = |it: &MemberRecord| it.id != self.me && !connected.contains(&it.id);
         match self.names(is_away) {
-            Some(names) => write!(f, "; not connected: {names}"),
-            None => f.write_str("; all are connected"),
+            Some(names) => write!(f, "; not connected: {names}")?,
+            None => f.write_str("; all are connected")?,
         }
+        let spared = self.spared();
+        if self.missing() > spared {
+            write!(
+                f,
+                "; too few to make the key, which can do without {spared}: start the others"
+            )?;
+        }
+        Ok(())
     }
 }
