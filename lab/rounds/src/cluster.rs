@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use quorate_client::carried::{self, ADMISSION};
 use quorate_client::cluster_file::ClusterFile;
-use quorate_membership::NodeAdmission;
 
 use crate::metrics;
 use crate::programs::Programs;
@@ -89,10 +87,11 @@ pub fn call(program: &Path, directory: &Path, words: &[&str]) -> Result<String, 
 }
 
 impl Cluster {
-    /// Founds a system with these servers; starts nothing.
+    /// Founds a system with these servers, which run until they have made its key; none runs
+    /// afterwards.
     ///
     /// # Errors
-    /// What a command complained about.
+    /// What a command complained about, or the end of the log of a server.
     pub fn found(
         programs: &Programs,
         root: &Path,
@@ -110,10 +109,14 @@ impl Cluster {
         words.extend(admissions.iter().map(String::as_str));
         quorate(&words)?;
         install(root, terms, &seats)?;
-        let clients = (0..clients).map(|number| new_client(programs, root, number));
-        let clients = clients.collect::<Result<_, _>>()?;
         let children = seats.iter().map(|_| None).collect();
-        Ok(Self { programs: programs.clone(), seats, children, clients })
+        let mut cluster = Self { programs: programs.clone(), seats, children, clients: Vec::new() };
+        cluster.start_all()?;
+        quorate(&["system-key", "system/genesis", "--out", "system/cluster.toml"])?;
+        cluster.kill_all();
+        let clients = (0..clients).map(|number| new_client(programs, root, number));
+        cluster.clients = clients.collect::<Result<_, _>>()?;
+        Ok(cluster)
     }
 
     /// The files of the clients, each with a key of its own.
@@ -160,15 +163,6 @@ impl Cluster {
     #[must_use]
     pub fn folder(&self, server: usize) -> &Path {
         &self.seats[server].folder
-    }
-
-    /// What a server said of itself before it was one.
-    ///
-    /// # Errors
-    /// If its file cannot be read.
-    pub fn admission(&self, server: usize) -> Result<NodeAdmission, String> {
-        let path = self.seats[server].folder.join("admission");
-        carried::read(ADMISSION, &path).map_err(|error| error.to_string())
     }
 
     /// The server that is found at this address.
@@ -364,27 +358,13 @@ fn new_server(
 /// What an operator carries to each server after `quorate init`.
 fn install(root: &Path, terms: Terms, seats: &[Seat]) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("what init made: {error}");
-    let cluster = std::fs::read_to_string(root.join("system/cluster.toml")).map_err(failed)?;
-    let key = cluster.lines().find(|line| line.starts_with("system_key = "));
-    let key = key.ok_or("the cluster file has no system key")?;
-    let servers = ClusterFile::read(&root.join("system/cluster.toml"));
-    let servers = servers.map_err(|error| error.to_string())?.servers;
     for seat in seats {
         std::fs::copy(root.join("system/genesis"), seat.folder.join("genesis")).map_err(failed)?;
+        let Some(seconds) = terms.epoch_seconds else { continue };
         let file = seat.folder.join("node.toml");
         let text = std::fs::read_to_string(&file).map_err(failed)?;
-        let length = terms.epoch_seconds.map(|it| format!("epoch_seconds = \"{it}\"\n"));
-        let text = format!("{text}{key}\n{}", length.unwrap_or_default());
+        let text = format!("{text}epoch_seconds = \"{seconds}\"\n");
         std::fs::write(&file, text).map_err(failed)?;
-        let address = seat.address.to_string();
-        let server = servers.iter().find(|server| server.address == address);
-        let server = server.ok_or("a server is missing in the cluster file")?;
-        let share = format!("system/shares/{}.key", &server.identity_key.to_hex()[..16]);
-        // Servers outside of the membership group have none.
-        if root.join(&share).exists() {
-            // Copied with its permissions, as the server may lie on another disk.
-            std::fs::copy(root.join(&share), seat.folder.join("share.key")).map_err(failed)?;
-        }
     }
     Ok(())
 }

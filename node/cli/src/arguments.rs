@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    authority, bench, blob, client, completions, config, demo, epoch, group, init, node, object,
-    plan, scrub, status,
+    authority, bench, blob, client, completions, config, demo, epoch, founded_key, group, init,
+    node, object, plan, scrub, status,
 };
 use crate::dev;
 use crate::exit;
@@ -35,8 +35,10 @@ pub(crate) enum Command {
     /// The membership group: its size, and how it is drawn.
     #[command(subcommand)]
     Group(group::GroupCommand),
-    /// Found a system: deal its key and write its genesis.
+    /// Found a system: write its genesis, with which its servers make its key.
     Init(init::InitArguments),
+    /// Ask the servers of a genesis for the key that they have made.
+    SystemKey(founded_key::SystemKeyCommand),
     /// Say how likely groups fail, to choose their sizes.
     Plan(plan::PlanArguments),
     /// The clients of a system.

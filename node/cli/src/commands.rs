@@ -15,6 +15,7 @@ mod condition;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod epoch;
+pub(crate) mod founded_key;
 pub(crate) mod group;
 pub(crate) mod init;
 pub(crate) mod node;
@@ -35,6 +36,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
         Command::Node(command) => node::run(&command, json),
         Command::Group(command) => group::run(&command, json),
         Command::Init(arguments) => init::run(&arguments),
+        Command::SystemKey(arguments) => founded_key::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Client(command) => client::run(&command),
         Command::Config(command) => config::run(&command),

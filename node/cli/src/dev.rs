@@ -4,12 +4,12 @@
 //! a process of its own. What is in the directory decides: the same directory is the same cluster.
 //!
 //! ```text
-//! D/cluster.toml                        what a client needs; written last, so it marks the whole
+//! D/cluster.toml                        what a client needs; there once the key is made
 //! D/dev.lock                            held by the `dev` that runs this cluster
 //! D/authority/authority.key             secret
-//! D/founding/genesis                    public
+//! D/founding/genesis                    public; comes last, so it marks the servers as whole
 //! D/client/{client.key, client.certificate}
-//! D/nodes/I/{node.toml, pid, log, data/, keys/, share.key, genesis}
+//! D/nodes/I/{node.toml, pid, log, data/, keys/, genesis}
 //! ```
 //! A server that `quorate node new --out D/nodes/I` makes while it runs, with a number above all
 //! others, is started and looked after like the founders.
@@ -25,6 +25,7 @@ use crate::pid_file::PidFile;
 pub(crate) mod children;
 pub(crate) mod cluster;
 mod durable;
+pub(crate) mod equip;
 pub(crate) mod found;
 pub(crate) mod layout;
 mod ports;

@@ -12,13 +12,16 @@ use quorate_daemon::founding::ceremony::new_client;
 
 use crate::dev::children;
 use crate::dev::cluster::{Cluster, DevNode};
-use crate::dev::found::{Wanted, local_client};
+use crate::dev::equip::{equip, local_client};
+use crate::dev::found::Wanted;
 use crate::dev::layout::Layout;
 use crate::dev::turn::Turn;
 use crate::failure::Failure;
 
-/// Longest time in which a server must answer after its start.
-const START_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest time in which the servers must have made the key.
+const KEY_TIMEOUT: Duration = Duration::from_secs(120);
+/// Longest time in which a server must serve after its start.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time between two looks.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -56,10 +59,11 @@ impl LocalCluster {
             .map_err(|error| Failure::io("find", Path::new("quorate"), &error))?;
         let children = cluster.nodes.iter().map(|_| None).collect();
         let mut local = Self { cluster, program, children };
-        for index in 0..local.children.len() {
-            let program = local.program.clone();
-            local.run(index, &program)?;
-        }
+        let (count, program) = (local.children.len(), local.program.clone());
+        (0..count).try_for_each(|index| local.spawn(index, &program))?;
+        let equipped = quorate_client::block_on(equip(&local.cluster.layout, KEY_TIMEOUT));
+        equipped.map_err(|error| Failure::io("open an event loop for", directory, &error))??;
+        (0..count).try_for_each(|index| local.until_it_serves(index))?;
         drop(turn);
         Ok(local)
     }
@@ -102,9 +106,14 @@ impl LocalCluster {
         self.run(index, &program)
     }
 
-    /// Starts a server with this program, and waits until it listens.
+    /// Starts a server with this program, and waits until it serves.
     pub(crate) fn run(&mut self, index: usize, program: &Path) -> Result<(), Failure> {
-        let node: DevNode = self.cluster.nodes[index].clone();
+        self.spawn(index, program)?;
+        self.until_it_serves(index)
+    }
+
+    fn spawn(&mut self, index: usize, program: &Path) -> Result<(), Failure> {
+        let node: &DevNode = &self.cluster.nodes[index];
         let failed = |error: std::io::Error| Failure::io("write", &node.log, &error);
         let log = File::options().create(true).append(true).open(&node.log).map_err(failed)?;
         let errors = log.try_clone().map_err(failed)?;
@@ -112,7 +121,38 @@ impl LocalCluster {
         command.args(["node", "run", "--config"]).arg(&node.file);
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         let child = command.spawn().map_err(|error| Failure::io("start", program, &error))?;
-        until_it_listens(self.children[index].insert(child), &node)
+        self.children[index] = Some(child);
+        Ok(())
+    }
+
+    /// Waits until a server serves, which tells nobody: it is asked, until it does or the process
+    /// has ended.
+    fn until_it_serves(&mut self, index: usize) -> Result<(), Failure> {
+        let node = &self.cluster.nodes[index];
+        let Some(child) = &mut self.children[index] else { return Ok(()) };
+        let end = Instant::now() + START_TIMEOUT;
+        while !node.serves() {
+            let ended =
+                child.try_wait().map_err(|error| Failure::io("watch", &node.log, &error))?;
+            let what = match ended {
+                Some(status) => format!("server {} ended: {}", node.number, children::why(status)),
+                None if Instant::now() >= end => {
+                    format!("server {} does not serve after {START_TIMEOUT:?}", node.number)
+                }
+                None => {
+                    std::thread::sleep(LOOK_INTERVAL);
+                    continue;
+                }
+            };
+            let sort = (Kind::NotServing, "server-not-started");
+            return Err(Failure::about(
+                &node.log,
+                sort,
+                what,
+                "its log says why, in the last line",
+            ));
+        }
+        Ok(())
     }
 
     /// Ends a server's process without a word, as `kill -9` does.
@@ -123,28 +163,6 @@ impl LocalCluster {
             drop(child.wait());
         }
     }
-}
-
-/// Waits until a server listens, which tells nobody: it is tried, until it works or the process has
-/// ended.
-fn until_it_listens(child: &mut Child, node: &DevNode) -> Result<(), Failure> {
-    let end = Instant::now() + START_TIMEOUT;
-    while !node.listens() {
-        let ended = child.try_wait().map_err(|error| Failure::io("watch", &node.log, &error))?;
-        let what = match ended {
-            Some(status) => format!("server {} ended: {}", node.number, children::why(status)),
-            None if Instant::now() >= end => {
-                format!("server {} does not listen after {START_TIMEOUT:?}", node.number)
-            }
-            None => {
-                std::thread::sleep(LOOK_INTERVAL);
-                continue;
-            }
-        };
-        let sort = (Kind::NotServing, "server-not-started");
-        return Err(Failure::about(&node.log, sort, what, "its log says why, in the last line"));
-    }
-    Ok(())
 }
 
 impl Drop for LocalCluster {

@@ -16,6 +16,7 @@ mod dev;
 mod exit;
 mod failure;
 mod local;
+mod page;
 mod pid_file;
 mod together;
 mod usage;

@@ -6,7 +6,6 @@
 //! metrics = "127.0.0.1:9700"       # health and metrics, on loopback only
 //! data = "data"                    # the directory of its data
 //! keys = "keys"                    # the directory of its keys
-//! share = "share.key"              # optional; read if it is in the membership group
 //! genesis = "genesis"              # of a founder: what `quorate init` wrote
 //! cluster = "cluster.toml"         # of a server that joined later, in its place: whom to ask
 //! log_filter = "info"              # optional
@@ -29,9 +28,7 @@ use quorate_membership::limits::ROOT_EPOCHS_MAX;
 use quorate_threshold as threshold;
 
 mod template;
-pub use template::{
-    CONTACTS, GENESIS, KEYS as KEY_DIRECTORY, NodeTemplate, SHARE, system_key_line,
-};
+pub use template::{CONTACTS, GENESIS, KEYS as KEY_DIRECTORY, NodeTemplate};
 
 const KEYS: &[&str] = &["node"];
 const NODE_KEYS: &[&str] = &[
@@ -39,7 +36,6 @@ const NODE_KEYS: &[&str] = &[
     "metrics",
     "data",
     "keys",
-    "share",
     "genesis",
     "cluster",
     "log_filter",
@@ -83,8 +79,6 @@ pub struct NodeConfiguration {
     pub data: PathBuf,
     /// The directory of its keys: the identity that stays, and what it certifies for each epoch.
     pub keys: PathBuf,
-    /// Its share of the key of the system; read only by members of the membership group.
-    pub share: Option<PathBuf>,
     /// How it comes to know its system.
     pub origin: Origin,
     /// Which events are logged, as `tracing-subscriber` reads it.
@@ -123,7 +117,6 @@ impl NodeConfiguration {
             metrics: metrics(&node)?,
             data: node.path("data", "name a directory for the data of this node")?,
             keys: node.path("keys", "name the directory that `quorate node new` made")?,
-            share: node.optional_path("share", "name the file that `quorate init` made")?,
             origin,
             log_filter: log_filter(&node)?,
             epoch: epoch(&node)?,

@@ -126,8 +126,6 @@ fn ground(
         system_key: None,
         ring_epoch: Some(Epoch::ZERO.next()),
         ends_epochs: true,
-        first_share: None,
-        first_share_file: None,
         data,
         keys: Arc::clone(&founder.keys),
         policy: founding_policy(settings.founding_patience),

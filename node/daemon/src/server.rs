@@ -19,9 +19,9 @@ use quorate_kv::KeyValueService;
 use quorate_machine::Service;
 use quorate_membership::archive::ArchiveKeeper;
 use quorate_membership::dissemination::Disseminator;
-use quorate_membership::handover::{CommitmentBytes, Handover};
+use quorate_membership::handover::Handover;
 use quorate_membership::monitor::{ProbeRule, ProberOutput};
-use quorate_membership::{FreshnessResponder, MembershipService, Schemes};
+use quorate_membership::{FreshnessResponder, MembershipService};
 use quorate_net::{Config, Known, Limits, SystemId};
 use quorate_runtime::{
     Channel, Handle, Hosting, Interceptor, Links, Node, NodeError, NodeOptions, OnDeath, Server,
@@ -56,8 +56,8 @@ pub struct RunningServer {
     storage: Handle<quorate_dht::Server>,
     brake: Brake,
     monitoring: Arc<Mutex<Monitoring>>,
-    /// Goes on from epoch to epoch, if epochs end.
-    conductor: Option<Running>,
+    /// Goes on from epoch to epoch.
+    conductor: Running,
     epochs: Arc<EpochView>,
     /// The `node.toml`, for what an operator is told to do.
     file: PathBuf,
@@ -95,7 +95,7 @@ impl RunningServer {
     pub async fn run(self) -> Result<(), ServerError> {
         let Self { node, data, brake, file, monitoring, conductor, .. } = self;
         let outcome = node.run().await;
-        let conducted = conductor.map_or(Ok(()), Running::stop);
+        let conducted = conductor.stop();
         let dead = monitoring.lock().unwrap_or_else(PoisonError::into_inner).dead();
         drop(monitoring);
         drop(data);
@@ -175,7 +175,7 @@ pub async fn start(
     let brake = Brake::new(node.control());
     let founding = identity.founding.clone();
     let mut machines = Machines { node, epoch, duties, founding, epochs };
-    let replicas = machines.memberships(&data)?;
+    let replicas = machines.memberships()?;
     // In the founding the other machines were not there yet.
     let begins = !identity.has_served();
     let data = if begins { Arc::new(data.with_new_parts()) } else { data };
@@ -191,9 +191,7 @@ pub async fn start(
     let control = node.control();
     let on_death: OnDeath = Arc::new(move || control.stop());
     let told = epochs.told();
-    let outlet = move |found: &ProberOutput| {
-        told.iter().for_each(|told| say(told, Happening::Probed(found.clone())));
-    };
+    let outlet = move |found: &ProberOutput| say(&told, Happening::Probed(found.clone()));
     let rule = settings.epoch.map_or_else(ProbeRule::default, |_| epochs.rule());
     let options = MonitoringOptions { rule, outlet: Arc::new(outlet), on_death };
     let monitoring = Monitoring::start_with(settings.listen, identity, options)?;
@@ -295,31 +293,14 @@ type Replicas = BTreeMap<Epoch, Handle<Replica<MembershipService>>>;
 impl Machines {
     /// The replicas of the membership group of the newest epoch and of the one before, which others
     /// may need.
-    fn memberships(&mut self, data: &DataDirectory) -> Result<Replicas, ServerError> {
+    fn memberships(&mut self) -> Result<Replicas, ServerError> {
         let mut replicas = Replicas::new();
-        if self.epochs.newest.epoch() <= Epoch::ZERO.next() {
-            let first = self.dealt_membership(data)?;
-            replicas.extend(first.map(|handle| (Epoch::ZERO, handle)));
-        }
         for ready in self.epochs.replicas_again()? {
             let (epoch, ready) = ready;
             let handle = self.node.host(ready.hosting());
             replicas.insert(epoch, handle.map_err(|source| ServerError::Host { source })?);
         }
         Ok(replicas)
-    }
-
-    /// The replica of the first group of a system whose key was dealt.
-    fn dealt_membership(
-        &mut self,
-        data: &DataDirectory,
-    ) -> Result<Option<Handle<Replica<MembershipService>>>, ServerError> {
-        let Some(group) = self.founding.group_key() else { return Ok(None) };
-        let sharing = CommitmentBytes::of(group.commitment());
-        let service = self.duties.membership_service(sharing, Schemes::real());
-        let seat = self.duties.membership();
-        let hosted = OrderingHost::telling("membership", self.epochs.listener(Epoch::ZERO));
-        self.replica((hosted, data), seat, service, |between, setup| between.membership(setup))
     }
 
     fn key_value(&mut self, data: &DataDirectory) -> Result<(), ServerError> {
@@ -368,7 +349,7 @@ impl Machines {
         let hosting = Hosting {
             name: "configuration",
             channel: Channel::Single(CONFIGURATION),
-            hosted: ResponderHost { events: self.epochs.told() },
+            hosted: ResponderHost { events: Some(self.epochs.told()) },
             machine,
             journal: Some(Box::new(journal)),
             interceptor: None,
@@ -395,11 +376,10 @@ impl Machines {
         Ok(())
     }
 
-    /// Passes configurations on, where epochs end.
-    fn disseminator(&mut self) -> Result<Option<Handle<Disseminator>>, ServerError> {
-        let Some(ready) = self.epochs.disseminator() else { return Ok(None) };
-        let handle = self.node.host(ready.hosting());
-        handle.map(Some).map_err(|source| ServerError::Host { source })
+    /// Passes configurations on.
+    fn disseminator(&mut self) -> Result<Handle<Disseminator>, ServerError> {
+        let hosting = self.epochs.disseminator().hosting();
+        self.node.host(hosting).map_err(|source| ServerError::Host { source })
     }
 
     fn storage(

@@ -38,9 +38,9 @@ impl Pretence {
         let in_its_name = EpochKeyStatement { epoch_key, ..of_server.statement };
         let certificate = match self {
             Self::Foreign => of_server.clone(),
-            Self::Forged => EpochKeyCertificate::issue(in_its_name, &own(Epoch::ZERO)),
+            Self::Forged => EpochKeyCertificate::issue(in_its_name, &own(in_its_name.epoch)),
             Self::Grafted => {
-                let signature = in_its_name.sign(&own(Epoch::ZERO));
+                let signature = in_its_name.sign(&own(in_its_name.epoch));
                 let signature = grafted(&signature, &of_server.signature);
                 EpochKeyCertificate { statement: in_its_name, signature }
             }

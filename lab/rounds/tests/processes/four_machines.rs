@@ -41,12 +41,17 @@ impl Reader {
     fn follow(&mut self, step: &Step) {
         match step {
             Step::Run { place, script } => {
-                for machine in self.page.machines_of(place) {
+                let machines = self.page.machines_of(place);
+                for machine in &machines {
                     let script = match place {
-                        Place::EachServer => self.page.written_for(&machine, script),
+                        Place::EachServer => self.page.written_for(machine, script),
                         Place::Machine(_) => script.clone(),
                     };
-                    self.run(&machine, &script);
+                    self.run(machine, &script);
+                }
+                if script.starts_with(SERVER) {
+                    // The first time none serves before all are there.
+                    machines.iter().for_each(|machine| self.await_health(machine));
                 }
             }
             Step::Carry { file, from, to, name } => self.carry((file, from), (name, to)),
@@ -64,10 +69,10 @@ impl Reader {
             self.id = printed.split_whitespace().find(|word| is_id(word)).map(str::to_owned);
             assert!(self.id.is_some(), "no id was printed: {printed}");
             let rest = script.lines().filter(|line| !line.contains("blob put"));
-            let rest = self.with_id(&rest.collect::<Vec<_>>().join("\n"));
+            let rest = self.with_seen(&rest.collect::<Vec<_>>().join("\n"));
             self.call(machine, &rest);
         } else {
-            let script = self.with_id(script);
+            let script = self.with_seen(script);
             self.call(machine, &script);
         }
     }
@@ -82,7 +87,6 @@ impl Reader {
             let ended = before.try_wait().expect("its end");
             assert!(ended.is_some(), "the server on {} ran already", machine.name);
         }
-        self.await_health(machine);
     }
 
     /// A reader waits a moment before asking whether a server serves.
@@ -110,10 +114,12 @@ impl Reader {
         printed
     }
 
-    /// The script with the id that `blob put` printed.
-    fn with_id(&self, script: &str) -> String {
+    /// The script with what was printed before: the id by `blob put`, the system by `init`.
+    fn with_seen(&self, script: &str) -> String {
+        let system = self.printed.lines().find_map(|line| line.strip_prefix("system "));
+        let script = system.map_or_else(|| script.to_owned(), |it| script.replace("SYSTEM", it));
         let id = self.id.as_ref();
-        id.map_or_else(|| script.to_owned(), |id| script.replace(" ID ", &format!(" {id} ")))
+        id.map_or_else(|| script.clone(), |id| script.replace(" ID ", &format!(" {id} ")))
     }
 
     fn carry(&self, (file, from): (&str, &Place), (name, to): (&str, &Place)) {
@@ -121,20 +127,12 @@ impl Reader {
             for target in self.page.machines_of(to) {
                 // One of the two is the server that the line is about.
                 let about = if *from == Place::EachServer { &source } else { &target };
-                let file = file.replace("SHARE", &self.share_of(about));
-                let from = self.network.path(&source.name, &file);
+                let from = self.network.path(&source.name, file);
                 let to = self.network.path(&target.name, &self.page.written_for(about, name));
                 let copied = std::fs::copy(&from, &to);
                 assert!(copied.is_ok(), "{from:?} to {to:?}: {copied:?}");
             }
         }
-    }
-
-    /// The share that `init` named beside the address of a server; nothing before it did.
-    fn share_of(&self, server: &Machine) -> String {
-        let address = format!("  {}:9600 system/shares/", server.address);
-        let share = self.printed.lines().find_map(|line| line.strip_prefix(&address));
-        share.map(|share| share.replace(".key", "")).unwrap_or_default()
     }
 }
 

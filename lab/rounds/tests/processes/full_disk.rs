@@ -17,7 +17,7 @@ use quorate_rounds::scratch::Scratch;
 use quorate_rounds::telling::{skip, tell};
 
 /// What lies on the disk beside the servers' data, until the operator takes it away.
-const BALLAST_BYTES: u64 = 256 << 20;
+const BALLAST_BYTES: u64 = 192 << 20;
 /// Length of each file.
 const FILE_BYTES: u64 = 6 << 20;
 /// Files of which not all can fit the disk.

@@ -14,6 +14,7 @@ use quorate_adversary::wire::{
 use quorate_client::cluster::fetch_configuration;
 use quorate_client::groups::key_value_group;
 use quorate_client::objects::RealSigner;
+use quorate_daemon::keys::ServerKeys;
 use quorate_rounds::cluster::Cluster;
 use quorate_rounds::judge::violations;
 use quorate_rounds::load::{Clients, FEW, Mark, Shared, credentials, read_back};
@@ -22,6 +23,7 @@ use quorate_rounds::round::behind_proxies;
 use quorate_rounds::scratch::Scratch;
 use quorate_rounds::telling::tell;
 use quorate_rounds::wire::Attack;
+use quorate_types::Epoch;
 
 const VICTIM: usize = 0;
 const OTHER: usize = 1;
@@ -147,6 +149,10 @@ fn ended(cause: &'static str) -> [&'static str; 2] {
 fn a_server_under_attack_on_the_wire_keeps_its_bounds_and_serves_the_others() {
     let scratch = Scratch::new("wire").expect("a directory");
     let (mut cluster, proxies) = behind_proxies(&scratch, 4, FRIENDS + 2).expect("a system");
+    // What anybody reads who connects to it.
+    let keys = ServerKeys::open_directory(&cluster.folder(OTHER).join("keys")).expect("its keys");
+    let other = keys.certified(Epoch::new(1)).expect("readable").expect("certified").certificate;
+    drop(keys);
     cluster.start_all().expect("servers");
     let file = cluster.clients()[FRIENDS].clone();
     let cluster_client = cluster.clients()[FRIENDS + 1].clone();
@@ -162,7 +168,6 @@ fn a_server_under_attack_on_the_wire_keeps_its_bounds_and_serves_the_others() {
     let siege = Siege { friends, cluster, shared, seed: nuisance.seed, server };
     let signer = RealSigner::from_seed(&nuisance.seed);
     let (system, certificate) = (file.system, &nuisance.certificate);
-    let other = siege.cluster.admission(OTHER).expect("its file").certificate;
     let guise = Guise { system, group, server: &other, signer: &signer, certificate };
 
     // In the body of a frame it takes the longest until it ends, so it goes on beside all others.

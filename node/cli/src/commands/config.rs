@@ -8,12 +8,12 @@ use quorate_client::cluster_file::{ClusterFile, ServerContact};
 use quorate_client::explanation::Kind;
 use quorate_client::settings::{self, Source};
 use quorate_daemon::configuration::{NodeConfiguration, Origin};
-use quorate_daemon::founding::{FoundingError, FoundingFile, GenesisFault};
-use quorate_types::{MemberRecord, PublicKey};
+use quorate_daemon::founding::{FoundingError, GenesisFault, GenesisFile};
+use quorate_membership::UnsignedConfiguration;
+use quorate_types::{MemberRecord, PublicKey, SystemId};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::commands::system_key::SystemKeyArguments;
 use crate::failure::Failure;
 
 /// What to do with a file.
@@ -24,17 +24,35 @@ pub(crate) enum ConfigCommand {
         /// The file.
         file: PathBuf,
     },
-    /// Verify a genesis with nothing but the key of its system.
+    /// Verify that a genesis is that of a system, with nothing but the name of the system.
     Verify(VerifyArguments),
 }
 
-/// What is verified, and with which key.
+/// What is verified, and of which system it must be.
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArguments {
     /// The genesis.
     file: PathBuf,
-    #[command(flatten)]
-    under: SystemKeyArguments,
+    /// The system, as `quorate init` printed it: 64 digits.
+    #[arg(long, value_name = "DIGITS", value_parser = SystemId::from_hex)]
+    system: Option<SystemId>,
+    /// The cluster.toml that names the system, if it is not given itself.
+    #[arg(long, value_name = "FILE", env = "QUORATE_CLUSTER")]
+    cluster: Option<PathBuf>,
+}
+
+impl VerifyArguments {
+    fn wanted(&self) -> Result<SystemId, Failure> {
+        match (self.system, &self.cluster) {
+            (Some(system), _) => Ok(system),
+            (None, Some(file)) => Ok(ClusterFile::read(file)?.system),
+            (None, None) => {
+                let what = "no system to compare with";
+                let remedy = "give --system, as `quorate init` printed it, or --cluster";
+                Err(Failure::usage("--system", what, remedy))
+            }
+        }
+    }
 }
 
 pub(crate) fn run(command: &ConfigCommand) -> Result<Answer, Failure> {
@@ -45,11 +63,17 @@ pub(crate) fn run(command: &ConfigCommand) -> Result<Answer, Failure> {
 }
 
 fn verify(arguments: &VerifyArguments) -> Result<Answer, Failure> {
-    let key = arguments.under.key()?;
-    let file = FoundingFile::read(&arguments.file)?;
-    let mut answer = show_genesis(&file);
-    FoundingFile::read_verified(&arguments.file, &key)?;
-    answer.text = format!("verified under the key of the system\n{}", answer.text);
+    let wanted = arguments.wanted()?;
+    let genesis = GenesisFile::read(&arguments.file)?.unsigned();
+    let found = genesis.configuration().system;
+    if found != wanted {
+        let what = format!("this is the genesis of the system {found}, not of {wanted}");
+        let sort = (Kind::Configuration, "other-system");
+        let remedy = "use the genesis that `quorate init` made when it printed this system";
+        return Err(Failure::about(&arguments.file, sort, what, remedy));
+    }
+    let mut answer = show_genesis(&genesis);
+    answer.text = format!("this is the genesis of the system\n{}", answer.text);
     if let Value::Object(fields) = &mut answer.json {
         fields.insert(String::from("is_verified"), Value::Bool(true));
     }
@@ -57,9 +81,9 @@ fn verify(arguments: &VerifyArguments) -> Result<Answer, Failure> {
 }
 
 fn show(file: &Path) -> Result<Answer, Failure> {
-    match FoundingFile::read(file) {
+    match GenesisFile::read(file) {
         Ok(genesis) => {
-            let mut answer = show_genesis(&genesis);
+            let mut answer = show_genesis(&genesis.unsigned());
             answer.text.push_str("\nnot verified: use `quorate config verify`");
             Ok(answer)
         }
@@ -94,7 +118,6 @@ fn show_node(node: &NodeConfiguration) -> Answer {
         "metrics": node.metrics.to_string(),
         "data": node.data,
         "keys": node.keys,
-        "share": node.share,
         "genesis": genesis,
         "cluster": cluster,
         "log_filter": node.log_filter,
@@ -121,8 +144,8 @@ fn show_cluster(cluster: &ClusterFile) -> Answer {
     Answer { text: lines(&json), json }
 }
 
-fn show_genesis(file: &FoundingFile) -> Answer {
-    let header = &file.configuration.certified.header;
+fn show_genesis(genesis: &UnsignedConfiguration) -> Answer {
+    let (header, configuration) = (genesis.header(), genesis.configuration());
     let member = |member: &MemberRecord| {
         json!({
             "id": member.id.to_hex(),
@@ -137,14 +160,13 @@ fn show_genesis(file: &FoundingFile) -> Answer {
     let json = json!({
         "kind": "genesis",
         "system": header.system.to_hex(),
-        "system_key": to_hex(file.system_key.as_bytes()),
         "authority_key": header.authority_key.to_hex(),
         "epoch": header.epoch.get(),
         "hash": header.hash().to_hex(),
         "created_unix_seconds": header.created.as_micros() / 1_000_000,
         "f": header.storage.f(),
         "f_ms": header.membership.f(),
-        "members": file.configuration.members.iter().map(member).collect::<Vec<_>>(),
+        "members": configuration.members.iter().map(member).collect::<Vec<_>>(),
         "is_verified": false,
     });
     Answer { text: lines(&json), json }

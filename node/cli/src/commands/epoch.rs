@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use quorate_client::carried::to_hex;
 use quorate_client::explanation::Kind;
-use quorate_daemon::founding::{FoundingError, FoundingFile, GenesisFault};
 use quorate_membership::delta::{Broken, Chain};
 use quorate_membership::{Schemes, VerifiedConfiguration};
 use quorate_types::MemberStatus;
@@ -30,8 +29,7 @@ use difference::Difference;
 /// Longest file with a chain that is read, in bytes.
 const CHAIN_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// What to do with the configurations of a system, mostly those in a file: a chain, or a genesis,
-/// which is one of one epoch.
+/// What to do with the configurations of a system, mostly those in a file, which is a chain.
 #[derive(Subcommand, Debug)]
 pub(crate) enum EpochCommand {
     /// One line for each epoch.
@@ -50,7 +48,7 @@ pub(crate) enum EpochCommand {
 /// A file, and the key under which it is verified.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct FileArguments {
-    /// The chain, or the genesis.
+    /// The chain.
     file: PathBuf,
     #[command(flatten)]
     under: SystemKeyArguments,
@@ -59,7 +57,7 @@ pub(crate) struct FileArguments {
 /// Which epoch is shown.
 #[derive(Args, Debug)]
 pub(crate) struct ShowArguments {
-    /// The chain, or the genesis; the servers of the cluster are asked if none is named.
+    /// The chain; the servers of the cluster are asked if none is named.
     file: Option<PathBuf>,
     #[command(flatten)]
     under: SystemKeyArguments,
@@ -96,18 +94,8 @@ impl FileArguments {
         visit: impl FnMut(&VerifiedConfiguration),
     ) -> Result<VerifiedConfiguration, Failure> {
         let key = self.under.key()?;
-        let chain = self.read()?;
+        let chain = read_chain(&self.file)?;
         chain.walk(&key, &Schemes::real(), visit).map_err(|broken| self.broken(broken))
-    }
-
-    fn read(&self) -> Result<Chain, Failure> {
-        match FoundingFile::read(&self.file) {
-            Ok(genesis) => Ok(Chain { first: genesis.configuration, deltas: Vec::new() }),
-            Err(FoundingError::Genesis { fault: GenesisFault::Foreign, .. }) => {
-                read_chain(&self.file)
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 
     fn broken(&self, broken: Broken) -> Failure {
@@ -142,8 +130,8 @@ fn read_chain(path: &Path) -> Result<Chain, Failure> {
     let bytes = std::fs::read(path).map_err(failed)?;
     if !Chain::is_chain(&bytes) {
         let sort = (Kind::Configuration, "no-chain");
-        let what = "this is neither a chain of configurations nor a genesis";
-        return Err(Failure::about(path, sort, what, "name one of these"));
+        let what = "this is no chain of configurations";
+        return Err(Failure::about(path, sort, what, "get one with `quorate epoch export`"));
     }
     quorate_wire::decode(&bytes).map_err(|error| {
         let what = format!("the chain is damaged: {error}");

@@ -1,11 +1,9 @@
-//! `quorate init`: founds a system from the admissions of its first servers.
+//! `quorate init`: makes the genesis of a system from the admissions of its first servers.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use quorate_client::carried::to_hex;
-use quorate_daemon::configuration::system_key_line;
-use quorate_daemon::founding::ceremony::{FoundedSystem, SystemRequest, found_system};
+use quorate_daemon::founding::ceremony::{NewGenesis, SystemRequest, new_genesis};
 use serde_json::json;
 
 use crate::answer::Answer;
@@ -13,9 +11,9 @@ use crate::failure::Failure;
 
 /// What a system begins with.
 ///
-/// The key of the system is dealt here, on this machine: its seed and polynomial are erased when
-/// the command ends, but whoever controls the machine now can sign in the system's name for ever.
-/// Carry each share file to its server and erase it here.
+/// Nothing that this makes is secret, and nobody deals a key: the servers make the key of the
+/// system themselves when they run with the genesis for the first time. Carry it to each of them,
+/// start them, and ask them for the key with `quorate system-key`.
 #[derive(Args, Debug)]
 pub(crate) struct InitArguments {
     /// The secret key of the authority.
@@ -27,7 +25,7 @@ pub(crate) struct InitArguments {
     /// Bad servers tolerated in the membership group; at least 3 in production.
     #[arg(long, value_name = "G")]
     f_ms: u16,
-    /// The directory for the genesis, the cluster.toml and the share files.
+    /// The directory for the genesis.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// The admissions of the first servers.
@@ -42,36 +40,17 @@ pub(crate) fn run(arguments: &InitArguments) -> Result<Answer, Failure> {
         f_ms: arguments.f_ms,
         admissions: arguments.admissions.clone(),
     };
-    Ok(answer(&found_system(&arguments.out, &request)?))
+    Ok(answer(&new_genesis(&arguments.out, &request)?))
 }
 
-fn answer(system: &FoundedSystem) -> Answer {
-    let mut text = format!(
+fn answer(system: &NewGenesis) -> Answer {
+    let genesis = system.genesis_file.display();
+    let text = format!(
         "system {}\n\
-         for every client: {}\n\
-         for every server: {} and, at the end of its node.toml, this line:\n{}\
-         for one server each, as its share.key, then erased here:",
+         for every server: {genesis}\n\
+         when they run: quorate system-key {genesis} --out cluster.toml",
         system.system,
-        system.cluster_file.display(),
-        system.genesis_file.display(),
-        system_key_line(&system.system_key),
     );
-    for share in &system.shares {
-        text.push_str(&format!("\n  {} {}", share.address, share.path.display()));
-    }
-    let shares = system.shares.iter().map(|share| {
-        json!({
-            "identity_key": share.identity_key.to_hex(),
-            "address": share.address,
-            "share_file": share.path,
-        })
-    });
-    let json = json!({
-        "system": system.system.to_hex(),
-        "system_key": to_hex(system.system_key.as_bytes()),
-        "genesis_file": system.genesis_file,
-        "cluster_file": system.cluster_file,
-        "shares": shares.collect::<Vec<_>>(),
-    });
+    let json = json!({ "system": system.system.to_hex(), "genesis_file": system.genesis_file });
     Answer { text, json }
 }

@@ -79,13 +79,13 @@ impl Children {
         self.places.iter_mut().map(Place::look).collect()
     }
 
-    /// Whether every founder that runs listens: others may wait until they are admitted.
+    /// Whether every founder that runs serves: others may wait until they are admitted.
     pub(crate) fn have_begun(&mut self) -> bool {
         let is_down = |condition: Condition| matches!(condition, Condition::Down { .. });
         self.places
             .iter_mut()
             .take(self.founders)
-            .all(|place| place.node.listens() || is_down(place.look()))
+            .all(|place| place.node.serves() || is_down(place.look()))
     }
 
     /// Sends a signal to every server that runs, however it was started.

@@ -1,17 +1,17 @@
 //! A cluster that lies in a directory: its servers, as their own files describe them.
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use quorate_client::cluster_file::ClusterFile;
 use quorate_client::explanation::Kind;
 use quorate_daemon::configuration::NodeConfiguration;
-use quorate_daemon::founding::FoundingFile;
+use quorate_daemon::founding::GenesisFile;
 
 use super::found::{Wanted, finish, found};
 use super::layout::Layout;
 use crate::failure::Failure;
+use crate::page::page;
 
 /// One server of the cluster.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,9 +26,9 @@ pub(crate) struct DevNode {
 }
 
 impl DevNode {
-    /// Whether the server listens: it answers about its health once it serves.
-    pub(crate) fn listens(&self) -> bool {
-        TcpStream::connect(self.metrics).is_ok()
+    /// Whether the server says that it serves: not while it makes the key with the others.
+    pub(crate) fn serves(&self) -> bool {
+        page(self.metrics, "/health").is_ok_and(|answer| answer.ends_with("\r\n\r\nok\n"))
     }
 }
 
@@ -49,8 +49,9 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// The cluster of the directory, which is founded if there is none.
     pub(crate) fn open_or_found(layout: Layout, wanted: &Wanted) -> Result<Self, Failure> {
-        let is_resumed = layout.cluster_file().exists();
-        if !is_resumed && layout.made().exists() {
+        let is_resumed = layout.genesis().exists();
+        let is_moved = layout.unfinished().exists() && is_resumed;
+        if is_moved || layout.made().exists() {
             // Whoever made it was interrupted while it was moved to its place.
             finish(&layout)?;
         } else if !is_resumed {
@@ -62,9 +63,8 @@ impl Cluster {
     }
 
     fn open(layout: Layout, is_resumed: bool) -> Result<Self, Failure> {
-        let system_key = ClusterFile::read(&layout.cluster_file())?.system_key;
-        let founding = FoundingFile::read_verified(&layout.genesis(), &system_key)?;
-        let member_count = founding.configuration().configuration().members.len();
+        let genesis = GenesisFile::read(&layout.genesis())?.configuration();
+        let member_count = genesis.members.len();
         let count = u16::try_from(member_count).map_err(|error| {
             let what = format!("{member_count} servers: {error}");
             let sort = (Kind::Configuration, "not-a-dev-cluster");
@@ -73,7 +73,7 @@ impl Cluster {
         let nodes = (1..=count).map(|number| open_node(&layout, number));
         let mut nodes: Vec<DevNode> = nodes.collect::<Result<_, _>>()?;
         nodes.extend(added(&layout, &nodes));
-        let (f, f_ms) = (founding.storage().f(), founding.membership().f());
+        let (f, f_ms) = (genesis.storage.f(), genesis.membership.f());
         Ok(Self { layout, nodes, founders: member_count, f, f_ms, is_resumed })
     }
 

@@ -1,18 +1,17 @@
-//! Makes a new cluster in a directory: the ceremony, all of it on one machine.
+//! Makes a new cluster in a directory: the ceremony, all of it on one machine, but for the key of
+//! the system, which its servers make when they run ([`equip`](super::equip)).
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::Path;
 
-use quorate_client::cluster_file::{ClientFiles, ClusterFile};
 use quorate_client::explanation::Kind;
-use quorate_daemon::configuration::{GENESIS, SHARE, system_key_line};
+use quorate_daemon::configuration::GENESIS;
 use quorate_daemon::founding::ceremony::{
-    ClientRequest, FoundedSystem, GROUP_F_MAX, NewServer, ServerRequest, SystemRequest,
-    found_system, new_authority, new_client, new_server,
+    GROUP_F_MAX, NewGenesis, NewServer, ServerRequest, SystemRequest, new_authority, new_genesis,
+    new_server,
 };
-use quorate_types::{Resilience, ResilienceError, UnixTime};
+use quorate_types::{Resilience, ResilienceError};
 
 use super::layout::Layout;
 use super::{durable, ports};
@@ -22,11 +21,8 @@ pub(crate) const NODES_DEFAULT: u16 = 7;
 pub(crate) const F_DEFAULT: u16 = 1;
 /// Most servers that one machine is asked to run.
 const NODES_MAX: u16 = 256;
-/// How long the certificate of the local client holds.
-const CLIENT_YEARS: u64 = 100;
-/// The directories of a cluster.
-const PARTS: [&str; 4] = ["authority", "founding", "nodes", "client"];
-const YEAR_SECONDS: u64 = 365 * 24 * 60 * 60;
+/// The directories of a cluster that are there before it runs; the last one marks the whole.
+const PARTS: [&str; 3] = ["authority", "nodes", "founding"];
 
 /// What the call asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,8 +34,8 @@ pub(crate) struct Wanted {
     pub(crate) epoch_seconds: Option<u64>,
 }
 
-/// Makes a cluster. Nothing but the lock may be in the directory; what an interrupted call left
-/// unfinished is removed.
+/// Makes the servers of a cluster and the genesis with which they make its key. Nothing but the
+/// lock may be in the directory; what an interrupted call left unfinished is removed.
 pub(crate) fn found(layout: &Layout, wanted: &Wanted) -> Result<(), Failure> {
     let nodes = wanted.nodes.unwrap_or(NODES_DEFAULT);
     let (f, f_ms) = (wanted.f.unwrap_or(F_DEFAULT), wanted.f_ms.unwrap_or(F_DEFAULT));
@@ -49,21 +45,15 @@ pub(crate) fn found(layout: &Layout, wanted: &Wanted) -> Result<(), Failure> {
     if work.exists() {
         fs::remove_dir_all(&work).map_err(|error| Failure::io("remove", &work, &error))?;
     }
-    let authority = new_authority(&work.join("authority"))?.key;
+    let authority_key = new_authority(&work.join("authority"))?.key;
     let servers = make_servers(&work, nodes)?;
-    let request = SystemRequest {
-        authority_key: authority.clone(),
-        f,
-        f_ms,
-        admissions: servers.iter().map(|server| server.admission_file.clone()).collect(),
-    };
-    let system = found_system(&work.join("founding"), &request)?;
+    let admissions = servers.iter().map(|server| server.admission_file.clone()).collect();
+    let request = SystemRequest { authority_key, f, f_ms, admissions };
+    let system = new_genesis(&work.join("genesis"), &request)?;
     for server in &servers {
         install((server, wanted.epoch_seconds), &system)?;
     }
-    let client = new_client(&work.join("client"), &local_client(authority, system.cluster_file))?;
-    let cluster = ClusterFile::read(&client.cluster_file)?;
-    publish(layout, &cluster)
+    publish(layout)
 }
 
 fn check_count(nodes: u16, wanted: [(&str, u16); 2]) -> Result<(), Failure> {
@@ -119,70 +109,37 @@ fn make_servers(work: &Path, nodes: u16) -> Result<Vec<NewServer>, Failure> {
 /// What an operator carries to a server after `quorate init`.
 fn install(
     (server, epoch_seconds): (&NewServer, Option<u64>),
-    system: &FoundedSystem,
+    system: &NewGenesis,
 ) -> Result<(), Failure> {
     let file = &server.node_file;
-    let directory = file.parent().expect("node.toml lies in the directory of its server");
-    let genesis = directory.join(GENESIS);
+    let genesis = file.with_file_name(GENESIS);
     fs::copy(&system.genesis_file, &genesis)
         .map_err(|error| Failure::io("copy", &genesis, &error))?;
+    let Some(seconds) = epoch_seconds else { return Ok(()) };
     let text = fs::read_to_string(file).map_err(|error| Failure::io("read", file, &error))?;
-    let epoch = epoch_seconds.map(|seconds| format!("epoch_seconds = \"{seconds}\"\n"));
-    let text = text + &epoch.unwrap_or_default() + &system_key_line(&system.system_key);
-    fs::write(file, text).map_err(|error| Failure::io("write", file, &error))?;
-    let identity_key = server.admission.identity_key();
-    let share = system.shares.iter().find(|share| share.identity_key == identity_key);
-    if let Some(share) = share {
-        fs::rename(&share.path, directory.join(SHARE))
-            .map_err(|error| Failure::io("move", &share.path, &error))?;
-    }
-    Ok(())
+    let text = text + &format!("epoch_seconds = \"{seconds}\"\n");
+    fs::write(file, text).map_err(|error| Failure::io("write", file, &error))
 }
 
-/// A client of a cluster on this machine.
-pub(crate) fn local_client(authority_key: PathBuf, cluster_file: PathBuf) -> ClientRequest {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let expires = now.saturating_add(CLIENT_YEARS * YEAR_SECONDS).saturating_mul(1_000_000);
-    ClientRequest {
-        authority_key,
-        cluster_file,
-        name: String::from("dev"),
-        expires: UnixTime::from_micros(expires),
-    }
-}
-
-/// Makes all of it durable under the name of something unfinished, and then moves it to its place.
-fn publish(layout: &Layout, cluster: &ClusterFile) -> Result<(), Failure> {
-    let (work, root) = (layout.unfinished(), layout.root());
-    let client = ClientFiles {
-        key: root.join("client/client.key"),
-        certificate: root.join("client/client.certificate"),
-    };
-    let cluster = ClusterFile { client: Some(client), ..cluster.clone() };
-    let parts = PARTS.iter().try_for_each(|part| durable::sync_tree(&work.join(part)));
-    // The kit of the client names the same files from its own place: one is enough.
-    let written = parts
-        .and_then(|()| fs::remove_file(work.join("client/cluster.toml")))
-        .and_then(|()| durable::replace(&layout.made(), cluster.to_text(root).as_bytes()))
-        .and_then(|()| durable::sync_directory(root));
+/// Makes all of it durable, and then moves it to its place.
+fn publish(layout: &Layout) -> Result<(), Failure> {
+    let work = layout.unfinished();
+    // The name that tells that all of it is there comes last.
+    let written = durable::sync_tree(&work)
+        .and_then(|()| fs::rename(work.join("genesis"), layout.made()))
+        .and_then(|()| durable::sync_directory(&work));
     written.map_err(|error| Failure::io("write", &layout.made(), &error))?;
     finish(layout)
 }
 
-/// Moves a cluster that is whole to its place; the cluster file comes last. Whoever is interrupted
-/// can go on.
+/// Moves what is whole to its place; the genesis comes last. Whoever is interrupted can go on.
 pub(crate) fn finish(layout: &Layout) -> Result<(), Failure> {
     let (work, root) = (layout.unfinished(), layout.root());
     for part in PARTS {
         let (from, to) = (work.join(part), root.join(part));
-        if from.exists() {
-            fs::rename(from, &to).map_err(|error| Failure::io("move to", &to, &error))?;
-        }
+        let moved = if from.exists() { fs::rename(from, &to) } else { Ok(()) };
+        let moved = moved.and_then(|()| durable::sync_directory(root));
+        moved.map_err(|error| Failure::io("move to", &to, &error))?;
     }
-    let file = layout.cluster_file();
-    let moved = durable::sync_directory(root)
-        .and_then(|()| fs::rename(layout.made(), &file))
-        .and_then(|()| durable::sync_directory(root));
-    moved.map_err(|error| Failure::io("move to", &file, &error))?;
     fs::remove_dir(&work).map_err(|error| Failure::io("remove", &work, &error))
 }

@@ -44,13 +44,22 @@ impl Layout {
         self.root.join("unfinished")
     }
 
-    /// The cluster file of a new cluster that is whole, but not yet in its place.
+    /// What a new cluster has that is whole, but not yet in its place.
     pub(crate) fn made(&self) -> PathBuf {
-        self.unfinished().join("cluster.toml")
+        self.unfinished().join("founding")
     }
 
     pub(crate) fn genesis(&self) -> PathBuf {
         self.root.join("founding/genesis")
+    }
+
+    /// The cluster file that names no client.
+    pub(crate) fn contacts(&self) -> PathBuf {
+        self.root.join("founding/cluster.toml")
+    }
+
+    pub(crate) fn client(&self) -> PathBuf {
+        self.root.join("client")
     }
 
     pub(crate) fn authority_key(&self) -> PathBuf {

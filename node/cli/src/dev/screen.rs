@@ -143,7 +143,7 @@ fn short_row(node: &DevNode, condition: &Condition) -> String {
 }
 
 /// One line about a server, with what to do if it died.
-fn row(node: &DevNode, condition: &Condition) -> String {
+pub(super) fn row(node: &DevNode, condition: &Condition) -> String {
     let text = short_row(node, condition);
     match condition {
         Condition::Down { why } if why != STOPPED => {

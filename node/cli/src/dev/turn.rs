@@ -1,5 +1,5 @@
 //! One cluster at a time begins on a machine: from the choice of its ports until its servers
-//! listen.
+//! serve.
 //!
 //! Otherwise two that begin at the same moment could choose the same ports. The turn is a lock on a
 //! file among the temporary ones, which ends with the process. Where the file cannot be used, the
@@ -12,7 +12,7 @@ use crate::answer::complain;
 /// The file, common to all clusters of the machine.
 const FILE: &str = "quorate-dev.turn";
 
-/// Held until the servers listen.
+/// Held until the servers serve.
 #[derive(Debug)]
 pub(crate) struct Turn {
     #[expect(dead_code, reason = "the lock is held by the open file")]
@@ -34,7 +34,7 @@ fn is_locked(file: &File) -> bool {
     match file.try_lock() {
         Ok(()) => true,
         Err(TryLockError::WouldBlock) => {
-            complain("another cluster begins on this machine: waiting until its servers listen");
+            complain("another cluster begins on this machine: waiting until its servers serve");
             file.lock().is_ok()
         }
         Err(TryLockError::Error(_)) => false,

@@ -1,4 +1,7 @@
 //! Runs the servers of a cluster until a signal: SIGINT, SIGTERM, or SIGHUP of a closed terminal.
+//!
+//! The servers of a new cluster make the key of its system first; until they have, no client can
+//! find it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,18 +9,22 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::children::Children;
+use super::children::{Children, Condition};
 use super::cluster::{Cluster, added};
-use super::screen::Screen;
+use super::equip::equip;
+use super::screen::{Screen, row};
 use super::turn::Turn;
 use crate::answer::complain;
+use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// How often the servers are looked at.
 const LOOK: Duration = Duration::from_millis(200);
 /// How often they are looked at while they begin.
 const LOOK_BEGINNING: Duration = Duration::from_millis(50);
-/// How long other clusters wait for them to listen.
+/// How often it is said that the servers are still making the key.
+const WORD: Duration = Duration::from_secs(10);
+/// How long other clusters wait for them to serve.
 const BEGIN_MAX: Duration = Duration::from_secs(20);
 /// How often they are looked at while they stop.
 const LOOK_STOPPING: Duration = Duration::from_millis(20);
@@ -34,19 +41,48 @@ pub(crate) fn run(cluster: &Cluster, turn: Turn, json: bool) -> Result<(), Failu
         let mut stop = Stop::new().map_err(failed)?;
         let mut children = Children::new(program, cluster);
         let mut screen = Screen::new(cluster, json);
-        screen.open();
-        let outcome = children.start();
-        if outcome.is_ok() {
-            let began = begin(&mut children, &mut screen, &mut stop).await;
-            drop(turn);
-            if began {
-                watch(cluster, (&mut children, &mut screen), &mut stop).await;
-            }
-        }
+        let outcome = match children.start() {
+            Ok(()) => live(cluster, (&mut children, &mut screen), (&mut stop, turn)).await,
+            failed => failed,
+        };
         stop_all(&mut children, &mut stop).await;
         screen.show(&children.look());
         outcome
     })
+}
+
+/// From the founding to a signal.
+async fn live(
+    cluster: &Cluster,
+    (children, screen): (&mut Children, &mut Screen<'_>),
+    (stop, turn): (&mut Stop, Turn),
+) -> Result<(), Failure> {
+    tokio::select! {
+        () = stop.wait() => return Ok(()),
+        made = until_equipped(cluster, children) => made?,
+    }
+    screen.open();
+    let has_begun = begin(children, screen, stop).await;
+    drop(turn);
+    if has_begun {
+        watch(cluster, (children, screen), stop).await;
+    }
+    Ok(())
+}
+
+/// Waits until the servers have made the key, and clients have what they need.
+async fn until_equipped(cluster: &Cluster, children: &mut Children) -> Result<(), Failure> {
+    loop {
+        match equip(&cluster.layout, WORD).await {
+            Err(failure) if failure.exit() == Exit::NoQuorum => complain(&failure.text()),
+            done => return done,
+        }
+        for (node, condition) in cluster.nodes.iter().zip(children.look()) {
+            if matches!(condition, Condition::Down { .. }) {
+                complain(&row(node, &condition));
+            }
+        }
+    }
 }
 
 /// The signals that ask to stop.
@@ -74,8 +110,8 @@ impl Stop {
     }
 }
 
-/// Waits until every server listens or has ended, or until it took too long; false if a signal
-/// came. That a port is listened on tells nobody, so it is tried.
+/// Waits until every server serves or has ended, or until it took too long; false if a signal
+/// came. That a server serves it tells nobody, so it is asked.
 async fn begin(children: &mut Children, screen: &mut Screen<'_>, stop: &mut Stop) -> bool {
     let end = Instant::now() + BEGIN_MAX;
     while Instant::now() < end {

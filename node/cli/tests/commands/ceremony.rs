@@ -2,8 +2,15 @@
 
 use std::path::Path;
 
-use crate::support::Scratch;
+use quorate_client::cluster_file::{ClusterFile, ServerContact, parse_system_key};
+use quorate_daemon::founding::GenesisFile;
 use serde_json::Value;
+
+use crate::support::Scratch;
+
+/// The generator of the group: a point that is a key, though nobody has made it.
+const SOME_KEY: &str = "97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac586c55e8\
+                        3ff97a1aeffb3af00adb22c6bb";
 
 /// Makes an authority and this many servers; returns the calls' working directory.
 fn servers(count: usize) -> Scratch {
@@ -26,51 +33,93 @@ fn init(f: &str, count: usize) -> Vec<String> {
     call
 }
 
+/// A genesis of servers that do not run, what `init` said of it, and a file for clients.
 pub(crate) fn founded() -> (Scratch, Value) {
     let scratch = servers(4);
     let mut call = init("1", 4);
     call.push("--json".to_owned());
     let answer = scratch.succeed(&call);
+    let genesis = GenesisFile::read(&scratch.join("system/genesis")).expect("a genesis");
+    let contact = |member: &quorate_types::MemberRecord| ServerContact {
+        identity_key: member.identity_key,
+        address: member.address.clone(),
+    };
+    let contacts = ClusterFile {
+        system: genesis.system(),
+        system_key: parse_system_key(SOME_KEY).expect("a key"),
+        authority_key: genesis.genesis().authority_key,
+        servers: genesis.configuration().members.iter().map(contact).collect(),
+        client: None,
+    };
+    contacts.write(&scratch.join("cluster.toml")).expect("written");
     (scratch, serde_json::from_str(&answer).expect("JSON"))
 }
 
 #[test]
-fn a_system_is_founded_and_verified_with_nothing_but_its_key() {
+fn a_genesis_holds_no_secret_and_is_known_by_the_name_of_its_system() {
     let (scratch, system) = founded();
-    assert_eq!(system["shares"].as_array().map(Vec::len), Some(4));
-    let key = system["system_key"].as_str().expect("a key");
-    let text = scratch.succeed(&["config", "verify", "system/genesis", "--system-key", key]);
-    assert!(text.starts_with("verified under the key of the system\n"), "{text}");
-    let call = ["config", "verify", "system/genesis", "--cluster", "system/cluster.toml", "--json"];
+    let made = std::fs::read_dir(scratch.join("system")).expect("a directory");
+    let made: Vec<_> = made.map(|entry| entry.expect("an entry").file_name()).collect();
+    assert_eq!(made, ["genesis"], "nothing else is there to be carried");
+    let name = system["system"].as_str().expect("a name");
+    let text = scratch.succeed(&["config", "verify", "system/genesis", "--system", name]);
+    assert!(text.starts_with("this is the genesis of the system\n"), "{text}");
+    let call = ["config", "verify", "system/genesis", "--cluster", "cluster.toml", "--json"];
     let json: Value = serde_json::from_str(&scratch.succeed(&call)).expect("JSON");
     assert_eq!((&json["is_verified"], &json["f_ms"]), (&Value::from(true), &Value::from(1)));
     assert_eq!(json["system"], system["system"]);
 
     let text = scratch.succeed(&["config", "show", "system/genesis"]);
     assert!(text.ends_with("not verified: use `quorate config verify`\n"), "{text}");
-    let text = scratch.succeed(&["config", "show", "system/cluster.toml"]);
-    assert!(text.contains(&format!("system_key {key}\n")), "{text}");
+    assert_eq!(text.matches("  membership group").count(), 4, "{text}");
+    let text = scratch.succeed(&["config", "show", "cluster.toml"]);
+    assert!(text.contains(&format!("system_key {SOME_KEY}\n")), "{text}");
 }
 
 #[test]
-fn a_flipped_byte_or_another_key_is_not_verified() {
+fn a_genesis_with_a_flipped_byte_or_of_another_system_or_release_is_not_verified() {
     let (scratch, system) = founded();
     let (_other, other) = founded();
-    let verify = |key: &Value| {
-        let key = key["system_key"].as_str().expect("a key").to_owned();
-        scratch.fail(&["config", "verify", "system/genesis", "--system-key", &key])
+    let verify = |system: &Value| {
+        let name = system["system"].as_str().expect("a name").to_owned();
+        scratch.fail(&["config", "verify", "system/genesis", "--system", &name])
     };
     let (code, text) = verify(&other);
     assert_eq!(code, 4, "{text}");
     assert!(text.starts_with("error[other-system]: "), "{text}");
 
     let path = scratch.join("system/genesis");
-    let mut bytes = std::fs::read(&path).expect("the genesis");
+    let good = std::fs::read(&path).expect("the genesis");
+    let mut bytes = good.clone();
     bytes[200] ^= 1;
     std::fs::write(&path, bytes).expect("the genesis");
     let (code, text) = verify(&system);
     assert_eq!(code, 12, "{text}");
     assert!(text.starts_with("error[genesis-damaged]: "), "{text}");
+
+    // A genesis whose key somebody had dealt.
+    let mut bytes = good;
+    bytes[17] = 1;
+    std::fs::write(&path, bytes).expect("the genesis");
+    let (code, text) = verify(&system);
+    assert_eq!(code, 4, "{text}");
+    assert!(text.starts_with("error[genesis-version]: the genesis has format 1"), "{text}");
+}
+
+#[test]
+fn who_asks_for_the_key_of_servers_that_do_not_run_is_told_what_to_do() {
+    let (scratch, _) = founded();
+    let call = ["system-key", "system/genesis", "--out", "contacts", "--wait", "1"];
+    let (code, text) = scratch.fail(&call);
+    assert_eq!(code, 9, "{text}");
+    assert!(text.starts_with("error[not-founded]: "), "{text}");
+    assert!(text.contains("start the servers that the genesis names"), "{text}");
+    assert!(!scratch.join("contacts").exists());
+    assert_eq!(scratch.fail(&["system-key", "cluster.toml"]).0, 4, "this is no genesis");
+    let epoch = ["epoch", "verify", "system/genesis", "--cluster", "cluster.toml"];
+    let (code, text) = scratch.fail(&epoch);
+    assert_eq!(code, 4, "{text}");
+    assert!(text.starts_with("error[no-chain]: "), "nobody has signed a genesis: {text}");
 }
 
 #[test]
@@ -112,7 +161,7 @@ fn each_failure_has_its_code_and_says_what_to_do() {
 fn a_client_is_certified_by_the_authority_of_its_system_only() {
     let (scratch, _) = founded();
     let call = |authority: &str, out: &str| {
-        let cluster = "system/cluster.toml";
+        let cluster = "cluster.toml";
         [
             "client",
             "new",
@@ -140,13 +189,9 @@ fn a_client_is_certified_by_the_authority_of_its_system_only() {
 fn a_key_that_others_may_read_stops_a_server() {
     use std::os::unix::fs::PermissionsExt;
 
-    let (scratch, system) = founded();
+    let (scratch, _) = founded();
     let node = scratch.join("node-1");
     std::fs::copy(scratch.join("system/genesis"), node.join("genesis")).expect("a copy");
-    let key = system["system_key"].as_str().expect("a key");
-    let file = node.join("node.toml");
-    let text = std::fs::read_to_string(&file).expect("node.toml");
-    std::fs::write(&file, format!("{text}system_key = \"{key}\"\n")).expect("node.toml");
     let loose = std::fs::Permissions::from_mode(0o640);
     std::fs::set_permissions(node.join("keys/epoch-0.key"), loose).expect("permissions");
     let (code, text) = scratch.fail(&["node", "run", "--config", "node-1/node.toml"]);
@@ -158,7 +203,9 @@ fn a_key_that_others_may_read_stops_a_server() {
 fn help_and_completions_know_the_commands() {
     let scratch = Scratch::new();
     let help = scratch.succeed(&["--help"]);
-    for word in ["dev", "authority", "node", "init", "client", "config", "Exit codes:"] {
+    for word in
+        ["dev", "authority", "node", "init", "system-key", "client", "config", "Exit codes:"]
+    {
         assert!(help.contains(word), "{word}: {help}");
     }
     assert!(scratch.succeed(&["completions", "bash"]).contains("_quorate"));

@@ -12,6 +12,8 @@ use serde_json::Value;
 use crate::cluster::Dev;
 use crate::support::Scratch;
 
+/// The epoch in which a cluster begins to serve.
+const NOW: Epoch = Epoch::new(1);
 const KEY: &str = "cluster/authority/authority.key";
 const CLUSTER: [&str; 2] = ["--cluster", "cluster/cluster.toml"];
 
@@ -58,7 +60,7 @@ fn refuses(scratch: &Scratch, words: &[&str], (exit, code, place): (i32, &str, &
 fn removal(scratch: &Scratch, name: &str, change: impl FnOnce(&mut RemoveGrant)) {
     let file = ClusterFile::read(&scratch.join("cluster/cluster.toml")).expect("a cluster file");
     let seed = read_seed(&scratch.join(KEY)).expect("a key");
-    let validity = Validity { sequence: 1, first_epoch: Epoch::ZERO, last_epoch: Epoch::ZERO };
+    let validity = Validity { sequence: 1, first_epoch: NOW, last_epoch: NOW };
     let mut grant = RemoveGrant {
         system: file.system,
         identity_key: IdentityKey::new([7; 32]),
@@ -80,7 +82,7 @@ fn mode(path: &Path, mode: u32) {
 #[test]
 fn each_wrong_certificate_key_and_admission_is_refused_by_name_and_changes_nothing() {
     let (scratch, mut dev) = cluster(4);
-    let admission = server(&scratch, 1, "0");
+    let admission = server(&scratch, 1, "1");
     let add = ["node", "add", &admission, "--authority", KEY];
     let before = list(&scratch);
     keys_of_others_are_refused(&scratch, &admission);
@@ -96,12 +98,12 @@ fn each_wrong_certificate_key_and_admission_is_refused_by_name_and_changes_nothi
 
     removal(&scratch, "good.change", |_| {});
     let good = ["node", "submit", "good.change"];
-    assert_eq!(call(&scratch, &good)["changes"][0]["epoch"], 1);
+    assert_eq!(call(&scratch, &good)["changes"][0]["epoch"], 2);
     refuses(&scratch, &good, (10, "certificate-replayed", "good.change"));
     let added = call(&scratch, &add);
     assert_eq!(
         (&added["changes"][0]["epoch"], &added["changes"][0]["sequence"]),
-        (&1.into(), &1.into())
+        (&2.into(), &1.into())
     );
     let name = added["changes"][0]["identity_key"].as_str().expect("a key").to_owned();
     let removed = call(&scratch, &["node", "remove", &name, "--authority", KEY]);
@@ -193,11 +195,11 @@ fn two_of_three_holders_sign_on_machines_of_their_own_and_one_alone_does_nothing
     let three: Vec<&str> = keys.iter().map(String::as_str).collect();
     let appoint = [&["authority", "appoint", "--threshold", "2", "--authority", KEY], &three[..]];
     let appointed = call(&scratch, &appoint.concat());
-    assert_eq!(appointed["changes"][0]["epoch"], 0, "it counts at once");
+    assert_eq!(appointed["changes"][0]["epoch"], 1, "it counts at once");
     let shown = call(&scratch, &["authority", "show"]);
     assert_eq!((&shown["threshold"], &shown["sequence"]), (&2.into(), &1.into()));
 
-    let admission = server(&scratch, 1, "0");
+    let admission = server(&scratch, 1, "1");
     let add = |more: &[&'static str]| [&["node", "add", &admission], more].concat();
     refuses(&scratch, &add(&["--authority", KEY]), (10, "other-authority", KEY));
     let alone = add(&["--authority", "ann/authority.key"]);

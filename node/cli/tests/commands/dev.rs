@@ -1,5 +1,6 @@
 //! A cluster of real processes: it comes up, a server dies and comes back, and a signal stops all.
 
+use quorate_client::cluster_file::ClusterFile;
 use serde_json::Value;
 
 use crate::cluster::{Dev, kill};
@@ -71,9 +72,16 @@ fn a_server_that_was_killed_is_shown_comes_back_by_hand_and_stops_with_the_rest(
 
     assert_eq!(dev.stop("INT"), 0);
     assert!(by_hand.wait().expect("its end").success(), "dev stopped it, too");
+    let file = scratch.join("cluster/cluster.toml");
+    let before = ClusterFile::read(&file).expect("a cluster file");
+    // Whoever is stopped before it is written leaves all but that.
+    std::fs::remove_file(&file).expect("removed");
     let mut again = Dev::start(&scratch);
     assert_eq!(again.line()["is_resumed"], true);
     again.wait(1, "up");
+    let now = ClusterFile::read(&file).expect("a cluster file");
+    assert_eq!((now.system, now.system_key), (before.system, before.system_key));
+    assert_eq!(now.client_identity().expect("a client").certificate.grant.name, "dev");
     assert_eq!(again.stop("TERM"), 0);
 }
 

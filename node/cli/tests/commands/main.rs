@@ -7,6 +7,7 @@ mod dev;
 mod epoch;
 mod epochs;
 mod evictions;
+mod founding;
 mod group;
 mod plan;
 mod replace;

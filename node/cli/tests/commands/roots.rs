@@ -107,7 +107,8 @@ fn roots_are_replaced_while_servers_serve_and_the_old_ones_are_gone() {
     let seeds = (1..=NODES).map(|number| seed_of_tree(&node(&scratch, number).join("keys")));
     let seeds: Vec<_> = seeds.collect();
     // Whoever was in the first group would miss its share first.
-    let outsider = (1..=NODES).find(|number| !node(&scratch, *number).join("share.key").exists());
+    let has_share = |number: &u16| node(&scratch, *number).join("keys/share-1.key").exists();
+    let outsider = (1..=NODES).find(|number| !has_share(number));
     for number in 1..=NODES {
         let node = node(&scratch, number);
         copy(&node.join("keys"), &scratch.join(format!("keys-{number}")));

@@ -9,7 +9,7 @@ use crate::ceremony::founded;
 fn a_command_that_reaches_no_server_says_whom_it_waits_for_and_why_they_are_not_there() {
     let (scratch, _) = founded();
     let call = ["client", "new", "--authority", "authority/authority.key", "--cluster"];
-    let call = [&call[..], &["system/cluster.toml", "--name", "one", "--out", "client"]].concat();
+    let call = [&call[..], &["cluster.toml", "--name", "one", "--out", "client"]].concat();
     scratch.succeed(&call);
     let mut command = scratch.program();
     command.args(["blob", "put", "system/genesis", "--cluster", "client/cluster.toml"]);

@@ -9,8 +9,6 @@ use super::LOG_FILTER_DEFAULT;
 
 /// The directory of a server's keys.
 pub const KEYS: &str = "keys";
-/// The file with the share of the system's key.
-pub const SHARE: &str = "share.key";
 /// The file with what the system began with.
 pub const GENESIS: &str = "genesis";
 
@@ -31,7 +29,7 @@ pub struct NodeTemplate {
 }
 
 impl NodeTemplate {
-    /// The text of the file. The key of the system is its last line, so that it can be appended.
+    /// The text of the file.
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut text = format!(
@@ -44,25 +42,21 @@ impl NodeTemplate {
              # Written by the server itself in every epoch: never copied, and never brought back.\n\
              keys = \"{KEYS}\"\n\
              {}\
-             log_filter = \"{LOG_FILTER_DEFAULT}\"\n\
-             # The key under which everything about the system is verified.\n",
+             log_filter = \"{LOG_FILTER_DEFAULT}\"\n",
             self.listen,
             self.metrics,
             self.origin(),
         );
         if let Some(key) = &self.system_key {
-            text.push_str(&system_key_line(key));
+            text.push_str("# The key under which everything about the system is verified.\n");
+            text.push_str(&format!("system_key = \"{}\"\n", to_hex(key.as_bytes())));
         }
         text
     }
 
     fn origin(&self) -> String {
         match self.joins {
-            None => format!(
-                "# Read only if this server is in the membership group.\n\
-                 share = \"{SHARE}\"\n\
-                 genesis = \"{GENESIS}\"\n"
-            ),
+            None => format!("genesis = \"{GENESIS}\"\n"),
             Some(seconds) => format!(
                 "# The servers that are asked which epoch it is.\n\
                  cluster = \"{CONTACTS}\"\n\
@@ -71,10 +65,4 @@ impl NodeTemplate {
             ),
         }
     }
-}
-
-/// The line that pins the key of the system.
-#[must_use]
-pub fn system_key_line(key: &threshold::PublicKey) -> String {
-    format!("system_key = \"{}\"\n", to_hex(key.as_bytes()))
 }

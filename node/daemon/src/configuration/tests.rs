@@ -33,11 +33,10 @@ fn the_file_that_is_made_says_what_was_asked_with_paths_relative_to_it() {
     let configuration = parse(&text()).unwrap();
     assert_eq!(configuration.listen.port(), 4700);
     assert_eq!(configuration.data, PathBuf::from("/srv/q/data"));
-    assert_eq!(configuration.share, Some(PathBuf::from("/srv/q/share.key")));
+    assert_eq!(configuration.origin, Origin::Genesis(PathBuf::from("/srv/q/genesis")));
     assert_eq!(configuration.log_filter, "info");
-    let short = text().replace("share = ", "# ").replace("log_filter = \"info\"", "");
-    let configuration = parse(&short).unwrap();
-    assert_eq!((configuration.share, configuration.log_filter.as_str()), (None, "info"));
+    let configuration = parse(&text().replace("log_filter = \"info\"", "")).unwrap();
+    assert_eq!(configuration.log_filter, "info");
     assert_eq!(configuration.founding_patience.as_secs(), 60);
     // A server that makes the key of its system with the others keeps it by itself.
     let founding = text().split("system_key").next().unwrap().to_owned();
@@ -50,7 +49,6 @@ fn a_server_that_joins_asks_others_and_knows_how_long_an_epoch_lasts() {
     let configuration = parse(&text).unwrap();
     assert_eq!(configuration.origin, Origin::Cluster(PathBuf::from("/srv/q/cluster.toml")));
     assert_eq!(configuration.epoch, Some(std::time::Duration::from_secs(3_600)));
-    assert_eq!(configuration.share, None);
     let error = parse(&text.replace("epoch_seconds", "# ")).unwrap_err().explain();
     assert_eq!(error.what, "the key `node.epoch_seconds` is missing");
     assert!(error.remedy.starts_with("write how long an epoch of the system lasts"), "{error}");
@@ -89,7 +87,7 @@ fn each_mistake_names_the_key_the_line_and_the_remedy() {
         (
             text().replace("log_filter = \"info\"", "founding_patience_seconds = \"soon\""),
             "wrong value of `node.founding_patience_seconds`: invalid digit found in string: \
-             /srv/q/node.toml:12: write a number of seconds, such as \"60\"",
+             /srv/q/node.toml:10: write a number of seconds, such as \"60\"",
         ),
         (
             text().replace("data = \"data\"", "data = 5"),
@@ -98,17 +96,17 @@ fn each_mistake_names_the_key_the_line_and_the_remedy() {
         ),
         (
             text().replace("genesis = \"genesis\"", "genesis = \"\""),
-            "wrong value of `node.genesis`: it is empty: /srv/q/node.toml:11: \
+            "wrong value of `node.genesis`: it is empty: /srv/q/node.toml:9: \
              name the genesis that `quorate init` wrote",
         ),
         (
             text().replace("system_key = \"97", "system_key = \"87"),
             "wrong value of `node.system_key`: it is no key of a system (NotOnCurve): \
-             /srv/q/node.toml:14: write the 96 digits of the key of the system",
+             /srv/q/node.toml:12: write the 96 digits of the key of the system",
         ),
         (
             text() + "[limits]\n",
-            "unknown key `limits`: /srv/q/node.toml:15: remove it; known here: node",
+            "unknown key `limits`: /srv/q/node.toml:13: remove it; known here: node",
         ),
     ];
     for (text, expected) in golden {

@@ -104,7 +104,8 @@ impl Archive {
     /// Is it not known yet with which configuration the chain of the system begins? This server
     /// came later, and has only that with which it came.
     pub(crate) fn is_late(&self) -> bool {
-        self.kept().first.epoch() > Epoch::ZERO && !self.directory.join(FIRST).exists()
+        // Epoch 1 is the first that is signed: there is nothing before it.
+        self.kept().first.epoch() > Epoch::ZERO.next() && !self.directory.join(FIRST).exists()
     }
 
     /// Has the chain begin with this configuration, if it is earlier; it is settled then.

@@ -20,7 +20,6 @@ use quorate_membership::{
     VerifiedConfiguration, read_members,
 };
 use quorate_runtime::{Channel, Control, Handle};
-use quorate_store::keys::erase_secret;
 use quorate_types::{Epoch, MemberStatus, Slot};
 
 use super::lookout::{Asker, Lookout};
@@ -383,12 +382,6 @@ impl Conductor {
     }
 
     fn erase_share(&mut self, epoch: Epoch) -> Result<(), ServerError> {
-        if epoch == Epoch::ZERO {
-            self.all.ground.first_share = None;
-            if let Some(file) = &self.all.ground.first_share_file {
-                erase_secret(file).map_err(|error| ServerError::Keys { source: error.into() })?;
-            }
-        }
         let keys = lock(&self.all.ground.keys);
         keys.erase_share(epoch).map_err(|source| ServerError::Keys { source })?;
         keys.erase_decryption(epoch).map_err(|source| ServerError::Keys { source })

@@ -20,7 +20,7 @@ use quorate_membership::{
 };
 use quorate_runtime::{Channel, Control, Handle, Hosted, Hosting, Journal};
 use quorate_store::directory::DataDirectory;
-use quorate_threshold::{DecryptionKey, KeyShare, PublicKey, Seed};
+use quorate_threshold::{DecryptionKey, PublicKey, Seed};
 use quorate_types::{Duration, Epoch, GroupConfiguration, NodeId, Slot, SystemId};
 
 use super::archive::Archive;
@@ -78,10 +78,6 @@ pub(crate) struct Ground {
     pub(crate) ring_epoch: Option<Epoch>,
     /// Whether epochs end.
     pub(crate) ends_epochs: bool,
-    /// The share of the first epoch, if it was in that group and the epoch goes on.
-    pub(crate) first_share: Option<KeyShare>,
-    /// The file of that share.
-    pub(crate) first_share_file: Option<PathBuf>,
     /// Its disk.
     pub(crate) data: Arc<DataDirectory>,
     /// Its keys.
@@ -257,22 +253,14 @@ impl Ground {
     }
 
     fn member_secrets(&self, epoch: Epoch) -> Result<MemberSecrets, ServerError> {
-        let share = match shares::of(&self.keys, epoch) {
-            Ok(Some((_, share))) => Some(share),
-            Ok(None) if epoch == Epoch::ZERO => self.first_share(),
-            Ok(None) => None,
-            Err(source) => return Err(ServerError::Store { source }),
-        };
+        let share =
+            shares::of(&self.keys, epoch).map_err(|source| ServerError::Store { source })?;
+        let share = share.map(|(_session, share)| share);
         let fresh = random_seed()?;
         let seed: KeySeed = lock(&self.keys)
             .dealing_seed(epoch, &fresh)
             .map_err(|source| ServerError::Keys { source })?;
         Ok(MemberSecrets { signer: self.signer(epoch)?, share, seed: Seed::new(*seed) })
-    }
-
-    fn first_share(&self) -> Option<KeyShare> {
-        let bytes = self.first_share.as_ref()?.encode();
-        Some(KeyShare::decode(bytes.as_ref()).expect("it was a share before"))
     }
 
     fn next_keys(&self, next: Epoch) -> Result<NextKeys, ServerError> {
@@ -331,7 +319,7 @@ impl Ground {
         MembershipService::following(configuration.clone(), Schemes::real())
     }
 
-    /// The replica of epoch 0 of a system that makes its key itself.
+    /// The replica of epoch 0, in which the key is made.
     ///
     /// # Errors
     /// [`ServerError`] says which key or file is wrong.
@@ -347,8 +335,7 @@ impl Ground {
         Ok(self.replica(&genesis.clone().into(), opened, interceptor))
     }
 
-    /// The replica of an epoch that was begun before, if it was: of a later one than the founding,
-    /// or of epoch 0 where the servers made the key.
+    /// The replica of an epoch that was begun before, if it was.
     ///
     /// # Errors
     /// [`ServerError`] says which key or file is wrong.
@@ -358,7 +345,6 @@ impl Ground {
     ) -> Result<Option<ReadyReplica>, ServerError> {
         match configuration {
             EpochConfiguration::Genesis(genesis) => self.replica_of_genesis(genesis).map(Some),
-            EpochConfiguration::Signed(it) if it.epoch() == Epoch::ZERO => Ok(None),
             EpochConfiguration::Signed(it) => self.replica_again(it),
         }
     }

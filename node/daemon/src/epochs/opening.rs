@@ -20,7 +20,6 @@ use quorate_membership::{
 use quorate_net::Credential;
 use quorate_runtime::{Channel, Control, Handle};
 use quorate_store::directory::{DataDirectory, Expectation};
-use quorate_threshold::KeyShare;
 use quorate_types::{Duration, Epoch, UnixTime};
 
 use super::archive::Archive;
@@ -51,8 +50,6 @@ pub(crate) struct Epochs {
     ground: Ground,
     chain: Chain,
     happenings: Receiver<Said>,
-    /// Whether this server goes on from epoch to epoch, if only from the one of the genesis.
-    is_enabled: bool,
     /// Whether the key was made just now: others may still be at it.
     is_newborn: bool,
 }
@@ -63,8 +60,8 @@ pub(crate) struct Hosted {
     pub(crate) control: Control,
     /// Who vouches.
     pub(crate) responder: Handle<FreshnessResponder>,
-    /// Who passes configurations on, where epochs end.
-    pub(crate) disseminator: Option<Handle<Disseminator>>,
+    /// Who passes configurations on.
+    pub(crate) disseminator: Handle<Disseminator>,
     /// Replicas of the membership group.
     pub(crate) replicas: BTreeMap<Epoch, Handle<Replica<MembershipService>>>,
 }
@@ -88,10 +85,6 @@ impl Epochs {
         let archive = Arc::new(Archive::open(data, founding.configuration().clone())?);
         let newest = chain.newest()?;
         let (told, happenings) = sync_channel(HAPPENINGS_MAX);
-        let first_share = identity
-            .share
-            .as_ref()
-            .map(|share| KeyShare::decode(share.encode().as_ref()).expect("it was a share before"));
         let ground = Ground {
             me: identity.id,
             name: identity.record().name(),
@@ -99,8 +92,6 @@ impl Epochs {
             system_key: Some(founding.system_key()),
             ring_epoch: (!founding.is_joined()).then(|| founding.configuration().epoch()),
             ends_epochs: settings.epoch.is_some(),
-            first_share,
-            first_share_file: settings.share.clone(),
             data: Arc::clone(data),
             keys: Arc::clone(&identity.keys),
             policy: policy(settings.epoch.unwrap_or(LENGTH_UNENDING)),
@@ -111,10 +102,8 @@ impl Epochs {
             between,
             archive: Some(archive),
         };
-        // Where the servers made the key, the first group begins with the state of the founding.
-        let is_enabled = settings.epoch.is_some() || founding.genesis().is_some();
         let is_newborn = identity.is_newborn;
-        Ok(Self { newest, ground, chain, happenings, is_enabled, is_newborn })
+        Ok(Self { newest, ground, chain, happenings, is_newborn })
     }
 
     /// Asks the others whether the epoch has ended in the meantime, if this server may have been
@@ -193,22 +182,16 @@ impl Epochs {
         Ok(credential(&certified.certificate, &certified.seed))
     }
 
-    /// Where machines say what happens, if anybody listens.
+    /// Where machines say what happens.
     #[must_use]
-    pub(crate) fn told(&self) -> Option<Told> {
-        self.is_enabled.then(|| self.ground.told.clone())
+    pub(crate) fn told(&self) -> Told {
+        self.ground.told.clone()
     }
 
     /// How often servers are asked whether they are there, where epochs end.
     #[must_use]
     pub(crate) fn rule(&self) -> ProbeRule {
         self.ground.rule()
-    }
-
-    /// The same for the replica of an epoch.
-    #[must_use]
-    pub(crate) fn listener(&self, epoch: Epoch) -> Option<(Epoch, Told)> {
-        self.told().map(|told| (epoch, told))
     }
 
     /// The replicas of the membership group behind the first epoch that were begun before.
@@ -271,8 +254,8 @@ impl Epochs {
 
     /// Who passes configurations on.
     #[must_use]
-    pub(crate) fn disseminator(&self) -> Option<Ready<DisseminationHost>> {
-        let events = self.told()?;
+    pub(crate) fn disseminator(&self) -> Ready<DisseminationHost> {
+        let events = self.told();
         let mut parameters = DisseminatorParameters::new(self.ground.me);
         let part = self.ground.policy.length.as_micros() / ROUNDS_PER_EPOCH;
         parameters.round = Duration::from_micros(part).min(ROUND_MAX);
@@ -280,7 +263,7 @@ impl Epochs {
         let follow = Arc::new(Checked { schemes: Schemes::real(), fan_out: FAN_OUT_DEFAULT });
         let machine = Disseminator::new(parameters, self.newest.clone(), follow);
         let (channel, hosted) = (Channel::Single(DISSEMINATION), DisseminationHost { events });
-        Some(Ready::new("dissemination", channel, (hosted, machine)))
+        Ready::new("dissemination", channel, (hosted, machine))
     }
 
     /// Has the thread begin that goes on from epoch to epoch.
@@ -291,9 +274,8 @@ impl Epochs {
         self,
         hosted: Hosted,
         monitoring: &Arc<Mutex<Monitoring>>,
-    ) -> Result<Option<Running>, ServerError> {
+    ) -> Result<Running, ServerError> {
         let Hosted { control, responder, disseminator, replicas } = hosted;
-        let Some(disseminator) = disseminator else { return Ok(None) };
         let former = self.former()?;
         let Self { newest, ground, chain, happenings, is_newborn, .. } = self;
         let grace = is_newborn.then(|| newest.clone());
@@ -313,7 +295,7 @@ impl Epochs {
             replicas,
             monitoring,
         };
-        Conductor::start(all, grace, happenings).map(Some)
+        Conductor::start(all, grace, happenings)
     }
 }
 

@@ -7,8 +7,10 @@ use quorate_client::explanation::Explanation;
 use quorate_wire::{Decode, Encode, Writer, decode};
 
 use super::error::{FoundingError, GenesisFault};
-use super::file::GENESIS_BYTES_MAX;
 use super::place;
+
+/// Longest genesis that is read, in bytes.
+pub const GENESIS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 const MAGIC_BYTES: usize = 16;
 const HASH_BYTES: usize = blake3::OUT_LEN;

@@ -76,10 +76,6 @@ pub enum GenesisFault {
     OtherGenesis,
     /// The servers of the system have not made its key yet.
     NotFounded,
-    /// It is the genesis of a dealer, and no key is pinned.
-    NoKey,
-    /// The public side of the sharing is not the one that was signed.
-    Commitment,
     /// The system is too much for this release.
     Excess(Excess),
 }
@@ -93,12 +89,6 @@ pub enum KeyFault {
     NoFounder,
     /// The epoch key is not the one that the genesis names.
     OtherEpochKey,
-    /// The server is in the membership group and has no share.
-    NoShare,
-    /// The share is of another server, or of another system.
-    OtherShare,
-    /// The bytes of the share are no share.
-    BrokenShare(threshold::Rejected),
     /// It is not the key of the system's authority, which is this one.
     OtherAuthority(PublicKey),
 }
@@ -164,7 +154,7 @@ impl GenesisFault {
                 Kind::Configuration,
                 "genesis-version",
                 format!("the genesis has format {version}, which this release does not know"),
-                "use the release that wrote it, or a newer one",
+                "use the release that wrote it, or found a system with `quorate init`",
             ),
             Self::Damaged(reason) => (
                 Kind::Damaged,
@@ -180,7 +170,7 @@ impl GenesisFault {
                     &to_hex(found.as_bytes())[..16],
                     &to_hex(pinned.as_bytes())[..16]
                 ),
-                "use the genesis and the system_key of one and the same `quorate init`",
+                "use the genesis and the system_key of one and the same system",
             ),
             Self::Forged(reason) => (
                 Kind::Configuration,
@@ -206,19 +196,7 @@ impl GenesisFault {
                 String::from("the servers of this genesis have not made the key of the system yet"),
                 "start them: the log of each says what it waits for",
             ),
-            Self::NoKey => (
-                Kind::Configuration,
-                "missing-key",
-                String::from("this genesis was made by a dealer, and no key is pinned"),
-                "append the line `system_key = ...` that `quorate init` printed to node.toml",
-            ),
             Self::Excess(excess) => return excess.explain(path.display().to_string()),
-            Self::Commitment => (
-                Kind::Configuration,
-                "genesis-forged",
-                String::from("the public shares in the genesis are not those that were signed"),
-                "do not use it, and find out who gave it to you",
-            ),
         };
         Explanation::about(path, (kind, code), what, remedy)
     }
@@ -226,7 +204,6 @@ impl GenesisFault {
 
 impl KeyFault {
     fn explain(&self, path: &Path) -> Explanation {
-        let carry = "carry the share file here that `quorate init` named for this server";
         let (code, what, remedy) = match self {
             Self::NotMember(key) => (
                 "not-a-member",
@@ -243,19 +220,6 @@ impl KeyFault {
                 String::from("the genesis names another epoch key of this server"),
                 String::from("use the key that was made with the identity key"),
             ),
-            Self::NoShare => (
-                "share-missing",
-                String::from("this server is in the membership group and has no share"),
-                format!("{carry}, and name it as `share` in node.toml"),
-            ),
-            Self::OtherShare => (
-                "other-share",
-                String::from("the share is not that of this server in this system"),
-                String::from(carry),
-            ),
-            Self::BrokenShare(reason) => {
-                ("share-broken", format!("the file is no share ({reason:?})"), String::from(carry))
-            }
             Self::OtherAuthority(key) => (
                 "other-authority",
                 String::from("this is not the key of the system's authority"),

@@ -5,7 +5,7 @@
 //! ```
 //! It names no key: the servers make the key of the system themselves ([`crate::making`]), and say
 //! afterwards what it is. Its hash is the name of the system, so whoever has the name can tell
-//! whether this is its genesis. Version 1 was the genesis of a dealer.
+//! whether this is its genesis. Version 1 named a key that somebody had dealt, and is refused.
 
 use std::path::Path;
 
@@ -38,12 +38,6 @@ impl GenesisFile {
     pub fn from_bytes(bytes: &[u8]) -> Result<CheckedGenesis, GenesisFault> {
         let genesis: Genesis = LABEL.open(bytes)?;
         genesis.check(&RealVerifier).map_err(GenesisFault::Refused)
-    }
-
-    /// Is this the genesis of a system whose key its servers make?
-    #[must_use]
-    pub(super) fn is_made(bytes: &[u8]) -> bool {
-        LABEL.version_of(bytes).is_ok_and(|version| version == LABEL.version)
     }
 
     /// The bytes of the file.

@@ -4,20 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use quorate_client::capacity;
-use quorate_client::explanation::Explanation;
 use quorate_membership::EpochKeyCertificate;
 use quorate_store::directory::Expectation;
-use quorate_store::keys;
-use quorate_threshold::KeyShare;
 use quorate_types::{Configuration, Epoch, MemberRecord, NodeId};
 use zeroize::Zeroizing;
 
 use super::error::{FoundingError, GenesisFault, KeyFault};
-use super::file::{FoundingFile, VerifiedFounding};
 use super::founder::{self, Founder};
 use super::genesis::GenesisFile;
 use super::pinned::{FOUNDING, read_pinned};
-use super::{SEED_BYTES, envelope, place};
+use super::verified::VerifiedFounding;
+use super::{SEED_BYTES, place};
 use crate::configuration::{NodeConfiguration, Origin};
 use crate::epochs::{SharedKeys, lock};
 use crate::keys::{CertifiedKey, ServerKeys};
@@ -39,8 +36,6 @@ pub struct NodeIdentity {
     pub epoch_seed: Zeroizing<[u8; SEED_BYTES]>,
     /// What it shows on links: whose key that is.
     pub certificate: EpochKeyCertificate,
-    /// Its share of the system's key, if it is in the first membership group and its epoch goes on.
-    pub share: Option<KeyShare>,
     /// It has just made the key of its system with the others: it has missed nothing.
     pub is_newborn: bool,
     has_begun: bool,
@@ -66,10 +61,6 @@ impl Loaded {
         let Origin::Genesis(file) = &settings.origin else {
             return Err(wrong_key(&settings.file, KeyFault::NoFounder));
         };
-        if !GenesisFile::is_made(&envelope::read(file)?) {
-            let identity = NodeIdentity::load_dealt(settings, file)?;
-            return Ok(Self::Founded(Box::new(identity)));
-        }
         let genesis = GenesisFile::read(file)?;
         capacity::check(&genesis.configuration()).map_err(|excess| {
             let (path, fault) = (file.clone(), GenesisFault::Excess(excess));
@@ -107,21 +98,6 @@ impl NodeIdentity {
         }
     }
 
-    fn load_dealt(
-        configuration: &NodeConfiguration,
-        genesis: &Path,
-    ) -> Result<Self, FoundingError> {
-        let no_key =
-            || FoundingError::Genesis { path: genesis.to_path_buf(), fault: GenesisFault::NoKey };
-        let key = configuration.system_key.ok_or_else(no_key)?;
-        let founding = FoundingFile::read_verified(genesis, &key)?;
-        capacity::check(founding.configuration().configuration()).map_err(|excess| {
-            let (path, fault) = (genesis.to_path_buf(), GenesisFault::Excess(excess));
-            FoundingError::Genesis { path, fault }
-        })?;
-        Self::with(configuration, founding, ServerKeys::open_directory(&configuration.keys)?)
-    }
-
     /// Checks that keys belong to a server of the configuration with which it begins.
     ///
     /// # Errors
@@ -150,7 +126,6 @@ impl NodeIdentity {
         let (id, named) = (member.id, member.epoch_key);
         // Whoever has gone on to a later epoch has erased what belonged to this one.
         let is_first = keys.epochs()?.into_iter().all(|epoch| epoch <= servers.epoch.next());
-        let share = if is_first { load_share(configuration, &founding, id)? } else { None };
         let CertifiedKey { certificate, seed: epoch_seed } =
             certify(&keys, servers, servers.epoch)?;
         let is_other = |named| named != certificate.statement.epoch_key;
@@ -165,17 +140,7 @@ impl NodeIdentity {
         let has_begun = founder::has_begun(&configuration.keys);
         drop(keys);
         let (keys, is_newborn) = (shared, false);
-        Ok(Self {
-            founding,
-            id,
-            keys,
-            epoch_seed,
-            certificate,
-            share,
-            is_newborn,
-            has_begun,
-            served,
-        })
+        Ok(Self { founding, id, keys, epoch_seed, certificate, is_newborn, has_begun, served })
     }
 
     /// The record of this server.
@@ -230,32 +195,4 @@ pub(super) fn certify(
 ) -> Result<CertifiedKey, FoundingError> {
     let system = (epoch != Epoch::ZERO).then_some(servers.system);
     Ok(keys.certify((system, epoch), &place::fresh_seeds()?)?)
-}
-
-fn load_share(
-    configuration: &NodeConfiguration,
-    founding: &VerifiedFounding,
-    id: NodeId,
-) -> Result<Option<KeyShare>, FoundingError> {
-    // Whoever made its share with the others has it among its keys.
-    let Some(sharing) = founding.group_key() else { return Ok(None) };
-    let group = &founding.configuration().configuration().membership_group;
-    let Some(place) = group.iter().position(|member| *member == id) else {
-        return Ok(None);
-    };
-    let Some(path) = &configuration.share else {
-        return Err(wrong_key(&configuration.file, KeyFault::NoShare));
-    };
-    let bytes = match keys::read_secret(path) {
-        Err(keys::KeyError::Missing { .. }) => return Err(wrong_key(path, KeyFault::NoShare)),
-        read => read.map_err(|error| Explanation::of_key(&error))?,
-    };
-    let broken = |reason| wrong_key(path, KeyFault::BrokenShare(reason));
-    let share = KeyShare::decode(&bytes).map_err(broken)?;
-    // The share of place 0 has index 1: index 0 is the secret itself.
-    let is_own = usize::from(share.index().get()) == place + 1;
-    if !is_own || sharing.check_share(&share).is_err() {
-        return Err(wrong_key(path, KeyFault::OtherShare));
-    }
-    Ok(Some(share))
 }

@@ -13,7 +13,7 @@ use quorate_membership::{Schemes, UnsignedConfiguration, VerifiedConfiguration};
 
 use super::envelope::{Label, read, write};
 use super::error::{FoundingError, GenesisFault};
-use super::file::VerifiedFounding;
+use super::verified::VerifiedFounding;
 
 /// What it is called.
 pub(super) const FOUNDING: &str = "founding";

@@ -1,19 +1,25 @@
-//! A system is founded with files from end to end, and every wrong file is named.
+//! What a founding leaves in files, from the keys to the kit of a client; every wrong one is named.
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use quorate_client::cluster_file::ClusterFile;
 use quorate_client::explanation::Kind;
+use quorate_membership::header::ConfigurationHeader;
+use quorate_membership::{
+    CertifiedConfiguration, CheckedGenesis, Lineage, Schemes, VerifiedConfiguration,
+};
 use quorate_store::directory::Expectation;
+use quorate_threshold::{Bls12381, GroupKey, Seed};
 use quorate_types::UnixTime;
 
 use super::ceremony::{
-    ClientRequest, FoundedSystem, ServerRequest, SystemRequest, found_system, new_authority,
-    new_client, new_server,
+    ClientRequest, NewGenesis, ServerRequest, SystemRequest, new_authority, new_client,
+    new_cluster_file, new_genesis, new_server,
 };
-use super::{FoundingError, FoundingFile, NodeIdentity};
-use crate::configuration::{NodeConfiguration, SHARE, system_key_line};
+use super::pinned::{FOUNDING, pin};
+use super::{Founder, FoundingError, GenesisFault, GenesisFile, Loaded, NodeIdentity};
+use crate::configuration::NodeConfiguration;
 
 mod ceremony;
 mod excess;
@@ -55,10 +61,10 @@ pub(super) fn request(number: u16) -> ServerRequest {
     }
 }
 
-/// Four servers with f = 1 everywhere, founded in a directory of their own.
+/// Five servers with f = 1 everywhere, which have a genesis.
 pub(super) struct World {
     pub(super) scratch: Scratch,
-    pub(super) system: FoundedSystem,
+    pub(super) system: NewGenesis,
 }
 
 impl World {
@@ -71,7 +77,7 @@ impl World {
             admissions.push(new_server(&directory, &request(number)).unwrap().admission_file);
         }
         let request = SystemRequest { authority_key: authority.key, f: 1, f_ms: 1, admissions };
-        let system = found_system(&scratch.join("founding"), &request).unwrap();
+        let system = new_genesis(&scratch.join("founding"), &request).unwrap();
         Self { scratch, system }
     }
 
@@ -83,22 +89,56 @@ impl World {
         self.scratch.join(&format!("node-{number}"))
     }
 
-    /// Carries the genesis, the key and, if there is one, the share to a server.
+    pub(super) fn genesis(&self) -> CheckedGenesis {
+        GenesisFile::read(&self.system.genesis_file).unwrap()
+    }
+
+    /// Carries the genesis to a server.
     pub(super) fn install(&self, number: u16) -> NodeConfiguration {
         let node = self.node(number);
         std::fs::copy(&self.system.genesis_file, node.join("genesis")).unwrap();
-        let file = node.join("node.toml");
-        let text = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, text + &system_key_line(&self.system.system_key)).unwrap();
-        let address = request(number).address;
-        if let Some(share) = self.system.shares.iter().find(|share| share.address == address) {
-            std::fs::rename(&share.path, node.join(SHARE)).unwrap();
-        }
-        NodeConfiguration::read(&file).unwrap()
+        NodeConfiguration::read(&node.join("node.toml")).unwrap()
     }
 
-    pub(super) fn has_share(&self, number: u16) -> bool {
-        self.system.shares.iter().any(|share| share.address == request(number).address)
+    /// The same for a server that has lived through the founding.
+    pub(super) fn install_founded(&self, number: u16) -> NodeConfiguration {
+        let settings = self.install(number);
+        pin(&settings.keys.join(FOUNDING), &first(&self.genesis())).unwrap();
+        settings
+    }
+
+    /// The file that clients get once the system has a key.
+    pub(super) fn cluster_file(&self) -> PathBuf {
+        let path = self.scratch.join("cluster.toml");
+        if !path.exists() {
+            new_cluster_file(&path, &first(&self.genesis())).unwrap();
+        }
+        path
+    }
+}
+
+/// The configuration of epoch 1 that the servers of a genesis could have made, under a key of which
+/// the test has all shares.
+pub(super) fn first(genesis: &CheckedGenesis) -> VerifiedConfiguration {
+    let shared = genesis.found(&Seed::new([9; 32]), &Bls12381).unwrap();
+    let group = GroupKey::new(shared.commitment).unwrap();
+    let (genesis, old) = (genesis.unsigned(), shared.configuration.certified.header.lineage);
+    let mut configuration = genesis.configuration().clone();
+    configuration.epoch = configuration.epoch.next();
+    configuration.ring_epoch = configuration.epoch;
+    let lineage = Lineage { previous: genesis.header().hash(), ..old };
+    let header = ConfigurationHeader::of(&configuration, lineage);
+    let shares = shared.shares.iter();
+    let partials: Vec<_> = shares.map(|(_, share)| header.sign_partial(share, &Bls12381)).collect();
+    let (certified, _) = header.certify(&group, &partials, &Bls12381).unwrap();
+    let certified = CertifiedConfiguration { certified, members: configuration.members };
+    certified.verify(&shared.system_key, &Schemes::real()).unwrap()
+}
+
+pub(super) fn founder(settings: &NodeConfiguration) -> Result<Founder, FoundingError> {
+    match Loaded::load(settings)? {
+        Loaded::Founding(founder) => Ok(*founder),
+        Loaded::Founded(identity) => panic!("it has a key: {identity:?}"),
     }
 }
 
@@ -111,39 +151,55 @@ pub(super) fn code(error: &FoundingError) -> &'static str {
 }
 
 #[test]
-fn keys_made_on_each_server_become_a_system_in_which_each_finds_its_place() {
+fn keys_made_on_each_server_become_a_genesis_in_which_each_finds_its_place() {
     let world = World::new();
-    let mut with_share = 0;
+    let genesis = world.genesis().unsigned();
+    let mut in_group = 0;
     for number in 0..5 {
-        let has_share = world.has_share(number);
-        let configuration = world.install(number);
-        let node = NodeIdentity::load(&configuration).unwrap();
-        assert_eq!(node.record().address, request(number).address);
-        assert_eq!(node.is_in_membership_group(), has_share);
-        assert_eq!(node.founding.system(), world.system.system);
-        assert_eq!(node.founding.system_key(), world.system.system_key);
-        assert_eq!((node.founding.storage().f(), node.founding.membership().f()), (1, 1));
-        with_share += usize::from(has_share);
-        for key in ["identity-2.key", "epoch-0.key", "epoch-1.key", "decryption-0.key"] {
+        let settings = world.install(number);
+        let founder = founder(&settings).unwrap();
+        let own = genesis.configuration().member(founder.id).unwrap();
+        assert_eq!(own.address, request(number).address);
+        assert_eq!(founder.genesis.configuration().system, world.system.system);
+        in_group += usize::from(genesis.configuration().membership_group.contains(&founder.id));
+        for key in ["identity-2.key", "epoch-0.key", "epoch-1.key", "decryption-1.key"] {
             assert_eq!(mode(&world.node(number).join("keys").join(key)), 0o600, "{key}");
         }
     }
-    assert_eq!(with_share, 4, "3f+1 servers have a share");
+    assert_eq!(in_group, 4, "3f+1 servers make the key");
     assert_eq!(mode(&world.authority()), 0o600);
 }
 
 #[test]
-fn shares_are_for_their_owner_only() {
+fn a_server_that_has_founded_is_one_of_a_system_with_a_key() {
     let world = World::new();
-    for share in &world.system.shares {
-        assert_eq!(mode(&share.path), 0o600);
+    let first = first(&world.genesis());
+    for number in 0..5 {
+        let settings = world.install(number);
+        let before = NodeIdentity::load(&settings).map(|_| ()).unwrap_err();
+        assert_eq!(code(&before), "not-founded");
+        let founder = founder(&settings).unwrap();
+        assert_eq!(founder.expectation(), Expectation::Fresh);
+        founder.mark_begun().unwrap();
+        assert_eq!(founder.expectation(), Expectation::Existing);
+        let identity = founder.pin(&settings, &first).unwrap();
+        assert!(identity.is_newborn);
+        drop(identity);
+
+        let identity = NodeIdentity::load(&settings).unwrap();
+        assert_eq!(identity.record().address, request(number).address);
+        let founding = &identity.founding;
+        assert_eq!(founding.system_key(), *first.header().system_key());
+        assert_eq!(founding.genesis(), Some(&world.genesis().unsigned()));
+        assert_eq!((founding.storage().f(), founding.membership().f()), (1, 1));
+        assert_eq!(identity.expectation(), Expectation::Existing, "it has spoken before");
     }
 }
 
 #[test]
 fn an_identity_remembers_that_it_has_served() {
     let world = World::new();
-    let configuration = world.install(0);
+    let configuration = world.install_founded(0);
     let node = NodeIdentity::load(&configuration).unwrap();
     assert_eq!(node.expectation(), Expectation::Fresh);
     node.mark_served().unwrap();
@@ -160,7 +216,7 @@ fn a_client_gets_a_kit_that_it_can_prove_itself_with() {
     let world = World::new();
     let request = ClientRequest {
         authority_key: world.authority(),
-        cluster_file: world.system.cluster_file.clone(),
+        cluster_file: world.cluster_file(),
         name: String::from("archive"),
         expires: UnixTime::from_micros(1_000_000),
     };
@@ -186,11 +242,15 @@ fn a_client_gets_a_kit_that_it_can_prove_itself_with() {
 }
 
 #[test]
-fn the_genesis_is_believed_with_nothing_but_the_key() {
+fn a_key_that_is_pinned_in_node_toml_is_the_key_of_the_system() {
     let world = World::new();
-    let founding =
-        FoundingFile::read_verified(&world.system.genesis_file, &world.system.system_key).unwrap();
-    assert_eq!(founding.configuration().configuration().members.len(), 5);
-    let group = founding.group_key().expect("it is a founding");
-    assert_eq!(group.public_key(), world.system.system_key);
+    let mut settings = world.install_founded(0);
+    settings.system_key = Some(*first(&world.genesis()).header().system_key());
+    assert!(NodeIdentity::load(&settings).is_ok());
+    settings.system_key = Some(*first(&World::new().genesis()).header().system_key());
+    let error = NodeIdentity::load(&settings).map(|_| ()).unwrap_err();
+    assert!(matches!(
+        error,
+        FoundingError::Genesis { fault: GenesisFault::OtherSystem { .. }, .. }
+    ));
 }

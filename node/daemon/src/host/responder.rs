@@ -26,7 +26,7 @@ const FOUNDING_MICROS: u64 = 1_000;
 /// The glue of the responder.
 #[derive(Debug)]
 pub struct ResponderHost {
-    /// Who hears that an epoch has ended here, where epochs end.
+    /// Who hears that an epoch has ended here.
     pub events: Option<Told>,
 }
 

@@ -1,4 +1,6 @@
-//! Dealing the key of the system to the first membership group, and signing the first header.
+//! A key that is dealt, and the configuration of epoch 0 signed with it: for tests and for the
+//! simulator, which may know every key. Servers make the key of their system with each other, from
+//! the genesis alone; no program that anybody runs deals one.
 
 use alloc::vec::Vec;
 

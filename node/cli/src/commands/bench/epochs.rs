@@ -30,6 +30,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(1_000);
 /// Epochs that may pass beside those that are measured: the one in which the servers start, the
 /// one behind it, and one whose end is late.
 const EPOCHS_BESIDE: u32 = 4;
+/// The epoch in which the servers begin to serve, which is the one behind the founding.
+const FIRST_EPOCH: u64 = 1;
 /// Time for the servers to start.
 const START_TIME: Duration = Duration::from_secs(120);
 
@@ -86,7 +88,7 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     fn measure(&self) -> Result<Measured, Failure> {
-        let first = self.until(|epoch| epoch > 0)?;
+        let first = self.until(|epoch| epoch > FIRST_EPOCH)?;
         let client = client::FreshnessWatch::begin(&self.cluster.cluster_file())?;
         let before = self.usage();
         let last = first + u64::from(self.arguments.epochs);

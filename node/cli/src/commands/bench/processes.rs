@@ -1,8 +1,9 @@
 //! What processes say of themselves: processor time, memory, and their page of metrics.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
+
+use crate::page::page;
 
 /// Length of a tick of processor time, microseconds.
 const TICK_MICROS: u64 = 10_000;
@@ -63,13 +64,4 @@ fn micros_or_count(value: &str) -> Option<u64> {
             Some(seconds.parse::<u64>().ok()? * 1_000_000 + micros.parse::<u64>().ok()?)
         }
     }
-}
-
-/// What a server answers to a question over HTTP, with its head.
-pub(super) fn page(address: SocketAddr, path: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET {path} HTTP/1.1\r\n\r\n")?;
-    let mut page = String::new();
-    stream.read_to_string(&mut page)?;
-    Ok(page)
 }

@@ -2,9 +2,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use quorate_client::cluster_file::ClusterFile;
 use quorate_daemon::configuration::NodeConfiguration;
-use quorate_daemon::founding::NodeIdentity;
+use quorate_daemon::founding::Loaded;
 
 use super::Cluster;
 use crate::dev::found::Wanted;
@@ -21,21 +20,23 @@ fn open(scratch: &Scratch, wanted: Wanted) -> Result<Cluster, Failure> {
 }
 
 #[test]
-fn a_new_cluster_has_all_that_its_servers_and_clients_need() {
+fn a_new_cluster_has_all_that_its_servers_need_to_make_the_key_and_no_key() {
     let scratch = Scratch::new();
     let cluster = open(&scratch, FOUR).unwrap();
     assert!(!cluster.is_resumed);
     assert_eq!((cluster.nodes.len(), cluster.f, cluster.f_ms), (4, 1, 1));
     for node in &cluster.nodes {
         let configuration = NodeConfiguration::read(&node.file).unwrap();
-        let identity = NodeIdentity::load(&configuration).unwrap();
-        assert_eq!(identity.record().address, node.listen.to_string());
+        let Loaded::Founding(founder) = Loaded::load(&configuration).unwrap() else {
+            panic!("nobody has made the key");
+        };
+        let genesis = founder.genesis.configuration();
+        assert_eq!(genesis.member(founder.id).unwrap().address, node.listen.to_string());
         assert!(node.listen.ip().is_loopback() && node.listen != node.metrics);
         assert!(configuration.data.starts_with(scratch.join("cluster/nodes")));
     }
-    let file = ClusterFile::read(&cluster.layout.cluster_file()).unwrap();
-    assert_eq!(file.client_identity().unwrap().certificate.grant.name, "dev");
-    assert_eq!(fs::read_dir(scratch.join("cluster/founding/shares")).unwrap().count(), 0);
+    assert!(!cluster.layout.cluster_file().exists(), "it names the key");
+    assert_eq!(fs::read_dir(scratch.join("cluster/founding")).unwrap().count(), 1);
     assert!(!scratch.join("cluster/unfinished").exists());
     let key = scratch.join("cluster/authority/authority.key");
     assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
@@ -87,19 +88,18 @@ fn what_a_failed_call_left_behind_does_not_stop_the_next() {
 
 #[test]
 fn whoever_is_interrupted_while_the_cluster_is_moved_to_its_place_can_go_on() {
-    let parts = ["authority", "founding", "nodes", "client"];
+    let parts = ["authority", "nodes", "founding"];
     for moved in 0..=parts.len() {
         let scratch = Scratch::new();
         let first = open(&scratch, FOUR).unwrap();
         let unfinished = first.layout.unfinished();
         fs::create_dir(&unfinished).unwrap();
-        for part in parts.iter().skip(moved).chain(&["cluster.toml"]) {
+        for part in parts.iter().skip(moved) {
             fs::rename(first.layout.root().join(part), unfinished.join(part)).unwrap();
         }
         let again = open(&scratch, NOTHING).unwrap();
         assert_eq!(again.nodes, first.nodes, "{moved} parts had been moved");
         assert!(!unfinished.exists());
-        ClusterFile::read(&again.layout.cluster_file()).unwrap().client_identity().unwrap();
     }
 }
 

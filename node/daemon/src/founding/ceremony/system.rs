@@ -1,7 +1,5 @@
-//! `quorate init`: from the admissions of the first servers to a system with one key.
-//!
-//! The key is dealt here. Its seed and its polynomial are erased when this returns; what remains
-//! are the share files, which are to be carried to their servers and erased here.
+//! `quorate init` and `quorate system-key`: from the admissions of the first servers to a genesis,
+//! and from the key that they have made to the file for clients.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,25 +8,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use quorate_bft::limits::GROUP_F_MAX;
 use quorate_client::carried::{self, ADMISSION};
 use quorate_client::cluster_file::{ClusterFile, ServerContact};
-use quorate_client::explanation::{Explanation, Kind};
 use quorate_client::settings;
 use quorate_crypto::{Signer, real::RealSigner, real::RealVerifier};
 use quorate_membership::{
-    CheckedGenesis, Founding, Genesis, GenesisError, NodeAdmission, VerifiedConfiguration,
+    CheckedGenesis, Genesis, GenesisError, NodeAdmission, VerifiedConfiguration,
 };
-use quorate_threshold as threshold;
-use quorate_threshold::{Bls12381, Seed};
-use quorate_types::{Digest, IdentityKey, MemberRecord, PublicKey, Resilience, SystemId, UnixTime};
+use quorate_types::{Digest, MemberRecord, PublicKey, Resilience, SystemId, UnixTime};
 
 use super::super::error::{AdmissionFault, FoundingError, RequestFault};
-use super::super::file::FoundingFile;
 use super::super::genesis::GenesisFile;
 use super::super::{place, read_seed};
-use super::client::CLUSTER_FILE;
 use crate::configuration::GENESIS;
-
-/// The directory of the share files.
-const SHARES: &str = "shares";
 
 /// What a system begins with.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,32 +31,6 @@ pub struct SystemRequest {
     pub f_ms: u16,
     /// The admissions of the first servers.
     pub admissions: Vec<PathBuf>,
-}
-
-/// A share and whose it is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ShareFile {
-    /// The server.
-    pub identity_key: IdentityKey,
-    /// Where others reach the server.
-    pub address: String,
-    /// The secret file, to be carried to that server alone.
-    pub path: PathBuf,
-}
-
-/// A new system.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct FoundedSystem {
-    /// The system.
-    pub system: SystemId,
-    /// The one key that everybody pins.
-    pub system_key: threshold::PublicKey,
-    /// The file for every server.
-    pub genesis_file: PathBuf,
-    /// The file for every client.
-    pub cluster_file: PathBuf,
-    /// One secret file for each member of the membership group.
-    pub shares: Vec<ShareFile>,
 }
 
 /// A genesis that was made.
@@ -114,30 +78,6 @@ pub fn new_cluster_file(
     };
     let directory = settings::directory_of(path);
     Ok(place::write_new(path, cluster.to_text(directory).as_bytes())?)
-}
-
-/// Founds a system and writes its files into a directory.
-///
-/// # Errors
-/// [`FoundingError`] names the admission or option that is wrong, or the file that is there.
-pub fn found_system(
-    directory: &Path,
-    request: &SystemRequest,
-) -> Result<FoundedSystem, FoundingError> {
-    let authority_key = RealSigner::from_seed(&*read_seed(&request.authority_key)?).public_key();
-    let genesis = gather(authority_key, request)?;
-    let seed = Seed::new(*place::random()?);
-    let founding = genesis.found(&seed, &Bls12381).map_err(|reason| Explanation {
-        kind: Kind::Internal,
-        code: "dealing",
-        what: format!("the key could not be dealt ({reason:?})"),
-        place: String::from("init"),
-        remedy: String::from("run the command again: another seed is drawn"),
-    })?;
-    drop(seed);
-    place::create_directory(&directory.join(SHARES))?;
-    let shares = write_shares(directory, &founding)?;
-    write_public(directory, &genesis, founding, shares)
 }
 
 fn resilience(option: &'static str, f: u16) -> Result<Resilience, FoundingError> {
@@ -208,38 +148,4 @@ fn read_admissions(paths: &[PathBuf]) -> Result<Vec<NodeAdmission>, FoundingErro
 fn now() -> UnixTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixTime::from_micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
-}
-
-fn write_shares(directory: &Path, founding: &Founding) -> Result<Vec<ShareFile>, FoundingError> {
-    let mut files = Vec::new();
-    for (id, share) in &founding.shares {
-        let member = founding.configuration.members.iter().find(|member| member.id == *id);
-        let member = member.expect("MEM-1: the group is among the members");
-        let name = format!("{}.key", member.name());
-        let path = directory.join(SHARES).join(name);
-        place::write_new_secret(&path, &*share.encode())?;
-        let (identity_key, address) = (member.identity_key, member.address.clone());
-        files.push(ShareFile { identity_key, address, path });
-    }
-    Ok(files)
-}
-
-fn write_public(
-    directory: &Path,
-    genesis: &CheckedGenesis,
-    founding: Founding,
-    shares: Vec<ShareFile>,
-) -> Result<FoundedSystem, FoundingError> {
-    let (genesis_file, cluster_file) = (directory.join(GENESIS), directory.join(CLUSTER_FILE));
-    let Founding { configuration, system_key, commitment, .. } = founding;
-    let servers = configuration.members.iter().map(|member| ServerContact {
-        identity_key: member.identity_key,
-        address: member.address.clone(),
-    });
-    let (system, authority_key) = (genesis.system(), genesis.genesis().authority_key);
-    let servers = servers.collect();
-    let cluster = ClusterFile { system, system_key, authority_key, servers, client: None };
-    FoundingFile { system_key, configuration, commitment }.write(&genesis_file)?;
-    place::write_new(&cluster_file, cluster.to_text(directory).as_bytes())?;
-    Ok(FoundedSystem { system, system_key, genesis_file, cluster_file, shares })
 }

@@ -6,10 +6,10 @@ use quorate_client::explanation::Kind;
 use quorate_crypto::real::RealVerifier;
 use quorate_types::{Epoch, UnixTime};
 
-use super::{Scratch, World, code, request};
+use super::{Scratch, World, code, first, request};
 use crate::configuration::{NodeConfiguration, Origin};
 use crate::founding::ceremony::{
-    ClientRequest, Joining, ServerRequest, SystemRequest, found_system, new_authority, new_client,
+    ClientRequest, Joining, ServerRequest, SystemRequest, new_authority, new_client, new_genesis,
     new_server,
 };
 use crate::founding::{FoundingError, NodeIdentity};
@@ -32,7 +32,7 @@ impl Ceremony {
     }
 
     fn refusal(&self) -> FoundingError {
-        let refused = found_system(&self.scratch.join("founding"), &self.request).unwrap_err();
+        let refused = new_genesis(&self.scratch.join("founding"), &self.request).unwrap_err();
         assert!(!self.scratch.join("founding").exists(), "nothing is left behind");
         refused
     }
@@ -106,7 +106,7 @@ fn a_wrong_authority_key_is_refused() {
     let other = new_authority(&world.scratch.join("other")).unwrap();
     let mut request = ClientRequest {
         authority_key: other.key,
-        cluster_file: world.system.cluster_file.clone(),
+        cluster_file: world.cluster_file(),
         name: String::from("archive"),
         expires: UnixTime::from_micros(1),
     };
@@ -128,17 +128,17 @@ fn nothing_that_is_there_is_replaced() {
     assert_eq!(code(&error), "file-exists");
     assert_eq!(std::fs::read(ceremony.scratch.join("node-0/keys/identity-1.key")).unwrap(), before);
     let directory = ceremony.scratch.join("founding");
-    found_system(&directory, &ceremony.request).unwrap();
-    let error = found_system(&directory, &ceremony.request).unwrap_err();
+    new_genesis(&directory, &ceremony.request).unwrap();
+    let error = new_genesis(&directory, &ceremony.request).unwrap_err();
     assert_eq!(code(&error), "file-exists");
 }
 
 #[test]
 fn a_server_that_is_made_to_join_later_certifies_the_key_of_that_epoch_and_founds_nothing() {
     let mut ceremony = Ceremony::new(4);
-    let founded = found_system(&ceremony.scratch.join("other"), &ceremony.request).unwrap();
-    let (system, epoch) = (founded.system, Epoch::new(7));
-    let cluster = ClusterFile::read(&founded.cluster_file).unwrap();
+    let world = World::new();
+    let (system, epoch) = (world.system.system, Epoch::new(7));
+    let cluster = ClusterFile::read(&world.cluster_file()).unwrap();
     let joins = Some(Joining { cluster: cluster.clone(), epoch, epoch_seconds: 60 });
     let request = ServerRequest { joins, ..request(4) };
     let made = new_server(&ceremony.scratch.join("later"), &request).unwrap();
@@ -148,7 +148,7 @@ fn a_server_that_is_made_to_join_later_certifies_the_key_of_that_epoch_and_found
     let keys = ceremony.scratch.join("later/keys");
     assert!(keys.join("epoch-7.key").exists() && keys.join("identity-8.key").exists());
     let settings = NodeConfiguration::read(&made.node_file).unwrap();
-    assert_eq!(settings.system_key, Some(founded.system_key));
+    assert_eq!(settings.system_key, Some(*first(&world.genesis()).header().system_key()));
     let Origin::Cluster(contacts) = &settings.origin else { panic!("it asks others") };
     assert_eq!(ClusterFile::read(contacts).unwrap().servers, cluster.servers);
     let error = NodeIdentity::load(&settings).map(|_| ()).unwrap_err();

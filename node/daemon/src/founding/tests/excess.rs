@@ -1,15 +1,14 @@
 //! A system that was founded elsewhere and is too much for this release is refused by name.
 use quorate_bft::limits::GROUP_F_MAX;
 use quorate_crypto::Signer;
-use quorate_crypto::real::{RealSigner, RealVerifier};
+use quorate_crypto::real::RealSigner;
 use quorate_kes::Blake3Tree;
-use quorate_membership::{Founding, Genesis, Identity, NodeAdmission, ServerDescription};
-use quorate_threshold::{Bls12381, Seed};
+use quorate_membership::{Genesis, Identity, NodeAdmission, ServerDescription};
 use quorate_types::{Digest, Epoch, FailureDomain, Resilience, SoftwareVersion, UnixTime};
 
-use super::Scratch;
+use super::{Scratch, founder};
 use crate::configuration::{NodeConfiguration, NodeTemplate};
-use crate::founding::{FoundingFile, NodeIdentity};
+use crate::founding::GenesisFile;
 use crate::keys::{ServerIdentity, ServerKeys};
 
 const SERVERS: u16 = 3 * (GROUP_F_MAX + 1) + 1;
@@ -38,29 +37,25 @@ fn admission(number: u16) -> NodeAdmission {
 }
 
 /// What another tool than `quorate init` may make: every signature in it is good.
-fn founded_elsewhere(storage: u16, membership: u16) -> Founding {
+fn made_elsewhere(storage: u16, membership: u16) -> Genesis {
     let mut admissions: Vec<_> = (0..SERVERS).map(admission).collect();
     admissions.sort_by_key(NodeAdmission::identity_key);
-    let genesis = Genesis {
+    Genesis {
         authority_key: RealSigner::from_seed(&[9; 32]).public_key(),
         storage: Resilience::new(storage).unwrap(),
         membership: Resilience::new(membership).unwrap(),
         created: UnixTime::from_micros(1_000_000),
         randomness: Digest::new([5; 32]),
         admissions,
-    };
-    let founding = genesis.check(&RealVerifier).unwrap().found(&Seed::new([9; 32]), &Bls12381);
-    founding.unwrap()
+    }
 }
 
-/// The files of server 0, which needs no share to be refused.
-fn install(scratch: &Scratch, founding: Founding) -> NodeConfiguration {
+/// The files of server 0.
+fn install(scratch: &Scratch, genesis: &Genesis) -> NodeConfiguration {
     ServerKeys::create_directory(&scratch.join("keys"), &identity(0)).unwrap();
-    let Founding { configuration, system_key, commitment, .. } = founding;
-    let file = FoundingFile { system_key, configuration, commitment };
-    file.write(&scratch.join("genesis")).unwrap();
+    GenesisFile::write(&scratch.join("genesis"), genesis).unwrap();
     let (listen, metrics) = ("127.0.0.1:4700".parse().unwrap(), "127.0.0.1:9700".parse().unwrap());
-    let template = NodeTemplate { listen, metrics, system_key: Some(system_key), joins: None };
+    let template = NodeTemplate { listen, metrics, system_key: None, joins: None };
     std::fs::write(scratch.join("node.toml"), template.to_text()).unwrap();
     NodeConfiguration::read(&scratch.join("node.toml")).unwrap()
 }
@@ -72,8 +67,8 @@ fn a_genesis_whose_groups_are_too_large_keeps_a_server_from_starting_and_says_wh
         [(more, 1, "storage groups"), (most, more, "the membership group")]
     {
         let scratch = Scratch::new();
-        let configuration = install(&scratch, founded_elsewhere(storage, membership));
-        let error = NodeIdentity::load(&configuration).map(|_| ()).unwrap_err().explain();
+        let configuration = install(&scratch, &made_elsewhere(storage, membership));
+        let error = founder(&configuration).map(|_| ()).unwrap_err().explain();
         assert_eq!(error.code, "system-too-large", "{error}");
         assert_eq!(error.place, scratch.join("genesis").display().to_string());
         assert_eq!(

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use quorate_daemon::epochs::steps::{EpochEnd, Step};
 use serde_json::Value;
 
-use crate::commands::bench::processes::page;
+use crate::page::page;
 
 /// The end of an epoch.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,25 +1,19 @@
 //! Four servers over real sockets and disks, and a client that uses them.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use quorate_client::blob::CHUNKS_IN_FLIGHT;
-use quorate_client::carried::{self, ADMISSION};
 use quorate_client::cluster::{Cluster, Credentials, PROTOCOL_VERSIONS, with_cluster};
 use quorate_client::cluster_file::ClusterFile;
 use quorate_client::explanation::Kind;
 use quorate_client::links::{Recogniser, credential, peer_of};
 use quorate_crypto::real::RealSigner;
-use quorate_daemon::configuration::{GENESIS, NodeConfiguration};
+use quorate_daemon::configuration::NodeConfiguration;
 use quorate_daemon::error::ServerError;
-use quorate_daemon::founding::ceremony::{
-    ClientRequest, ServerRequest, SystemRequest, found_system, new_authority, new_client,
-    new_server,
-};
-use quorate_daemon::founding::{FoundingFile, NodeIdentity};
+use quorate_daemon::founding::NodeIdentity;
 use quorate_daemon::giving_up::give_up;
 use quorate_daemon::keys::ServerKeys;
 use quorate_daemon::monitoring::Monitoring;
@@ -30,96 +24,47 @@ use quorate_dht::{Body, ContentKind, Ring, Value};
 use quorate_kv::{KvOperation, KvReply};
 use quorate_membership::monitor::{Answer, Question, Shown, Ticket, Wanted};
 use quorate_membership::{
-    CertifiedConfiguration, ConfigurationHeader, Lineage, NodeAdmission, VerifiedConfiguration,
+    CertifiedConfiguration, ConfigurationHeader, EpochKeyCertificate, Lineage,
+    VerifiedConfiguration,
 };
 use quorate_net::limits::STRANGER_CONNECTIONS_MAX;
 use quorate_net::{
     Cause, Config, ConnectorConfig, Events, Known, Limits, PeerKey, Seed, SystemId, Transport,
 };
 use quorate_runtime::Handle;
-use quorate_store::keys::read_secret;
 use quorate_store::object_store::ObjectStore;
-use quorate_threshold::{Bls12381, KeyShare};
-use quorate_types::{Epoch, MemberRecord, UnixTime};
+use quorate_threshold::{Bls12381, Commitment, GroupKey, KEY_SHARE_BYTES, KeyShare};
+use quorate_types::MemberRecord;
 use quorate_wire::{decode, encode};
 use zeroize::Zeroizing;
 
-/// Where the ports of these tests begin: below those that the system gives to whoever asks for any,
-/// so that no connection and no prober takes the port of a server that is about to start.
-const FIRST_PORT: u16 = 10_000;
-/// How many ports there are to choose from.
-const PORTS: u16 = 10_000;
+use crate::founders::{FIRST, Founders, scratch};
 
-/// Free ports of loopback, for TCP and for datagrams. Tests that run at the same time begin their
-/// search in different places.
-fn free_ports(count: usize) -> Vec<SocketAddr> {
-    static TAKEN: AtomicU16 = AtomicU16::new(0);
-    let process = u16::try_from(std::process::id() * 64 % u32::from(PORTS)).expect("below PORTS");
-    let next = || {
-        let place = (process + TAKEN.fetch_add(1, Ordering::Relaxed)) % PORTS;
-        SocketAddr::from(([127, 0, 0, 1], FIRST_PORT + place))
-    };
-    let is_free = |address: &SocketAddr| {
-        TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok()
-    };
-    std::iter::repeat_with(next).take(usize::from(PORTS)).filter(is_free).take(count).collect()
+/// A system in a directory that has a key, whose servers do not run.
+struct System {
+    /// The `node.toml` of each server.
+    nodes: Vec<PathBuf>,
+    /// The file of a client.
+    file: ClusterFile,
+    /// How its key is shared.
+    sharing: Commitment,
 }
 
-/// A system of some servers in a directory: their files, and the client's.
-fn found(directory: &Path, servers: usize) -> (Vec<PathBuf>, ClusterFile) {
-    let authority = new_authority(&directory.join("authority")).expect("an authority");
-    let folder = |index: usize| directory.join(format!("node-{index}"));
-    let ports = free_ports(2 * servers);
-    let request = |index: usize| {
-        let listen = ports[2 * index];
-        ServerRequest {
-            listen,
-            address: listen.to_string(),
-            probe_port: listen.port(),
-            metrics: ports[2 * index + 1],
-            failure_domain: format!("rack-{index}"),
-            joins: None,
-        }
-    };
-    let made: Vec<_> = (0..servers)
-        .map(|index| new_server(&folder(index), &request(index)).expect("a server"))
-        .collect();
-    let system = SystemRequest {
-        authority_key: authority.key.clone(),
-        f: 1,
-        f_ms: 1,
-        admissions: made.iter().map(|server| server.admission_file.clone()).collect(),
-    };
-    let founded = found_system(&directory.join("system"), &system).expect("a system");
-    for (index, server) in made.iter().enumerate() {
-        std::fs::copy(&founded.genesis_file, folder(index).join("genesis")).expect("a copy");
-        let key = server.admission.identity_key();
-        if let Some(share) = founded.shares.iter().find(|share| share.identity_key == key) {
-            std::fs::rename(&share.path, folder(index).join("share.key")).expect("a move");
-        }
-        let text = std::fs::read_to_string(&server.node_file).expect("node.toml");
-        let hex: String =
-            founded.system_key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        let text = format!("{text}system_key = \"{hex}\"\n");
-        std::fs::write(&server.node_file, text).expect("node.toml");
-    }
-    let client = ClientRequest {
-        authority_key: authority.key,
-        cluster_file: founded.cluster_file,
-        name: String::from("tester"),
-        expires: UnixTime::from_micros(u64::MAX),
-    };
-    let client = new_client(&directory.join("client"), &client).expect("a client");
-    let file = ClusterFile::read(&client.cluster_file).expect("a cluster file");
-    (made.into_iter().map(|server| server.node_file).collect(), file)
+/// Has four servers found a system.
+fn found(directory: &Path) -> System {
+    made(&Founders::new(directory, 4))
 }
 
-fn scratch(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("quorate-{name}-{}", std::process::id()));
-    if path.exists() {
-        std::fs::remove_dir_all(&path).expect("an old scratch directory goes");
-    }
-    path
+fn made(founders: &Founders) -> System {
+    let (found, sharing) = founders.make_key();
+    let file = founders.client(&found);
+    System { nodes: founders.nodes.iter().map(|node| node.file.clone()).collect(), file, sharing }
+}
+
+/// The keys of a server that does not run.
+fn keys_of(node: &Path) -> ServerKeys {
+    let settings = NodeConfiguration::read(node).expect("node.toml is right");
+    ServerKeys::open_directory(&settings.keys).expect("its keys")
 }
 
 /// Starts the server of a `node.toml`.
@@ -152,13 +97,13 @@ struct Served {
 
 /// As [`with_servers_in`]; the work sees the servers, too.
 fn with_watched_servers(directory: &Path, work: impl AsyncFnOnce(Cluster, Vec<Served>)) {
-    let (nodes, file) = found(directory, 4);
-    serve((&nodes, &file), work);
+    serve(&found(directory), work);
     std::fs::remove_dir_all(directory).expect("the scratch directory goes");
 }
 
 /// Runs servers that were founded, and a client, until the client is done.
-fn serve((nodes, file): (&[PathBuf], &ClusterFile), work: impl AsyncFnOnce(Cluster, Vec<Served>)) {
+fn serve(system: &System, work: impl AsyncFnOnce(Cluster, Vec<Served>)) {
+    let System { nodes, file, .. } = system;
     let credentials = credentials(file);
     quorate_runtime::block_on(async {
         let mut running = Vec::new();
@@ -214,19 +159,19 @@ fn key_3_nothing_that_was_erased_is_in_any_file_of_a_server_that_ran() {
     /// Behind the identity key, the first epoch, the version, the period and the root.
     const LEAF: std::ops::Range<usize> = 77..109;
     let directory = scratch("erased");
-    let (nodes, file) = found(&directory, 4);
-    let node = nodes[0].parent().expect("a directory");
+    let founders = Founders::new(&directory, 4);
+    let node = &directory.join("node-0");
     let identity = std::fs::read(node.join("keys/identity-1.key")).expect("the identity");
     let leaf = identity[LEAF].to_vec();
     assert!(holds(node, &leaf), "the search finds the leaf of epoch 1");
-    serve((&nodes, &file), async |cluster, _| {
+    serve(&made(&founders), async |cluster, _| {
         let put = KvOperation::Put { key: b"name".to_vec(), value: b"quorate".to_vec() };
         assert_eq!(cluster.key_value(&put).await.expect("a reply"), KvReply::Done);
     });
     assert!(!holds(node, &leaf), "KEY-1: it has certified the key of epoch 1");
 
-    let keys = ServerKeys::open_directory(&node.join("keys")).expect("its keys");
-    let next = Epoch::new(1);
+    let keys = keys_of(&node.join("node.toml"));
+    let next = FIRST.next();
     let key = keys.certified(next).expect("readable").expect("certified ahead");
     let sealing = keys.decryption_seed(next).expect("readable").expect("made ahead");
     assert!(holds(node, &*key.seed) && holds(node, &*sealing), "the search finds both");
@@ -249,7 +194,7 @@ fn ordered_requests_are_executed_and_answered() {
 #[test]
 fn a_server_answers_probes_and_names_their_port_when_it_is_taken() {
     let directory = scratch("probes");
-    let (nodes, _) = found(&directory, 4);
+    let nodes = found(&directory).nodes;
     let settings = NodeConfiguration::read(&nodes[0]).expect("node.toml is right");
     let identity = NodeIdentity::load(&settings).expect("the server's files are right");
     let to = SocketAddr::new(settings.listen.ip(), identity.record().probe_port);
@@ -261,13 +206,13 @@ fn a_server_answers_probes_and_names_their_port_when_it_is_taken() {
 
     let monitoring = Monitoring::start(settings.listen, &identity).expect("the port is free");
     let ticket = Ticket { place: 3, token: 4 };
-    let question = Question { to: identity.id, epoch: Epoch::ZERO, ticket, wanted: Wanted::Plain };
+    let question = Question { to: identity.id, epoch: FIRST, ticket, wanted: Wanted::Plain };
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
     socket.send_to(&encode(&question), to).expect("it is sent");
     let mut buffer = [0; 2_000];
     let (length, _) = socket.recv_from(&mut buffer).expect("an answer");
-    let answer = Answer { ticket, epoch: Epoch::ZERO, shown: Shown::Life };
+    let answer = Answer { ticket, epoch: FIRST, shown: Shown::Life };
     assert_eq!(decode(&buffer[..length]), Ok(answer));
     let is_member = identity.is_in_membership_group();
     assert_eq!(monitoring.view().prober().is_some(), is_member, "members probe");
@@ -369,26 +314,29 @@ fn an_object_has_the_last_value_that_its_owner_wrote() {
     });
 }
 
-/// The configuration of the epoch after, signed by the holders of the shares, whose files these
-/// are.
-fn following(nodes: &[PathBuf], old: &VerifiedConfiguration) -> CertifiedConfiguration {
-    let settings = NodeConfiguration::read(&nodes[0]).expect("node.toml is right");
-    let genesis = settings.file.with_file_name(GENESIS);
-    let founding = FoundingFile::read_verified(&genesis, old.header().system_key());
-    let founding = founding.expect("the genesis is right");
-    let share = |file: &PathBuf| {
-        let bytes = read_secret(&file.with_file_name("share.key")).ok()?;
-        Some(KeyShare::decode(&bytes).expect("the share of a server"))
+/// The shares of all servers, none of which runs.
+fn shares_of(system: &System) -> Vec<KeyShare> {
+    let share = |node: &PathBuf| {
+        let bytes = keys_of(node).share(FIRST).expect("readable").expect("all are in the group");
+        KeyShare::decode(&bytes[bytes.len() - KEY_SHARE_BYTES..]).expect("the share of a server")
     };
+    system.nodes.iter().map(share).collect()
+}
+
+/// The configuration of the epoch after, signed by the holders of these shares.
+fn following(
+    old: &VerifiedConfiguration,
+    (shares, sharing): (&[KeyShare], &Commitment),
+) -> CertifiedConfiguration {
     let mut configuration = old.configuration().clone();
     configuration.epoch = old.epoch().next();
     configuration.ring_epoch = configuration.epoch;
     let lineage = Lineage { previous: old.hash(), ..old.header().header().lineage };
     let header = ConfigurationHeader::of(&configuration, lineage);
-    let shares = nodes.iter().filter_map(share);
-    let partials: Vec<_> = shares.map(|share| header.sign_partial(&share, &Bls12381)).collect();
-    let group = founding.group_key().expect("a dealer dealt it");
-    let (certified, bad) = header.certify(group, &partials, &Bls12381).expect("enough shares");
+    let partials: Vec<_> =
+        shares.iter().map(|share| header.sign_partial(share, &Bls12381)).collect();
+    let group = GroupKey::new(sharing.clone()).expect("the log checked it");
+    let (certified, bad) = header.certify(&group, &partials, &Bls12381).expect("enough shares");
     assert!(bad.is_empty());
     CertifiedConfiguration { certified, members: configuration.members }
 }
@@ -414,11 +362,11 @@ async fn meet_them(cluster: &Cluster) {
 #[test]
 fn a_client_with_an_old_configuration_adopts_the_one_that_servers_of_a_later_epoch_give_it() {
     let directory = scratch("later");
-    let nodes: Vec<PathBuf> =
-        (0..4).map(|index| directory.join(format!("node-{index}/node.toml"))).collect();
-    with_watched_servers(&directory, async |cluster, servers| {
+    let system = found(&directory);
+    let shares = shares_of(&system);
+    serve(&system, async |cluster, servers| {
         let old = cluster.configuration();
-        let next = following(&nodes, &old);
+        let next = following(&old, (&shares, &system.sharing));
         let mut later = old.configuration().clone();
         later.epoch = old.epoch().next();
         later.ring_epoch = later.epoch;
@@ -428,16 +376,17 @@ fn a_client_with_an_old_configuration_adopts_the_one_that_servers_of_a_later_epo
         assert_eq!(adopted.epoch(), old.epoch().next());
         assert_eq!(adopted.to_certified(), next, "every byte of it was signed");
     });
+    std::fs::remove_dir_all(&directory).expect("the scratch directory goes");
 }
 
 #[test]
 fn mem_1_a_client_does_not_follow_servers_to_a_configuration_that_nobody_signed() {
     let directory = scratch("forged");
-    let nodes: Vec<PathBuf> =
-        (0..4).map(|index| directory.join(format!("node-{index}/node.toml"))).collect();
-    with_watched_servers(&directory, async |cluster, servers| {
+    let system = found(&directory);
+    let shares = shares_of(&system);
+    serve(&system, async |cluster, servers| {
         let old = cluster.configuration();
-        let mut forged = following(&nodes, &old);
+        let mut forged = following(&old, (&shares, &system.sharing));
         forged.certified.signature = old.to_certified().certified.signature;
         let mut later = old.configuration().clone();
         later.epoch = old.epoch().next();
@@ -446,6 +395,7 @@ fn mem_1_a_client_does_not_follow_servers_to_a_configuration_that_nobody_signed(
         meet_them(&cluster).await;
         assert_eq!(cluster.configuration().epoch(), old.epoch());
     });
+    std::fs::remove_dir_all(&directory).expect("the scratch directory goes");
 }
 
 /// Somebody with a key and nothing else, at every server.
@@ -472,7 +422,7 @@ fn stranger(number: u8, cluster: &Cluster) -> (Transport, Events) {
 
 /// Somebody who dials every server and says that it is the first one, with that one's certificate
 /// and a key of its own.
-fn impostor(cluster: &Cluster, first: &NodeAdmission) -> (Transport, Events) {
+fn impostor(cluster: &Cluster, first: &EpochKeyCertificate) -> (Transport, Events) {
     let configuration = cluster.configuration();
     let members = &configuration.configuration().members;
     let known = |server: &MemberRecord| Known {
@@ -482,7 +432,7 @@ fn impostor(cluster: &Cluster, first: &NodeAdmission) -> (Transport, Events) {
     let config = Config {
         // The lowest of all, so that it is the one who dials.
         own: PeerKey::new([0; 32]),
-        credential: credential(&first.certificate, &Zeroizing::new([77; 32])),
+        credential: credential(first, &Zeroizing::new([77; 32])),
         recognise: Recogniser::member(&configuration),
         system: SystemId::new(*configuration.configuration().system.as_bytes()),
         versions: PROTOCOL_VERSIONS,
@@ -498,12 +448,12 @@ fn impostor(cluster: &Cluster, first: &NodeAdmission) -> (Transport, Events) {
 #[test]
 fn who_shows_the_certificate_of_a_server_without_its_key_is_refused_by_every_server() {
     let directory = scratch("impostor");
-    with_watched_servers(&directory, async |cluster, servers| {
-        let first = directory.join("node-0/admission");
-        let first = carried::read(ADMISSION, &first).expect("what the server said of itself");
+    let system = found(&directory);
+    let first = keys_of(&system.nodes[0]).certified(FIRST).expect("readable").expect("its key");
+    serve(&system, async |cluster, servers| {
         let links =
             || servers.iter().map(|server| server.metrics.snapshot().links).collect::<Vec<_>>();
-        let (impostor, _events) = impostor(&cluster, &first);
+        let (impostor, _events) = impostor(&cluster, &first.certificate);
         while !links().iter().all(|link| link.cause(Cause::ProofOtherKey) > 0) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -511,6 +461,7 @@ fn who_shows_the_certificate_of_a_server_without_its_key_is_refused_by_every_ser
         let put = KvOperation::Put { key: b"name".to_vec(), value: b"value".to_vec() };
         assert_eq!(cluster.key_value(&put).await.expect("a reply"), KvReply::Done);
     });
+    std::fs::remove_dir_all(&directory).expect("the scratch directory goes");
 }
 
 #[test]
@@ -542,7 +493,7 @@ fn a_crowd_of_strangers_leaves_a_client_its_places_at_every_server() {
 #[test]
 fn a_server_that_has_served_does_not_start_without_any_part_of_its_data() {
     let directory = scratch("forgotten");
-    let (nodes, _) = found(&directory, 4);
+    let nodes = found(&directory).nodes;
     let start = || {
         quorate_runtime::block_on(async {
             let settings = NodeConfiguration::read(&nodes[0]).expect("node.toml is right");
@@ -552,7 +503,7 @@ fn a_server_that_has_served_does_not_start_without_any_part_of_its_data() {
         })
         .expect("an event loop")
     };
-    start().expect("a new server starts");
+    start().expect("a server that has founded starts");
     let data = NodeConfiguration::read(&nodes[0]).expect("node.toml is right").data;
     let elsewhere = directory.join("elsewhere");
     let parts = [
@@ -606,7 +557,7 @@ async fn lose_a_chunk(cluster: Cluster, nodes: &[PathBuf]) -> std::convert::Infa
 #[test]
 fn a_server_with_an_object_that_nobody_can_mend_stops_says_why_and_can_go_on() {
     let directory = scratch("lost");
-    let (nodes, file) = found(&directory, 4);
+    let System { nodes, file, .. } = found(&directory);
     let credentials = credentials(&file);
     let stop = |node: usize, outcome: Result<(), ServerError>| {
         (node, outcome.expect_err("nobody asked it to stop"))
@@ -647,14 +598,14 @@ fn a_server_with_an_object_that_nobody_can_mend_stops_says_why_and_can_go_on() {
 #[test]
 fn a_copy_that_is_whole_or_of_a_running_server_is_not_given_up() {
     let directory = scratch("whole");
-    let (nodes, _) = found(&directory, 4);
+    let nodes = found(&directory).nodes;
     let settings = NodeConfiguration::read(&nodes[0]).expect("node.toml is right");
     let bytes = vec![3; 100_000];
     let key = ContentKind::Chunk.key_of(&bytes);
     let refused = || give_up(&settings, key).expect_err("it must not be").explain().code;
     quorate_runtime::block_on(async {
         let running = start(&nodes[0]).await;
-        assert_eq!(refused(), "data-in-use");
+        assert_eq!(refused(), "keys-in-use");
         drop(running);
     })
     .expect("an event loop");
