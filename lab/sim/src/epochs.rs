@@ -19,8 +19,11 @@
 //! to each other in the process, and each speaks behind what the others have recorded, so less can
 //! be lost here than on a disk with a log for each: that is shown by the tests of the daemon.
 //!
+//! Servers probe each other, and evict, in the runs of feuds alone: there everybody who is good is
+//! reachable.
+//!
 //! # Not here
-//! Probes and evictions; stored objects; servers that join: certificates for servers that never
+//! Stored objects; servers that join: certificates for servers that never
 //! come are executed, and change the configurations.
 
 use std::sync::Arc;
@@ -30,6 +33,7 @@ use quorate_membership::dissemination::{DisseminatorTimer, Message as SpreadMess
 use quorate_membership::handover::machine as participant;
 use quorate_membership::handover::message::Message as HandoverMessage;
 use quorate_membership::handover::{Decided, News};
+use quorate_membership::monitor::{Answer, ProberTimer, Question};
 use quorate_membership::{
     ClientOutput, ClientTimer, Message as FreshnessMessage, VerifiedConfiguration,
 };
@@ -78,6 +82,10 @@ pub enum Message {
     Spread(Arc<SpreadMessage>),
     /// About configurations and leases, with clients.
     Freshness(Arc<FreshnessMessage>),
+    /// A probe.
+    Probe(Question),
+    /// The answer to one.
+    Probed(Arc<Answer>),
 }
 
 /// Where the slots of an epoch begin.
@@ -121,6 +129,10 @@ pub enum Timer {
     Succession(Epoch, quorate_bft::SuccessionTimer),
     /// Of who passes configurations on.
     Spread(DisseminatorTimer),
+    /// Of who probes the others.
+    Probe(ProberTimer),
+    /// The log is read for what it says of monitoring.
+    Docket,
     /// A client's.
     Client(ClientTimer),
 }

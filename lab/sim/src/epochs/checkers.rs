@@ -6,16 +6,19 @@
 //! | C7 | [`Custody`] | what belongs to an epoch that is over is gone, and not before it may go |
 //! | C7 | [`Dealings`] | a dealing is of one attempt |
 //! | C3 | [`Vouching`] | nobody can gather a quorum for an epoch once the next one vouches |
+//! | C13 | [`Duties`] | nobody who is there loses its duties, who is gone does |
 //! | C9 | [`Progress`] | after the heal epochs end, and every server of the core comes along |
 
 mod custody;
 mod dealings;
+mod duties;
 mod history;
 mod progress;
 mod vouching;
 
 pub(super) use custody::Custody;
 pub(super) use dealings::Dealings;
+pub(super) use duties::Duties;
 pub(super) use history::History;
 pub(super) use progress::Progress;
 pub(super) use vouching::Vouching;

@@ -8,6 +8,7 @@ use quorate_crypto::{Domain, hash};
 use quorate_history::Prng;
 use quorate_machine::RecordNumber;
 use quorate_membership::handover::Policy;
+use quorate_membership::monitor::ProbeRule;
 use quorate_membership::{
     AddCertificate, AddGrant, ClientParameters, ConfigurationClient, IdentitySigner, LeaseRule,
     MembershipOperation, Message as Vouching, RemoveCertificate, RemoveGrant, ResizeCertificate,
@@ -20,11 +21,11 @@ use super::disk::{Disk, Disks};
 use super::founding::{Kit, Shape, description, install};
 use super::keys::Keys;
 use super::seat::{Installed, ServerSeat};
-use super::villains::{BAD_DEALER, EARLY_ABORTER, EARLY_ENDER, villain};
+use super::villains::{BAD_DEALER, EARLY_ABORTER, EARLY_ENDER, FRAMER, villain};
 use super::{EpochsMachine, Message, Record, Request};
 use crate::host::Host;
 use crate::node::Node;
-use crate::scenario::{Fault, FaultKind, Scenario};
+use crate::scenario::{Fault, FaultKind, Profile, Scenario};
 
 /// How long a lease is.
 pub(super) const LEASE: Duration = Duration::from_secs(2);
@@ -49,6 +50,8 @@ pub struct EpochsHost {
     /// Bad servers and their names.
     villains: Vec<(Node, &'static str)>,
     flaw: Option<&'static str>,
+    /// Whether servers probe each other.
+    probes: bool,
     prng: Prng,
 }
 
@@ -74,6 +77,7 @@ impl EpochsHost {
             disks: Rc::new(RefCell::new(disks)),
             lives: vec![0; usize::from(scenario.node_count)],
             flaw: None,
+            probes: scenario.profile == Profile::Feud,
             prng: Prng::from_seed(scenario.seed).fork("epochs"),
         }
     }
@@ -112,6 +116,8 @@ impl EpochsHost {
             id: self.servers[index],
             policy: self.policy(node),
             flaw: self.flaw,
+            probes: self.probes.then(|| ProbeRule::of_epoch(self.shape.length())),
+            is_framer: self.villains.contains(&(node, FRAMER)),
             is_bad_dealer: self.villains.contains(&(node, BAD_DEALER)),
             prng: self.prng.fork(&format!("life/{index}/{}", self.lives[index])),
         };
@@ -207,6 +213,8 @@ impl Host<EpochsMachine> for EpochsHost {
             Message::Ordered(_, message) => crate::ordering::wire_bytes(message),
             Message::Handover(..) => 1_000,
             Message::Spread(_) => 800,
+            Message::Probe(question) => question.bytes() as u64,
+            Message::Probed(_) => 600,
             Message::Freshness(message) => match &**message {
                 Vouching::Configuration(page) => 1_000 + 400 * page.members.len() as u64,
                 Vouching::Founding(it) => 1_000 + 400 * it.configuration.members.len() as u64,

@@ -93,6 +93,14 @@ pub(super) const PLANTS: &[Plant] = &[
     .feud()
     .baited("deserter"),
     Plant::hooked(Bug::SaysOnce, "says-once", "C9", "a participant says everything once").slow(),
+    Plant::hooked(
+        Bug::SuspicionsCountTwice,
+        "suspicions-count-twice",
+        "C13",
+        "suspicions of one member count as often as it states them",
+    )
+    .feud()
+    .baited("framer"),
     Plant::own(IDENTITY_KEPT, "C7", "an identity stays when it has moved on"),
     Plant::own(DECRYPTION_KEPT, "C7", "what opens subshares stays behind the epoch"),
     Plant::own(ROOT_KEPT, "C7", "the old tree of an identity stays when another took its place"),

@@ -22,10 +22,12 @@ use super::founding::Kit;
 use super::{EpochsMachine, Message, Output, Record, Request, Timer};
 
 mod bad_dealing;
+mod monitoring;
 mod opening;
 mod orders;
 
 use bad_dealing::BadDealing;
+use monitoring::Monitoring;
 
 pub(super) use opening::Installed;
 
@@ -60,6 +62,8 @@ pub struct ServerSeat {
     chain: BTreeMap<Epoch, VerifiedConfiguration>,
     /// It cheats as a dealer.
     vice: Option<BadDealing>,
+    /// None where nobody probes.
+    monitoring: Option<Monitoring>,
     /// The last record of the row.
     last: u64,
 }
@@ -196,6 +200,11 @@ impl ServerSeat {
                 let message = Arc::unwrap_or_clone(message);
                 self.step_responder(turn, Input::Deliver { from, message });
             }
+            Message::Probe(question) => self.on_question(turn, from, &question),
+            Message::Probed(answer) => {
+                let message = Arc::unwrap_or_clone(answer);
+                self.step_prober(turn, Input::Deliver { from, message });
+            }
         }
     }
 
@@ -211,6 +220,8 @@ impl ServerSeat {
                 self.step_succession(turn, epoch, Input::Expired(timer));
             }
             Timer::Spread(timer) => self.step_disseminator(turn, Input::Expired(timer)),
+            Timer::Probe(timer) => self.step_prober(turn, Input::Expired(timer)),
+            Timer::Docket => self.read_docket(turn),
             Timer::Client(_) => {}
         }
     }

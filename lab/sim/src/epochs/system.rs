@@ -3,13 +3,13 @@
 use quorate_history::Prng;
 use quorate_membership::handover::message::Message as HandoverMessage;
 
-use super::checkers::{Custody, Dealings, History, Progress, Vouching};
+use super::checkers::{Custody, Dealings, Duties, History, Progress, Vouching};
 use super::disk::Storekeeper;
 use super::founding::{Shape, install};
 use super::host::EpochsHost;
 use super::keys::Keys;
 use super::marks::MARKS;
-use super::villains::DESERTER;
+use super::villains::{DESERTER, FRAMER, GONE};
 use super::{EpochsMachine, Message, plants, villains};
 use crate::checker::{Checker, Lens, Resources, Statement, Statements, Thresholds};
 use crate::clock::ClockShape;
@@ -89,6 +89,8 @@ const FEUDS: &[(usize, Option<&str>)] = &[
     (1, Some("late-voucher")),
     (1, Some("mute")),
     (2, Some(DESERTER)),
+    (1, Some(FRAMER)),
+    (1, Some(GONE)),
 ];
 
 /// A scenario in which a server is bad from the beginning.
@@ -224,6 +226,9 @@ fn checkers(scenario: &Scenario, host: &EpochsHost) -> Vec<Box<dyn Checker<Epoch
         Box::new(Statements::new(EpochsLens)),
         Box::new(Resources::new(EpochsLens, THRESHOLDS)),
     ];
+    if scenario.profile == Profile::Feud {
+        checkers.push(Box::new(Duties::new(host.servers(), scenario)));
+    }
     if scenario.judges_liveness {
         checkers.push(Box::new(Progress::new(scenario.heal_us, END_US_MAX)));
     }

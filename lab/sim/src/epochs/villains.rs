@@ -29,10 +29,16 @@ const MUTE: &str = "mute";
 /// the first group: an attempt may come to nothing, and none of the old group is bad.
 pub(super) const DESERTER: &str = "deserter";
 
+/// It is there, and then gone for good.
+pub(super) const GONE: &str = "gone";
+/// It calls every other server silent: its seat has the vice.
+pub(super) const FRAMER: &str = "framer";
+
 /// Names of the villains that only this system has.
-const OWN: [&str; 6] = [BAD_DEALER, DESERTER, EARLY_ENDER, EARLY_ABORTER, LATE_VOUCHER, MUTE];
-/// How long a deserter stays.
-const STAY: Duration = Duration::from_millis(1_000);
+const OWN: [&str; 8] =
+    [BAD_DEALER, DESERTER, EARLY_ENDER, EARLY_ABORTER, FRAMER, GONE, LATE_VOUCHER, MUTE];
+/// How long those stay who leave.
+pub(super) const STAY: Duration = Duration::from_millis(1_000);
 
 /// Names of everybody who may be bad.
 pub(super) fn names() -> Vec<&'static str> {
@@ -211,7 +217,7 @@ impl Adversary<EpochsMachine> for Own {
         if self.is_gone {
             return Reception::Swallow;
         }
-        if self.name == DESERTER {
+        if [DESERTER, GONE].contains(&self.name) {
             self.leaves_at = self.leaves_at.or_else(|| Some(now.instant.after(STAY)));
         }
         if self.name == LATE_VOUCHER {
@@ -236,7 +242,8 @@ impl Adversary<EpochsMachine> for Own {
     }
 
     fn on_alarm(&mut self, now: Now, _: &EpochsMachine, effects: &mut Vec<Effect<EpochsMachine>>) {
-        effects.push(Effect::Mark("liar.deserted"));
+        let mark = if self.name == GONE { "liar.gone" } else { "liar.deserted" };
+        effects.push(Effect::Mark(mark));
         self.is_gone = true;
         self.leaves_at = Some(now.instant.after(STAY));
     }

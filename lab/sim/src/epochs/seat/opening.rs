@@ -13,16 +13,17 @@ use quorate_membership::dissemination::{Checked, Disseminator, DisseminatorParam
 use quorate_membership::election::membership_replicas;
 use quorate_membership::handover::Policy;
 use quorate_membership::limits::FAN_OUT_DEFAULT;
+use quorate_membership::monitor::ProbeRule;
 use quorate_membership::{
     FreshnessResponder, Member as Voucher, MembershipService, ResponderRecord,
     VerifiedConfiguration,
 };
-use quorate_types::{Duration, Epoch, NodeId, Slot};
+use quorate_types::{Digest, Duration, Epoch, NodeId, Slot};
 
-use super::super::cabinet::Cabinet;
+use super::super::cabinet::{Cabinet, random_seed};
 use super::super::disk::Disk;
 use super::super::founding::Kit;
-use super::{BadDealing, Member, ServerSeat, Turn};
+use super::{BadDealing, Member, Monitoring, ServerSeat, Turn};
 
 /// How often servers compare their epochs, and how long they wait for what they lack.
 const ROUND: Duration = Duration::from_millis(400);
@@ -39,6 +40,10 @@ pub(in super::super) struct Installed {
     pub(in super::super) policy: Policy,
     /// Whether it cheats as a dealer.
     pub(in super::super) is_bad_dealer: bool,
+    /// How often it probes others, if it does.
+    pub(in super::super) probes: Option<ProbeRule>,
+    /// Whether it calls others silent that are not.
+    pub(in super::super) is_framer: bool,
     /// A bug that is put into its cabinet on purpose.
     pub(in super::super) flaw: Option<&'static str>,
     /// What its seeds are drawn from; another one in each life.
@@ -48,7 +53,10 @@ pub(in super::super) struct Installed {
 impl ServerSeat {
     /// The server as it begins with what a disk holds.
     pub(in super::super) fn open(installed: Installed, disk: &Disk) -> Self {
-        let Installed { kit, index, id, policy, is_bad_dealer, flaw, prng } = installed;
+        let Installed { kit, index, id, policy, is_bad_dealer, probes, is_framer, flaw, .. } =
+            installed;
+        let mut prng = installed.prng;
+        let secret = Digest::new(random_seed(&mut prng));
         let newest = disk.newest().clone();
         let epoch = newest.epoch();
         let former = epoch.get().checked_sub(1);
@@ -71,6 +79,7 @@ impl ServerSeat {
             kept: disk.kept_records(epoch),
             chain: disk.chain.clone(),
             vice: is_bad_dealer.then(BadDealing::default),
+            monitoring: probes.map(|rule| Monitoring::new(rule, secret, is_framer)),
             last: disk.applied(),
             kit,
             index,
@@ -130,6 +139,7 @@ impl ServerSeat {
         self.step_disseminator(turn, Input::Start);
         self.erase_past(turn);
         self.cabinet.see_to_root(turn.effects);
+        self.monitor(turn, &newest);
         let orders = self.turnover.start();
         self.carry_out(turn, orders);
         let epochs: Vec<Epoch> = self.members.keys().copied().collect();

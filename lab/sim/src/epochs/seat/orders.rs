@@ -105,6 +105,7 @@ impl ServerSeat {
         let adopt = DisseminatorRequest::Adopt(configuration.clone());
         self.step_disseminator(turn, Input::Request(adopt));
         self.cabinet.see_to_root(turn.effects);
+        self.monitor(turn, configuration);
     }
 
     /// Goes by the root that a configuration names as this server's.
