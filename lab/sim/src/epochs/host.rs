@@ -20,8 +20,8 @@ use super::client::ClientSeat;
 use super::disk::{Disk, Disks};
 use super::founding::{Kit, Shape, description, install};
 use super::keys::Keys;
-use super::seat::{Installed, ServerSeat};
-use super::villains::{BAD_DEALER, EARLY_ABORTER, EARLY_ENDER, FRAMER, villain};
+use super::seat::{Installed, ServerSeat, Vice};
+use super::villains::{BAD_DEALER, EARLY_ABORTER, EARLY_ENDER, FLOODER, FRAMER, villain};
 use super::{EpochsMachine, Message, Record, Request};
 use crate::host::Host;
 use crate::node::Node;
@@ -117,7 +117,7 @@ impl EpochsHost {
             policy: self.policy(node),
             flaw: self.flaw,
             probes: self.probes.then(|| ProbeRule::of_epoch(self.shape.length())),
-            is_framer: self.villains.contains(&(node, FRAMER)),
+            vice: self.vice(node),
             is_bad_dealer: self.villains.contains(&(node, BAD_DEALER)),
             prng: self.prng.fork(&format!("life/{index}/{}", self.lives[index])),
         };
@@ -135,6 +135,11 @@ impl EpochsHost {
             repeat_idle: Duration::from_millis(700),
             attempt: Duration::from_millis(if is(EARLY_ABORTER) { 1 } else { 500 }),
         }
+    }
+
+    fn vice(&self, node: Node) -> Option<Vice> {
+        let is = |name| self.villains.contains(&(node, name));
+        is(FRAMER).then_some(Vice::Frames).or_else(|| is(FLOODER).then_some(Vice::Floods))
     }
 
     fn client(&self, node: Node) -> ClientSeat {

@@ -19,6 +19,7 @@ pub(super) const MARKS: &[&str] = &[
     "liar.dealt_twice",
     "liar.deserted",
     "liar.epoch_replayed",
+    "liar.flooded",
     "liar.framed",
     "liar.gone",
     "liar.mute",

@@ -22,6 +22,7 @@ use super::founding::Kit;
 use super::{EpochsMachine, Message, Output, Record, Request, Timer};
 
 mod bad_dealing;
+mod flood;
 mod monitoring;
 mod opening;
 mod orders;
@@ -29,6 +30,7 @@ mod orders;
 use bad_dealing::BadDealing;
 use monitoring::Monitoring;
 
+pub(super) use monitoring::Vice;
 pub(super) use opening::Installed;
 
 /// The replicas of a server, and of what group each is.

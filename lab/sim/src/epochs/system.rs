@@ -9,7 +9,7 @@ use super::founding::{Shape, install};
 use super::host::EpochsHost;
 use super::keys::Keys;
 use super::marks::MARKS;
-use super::villains::{DESERTER, FRAMER, GONE};
+use super::villains::{DESERTER, FLOODER, FRAMER, GONE};
 use super::{EpochsMachine, Message, plants, villains};
 use crate::checker::{Checker, Lens, Resources, Statement, Statements, Thresholds};
 use crate::clock::ClockShape;
@@ -89,6 +89,7 @@ const FEUDS: &[(usize, Option<&str>)] = &[
     (1, Some("late-voucher")),
     (1, Some("mute")),
     (2, Some(DESERTER)),
+    (1, Some(FLOODER)),
     (1, Some(FRAMER)),
     (1, Some(GONE)),
 ];

@@ -31,12 +31,14 @@ pub(super) const DESERTER: &str = "deserter";
 
 /// It is there, and then gone for good.
 pub(super) const GONE: &str = "gone";
+/// It fills the log with bad certificates and noise: its seat has the vice.
+pub(super) const FLOODER: &str = "flooder";
 /// It calls every other server silent: its seat has the vice.
 pub(super) const FRAMER: &str = "framer";
 
 /// Names of the villains that only this system has.
-const OWN: [&str; 8] =
-    [BAD_DEALER, DESERTER, EARLY_ENDER, EARLY_ABORTER, FRAMER, GONE, LATE_VOUCHER, MUTE];
+const OWN: [&str; 9] =
+    [BAD_DEALER, DESERTER, EARLY_ENDER, EARLY_ABORTER, FLOODER, FRAMER, GONE, LATE_VOUCHER, MUTE];
 /// How long those stay who leave.
 pub(super) const STAY: Duration = Duration::from_millis(1_000);
 

@@ -70,6 +70,17 @@ pub struct Plan {
     pub seed: u64,
     /// When identities get another root.
     pub rule: RootRule,
+    /// When the thief comes.
+    pub moment: Moment,
+}
+
+/// When in an epoch servers are robbed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Moment {
+    /// Some time.
+    Any,
+    /// At the end: another group has the key already, and the old shares are not erased.
+    BeforeErasure,
 }
 
 impl Plan {
@@ -77,7 +88,7 @@ impl Plan {
     #[must_use]
     pub fn of(epochs: u64) -> Self {
         let rule = RootRule::default();
-        Self { epochs, servers: 6, f: 1, robbed: 1, seed: 1, rule }
+        Self { epochs, servers: 6, f: 1, robbed: 1, seed: 1, rule, moment: Moment::Any }
     }
 }
 

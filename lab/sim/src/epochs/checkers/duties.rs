@@ -1,5 +1,5 @@
-//! C13: no good server that is reachable loses its duties, whatever `f` liars say of it, and a server
-//! that is gone has lost them within three epochs.
+//! C13: no good server that is reachable loses its duties, whatever `f` liars say of it, and who is
+//! gone has lost them within three epochs.
 //!
 //! It watches runs in which nothing fails but for one villain, so every good server is reachable.
 

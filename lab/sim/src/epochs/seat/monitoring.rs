@@ -27,19 +27,28 @@ const READING_MIN: Duration = Duration::from_millis(100);
 pub(super) struct Monitoring {
     rule: ProbeRule,
     secret: Digest,
-    /// It calls every other server silent.
-    is_framer: bool,
+    /// What it does besides, each time that it reads the log.
+    vice: Option<Vice>,
     answerer: Option<Answerer>,
     prober: Option<Prober>,
     docket: Option<Docket>,
-    readings: usize,
+    readings: u64,
+}
+
+/// What a bad member does in the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in super::super) enum Vice {
+    /// It calls every other server silent.
+    Frames,
+    /// It fills the log with what nobody wants.
+    Floods,
 }
 
 impl Monitoring {
     /// A server that knows nothing yet; `secret` is of this start alone.
-    pub(super) const fn new(rule: ProbeRule, secret: Digest, is_framer: bool) -> Self {
+    pub(super) const fn new(rule: ProbeRule, secret: Digest, vice: Option<Vice>) -> Self {
         let (answerer, prober, docket) = (None, None, None);
-        Self { rule, secret, is_framer, answerer, prober, docket, readings: 0 }
+        Self { rule, secret, vice, answerer, prober, docket, readings: 0 }
     }
 
     fn reading(&self) -> Duration {
@@ -145,21 +154,24 @@ impl ServerSeat {
         let slot = docket.slot;
         monitoring.docket = Some(docket);
         monitoring.readings += 1;
-        let framed = monitoring.is_framer.then_some(monitoring.readings);
+        let (vice, number) = (monitoring.vice, monitoring.readings);
         self.step_handover(turn, epoch, Input::Request(HandoverRequest::AtRisk(is_at_risk)));
         news.into_iter().for_each(|it| self.step_prober(turn, Input::Request(it)));
-        if let Some(number) = framed {
-            self.frame(turn, (epoch, slot), number);
+        match vice {
+            Some(Vice::Frames) => self.frame(turn, (epoch, slot), number),
+            Some(Vice::Floods) => self.flood(turn, number),
+            None => {}
         }
     }
 
     /// Calls another server silent, whatever it answered.
-    fn frame(&self, turn: &mut Turn<'_>, (epoch, slot): (Epoch, Slot), number: usize) {
+    fn frame(&self, turn: &mut Turn<'_>, (epoch, slot): (Epoch, Slot), number: u64) {
         let configuration = self.turnover.configuration().configuration();
         let Some(signer) = self.cabinet.known(epoch) else { return };
         let others: Vec<NodeId> =
             configuration.members.iter().map(|it| it.id).filter(|it| *it != self.id).collect();
-        let server = others[number / 2 % others.len()];
+        let place = usize::try_from(number / 2).expect("few readings") % others.len();
+        let server = others[place];
         let claim = Claim { server, verdict: Verdict::Suspect };
         let observation = Observation { system: configuration.system, epoch, slot, claim };
         let said = observation.sign(self.id, &*signer);

@@ -23,7 +23,7 @@ use quorate_types::{Digest, Duration, Epoch, NodeId, Slot};
 use super::super::cabinet::{Cabinet, random_seed};
 use super::super::disk::Disk;
 use super::super::founding::Kit;
-use super::{BadDealing, Member, Monitoring, ServerSeat, Turn};
+use super::{BadDealing, Member, Monitoring, ServerSeat, Turn, Vice};
 
 /// How often servers compare their epochs, and how long they wait for what they lack.
 const ROUND: Duration = Duration::from_millis(400);
@@ -42,8 +42,8 @@ pub(in super::super) struct Installed {
     pub(in super::super) is_bad_dealer: bool,
     /// How often it probes others, if it does.
     pub(in super::super) probes: Option<ProbeRule>,
-    /// Whether it calls others silent that are not.
-    pub(in super::super) is_framer: bool,
+    /// What it does in the log, if it is bad.
+    pub(in super::super) vice: Option<Vice>,
     /// A bug that is put into its cabinet on purpose.
     pub(in super::super) flaw: Option<&'static str>,
     /// What its seeds are drawn from; another one in each life.
@@ -53,8 +53,7 @@ pub(in super::super) struct Installed {
 impl ServerSeat {
     /// The server as it begins with what a disk holds.
     pub(in super::super) fn open(installed: Installed, disk: &Disk) -> Self {
-        let Installed { kit, index, id, policy, is_bad_dealer, probes, is_framer, flaw, .. } =
-            installed;
+        let Installed { kit, index, id, policy, is_bad_dealer, probes, vice, flaw, .. } = installed;
         let mut prng = installed.prng;
         let secret = Digest::new(random_seed(&mut prng));
         let newest = disk.newest().clone();
@@ -79,7 +78,7 @@ impl ServerSeat {
             kept: disk.kept_records(epoch),
             chain: disk.chain.clone(),
             vice: is_bad_dealer.then(BadDealing::default),
-            monitoring: probes.map(|rule| Monitoring::new(rule, secret, is_framer)),
+            monitoring: probes.map(|rule| Monitoring::new(rule, secret, vice)),
             last: disk.applied(),
             kit,
             index,

@@ -4,7 +4,7 @@ use quorate_threshold::KeyShare;
 use super::field::{Number, Weights, interpolate};
 use super::loot::Share;
 use super::pairs::Pairs;
-use super::{Plan, live};
+use super::{Moment, Plan, live};
 use crate::epochs::Name;
 use crate::epochs::cabinet::share_in;
 use crate::epochs::founding::{Shape, install};
@@ -79,4 +79,16 @@ fn a_year_goes_on_behind_the_end_of_the_first_trees() {
     let year = live(&Plan { seed: 5, rule, ..Plan::of(4) }, Box::new(|_| {}));
     assert!(year.violation.is_none(), "{:?}", year.violation);
     assert!(year.tally.roots == 6 && year.tally.old_trees > 0, "{:?}", year.tally);
+}
+
+#[test]
+fn robbed_between_the_decision_and_the_erasure_f_members_are_not_enough_and_one_more_is() {
+    // Scenario 3 of the specification, section 11.
+    let plan = Plan { moment: Moment::BeforeErasure, seed: 5, ..Plan::of(3) };
+    let year = live(&plan, Box::new(|_| {}));
+    assert!(year.violation.is_none(), "{:?}", year.violation);
+    assert!(year.tally.between >= 1, "{:?}", year.tally);
+    let year = live(&Plan { robbed: 2, ..plan }, Box::new(|_| {}));
+    let violation = year.violation.expect("two shares that are not erased make the key");
+    assert!(violation.broken.detail.contains("make the system's key"), "{violation:?}");
 }

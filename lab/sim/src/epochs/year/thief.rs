@@ -21,7 +21,7 @@ use quorate_types::{Epoch, IdentityRoot, NodeId, SystemId};
 use super::field::{Number, Weights, interpolate};
 use super::loot::Loot;
 use super::pairs::Pairs;
-use super::{LENGTH, OVER, Plan};
+use super::{LENGTH, Moment, OVER, Plan};
 use crate::checker::{At, Broken, Checker, Gauges, Verdict};
 use crate::epochs::cabinet::share_in;
 use crate::epochs::disk::Disks;
@@ -45,6 +45,8 @@ pub struct Tally {
     pub epochs: u64,
     /// Servers that were robbed.
     pub robberies: u64,
+    /// Members that were robbed when the next group had the key and they had not erased theirs.
+    pub between: u64,
     /// Robberies that were planned and came too late: the epoch was over.
     pub missed: u64,
     /// Files that were taken.
@@ -254,6 +256,9 @@ impl Thief {
             self.loot.robbed.entry(epoch).or_default().insert(server);
         }
         self.tally.borrow_mut().robberies += 1;
+        let is_decided = self.decisions.contains_key(&self.newest.next());
+        let has_share = files.iter().any(|(name, _)| *name == Name::Share(self.newest));
+        self.tally.borrow_mut().between += u64::from(is_decided && has_share);
         let new = self.loot.shares.len() - before;
         self.mix(new)
     }
@@ -262,6 +267,14 @@ impl Thief {
     /// another epoch, what it erases is not gone yet: then the thief waits.
     fn is_settled(&self, at: &At, seat: &ServerSeat) -> bool {
         self.disks.borrow()[at.node.index()].files == *seat.files()
+    }
+
+    /// Is it the time in the epoch for which the thief waits?
+    fn is_moment(&self) -> bool {
+        match self.plan.moment {
+            Moment::Any => true,
+            Moment::BeforeErasure => self.decisions.contains_key(&self.newest.next()),
+        }
     }
 
     /// What is a secret stands in no log and no state of its owner.
@@ -369,7 +382,8 @@ impl Checker<EpochsMachine> for Thief {
         let Some(seat) = machine.server() else { return Ok(()) };
         let is_due = |(server, at_us): &(NodeId, u64)| *server == seat.id() && at.time_us >= *at_us;
         let Some(place) = self.planned.iter().position(is_due) else { return Ok(()) };
-        if seat.turnover().configuration().epoch() != self.newest || !self.is_settled(at, seat) {
+        let is_here = seat.turnover().configuration().epoch() == self.newest;
+        if !is_here || !self.is_settled(at, seat) || !self.is_moment() {
             return Ok(());
         }
         self.planned.remove(place);
