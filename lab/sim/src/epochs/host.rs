@@ -21,7 +21,7 @@ use super::disk::{Disk, Disks};
 use super::founding::{Kit, Shape, description, install};
 use super::keys::Keys;
 use super::seat::{Installed, ServerSeat, Vice};
-use super::villains::{BAD_DEALER, EARLY_ABORTER, EARLY_ENDER, FLOODER, FRAMER, villain};
+use super::villains::{BAD_DEALER, DESERTER, EARLY_ABORTER, EARLY_ENDER, FLOODER, FRAMER, villain};
 use super::{EpochsMachine, Message, Record, Request};
 use crate::host::Host;
 use crate::node::Node;
@@ -133,8 +133,18 @@ impl EpochsHost {
             change_count_max: 1_000,
             repeat: Duration::from_millis(200),
             repeat_idle: Duration::from_millis(700),
-            attempt: Duration::from_millis(if is(EARLY_ABORTER) { 1 } else { 500 }),
+            attempt: Duration::from_millis(self.attempt_ms(node)),
         }
+    }
+
+    /// How long an attempt is given: where some of the recipients are gone, so little that all
+    /// groups but the last can fail in the time of a run.
+    fn attempt_ms(&self, node: Node) -> u64 {
+        let is_bad = |name| self.villains.iter().any(|(_, it)| *it == name);
+        if self.villains.contains(&(node, EARLY_ABORTER)) {
+            return 1;
+        }
+        if is_bad(DESERTER) { 500 } else { 2_000 }
     }
 
     fn vice(&self, node: Node) -> Option<Vice> {

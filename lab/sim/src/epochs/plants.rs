@@ -83,7 +83,8 @@ pub(super) const PLANTS: &[Plant] = &[
         "C7",
         "one polynomial is dealt in every attempt of an epoch",
     )
-    .slow(),
+    .feud()
+    .baited("deserter"),
     Plant::hooked(
         Bug::AttemptForEver,
         "attempt-for-ever",

@@ -223,7 +223,7 @@ fn checkers(scenario: &Scenario, host: &EpochsHost) -> Vec<Box<dyn Checker<Epoch
         Box::new(History::new(kit.system_key, &kit.first)),
         Box::new(Custody::new(host.disks())),
         Box::new(Dealings::default()),
-        Box::new(Vouching::new(host.servers().to_vec(), &kit.first)),
+        Box::new(Vouching::new((host.servers().to_vec(), host.disks()), &kit.first)),
         Box::new(Statements::new(EpochsLens)),
         Box::new(Resources::new(EpochsLens, THRESHOLDS)),
     ];

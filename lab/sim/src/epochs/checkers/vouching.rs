@@ -11,6 +11,7 @@ use quorate_membership::{ClientOutput, Message as Freshness, VerifiedConfigurati
 use quorate_types::{Epoch, NodeId};
 
 use crate::checker::{At, Broken, Checker, Verdict};
+use crate::epochs::disk::Disks;
 use crate::epochs::{EpochsMachine, Message, Output, Record};
 use crate::node::Node;
 
@@ -25,8 +26,8 @@ pub(in crate::epochs) struct Vouching {
     groups: BTreeMap<Epoch, (Vec<NodeId>, usize)>,
     /// By epoch: who has ended it, durably.
     ended: BTreeMap<Epoch, BTreeSet<Node>>,
-    /// The epochs whose first state each server has, durably.
-    begun: BTreeSet<(Node, Epoch)>,
+    /// Which state each server has, durably.
+    disks: Disks,
     /// By epoch: when a good member first vouched for it.
     vouched_us: BTreeMap<Epoch, u64>,
     /// When each client sent its last challenge of each nonce.
@@ -34,12 +35,15 @@ pub(in crate::epochs) struct Vouching {
 }
 
 impl Vouching {
-    pub(in crate::epochs) fn new(servers: Vec<NodeId>, first: &VerifiedConfiguration) -> Self {
+    pub(in crate::epochs) fn new(
+        (servers, disks): (Vec<NodeId>, Disks),
+        first: &VerifiedConfiguration,
+    ) -> Self {
         let mut vouching = Self {
             servers,
             groups: BTreeMap::new(),
             ended: BTreeMap::new(),
-            begun: BTreeSet::new(),
+            disks,
             vouched_us: BTreeMap::new(),
             challenged_us: BTreeMap::new(),
         };
@@ -51,6 +55,12 @@ impl Vouching {
         let said = configuration.configuration();
         let group = (said.membership_group.clone(), said.membership.quorum());
         self.groups.entry(configuration.epoch()).or_insert(group);
+    }
+
+    /// Is the state with which the group of an epoch begins on the disk of a server?
+    fn has_state(&self, node: Node, epoch: Epoch) -> bool {
+        let disks = self.disks.borrow();
+        disks.get(node.index()).is_some_and(|disk| disk.begun.contains_key(&epoch))
     }
 
     /// Those who could still vouch for an epoch: bad members, and good ones that have not ended it.
@@ -81,8 +91,8 @@ impl Checker<EpochsMachine> for Vouching {
                 self.ended.entry(*epoch).or_default().insert(at.node);
             }
             Record::Adopted(configuration) if at.is_good() => self.note(configuration),
-            Record::Begun(epoch, _) => _ = self.begun.insert((at.node, *epoch)),
             Record::Ordered(..)
+            | Record::Begun(..)
             | Record::Handover(..)
             | Record::Adopted(_)
             | Record::File(..)
@@ -107,7 +117,7 @@ impl Checker<EpochsMachine> for Vouching {
             let what = format!("{:?} vouches for epoch {epoch}, which it has ended", at.node);
             return Err(Broken::new(ID, what));
         }
-        if epoch != Epoch::ZERO && !self.begun.contains(&(at.node, epoch)) {
+        if epoch != Epoch::ZERO && !self.has_state(at.node, epoch) {
             let what = format!("{:?} vouches for epoch {epoch} without the state of it", at.node);
             return Err(Broken::new(ID, what));
         }
