@@ -77,7 +77,7 @@ impl EpochsHost {
             disks: Rc::new(RefCell::new(disks)),
             lives: vec![0; usize::from(scenario.node_count)],
             flaw: None,
-            probes: scenario.profile == Profile::Feud,
+            probes: has_probes(scenario),
             prng: Prng::from_seed(scenario.seed).fork("epochs"),
         }
     }
@@ -191,6 +191,12 @@ impl EpochsHost {
             }
         }
     }
+}
+
+/// Do servers probe each other? In feuds, where nothing else fails; but not where some desert, who
+/// would be evicted before anybody draws them.
+fn has_probes(scenario: &Scenario) -> bool {
+    scenario.profile == Profile::Feud && !scenario.has_villain(DESERTER)
 }
 
 impl Host<EpochsMachine> for EpochsHost {
