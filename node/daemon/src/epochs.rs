@@ -31,6 +31,7 @@ use crate::keys::{ServerIdentity, ServerKeys};
 
 pub mod archive;
 mod chain;
+mod conducted;
 mod conductor;
 mod lookout;
 mod machines;
@@ -42,7 +43,7 @@ pub(crate) mod shares;
 pub mod steps;
 
 pub(crate) use chain::Chain;
-pub(crate) use conductor::Running;
+pub(crate) use conducted::Conducted;
 pub(crate) use machines::{Ground, founding_policy};
 use margins::Margins;
 pub(crate) use opening::{Epochs, Hosted};
@@ -216,6 +217,12 @@ pub struct Said {
     happening: Happening,
 }
 
+impl From<Happening> for Said {
+    fn from(happening: Happening) -> Self {
+        Self { at: SystemTime::now(), happening }
+    }
+}
+
 impl Said {
     /// What was said.
     #[must_use]
@@ -227,20 +234,10 @@ impl Said {
 /// Where machines say it.
 pub type Told = SyncSender<Said>;
 
-/// Tells the thread to stop when this goes, whatever it goes with.
-#[derive(Debug)]
-pub(crate) struct Stopping(pub(crate) Told);
-
-impl Drop for Stopping {
-    fn drop(&mut self) {
-        say(&self.0, Happening::Stop);
-    }
-}
-
 /// Says it. Machines do not wait: what finds no room is lost, and comes again or is missed by this
 /// server alone.
 pub fn say(told: &Told, happening: Happening) {
-    match told.try_send(Said { at: SystemTime::now(), happening }) {
+    match told.try_send(happening.into()) {
         // Whoever hears it has ended only if the server ends.
         Ok(()) | Err(TrySendError::Disconnected(_)) => {}
         Err(TrySendError::Full(_)) => tracing::error!("the thread of the epochs is behind"),

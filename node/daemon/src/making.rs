@@ -13,7 +13,6 @@
 //! [decision 26]: ../../../docs/decisions/0026-genesis-without-a-dealer.md
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
@@ -29,7 +28,7 @@ use quorate_store::directory::DataDirectory;
 use quorate_types::Epoch;
 
 use crate::configuration::NodeConfiguration;
-use crate::epochs::{Ground, Stopping, Told, founding_policy, say};
+use crate::epochs::{Ground, Told, founding_policy, say};
 use crate::error::ServerError;
 use crate::founding::{Founder, NodeIdentity};
 use crate::limits::HAPPENINGS_MAX;
@@ -51,11 +50,6 @@ const ASK_OTHER: Duration = Duration::from_millis(300);
 const ASK_TIME: Duration = Duration::from_secs(10);
 /// Wait before asking again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-
-/// How often it is looked whether the port of the founding is free.
-const FREE_LOOKS: u32 = 500;
-/// Wait between two looks.
-const FREE_PAUSE: Duration = Duration::from_millis(10);
 
 /// A founder whose system has a key.
 pub(crate) struct Made {
@@ -95,16 +89,13 @@ pub(crate) async fn make(
     let keys = Arc::clone(&founder.keys);
     let maker = Maker::new((replica, participant), keys, (waiting.clone(), told.clone()));
     let thread = maker.start(happenings, node.control())?;
-    let stopping = Stopping(told.clone());
     let ran = tokio::select! {
         ran = Box::pin(node.run()) => ran.map_err(|source| ServerError::Node { source }),
         never = ask(&founder.genesis, has_seat, &told) => match never {},
-        failed = metrics::serve_founding(settings.metrics, &waiting) => Err(failed),
+        served = metrics::serve_founding(settings.metrics, &waiting) => served.map(|it| match it {}),
     };
-    drop(stopping);
-    let made = thread.join().unwrap_or(Err(ServerError::ConductorDied))?;
+    let made = thread.stop()?;
     ran?;
-    until_free(settings.listen).await;
     let Ground { between, .. } = ground;
     let Some(configuration) = made else { return Ok(None) };
     let identity = founder.pin(settings, &configuration);
@@ -157,17 +148,6 @@ fn open_node(settings: &NodeConfiguration, founder: &Founder) -> Result<Node, Se
     let keys = configuration.members.iter().filter_map(|member| member.epoch_key);
     let options = NodeOptions::new(Arc::new(AcquaintedVerifier::new(keys)));
     Node::new(links, &options).map_err(|source| ServerError::Host { source })
-}
-
-/// The links of the founding close behind its node; the server listens where they did. If somebody
-/// else does, that is said when it tries.
-async fn until_free(listen: SocketAddr) {
-    for _ in 0..FREE_LOOKS {
-        if std::net::TcpListener::bind(listen).is_ok() {
-            return;
-        }
-        tokio::time::sleep(FREE_PAUSE).await;
-    }
 }
 
 /// Asks the others from time to time whether they have the key already: who was away, or is in no

@@ -7,6 +7,7 @@
 //! One request per connection, at most [`REQUEST_BYTES_MAX`] of it are read, and nothing but the
 //! first line is looked at: a page of counters needs no more of HTTP.
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use quorate_runtime::{MachineSnapshot, Metrics, Snapshot};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use crate::epochs::EpochView;
 use crate::error::ServerError;
@@ -43,21 +45,31 @@ pub async fn serve(
     (metrics, names): (Arc<Metrics>, Names),
     (monitoring, epochs): (MonitoringView, Arc<EpochView>),
 ) -> Result<(), ServerError> {
-    let failed = |source| ServerError::Metrics { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = listen(address).await?;
     quorate_runtime::spawn(Box::pin(async move {
-        loop {
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let answering = answer(stream, (&metrics, &names), (&monitoring, &epochs));
-                    drop(tokio::time::timeout(REQUEST_TIMEOUT, answering).await);
-                }
-                // Out of descriptors: trying on without a pause would take the whole processor.
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-            }
-        }
+        let answer = |line: &[u8]| answer(line, (&metrics, &names), (&monitoring, &epochs));
+        match answer_all(listener, answer).await {}
     }));
     Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address).await.map_err(|source| ServerError::Metrics { address, source })
+}
+
+/// A status and a text.
+type Answer = (&'static str, String);
+
+/// Answers first lines of requests, of one connection after the other.
+async fn answer_all(listener: TcpListener, answer: impl Fn(&[u8]) -> Answer) -> Infallible {
+    loop {
+        match listener.accept().await {
+            // Whoever asks too slowly, or has gone, has its own reasons.
+            Ok((stream, _)) => drop(timeout(REQUEST_TIMEOUT, respond(stream, &answer)).await),
+            // Out of descriptors: trying on without a pause would take the whole processor.
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
 }
 
 /// The first line of a request.
@@ -75,12 +87,24 @@ async fn read_line(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     Ok(line.unwrap_or_default().to_vec())
 }
 
-async fn answer(
-    mut stream: TcpStream,
+async fn respond(mut stream: TcpStream, answer: &impl Fn(&[u8]) -> Answer) -> std::io::Result<()> {
+    let (status, body) = answer(&read_line(&mut stream).await?);
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+fn answer(
+    line: &[u8],
     (metrics, names): (&Metrics, &Names),
     (monitoring, epochs): (&MonitoringView, &EpochView),
-) -> std::io::Result<()> {
-    let (status, body) = match &*read_line(&mut stream).await? {
+) -> Answer {
+    match line {
         b"GET /metrics HTTP/1.1" | b"GET /metrics HTTP/1.0" => {
             let mut page = page(&metrics.snapshot(), names);
             probes::write(&mut page, monitoring);
@@ -95,19 +119,7 @@ async fn answer(
         }
         b"GET /health HTTP/1.1" | b"GET /health HTTP/1.0" => ("200 OK", String::from("ok\n")),
         _ => ("404 Not Found", String::from("there are /metrics, /epochs and /health\n")),
-    };
-    respond(stream, status, &body).await
-}
-
-async fn respond(mut stream: TcpStream, status: &str, body: &str) -> std::io::Result<()> {
-    let head = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {}\r\n\
-         connection: close\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body.as_bytes()).await?;
-    stream.shutdown().await
+    }
 }
 
 /// The counters as Prometheus reads them.

@@ -32,7 +32,7 @@ use quorate_types::{Configuration, Epoch, MemberRecord};
 use zeroize::Zeroizing;
 
 use crate::configuration::NodeConfiguration;
-use crate::epochs::{EpochView, Epochs, Happening, Hosted, Running, say};
+use crate::epochs::{Conducted, EpochView, Epochs, Happening, Hosted, say};
 use crate::error::ServerError;
 use crate::founding::{NodeIdentity, VerifiedFounding};
 use crate::host::archive::ArchiveHost;
@@ -57,7 +57,7 @@ pub struct RunningServer {
     brake: Brake,
     monitoring: Arc<Mutex<Monitoring>>,
     /// Goes on from epoch to epoch.
-    conductor: Running,
+    conductor: Conducted<()>,
     epochs: Arc<EpochView>,
     /// The `node.toml`, for what an operator is told to do.
     file: PathBuf,
@@ -114,39 +114,35 @@ impl RunningServer {
 /// What may stand between a machine and the world.
 pub type Between<M> = Option<Box<dyn Interceptor<M>>>;
 
-/// Puts something between the machines of a server and the world. For the lab alone.
+/// Puts something between the machines of a server and the world, where it says so. For the lab
+/// alone.
 pub trait Intermediary: Send {
     /// Before a replica of the membership service, in each epoch in which there is one.
-    fn membership(&mut self, setup: &Setup) -> Between<Replica<MembershipService>>;
-    /// Before a replica of the key-value service.
-    fn key_value(&mut self, setup: &Setup) -> Between<Replica<KeyValueService>>;
-    /// Before the storage server.
-    fn storage(&mut self) -> Between<quorate_dht::Server>;
-    /// Before the participant that brings an epoch to its end.
-    fn handover(&mut self, epoch: Epoch) -> Between<Handover>;
-}
-
-/// Nothing stands there: what production has.
-#[derive(Debug)]
-pub struct Nobody;
-
-impl Intermediary for Nobody {
     fn membership(&mut self, _: &Setup) -> Between<Replica<MembershipService>> {
         None
     }
 
+    /// Before a replica of the key-value service.
     fn key_value(&mut self, _: &Setup) -> Between<Replica<KeyValueService>> {
         None
     }
 
+    /// Before the storage server.
     fn storage(&mut self) -> Between<quorate_dht::Server> {
         None
     }
 
+    /// Before the participant that brings an epoch to its end.
     fn handover(&mut self, _: Epoch) -> Between<Handover> {
         None
     }
 }
+
+/// Nothing stands anywhere: what production has.
+#[derive(Debug)]
+pub struct Nobody;
+
+impl Intermediary for Nobody {}
 
 /// Opens the disk and the links of a server, and hosts its machines.
 ///

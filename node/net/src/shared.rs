@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     /// Wakes the caller.
     pub(crate) events: Notify,
     pub(crate) listener_stop: Stop,
+    /// Its port is free again.
+    pub(crate) listener_gone: Notify,
     standing: Mutex<Arc<Standing>>,
     state: Mutex<State>,
 }
@@ -74,6 +76,7 @@ impl Shared {
             spawner: parts.spawner,
             events: Notify::new(),
             listener_stop: Stop::default(),
+            listener_gone: Notify::new(),
             standing: Mutex::new(Arc::new(standing)),
         }
     }

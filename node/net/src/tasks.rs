@@ -43,6 +43,8 @@ pub(crate) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
         _ = shared.listener_stop.wait() => {}
         () = accepting => {}
     }
+    drop(listener);
+    shared.listener_gone.notify_one();
 }
 
 /// One accepted connection from its first byte to its last.

@@ -200,6 +200,14 @@ impl Transport {
         self.shared.state().close();
         self.shared.events.notify_one();
     }
+
+    /// Does as [`Self::close`], and waits until somebody else can listen at the address.
+    pub async fn shut(&self) {
+        self.close();
+        if self.address.is_some() {
+            self.shared.listener_gone.notified().await;
+        }
+    }
 }
 
 impl Drop for Transport {

@@ -158,8 +158,8 @@ impl Links {
         self.transport.renew(credential, recognise)
     }
 
-    pub(crate) fn close(&self) {
-        self.transport.close();
+    pub(crate) async fn shut(&self) {
+        self.transport.shut().await;
     }
 
     /// What to tell the node about a link, in its own names.

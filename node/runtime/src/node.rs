@@ -330,13 +330,14 @@ impl Node {
     }
 
     /// Drives the machines until [`Control::stop`]; then performs what still waits for a disk,
-    /// gives the links a moment to send it, and closes them.
+    /// gives the links a moment to send it, and closes them. Another node can listen where this
+    /// one did from then on.
     ///
     /// # Errors
     /// [`NodeError`] if a disk or a thread failed: everything that waited for it stays undone.
     pub async fn run(mut self) -> Result<(), NodeError> {
         let outcome = self.drive().await;
-        self.links.close();
+        self.links.shut().await;
         outcome
     }
 

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use quorate_bft::{Inheritance, Replica};
@@ -26,7 +25,7 @@ use super::lookout::{Asker, Lookout};
 use super::machines::{Ground, ReadyReplica, base, handover_channel, membership_channel};
 use super::mending::Mending;
 use super::steps::Step;
-use super::{Chain, Happening, Said, Stopping, lock, say};
+use super::{Chain, Conducted, Happening, Said, lock, say};
 use crate::error::ServerError;
 use crate::host::ordering;
 use crate::monitoring::Monitoring;
@@ -76,25 +75,6 @@ pub(crate) struct Conductor {
     lookout: Lookout,
 }
 
-/// The thread.
-#[derive(Debug)]
-pub(crate) struct Running {
-    stopping: Stopping,
-    thread: JoinHandle<Result<(), ServerError>>,
-}
-
-impl Running {
-    /// Ends it, and says why it had ended before.
-    ///
-    /// # Errors
-    /// What it failed with.
-    pub(crate) fn stop(self) -> Result<(), ServerError> {
-        // It may wait for the node, which has ended: then it finds that out by itself.
-        drop(self.stopping);
-        self.thread.join().unwrap_or(Err(ServerError::ConductorDied))
-    }
-}
-
 impl Conductor {
     /// Runs the thread. It hosts what the node lacks once the node runs.
     ///
@@ -104,7 +84,7 @@ impl Conductor {
         all: Beginning,
         grace: Option<VerifiedConfiguration>,
         happenings: Receiver<Said>,
-    ) -> Result<Running, ServerError> {
+    ) -> Result<Conducted<()>, ServerError> {
         let told = all.ground.told.clone();
         let watching = Watching::of_period(all.ground.rule().period);
         let length = Duration::from_micros(all.ground.policy.length.as_micros());
@@ -134,9 +114,7 @@ impl Conductor {
             }
             ended
         };
-        let thread = std::thread::Builder::new().name(String::from("epochs")).spawn(run);
-        let thread = thread.map_err(|source| ServerError::Runtime { source })?;
-        Ok(Running { stopping: Stopping(told), thread })
+        Conducted::start("epochs", told, run)
     }
 
     fn run(&mut self, happenings: &Receiver<Said>) -> Result<(), ServerError> {

@@ -23,9 +23,9 @@ use quorate_store::directory::{DataDirectory, Expectation};
 use quorate_types::{Duration, Epoch, UnixTime};
 
 use super::archive::Archive;
-use super::conductor::{Beginning, Conductor, Running};
+use super::conductor::{Beginning, Conductor};
 use super::machines::{Ground, Ready, ReadyReplica, policy};
-use super::{Chain, EpochView, Said, Told};
+use super::{Chain, Conducted, EpochView, Said, Told};
 use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
@@ -274,7 +274,7 @@ impl Epochs {
         self,
         hosted: Hosted,
         monitoring: &Arc<Mutex<Monitoring>>,
-    ) -> Result<Running, ServerError> {
+    ) -> Result<Conducted<()>, ServerError> {
         let Hosted { control, responder, disseminator, replicas } = hosted;
         let former = self.former()?;
         let Self { newest, ground, chain, happenings, is_newborn, .. } = self;

@@ -2,7 +2,6 @@
 //! nobody vouches for epoch 0, and nothing of it is adopted but its outcome.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use quorate_bft::{Replica, Request as ReplicaRequest};
@@ -18,7 +17,7 @@ use quorate_threshold::PublicKey;
 use quorate_types::{Epoch, MemberRecord, NodeId};
 
 use super::waiting::Waiting;
-use crate::epochs::{Happening, Said, SharedKeys, Told, lock, say};
+use crate::epochs::{Conducted, Happening, Said, SharedKeys, Told, lock, say};
 use crate::error::ServerError;
 
 /// When it is first said what a founding waits for.
@@ -30,7 +29,7 @@ const NEXT_WORD: Duration = Duration::from_secs(15);
 pub(super) type Machines = (Option<Handle<Replica<MembershipService>>>, Handle<Handover>);
 
 /// The thread; its outcome is nothing if it was told to stop.
-pub(super) type Running = JoinHandle<Result<Option<VerifiedConfiguration>, ServerError>>;
+pub(super) type Running = Conducted<Option<VerifiedConfiguration>>;
 
 /// The thread's state.
 pub(super) struct Maker {
@@ -74,13 +73,13 @@ impl Maker {
         happenings: Receiver<Said>,
         control: Control,
     ) -> Result<Running, ServerError> {
+        let told = self.told.clone();
         let run = move || {
             let ended = self.run(&happenings);
             control.stop();
             ended
         };
-        let thread = std::thread::Builder::new().name(String::from("founding")).spawn(run);
-        thread.map_err(|source| ServerError::Runtime { source })
+        Conducted::start("founding", told, run)
     }
 
     fn run(

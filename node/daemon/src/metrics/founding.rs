@@ -1,10 +1,9 @@
 //! The page and the health of a server that makes the key of its system with the others.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpStream};
-
-use super::{ACCEPT_PAUSE, REQUEST_TIMEOUT, put, read_line, respond};
+use super::{Answer, answer_all, listen, put};
 use crate::error::ServerError;
 use crate::making::Waiting;
 
@@ -25,28 +24,24 @@ pub(super) fn write(page: &mut String, waiting: Option<&Waiting>) {
 }
 
 /// Answers, as long as it is awaited, for a server that is still being founded.
-pub(crate) async fn serve(address: SocketAddr, waiting: &Waiting) -> ServerError {
-    let listener = match TcpListener::bind(address).await {
-        Ok(listener) => listener,
-        Err(source) => return ServerError::Metrics { address, source },
-    };
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                drop(tokio::time::timeout(REQUEST_TIMEOUT, answer(stream, waiting)).await);
-            }
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-        }
-    }
+///
+/// # Errors
+/// [`ServerError::Metrics`] if the address cannot be listened on.
+pub(crate) async fn serve(
+    address: SocketAddr,
+    waiting: &Waiting,
+) -> Result<Infallible, ServerError> {
+    let listener = listen(address).await?;
+    Ok(answer_all(listener, |line: &[u8]| answer(line, waiting)).await)
 }
 
-async fn answer(mut stream: TcpStream, waiting: &Waiting) -> std::io::Result<()> {
-    match &*read_line(&mut stream).await? {
+fn answer(line: &[u8], waiting: &Waiting) -> Answer {
+    match line {
         b"GET /metrics HTTP/1.1" | b"GET /metrics HTTP/1.0" => {
             let mut page = String::new();
             write(&mut page, Some(waiting));
-            respond(stream, "200 OK", &page).await
+            ("200 OK", page)
         }
-        _ => respond(stream, "503 Service Unavailable", &format!("{waiting}\n")).await,
+        _ => ("503 Service Unavailable", format!("{waiting}\n")),
     }
 }

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use quorate_bft::{Replica, Setup};
 use quorate_client::cluster::fetch_founding;
 use quorate_client::cluster_file::ClusterFile;
 use quorate_daemon::configuration::NodeConfiguration;
@@ -20,11 +19,10 @@ use quorate_daemon::founding::ceremony::{
 use quorate_daemon::keys::ServerKeys;
 use quorate_daemon::server::{Between, Intermediary, Nobody};
 use quorate_daemon::{run, server};
-use quorate_kv::KeyValueService;
 use quorate_machine::{Effect, Input};
 use quorate_membership::handover::machine::Request;
 use quorate_membership::handover::{Handover, Stage};
-use quorate_membership::{MembershipService, UnsignedConfiguration, VerifiedConfiguration};
+use quorate_membership::{UnsignedConfiguration, VerifiedConfiguration};
 use quorate_runtime::{Interceptor, block_on};
 use quorate_threshold::Commitment;
 use quorate_types::{Epoch, Now, UnixTime};
@@ -200,18 +198,6 @@ pub(crate) async fn until_pinned(settings: &NodeConfiguration) {
 struct Witness(Arc<Mutex<Option<Commitment>>>);
 
 impl Intermediary for Witness {
-    fn membership(&mut self, _: &Setup) -> Between<Replica<MembershipService>> {
-        None
-    }
-
-    fn key_value(&mut self, _: &Setup) -> Between<Replica<KeyValueService>> {
-        None
-    }
-
-    fn storage(&mut self) -> Between<quorate_dht::Server> {
-        None
-    }
-
     fn handover(&mut self, _: Epoch) -> Between<Handover> {
         Some(Box::new(Self(Arc::clone(&self.0))))
     }

@@ -3,16 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use quorate_bft::{Replica, Setup};
 use quorate_client::cluster::{Cluster, Credentials, with_cluster};
 use quorate_daemon::configuration::NodeConfiguration;
 use quorate_daemon::keys::ServerKeys;
 use quorate_daemon::server::{Between, Intermediary};
-use quorate_kv::{KeyValueService, KvOperation, KvReply};
+use quorate_kv::{KvOperation, KvReply};
 use quorate_machine::Effect;
+use quorate_membership::VerifiedConfiguration;
 use quorate_membership::handover::Handover;
 use quorate_membership::handover::message::Message;
-use quorate_membership::{MembershipService, VerifiedConfiguration};
 use quorate_runtime::Interceptor;
 use quorate_types::{Epoch, Now};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -167,18 +166,6 @@ impl Interceptor<Handover> for BadDealer {
 struct Villain;
 
 impl Intermediary for Villain {
-    fn membership(&mut self, _: &Setup) -> Between<Replica<MembershipService>> {
-        None
-    }
-
-    fn key_value(&mut self, _: &Setup) -> Between<Replica<KeyValueService>> {
-        None
-    }
-
-    fn storage(&mut self) -> Between<quorate_dht::Server> {
-        None
-    }
-
     fn handover(&mut self, _: Epoch) -> Between<Handover> {
         Some(Box::new(BadDealer))
     }

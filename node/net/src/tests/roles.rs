@@ -288,3 +288,15 @@ async fn a_closed_transport_ends_its_events_and_all_its_tasks() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn another_can_listen_where_a_transport_was_shut() {
+    let mut config = config(&seed(1), &[]);
+    for _ in 0..20 {
+        let (transport, _events) = bind(&config);
+        config.listen = address_of(&transport);
+        let open = std::net::TcpStream::connect(config.listen).expect("it listens");
+        transport.shut().await;
+        drop(open);
+    }
+}
