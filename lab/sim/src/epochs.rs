@@ -47,6 +47,7 @@ mod founding;
 mod host;
 mod keys;
 mod marks;
+mod memory;
 mod plants;
 mod seat;
 mod system;

@@ -1,18 +1,15 @@
 //! Keys of a run: ideal ones of servers, or real ones; the key of the system is always real.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use quorate_crypto::ideal::IdealRegistry;
-use quorate_crypto::real::{RealSigner, RealVerifier};
-use quorate_crypto::{Domain, SignatureCheck, Signer, Verifier, hash};
+use quorate_crypto::real::RealSigner;
+use quorate_crypto::{Domain, Signer, Verifier, hash};
 use quorate_kes::{Blake3Tree, Tree};
 use quorate_membership::{Identity, RootRule, Schemes};
-use quorate_threshold::{
-    Bls12381, CombineFailure, Combined, Domain as Purpose, EncryptionKey, GroupKey,
-    PUBLIC_KEY_BYTES, PartialSignature, PublicKey, Rejected, Signature, ThresholdScheme,
-};
 use quorate_types::{Digest, Epoch, IdentityKey};
+
+use super::memory::{RememberedScheme, RememberedVerifier};
 
 /// Which keys servers have.
 #[derive(Clone, Debug)]
@@ -89,9 +86,9 @@ impl Keys {
     pub(super) fn schemes(&self) -> Schemes {
         let signatures: Arc<dyn Verifier> = match &self.ideal {
             Some(registry) => Arc::new(registry.clone()),
-            None => Arc::new(MemoVerifier::default()),
+            None => Arc::new(RememberedVerifier),
         };
-        Schemes { threshold: Arc::new(Memo::default()), signatures }
+        Schemes { threshold: Arc::new(RememberedScheme), signatures }
     }
 }
 
@@ -135,106 +132,5 @@ impl Tree for LabTree {
 
     fn join(left: &Digest, right: &Digest) -> Digest {
         Blake3Tree::join(left, right)
-    }
-}
-
-/// Answers that a memory holds; then it begins anew.
-const MEMORY_MAX: usize = 4_096;
-
-/// Remembers answers, so that what many servers check is checked once.
-#[derive(Debug)]
-struct Memory<V>(Mutex<BTreeMap<Vec<u8>, V>>);
-
-impl<V> Default for Memory<V> {
-    fn default() -> Self {
-        Self(Mutex::new(BTreeMap::new()))
-    }
-}
-
-impl<V: Clone> Memory<V> {
-    fn recall(&self, question: Vec<u8>, answer: impl FnOnce() -> V) -> V {
-        let mut known = self.0.lock().expect("a run is of one thread");
-        if known.len() > MEMORY_MAX {
-            known.clear();
-        }
-        known.entry(question).or_insert_with(answer).clone()
-    }
-}
-
-/// The real scheme, which does each thing once: pairings are a thousand times dearer than all else
-/// in a run.
-#[derive(Default, Debug)]
-struct Memo {
-    verified: Memory<Result<(), Rejected>>,
-    partials: Memory<Result<(), Rejected>>,
-    combined: Memory<Result<Combined, CombineFailure>>,
-    proved: Memory<Result<EncryptionKey, Rejected>>,
-}
-
-fn question(key: &[u8], (domain, message): (Purpose, &[u8]), said: &[&[u8]]) -> Vec<u8> {
-    [key, &[domain as u8], message, &said.concat()].concat()
-}
-
-impl ThresholdScheme for Memo {
-    fn verify(
-        &self,
-        key: &PublicKey,
-        domain: Purpose,
-        message: &[u8],
-        signature: &Signature,
-    ) -> Result<(), Rejected> {
-        let question = question(key.as_bytes(), (domain, message), &[signature.as_bytes()]);
-        self.verified.recall(question, || Bls12381.verify(key, domain, message, signature))
-    }
-
-    fn verify_partial(
-        &self,
-        group: &GroupKey,
-        domain: Purpose,
-        message: &[u8],
-        partial: &PartialSignature,
-    ) -> Result<(), Rejected> {
-        let key = group.commitment().encode();
-        let question = question(&key, (domain, message), &[&partial.encode()]);
-        self.partials.recall(question, || Bls12381.verify_partial(group, domain, message, partial))
-    }
-
-    fn combine(
-        &self,
-        group: &GroupKey,
-        domain: Purpose,
-        message: &[u8],
-        partials: &[PartialSignature],
-    ) -> Result<Combined, CombineFailure> {
-        let encoded: Vec<_> = partials.iter().map(PartialSignature::encode).collect();
-        let said: Vec<&[u8]> = encoded.iter().map(<[u8; _]>::as_slice).collect();
-        let question = question(&group.commitment().encode(), (domain, message), &said);
-        self.combined.recall(question, || Bls12381.combine(group, domain, message, partials))
-    }
-
-    fn decode_proved(
-        &self,
-        key: &[u8; PUBLIC_KEY_BYTES],
-        statement: &[u8],
-        proof: &Signature,
-    ) -> Result<EncryptionKey, Rejected> {
-        let question = question(key, (Purpose::ProofOfPossession, statement), &[proof.as_bytes()]);
-        self.proved.recall(question, || Bls12381.decode_proved(key, statement, proof))
-    }
-}
-
-/// The real verifier, which checks each signature once.
-#[derive(Default, Debug)]
-struct MemoVerifier(Memory<bool>);
-
-impl Verifier for MemoVerifier {
-    fn is_valid(&self, check: &SignatureCheck) -> bool {
-        let SignatureCheck { key, digest, signature } = check;
-        let question = [key.as_bytes(), &digest.as_bytes()[..], signature.as_bytes()].concat();
-        self.0.recall(question, || RealVerifier.is_valid(check))
-    }
-
-    fn are_valid(&self, checks: &[SignatureCheck]) -> bool {
-        checks.iter().all(|check| self.is_valid(check))
     }
 }
