@@ -93,7 +93,7 @@ pub struct Gauges {
     pub log_records: usize,
 }
 
-/// The state of things when a run is over.
+/// The state of things when a run is over, or may be.
 #[derive(Debug)]
 pub struct End<'a, M> {
     /// What was planned.
@@ -148,6 +148,12 @@ pub trait Checker<M: Subject> {
     /// The node began a life with this machine: the first, or after a crash.
     fn on_start(&mut self, at: &At, machine: &M) -> Verdict {
         Ok(())
+    }
+
+    /// Whether all has come that is owed before the end, for a run that may be over then; none if
+    /// this checker cannot tell.
+    fn is_settled(&self, now: &End<'_, M>) -> Option<bool> {
+        None
     }
 
     /// The run is over, and was not cut short.

@@ -109,7 +109,7 @@ pub fn enumerate(
         while let Some(&(index, first)) = taken.get(next.fetch_add(1, Ordering::Relaxed)) {
             let mut scenario = quiet.clone();
             scenario.faults.extend([first, again(&first)]);
-            let report = runner::run(system, &scenario, plant, &Limits::NONE);
+            let report = runner::run(system, &scenario, plant, &Limits::SETTLED);
             let mut result = result.lock().expect("no worker panics with the lock");
             result.runs += 1;
             result.events += report.events;

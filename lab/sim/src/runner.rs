@@ -143,7 +143,7 @@ fn run_seed(
 ) {
     let scenario = system.draw(seed, profile);
     let clock = CpuClock::start();
-    let limits = Limits { event_max: RUN_EVENTS_MAX };
+    let limits = Limits { event_max: RUN_EVENTS_MAX, ..Limits::NONE };
     let report = run(system, &scenario, None, &limits);
     let cpu = clock.elapsed();
     let is_stable = !repeats || run(system, &scenario, None, &limits) == report;
@@ -195,7 +195,12 @@ pub fn find(system: &dyn System, plant: &'static Plant, commit: &str) -> Finding
             continue;
         }
         finding.seeds += 1;
-        let report = run(system, &scenario, Some(plant), &Limits { event_max: RUN_EVENTS_MAX });
+        let report = run(
+            system,
+            &scenario,
+            Some(plant),
+            &Limits { event_max: RUN_EVENTS_MAX, ..Limits::NONE },
+        );
         finding.events += report.events;
         match report.violation {
             Some(violation) if violation.broken.invariant == plant.checker => {

@@ -51,7 +51,7 @@ pub fn shrink(
         system,
         plant,
         invariant: violation.broken.invariant,
-        limits: Limits { event_max: violation.event.saturating_mul(PATIENCE) },
+        limits: Limits { event_max: violation.event.saturating_mul(PATIENCE), ..Limits::NONE },
         best: scenario.clone(),
         violation,
         runs: 1,

@@ -24,10 +24,12 @@ mod delivery;
 mod executor;
 mod faults;
 mod replica;
+mod settling;
 #[cfg(test)]
 mod tests;
 
 use replica::Replica;
+use settling::Settling;
 
 /// What is going to happen.
 enum Happening<M: Subject> {
@@ -71,6 +73,8 @@ pub struct Simulation<M: Subject, H> {
     /// The next event would be beyond the limit; what follows from the last has happened.
     is_cut_short: bool,
     is_healed: bool,
+    /// For a run that is over when nothing is owed any more.
+    settling: Option<Settling>,
     broken: Option<Broken>,
     hash: TraceHash,
     marks: Marks,
@@ -115,6 +119,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             event_at_tick: 0,
             is_cut_short: false,
             is_healed: false,
+            settling: None,
             broken: None,
             hash: TraceHash::default(),
             marks: Marks::new(),
@@ -149,11 +154,12 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
     /// Runs until the end of the scenario, a broken promise or the limit.
     fn go(&mut self, limits: &Limits) {
         self.event_max = limits.event_max;
+        self.settling = limits.is_over_when_settled.then(|| Settling::from(self.scenario.heal_us));
         while self.broken.is_none() && !self.is_cut_short {
             let Some((at_us, happening)) = self.agenda.take() else {
                 break;
             };
-            if at_us > self.scenario.end_us {
+            if at_us > self.scenario.end_us || self.is_settled(at_us) {
                 break;
             }
             self.pass_time(at_us);

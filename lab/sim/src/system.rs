@@ -13,11 +13,15 @@ use crate::scenario::{Profile, Scenario};
 pub struct Limits {
     /// The last event; `u64::MAX` for all.
     pub event_max: u64,
+    /// Ends soon after all that is owed has come, where a checker can tell.
+    pub is_over_when_settled: bool,
 }
 
 impl Limits {
     /// Up to the end of the scenario.
-    pub const NONE: Self = Self { event_max: u64::MAX };
+    pub const NONE: Self = Self { event_max: u64::MAX, is_over_when_settled: false };
+    /// Until all that is owed has come, and at most up to the end of the scenario.
+    pub const SETTLED: Self = Self { is_over_when_settled: true, ..Self::NONE };
 }
 
 /// A prepared run, whatever its machines are.

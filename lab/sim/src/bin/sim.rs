@@ -279,7 +279,7 @@ fn replay(words: &Words, is_quiet: bool) -> Result<bool, String> {
     let system = words.one_system()?;
     let plant = words.plant(system)?;
     let scenario = scenario(words, system)?;
-    let limits = Limits { event_max: words.number("--until")?.unwrap_or(u64::MAX) };
+    let limits = Limits { event_max: words.number("--until")?.unwrap_or(u64::MAX), ..Limits::NONE };
     if !is_quiet {
         println!("{scenario}");
     }

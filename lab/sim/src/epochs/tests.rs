@@ -20,3 +20,14 @@ fn epochs_end_one_after_the_other_where_nothing_goes_wrong() {
     assert!(marks.contains(&"bft.state_inherited"));
     assert!(!marks.contains(&"handover.abort_voted"));
 }
+
+#[test]
+fn a_run_is_over_when_all_have_ended_two_more_epochs() {
+    let scenario = (Epochs.scenes()[0].make)(0);
+    let report = Epochs.build(&scenario, None).run(&Limits::SETTLED);
+    assert_eq!(report.violation, None);
+    assert!(report.counts.is_complete);
+    assert!(scenario.heal_us < report.time_us && report.time_us < scenario.end_us);
+    let certified = report.marks.by_name().get("handover.certified").copied();
+    assert!(certified >= Some(3 * 4), "four members of each of three groups: {certified:?}");
+}

@@ -36,6 +36,16 @@ impl Progress {
     }
 }
 
+/// The epoch in which a machine is.
+fn epoch_of(machine: &EpochsMachine) -> Epoch {
+    match machine {
+        EpochsMachine::Server(seat) => seat.turnover().configuration().epoch(),
+        EpochsMachine::Client(seat) => {
+            seat.client().known().map_or(Epoch::ZERO, |known| known.epoch())
+        }
+    }
+}
+
 impl Checker<EpochsMachine> for Progress {
     fn id(&self) -> &'static str {
         ID
@@ -53,6 +63,15 @@ impl Checker<EpochsMachine> for Progress {
         Ok(())
     }
 
+    /// All of the core are behind the ends of two more epochs, in which each had its part with the
+    /// keys and the state that it had after the heal.
+    fn is_settled(&self, now: &End<'_, EpochsMachine>) -> Option<bool> {
+        let owed = self.at_heal.next().next();
+        let machines = now.scenario.core.iter().map(|node| now.machines[node.index()]);
+        let mut epochs = machines.map(|machine| machine.map(epoch_of));
+        Some(epochs.all(|epoch| epoch.is_some_and(|epoch| epoch >= owed)))
+    }
+
     fn on_end(&mut self, end: &End<'_, EpochsMachine>) -> Verdict {
         if end.time_us < self.heal_us + self.bound_us {
             return Ok(());
@@ -60,12 +79,7 @@ impl Checker<EpochsMachine> for Progress {
         let owed = self.owed(end.time_us);
         for node in end.scenario.core.iter() {
             let Some(machine) = end.machines[node.index()] else { continue };
-            let epoch = match machine {
-                EpochsMachine::Server(seat) => seat.turnover().configuration().epoch(),
-                EpochsMachine::Client(seat) => {
-                    seat.client().known().map_or(Epoch::ZERO, |known| known.epoch())
-                }
-            };
+            let epoch = epoch_of(machine);
             if epoch < owed {
                 let what = format!("{node:?} is in epoch {epoch}, {owed} is owed");
                 return Err(Broken::new(ID, what));
