@@ -69,7 +69,7 @@ fn a_machine_is_replaced_by_another_on_its_channel_while_the_node_runs() {
         let mut links = [listen(1).await];
         let server = introduce(&mut links)[0];
         let [links] = links;
-        let gate = Gate::shut();
+        let (gate, second_gate) = (Gate::shut(), Gate::shut());
         let setup = Setup { journal: gate.journal(), ..Setup::default() };
         let mut nodes = [Running::start(links, (1, 1), setup)];
         let stranger = Stranger::connect(77, server, &mut nodes).await;
@@ -78,9 +78,10 @@ fn a_machine_is_replaced_by_another_on_its_channel_while_the_node_runs() {
 
         // The first one still waits for its disk; the second one has the channel already.
         let (tell, told) = tokio::sync::oneshot::channel();
+        let second_journal = second_gate.journal();
         nodes[0].control.order(move |node| {
             node.retire(CHANNEL);
-            let (recovered, journal) = (vec![5], Gate::shut().journal());
+            let (recovered, journal) = (vec![5], second_journal);
             let setup = Setup { recovered, journal, ..Setup::default() };
             let (second, outputs) = hosting(1, 1, setup);
             drop(tell.send((node.host(second).expect("the channel was freed"), outputs)));
@@ -105,6 +106,8 @@ fn a_machine_is_replaced_by_another_on_its_channel_while_the_node_runs() {
         let is_unknown =
             |seen: &Snapshot| seen.complaints.iter().any(|(_, why, _)| *why == "unknown_channel");
         until(&mut nodes, 0, is_unknown).await;
+        // A node ends when its disks have.
+        second_gate.open();
     });
 }
 
