@@ -4,11 +4,15 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::cluster::{Dev, kill};
 use crate::support::Scratch;
+
+/// Between two looks at a server that has other things to do than to be looked at.
+const LOOK: Duration = Duration::from_millis(50);
 
 const CLUSTER: [&str; 2] = ["--cluster", "cluster/cluster.toml"];
 
@@ -21,7 +25,9 @@ pub(crate) fn wait_for_epoch(scratch: &Scratch, epoch: u64) -> u64 {
     loop {
         let output = scratch.program().args(["status", "--json"]).args(CLUSTER).output();
         let output = output.expect("the program can be called");
-        let status: Value = serde_json::from_slice(&output.stdout).expect("an answer at any time");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.stdout.is_empty(), "an answer at any time: {errors}");
+        let status: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         let now = status["epoch"].as_u64().expect("a number");
         if now >= epoch {
             return now;
@@ -123,7 +129,9 @@ fn a_server_that_was_stopped_through_epochs_goes_on_with_the_others() {
     let missed = wait_for_epoch(&scratch, epoch + 3);
     kill("CONT", pids[2]);
     // Its keys are those of an epoch that is over, so on links it is nobody; it was not restarted.
-    while gauge(&metrics(&scratch, 3), "quorate_epoch ") < missed {}
+    while gauge(&metrics(&scratch, 3), "quorate_epoch ") < missed {
+        std::thread::sleep(LOOK);
+    }
     assert_eq!(dev.stop("TERM"), 0);
 }
 
