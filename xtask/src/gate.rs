@@ -153,7 +153,15 @@ fn rustdoc(root: &Path) -> Result<(), String> {
 /// what stands at the end.
 fn all_tests(root: &Path) -> Result<(), String> {
     run::run(&mut run::cargo(root, &["test", run::JOBS, "--workspace", "--doc"]))?;
+    run::run(tests_command(root).arg("--no-run"))?;
+    settle_disk()?;
     run::run(&mut tests_command(root))
+}
+
+/// Waits until the disk has what was built. Servers in tests write through to it, with promises
+/// about time among them, and would wait for gigabytes of others first.
+fn settle_disk() -> Result<(), String> {
+    run::run(&mut Command::new("sync"))
 }
 
 fn tests_command(root: &Path) -> Command {
@@ -187,6 +195,7 @@ fn processes(root: &Path) -> Result<(), String> {
     // Both programs first: a test builds only the programs of its own package.
     let mut build = run::cargo(root, &["build", "--release", run::JOBS]);
     run::run(build.args(RELEASE_PACKAGES))?;
+    settle_disk()?;
     let mut test = run::cargo(root, &["test", "--release", run::JOBS]);
     test.args(RELEASE_PACKAGES).args(["--test", PROCESSES]);
     // One after the other: each loads the machine by itself, and says what it does and skips.

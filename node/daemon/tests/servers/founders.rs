@@ -36,13 +36,22 @@ const FIRST_PORT: u16 = 10_000;
 /// How many ports there are to choose from.
 const PORTS: u16 = 10_000;
 
-/// Free ports of loopback, for TCP and for datagrams. Tests that run at the same time begin their
-/// search in different places.
+/// Ports between the places where two tests begin to search.
+const PORTS_OF_A_TEST: u16 = 200;
+
+/// Where this test begins: apart from those that run at the same time, whose servers may have left
+/// their ports for a moment.
+fn first_place() -> u16 {
+    let slot = std::env::var("NEXTEST_TEST_GLOBAL_SLOT").ok().and_then(|slot| slot.parse().ok());
+    let slot: u32 = slot.unwrap_or_else(std::process::id);
+    u16::try_from(slot * u32::from(PORTS_OF_A_TEST) % u32::from(PORTS)).expect("below PORTS")
+}
+
+/// Free ports of loopback, for TCP and for datagrams.
 fn free_ports(count: usize) -> Vec<SocketAddr> {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
-    let process = u16::try_from(std::process::id() * 64 % u32::from(PORTS)).expect("below PORTS");
     let next = || {
-        let place = (process + TAKEN.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let place = (first_place() + TAKEN.fetch_add(1, Ordering::Relaxed)) % PORTS;
         SocketAddr::from(([127, 0, 0, 1], FIRST_PORT + place))
     };
     let is_free = |address: &SocketAddr| {
