@@ -1,5 +1,7 @@
 //! A crash at every effect: before it, after it, in the middle of it, and once more in recovery;
-//! and every write to a disk failing in turn, in each way in which writes fail.
+//! and every write to a disk failing in turn, in each way in which writes fail. Or a crash of
+//! several: at every effect of a server it and each set of the others lose their power at once,
+//! also more than may be bad, and so once more in recovery.
 //!
 //! What is enumerated is short: a quiet scenario of a seed, or a [`Scene`], a story that a system
 //! tells on purpose and that must come to the mark which it is told for.
@@ -7,7 +9,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::report::Violation;
+use crate::node::{Node, Nodes};
+use crate::report::{Report, Violation};
 use crate::runner;
 use crate::scenario::{CrashPoint, Fault, FaultKind, Profile, Scenario, WriteError};
 use crate::system::{Limits, Plant, System};
@@ -66,6 +69,15 @@ impl Share {
     pub const ALL: Self = Self { first: 0, stride: 1 };
 }
 
+/// Who crashes at an effect of a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Victims {
+    /// The node, on each side of the effect; its writes fail, too.
+    Alone,
+    /// The node and some other servers, before the effect: what is behind it is before the next.
+    Together,
+}
+
 /// What the enumeration did.
 #[derive(Debug, Default)]
 pub struct Enumeration {
@@ -93,22 +105,23 @@ pub fn quiet(system: &dyn System, seed: u64, op_count: usize) -> Scenario {
     scenario
 }
 
-/// Crashes each node of a scenario at its effects, at every point, and fails its writes.
+/// Crashes each node of a scenario at its effects, at every point, and fails its writes; or
+/// crashes it together with each set of others.
 pub fn enumerate(
     system: &dyn System,
     quiet: &Scenario,
     plant: Option<&Plant>,
-    share: Share,
+    (share, victims): (Share, Victims),
 ) -> Enumeration {
-    let (effects, points) = points(system, quiet, plant);
+    let active = runner::run(system, &active(quiet), plant, &Limits::NONE);
+    let (effects, points) = (active.effects.iter().sum(), points(quiet, &active, victims));
     let numbered = points.into_iter().enumerate();
     let taken: Vec<(usize, Fault)> = numbered.skip(share.first).step_by(share.stride).collect();
     let result = Mutex::new(Enumeration { effects, ..Enumeration::default() });
     let next = AtomicUsize::new(0);
     let worker = || {
         while let Some(&(index, first)) = taken.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let mut scenario = quiet.clone();
-            scenario.faults.extend([first, again(&first)]);
+            let scenario = with(quiet, first);
             let report = runner::run(system, &scenario, plant, &Limits::SETTLED);
             let mut result = result.lock().expect("no worker panics with the lock");
             result.runs += 1;
@@ -125,38 +138,86 @@ pub fn enumerate(
     result.into_inner().expect("no worker panics with the lock")
 }
 
+/// A scenario in which several servers crash at once: which of all these crashes, a number says.
+///
+/// # Panics
+/// If nothing happens in the scenario.
+#[must_use]
+pub fn struck(system: &dyn System, quiet: &Scenario, plant: &Plant, number: u64) -> Scenario {
+    let active = runner::run(system, &active(quiet), Some(plant), &Limits::NONE);
+    let points = points(quiet, &active, Victims::Together);
+    let place = number % points.len() as u64;
+    with(quiet, points[usize::try_from(place).expect("it is the place of a point")])
+}
+
+/// A scenario with this fault, and what follows from it in recovery.
+fn with(quiet: &Scenario, first: Fault) -> Scenario {
+    let mut scenario = quiet.clone();
+    scenario.faults.extend([first, again(&first)]);
+    scenario
+}
+
 /// The part of a scenario of which the effects are crash points.
 fn active(scenario: &Scenario) -> Scenario {
     let end_us = scenario.heal_us.saturating_sub(BEFORE_HEAL_US);
     Scenario { end_us, judges_liveness: false, ..scenario.clone() }
 }
 
-/// The number of effects in the active part of a scenario, and all that can go wrong at them.
-fn points(system: &dyn System, quiet: &Scenario, plant: Option<&Plant>) -> (u64, Vec<Fault>) {
-    let report = runner::run(system, &active(quiet), plant, &Limits::NONE);
-    let nodes = quiet.nodes().iter().filter(|node| !quiet.is_byzantine(*node));
-    let mut points = Vec::new();
-    for node in nodes {
-        let mut add = |kind| points.push(Fault { at_us: 0, lasts_us: DOWN_US, kind });
-        for effect in 0..report.effects[node.index()] {
-            for point in [CrashPoint::Before, CrashPoint::After, CrashPoint::Torn] {
-                add(FaultKind::CrashAt { node, effect, point });
-            }
+/// All that can go wrong at the effects in the active part of a scenario.
+fn points(quiet: &Scenario, active: &Report, victims: Victims) -> Vec<Fault> {
+    let good = |node: &Node| !quiet.is_byzantine(*node);
+    let faulty = |kind| Fault { at_us: 0, lasts_us: DOWN_US, kind };
+    let kinds: Vec<FaultKind> = match victims {
+        Victims::Alone => {
+            quiet.nodes().iter().filter(good).flat_map(|node| alone(node, active)).collect()
         }
-        for write in 0..report.writes[node.index()] {
-            for error in WriteError::ALL {
-                add(FaultKind::WriteFails { node, write, error });
-            }
+        Victims::Together => {
+            let servers = quiet.groups.iter().flat_map(|group| group.members.iter());
+            let servers: Nodes = servers.filter(good).collect();
+            servers.iter().flat_map(|node| together(node, servers, active)).collect()
         }
-    }
-    (report.effects.iter().sum(), points)
+    };
+    kinds.into_iter().map(faulty).collect()
 }
 
-/// The second crash of the same node, a few effects into its recovery; or its next write.
+/// A node crashes on each side of its effects, or each of its writes fails.
+fn alone(node: Node, active: &Report) -> Vec<FaultKind> {
+    let sides = [CrashPoint::Before, CrashPoint::After, CrashPoint::Torn];
+    let others = Nodes::EMPTY;
+    let at = |effect| sides.map(|point| FaultKind::CrashAt { node, effect, point, others });
+    let fails = |write| WriteError::ALL.map(|error| FaultKind::WriteFails { node, write, error });
+    let crashes = (0..active.effects[node.index()]).flat_map(at);
+    crashes.chain((0..active.writes[node.index()]).flat_map(fails)).collect()
+}
+
+/// A server crashes at its effects with each set of the others that is not empty.
+fn together(node: Node, servers: Nodes, active: &Report) -> Vec<FaultKind> {
+    let sets = subsets(servers.without(Nodes::from_iter([node])));
+    let point = CrashPoint::Before;
+    let at = |effect| {
+        let with =
+            move |others: &Nodes| FaultKind::CrashAt { node, effect, point, others: *others };
+        sets.iter().map(with)
+    };
+    (0..active.effects[node.index()]).flat_map(at).collect()
+}
+
+/// Every set of some of these machines, but not of none.
+fn subsets(of: Nodes) -> Vec<Nodes> {
+    let with = |sets: Vec<Nodes>, node: Node| {
+        let larger = sets.iter().map(|set| set.or(Nodes::from_iter([node])));
+        larger.chain(sets.iter().copied()).collect()
+    };
+    let all = of.iter().fold(vec![Nodes::EMPTY], with);
+    all.into_iter().filter(|set| !set.is_empty()).collect()
+}
+
+/// The second crash of the same nodes, a few effects into the recovery of the first; or its next
+/// write.
 const fn again(first: &Fault) -> Fault {
-    let kind = if let FaultKind::CrashAt { node, effect, point } = first.kind {
+    let kind = if let FaultKind::CrashAt { node, effect, point, others } = first.kind {
         let effect = effect + 1 + effect % RECOVERY_EFFECTS_MAX;
-        FaultKind::CrashAt { node, effect, point }
+        FaultKind::CrashAt { node, effect, point, others }
     } else if let FaultKind::WriteFails { node, write, error } = first.kind {
         FaultKind::WriteFails { node, write: write + 1, error }
     } else {

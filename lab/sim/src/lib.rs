@@ -24,7 +24,7 @@
 //! on their way to the disk all but a prefix. Then `Host::start` makes a machine from the records
 //! that are left, and it gets `Input::Start`. Effects that happen are numbered per node from 0 over
 //! all its lives: `FaultKind::CrashAt` strikes before, after or in the middle of any of them, and
-//! [`crashes::enumerate`] at each in turn, and again in recovery.
+//! [`crashes::enumerate`] at each in turn, and again in recovery, alone or with others.
 //!
 //! # Phases, faults, budget
 //! In the safety phase everything may go wrong at once. At `heal_us` the core comes back: its nodes

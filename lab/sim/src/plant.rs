@@ -24,6 +24,10 @@ pub struct Plant {
     pub profile: Profile,
     /// The villain without which it cannot show: scenarios that lack it are not run.
     pub villain: Option<&'static str>,
+    /// The story in which it is looked for, told with each seed, instead of drawn scenarios.
+    pub scene: Option<&'static str>,
+    /// Several servers crash at once in it, at an effect that the seed chooses.
+    pub is_crashed: bool,
 }
 
 /// Seeds within which a plant must be found, unless it says otherwise.
@@ -36,7 +40,17 @@ impl Plant {
     #[must_use]
     pub const fn own(name: &'static str, checker: &'static str, what: &'static str) -> Self {
         let (profile, seeds_max) = (Profile::Short, SEEDS_MAX);
-        Self { name, what, checker, bug: None, seeds_max, profile, villain: None }
+        Self {
+            name,
+            what,
+            checker,
+            bug: None,
+            seeds_max,
+            profile,
+            villain: None,
+            scene: None,
+            is_crashed: false,
+        }
     }
 
     /// A bug of the production code, looked for in short runs.
@@ -66,6 +80,18 @@ impl Plant {
     #[must_use]
     pub const fn feud(self) -> Self {
         Self { profile: Profile::Feud, ..self.rare() }
+    }
+
+    /// For bugs that this scene of their system shows.
+    #[must_use]
+    pub const fn told(self, scene: &'static str) -> Self {
+        Self { scene: Some(scene), ..self }
+    }
+
+    /// For bugs that only a crash of several servers shows.
+    #[must_use]
+    pub const fn crashed(self) -> Self {
+        Self { is_crashed: true, ..self }
     }
 
     /// For bugs that only this villain shows.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::cpu::CpuClock;
+use crate::crashes;
 use crate::marks::Marks;
 use crate::report::{Counts, Report, Violation};
 use crate::scenario::{Profile, Scenario};
@@ -175,6 +176,16 @@ pub struct Finding {
     pub others: Vec<&'static str>,
 }
 
+/// The scene with this name, as a seed tells it.
+///
+/// # Panics
+/// If the system has no such scene.
+#[must_use]
+pub fn told(system: &dyn System, name: &str, seed: u64) -> Scenario {
+    let scene = system.scenes().iter().find(|scene| scene.name == name);
+    (scene.expect("a scene of the system is named").make)(seed)
+}
+
 /// Runs a planted bug until its checker fires.
 pub fn find(system: &dyn System, plant: &'static Plant, commit: &str) -> Finding {
     let clock = CpuClock::start();
@@ -190,11 +201,17 @@ pub fn find(system: &dyn System, plant: &'static Plant, commit: &str) -> Finding
         if finding.seeds == plant.seeds_max || finding.violation.is_some() {
             break;
         }
-        let scenario = system.draw(seed, plant.profile);
+        let mut scenario = match plant.scene {
+            Some(name) => told(system, name, seed),
+            None => system.draw(seed, plant.profile),
+        };
         if plant.villain.is_some_and(|villain| !scenario.has_villain(villain)) {
             continue;
         }
         finding.seeds += 1;
+        if plant.is_crashed {
+            scenario = crashes::struck(system, &scenario, plant, seed);
+        }
         let report = run(
             system,
             &scenario,

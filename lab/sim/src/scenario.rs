@@ -141,6 +141,8 @@ pub enum FaultKind {
         effect: u64,
         /// On which side of it.
         point: CrashPoint,
+        /// Who loses its power in the same moment, as by `Crash`.
+        others: Nodes,
     },
     /// As `Crash`, and of its durable records only this part is left. Counts in the budget.
     Amnesia {

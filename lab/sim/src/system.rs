@@ -63,6 +63,11 @@ pub trait System: Sync {
         1
     }
 
+    /// One crash of several servers at once of so many, in a gate run; none if it takes none.
+    fn together_stride(&self) -> Option<usize> {
+        None
+    }
+
     /// Feuds of a gate run, besides its other seeds: so many with this villain, or with whoever is
     /// drawn. None where [`crate::host::Host::kind`] does not sort the messages.
     fn feuds(&self) -> &'static [(usize, Option<&'static str>)] {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use quorate_membership::RootRule;
 use quorate_sim::cpu::CpuClock;
-use quorate_sim::crashes::{self, Enumeration, Share};
+use quorate_sim::crashes::{self, Enumeration, Share, Victims};
 use quorate_sim::epochs::year::{self, Plan, Tally};
 use quorate_sim::marks::HITS_MIN;
 use quorate_sim::report::{Counts, Report, Violation};
@@ -20,12 +20,14 @@ const USAGE: &str = "\
 sim ci      [--seeds N] [--events N] [--jobs N]  fresh seeds of the commit, and feuds; fails on
                                                  a violation
 sim run     --seed N [--profile P]               one seed; --twice compares two runs
+            [--scene NAME]                       as a scene is told with this seed (replay, shrink)
 sim replay  --seed N [--until N] [--from N] [--trace]  the same with a line for each event
 sim shrink  --seed N [--runs N]                  a small scenario that fails in the same way
 sim plants  [--known NAME,..]                    runs each planted bug until its checker fires;
             [--list]                             known to unit tests, these do not count
 sim crashes [--scene NAME] [--point N]           a crash at every effect of each scene of a system,
             [--stride N]                         and every write failing; or at one point of one
+            [--together]                         a crash of each set of servers at every effect
 sim crashes --seed N [--ops N] [--stride N]      the same for the quiet scenario of a seed
 sim marks   [--seeds N]                          hits of each coverage mark
 sim year    [--epochs N] [--servers N] [--f N]   epochs with real shares and keys, and a thief who
@@ -57,7 +59,7 @@ const UNDRAWN_FAULTS: [&str; 1] = ["write-fails"];
 const CRASH_OPS: u64 = 8;
 
 /// What may stand on the command line beside the command.
-const OPTIONS: [&str; 22] = [
+const OPTIONS: [&str; 23] = [
     "--epochs",
     "--events",
     "--f",
@@ -77,6 +79,7 @@ const OPTIONS: [&str; 22] = [
     "--servers",
     "--stride",
     "--system",
+    "--together",
     "--trace",
     "--twice",
     "--until",
@@ -204,7 +207,12 @@ fn ci(words: &Words) -> Result<bool, String> {
         print_totals(&totals);
         is_good &= judge(system, &totals);
         counts.add(&totals.counts);
-        is_good &= crash_scenes(words, system, share_of(system, &commit))?;
+        let stride = CRASH_STRIDE * system.crash_stride();
+        is_good &= crash_scenes(words, system, (share_of(stride, &commit), Victims::Alone))?;
+        if let Some(stride) = system.together_stride() {
+            let share = share_of(stride, &commit);
+            is_good &= crash_scenes(words, system, (share, Victims::Together))?;
+        }
     }
     if words.text("--system").is_none_or(|name| name == "epochs") {
         let rule = RootRule { epochs: GATE_ROOT_EPOCHS };
@@ -272,7 +280,14 @@ fn print_totals(totals: &Totals) {
 }
 
 fn scenario(words: &Words, system: &dyn System) -> Result<Scenario, String> {
-    Ok(system.draw(words.seed()?, words.profile()?))
+    let seed = words.seed()?;
+    match words.text("--scene") {
+        Some(name) if !system.scenes().iter().any(|scene| scene.name == name) => {
+            Err(format!("{} has no scene {name}", system.name()))
+        }
+        Some(name) => Ok(runner::told(system, name, seed)),
+        None => Ok(system.draw(seed, words.profile()?)),
+    }
 }
 
 fn replay(words: &Words, is_quiet: bool) -> Result<bool, String> {
@@ -419,6 +434,7 @@ fn crash_everywhere(words: &Words) -> Result<bool, String> {
         Some(point) => Share { first: to_usize(point)?, stride: usize::MAX },
         None => Share { first: 0, stride },
     };
+    let victims = if words.has("--together") { Victims::Together } else { Victims::Alone };
     let (mut is_good, systems) = (true, words.systems()?);
     let has_scene = |name: &str| {
         let mut scenes = systems.iter().flat_map(|system| system.scenes());
@@ -429,12 +445,13 @@ fn crash_everywhere(words: &Words) -> Result<bool, String> {
     }
     for system in systems.iter().copied() {
         is_good &= match words.number("--seed")? {
-            None => crash_scenes(words, system, share)?,
+            None => crash_scenes(words, system, (share, victims))?,
             Some(seed) => {
                 let ops = to_usize(words.number("--ops")?.unwrap_or(CRASH_OPS))?;
                 let quiet = crashes::quiet(system, seed, ops);
-                let done = crashes::enumerate(system, &quiet, words.plant(system)?, share);
-                report_crashes(system, &format!("--seed {seed} --ops {ops}"), &done)
+                let done =
+                    crashes::enumerate(system, &quiet, words.plant(system)?, (share, victims));
+                report_crashes(system, &format!("--seed {seed} --ops {ops}"), victims, &done)
             }
         };
     }
@@ -442,13 +459,16 @@ fn crash_everywhere(words: &Words) -> Result<bool, String> {
 }
 
 /// The crash points of a gate run: another part for another commit.
-fn share_of(system: &dyn System, commit: &str) -> Share {
+fn share_of(stride: usize, commit: &str) -> Share {
     let seed = seeds::fresh(commit).next().unwrap_or(0);
-    let stride = CRASH_STRIDE * system.crash_stride();
     Share { first: usize::try_from(seed).unwrap_or(0) % stride, stride }
 }
 
-fn crash_scenes(words: &Words, system: &dyn System, share: Share) -> Result<bool, String> {
+fn crash_scenes(
+    words: &Words,
+    system: &dyn System,
+    (share, victims): (Share, Victims),
+) -> Result<bool, String> {
     let mut is_good = true;
     for scene in system.scenes() {
         if words.text("--scene").is_some_and(|name| name != scene.name) {
@@ -459,13 +479,15 @@ fn crash_scenes(words: &Words, system: &dyn System, share: Share) -> Result<bool
             is_good = false;
             continue;
         };
-        let done = crashes::enumerate(system, &scenario, words.plant(system)?, share);
-        is_good &= report_crashes(system, &format!("--scene {}", scene.name), &done);
+        let done = crashes::enumerate(system, &scenario, words.plant(system)?, (share, victims));
+        is_good &= report_crashes(system, &format!("--scene {}", scene.name), victims, &done);
     }
     Ok(is_good)
 }
 
-fn report_crashes(system: &dyn System, which: &str, done: &Enumeration) -> bool {
+fn report_crashes(system: &dyn System, which: &str, victims: Victims, done: &Enumeration) -> bool {
+    let together = if victims == Victims::Together { " --together" } else { "" };
+    let which = format!("{which}{together}");
     let Enumeration { effects, runs, crashes, events, violations } = done;
     let name = system.name();
     println!(

@@ -20,9 +20,12 @@ use super::client::ClientSeat;
 use super::disk::{Disk, Disks};
 use super::founding::{Kit, Shape, description, install};
 use super::keys::Keys;
+use super::plants::SHARE_UNSYNCED;
 use super::seat::{Installed, ServerSeat, Vice};
-use super::villains::{BAD_DEALER, DESERTER, EARLY_ABORTER, EARLY_ENDER, FLOODER, FRAMER, villain};
-use super::{EpochsMachine, Message, Record, Request};
+use super::villains::{
+    BAD_DEALER, DESERTER, EARLY_ABORTER, EARLY_ENDER, FLOODER, FRAMER, IDLER, villain,
+};
+use super::{EpochsMachine, Message, Name, Record, Request};
 use crate::host::Host;
 use crate::node::Node;
 use crate::scenario::{Fault, FaultKind, Profile, Scenario};
@@ -110,6 +113,9 @@ impl EpochsHost {
         let index = node.index();
         let disk: &mut Disk = &mut self.disks.borrow_mut()[index];
         records.iter().for_each(|(number, record)| disk.apply(*number, record));
+        if self.flaw == Some(SHARE_UNSYNCED) && self.lives[index] > 1 {
+            disk.files.retain(|name, _| !matches!(name, Name::Share(_)));
+        }
         let installed = Installed {
             kit: Rc::clone(&self.kit),
             index,
@@ -194,9 +200,10 @@ impl EpochsHost {
 }
 
 /// Do servers probe each other? In feuds, where nothing else fails; but not where some desert, who
-/// would be evicted before anybody draws them.
+/// would be evicted before anybody draws them, or where a good one comes late.
 fn has_probes(scenario: &Scenario) -> bool {
-    scenario.profile == Profile::Feud && !scenario.has_villain(DESERTER)
+    let is_missed = scenario.has_villain(DESERTER) || scenario.has_villain(IDLER);
+    scenario.profile == Profile::Feud && !is_missed
 }
 
 impl Host<EpochsMachine> for EpochsHost {

@@ -22,6 +22,7 @@ pub(super) const MARKS: &[&str] = &[
     "liar.flooded",
     "liar.framed",
     "liar.gone",
+    "liar.idle",
     "liar.mute",
     "liar.news_wrong",
     "liar.part_wrong",

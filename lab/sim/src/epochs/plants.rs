@@ -9,6 +9,7 @@ pub(super) const IDENTITY_KEPT: &str = "identity-kept";
 pub(super) const DECRYPTION_KEPT: &str = "decryption-kept";
 pub(super) const KEY_IN_LOG: &str = "key-in-log";
 pub(super) const ROOT_KEPT: &str = "root-kept";
+pub(super) const SHARE_UNSYNCED: &str = "share-unsynced";
 
 pub(super) const PLANTS: &[Plant] = &[
     Plant::hooked(
@@ -69,8 +70,8 @@ pub(super) const PLANTS: &[Plant] = &[
         "C9",
         "who came too late for the freeze stays without keys",
     )
-    .slow()
-    .baited("bad-dealer"),
+    .feud()
+    .baited("idler"),
     Plant::hooked(
         Bug::VouchesWithoutState,
         "vouches-without-state",
@@ -105,5 +106,12 @@ pub(super) const PLANTS: &[Plant] = &[
     Plant::own(IDENTITY_KEPT, "C7", "an identity stays when it has moved on"),
     Plant::own(DECRYPTION_KEPT, "C7", "what opens subshares stays behind the epoch"),
     Plant::own(ROOT_KEPT, "C7", "the old tree of an identity stays when another took its place"),
+    Plant::own(
+        SHARE_UNSYNCED,
+        "C9",
+        "a share is written and not synced: who loses its power loses it",
+    )
+    .told("handover")
+    .crashed(),
     Plant::own(KEY_IN_LOG, "C7", "the seed of a key stands in the log of a participant"),
 ];

@@ -9,14 +9,14 @@ use super::founding::{Shape, install};
 use super::host::EpochsHost;
 use super::keys::Keys;
 use super::marks::MARKS;
-use super::villains::{DESERTER, FLOODER, FRAMER, GONE};
+use super::villains::{DESERTER, FLOODER, FRAMER, GONE, IDLER};
 use super::{EpochsMachine, Message, plants, villains};
 use crate::checker::{Checker, Lens, Resources, Statement, Statements, Thresholds};
 use crate::clock::ClockShape;
 use crate::crashes::Scene;
 use crate::node::{Node, Nodes};
 use crate::plant;
-use crate::scenario::{Fault, FaultKind, Group, Profile, Scenario};
+use crate::scenario::{Fault, FaultKind, Group, Profile, Scenario, Way};
 use crate::simulation::Simulation;
 use crate::swarm::{Blueprint, draw};
 use crate::system::{Plant, Run, System};
@@ -92,6 +92,7 @@ const FEUDS: &[(usize, Option<&str>)] = &[
     (1, Some(FLOODER)),
     (1, Some(FRAMER)),
     (1, Some(GONE)),
+    (2, Some(IDLER)),
 ];
 
 /// A scenario in which a server is bad from the beginning.
@@ -108,7 +109,19 @@ fn with_villain(mut scenario: Scenario, adversary: &'static str, prng: &mut Prng
         scenario.core.remove(node);
         scenario.faults.push(Fault { at_us: 0, lasts_us: u64::MAX, kind });
     }
+    if adversary == IDLER {
+        scenario.faults.push(late_for_the_freeze(&scenario, prng));
+    }
     scenario
+}
+
+/// A good member has no connection until the first epoch is frozen without its keys. The liar has
+/// brought its own, so that a quorum has, and too few are left who answer.
+fn late_for_the_freeze(scenario: &Scenario, prng: &mut Prng) -> Fault {
+    let good: Vec<Node> = scenario.groups[0].members.and(scenario.core).iter().collect();
+    let kind = FaultKind::Isolate { node: good[prng.index(good.len())], way: Way::Both };
+    let length_us = Shape::of(scenario.variant).length().as_micros();
+    Fault { at_us: 0, lasts_us: length_us + SECOND_US, kind }
 }
 
 /// The servers that are not of the first group.
@@ -124,11 +137,17 @@ const SCENES: &[Scene] =
     &[Scene { name: "handover", mark: "handover.certified", hits_min: 5, make: handover }];
 /// A gate takes so many times fewer points than of other systems: an end costs pairings.
 const CRASH_STRIDE: usize = 200;
+/// The same where several crash at once; no multiple of 3 or 5, so that each of the 15 sets of
+/// others has its turn.
+const TOGETHER_STRIDE: usize = 3_407;
 
 /// Five servers, whose first epoch ends in the fifth second.
 fn handover(attempt: u64) -> Scenario {
     let shape = Shape { f: 1, servers: 5, layout: attempt % 256, length: 40 };
     let heal_us = 6 * SECOND_US;
+    let mut drawn = Epochs.draw(attempt, Profile::Calm);
+    // There are fewer servers to ask here than may have been drawn.
+    drawn.ops.retain(|op| op.node.index() < usize::from(shape.servers));
     Scenario {
         variant: shape.variant(),
         node_count: shape.servers + 1,
@@ -137,7 +156,7 @@ fn handover(attempt: u64) -> Scenario {
         heal_us,
         end_us: heal_us + END_US_MAX + SECOND_US,
         clocks: vec![ClockShape::EXACT; usize::from(shape.servers) + 1],
-        ..Epochs.draw(attempt, Profile::Calm)
+        ..drawn
     }
 }
 
@@ -151,8 +170,13 @@ impl System for Epochs {
         let mut shape = draw_shape(&mut prng);
         let adversaries = villains::names();
         let villain = adversaries[prng.index(adversaries.len())];
-        if profile == Profile::Feud && villain == DESERTER {
-            shape.servers = 6;
+        if profile == Profile::Feud {
+            shape.servers = match villain {
+                DESERTER => 6,
+                // Nobody but the members can take a share.
+                IDLER => 4,
+                _ => shape.servers,
+            };
         }
         let servers = Nodes::range(0, shape.servers);
         let groups = [Group { members: servers, f: usize::from(shape.f) }];
@@ -205,6 +229,10 @@ impl System for Epochs {
 
     fn crash_stride(&self) -> usize {
         CRASH_STRIDE
+    }
+
+    fn together_stride(&self) -> Option<usize> {
+        Some(TOGETHER_STRIDE)
     }
 
     fn share_per_cent(&self) -> u64 {

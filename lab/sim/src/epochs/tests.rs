@@ -1,6 +1,8 @@
 //! Runs of servers that go from epoch to epoch: kept small, the gate runs the many.
 
 use super::Epochs;
+use super::plants::{PLANTS, SHARE_UNSYNCED};
+use crate::crashes::{Enumeration, Share, Victims, enumerate};
 use crate::scenario::Profile;
 use crate::system::{Limits, System};
 
@@ -30,4 +32,33 @@ fn a_run_is_over_when_all_have_ended_two_more_epochs() {
     assert!(scenario.heal_us < report.time_us && report.time_us < scenario.end_us);
     let certified = report.marks.by_name().get("handover.certified").copied();
     assert!(certified >= Some(3 * 4), "four members of each of three groups: {certified:?}");
+}
+
+#[test]
+fn whoever_tells_the_scene_asks_servers_that_there_are() {
+    for seed in 0..1_000 {
+        let scenario = (Epochs.scenes()[0].make)(seed);
+        let servers = scenario.groups[0].members;
+        assert!(scenario.ops.iter().all(|op| servers.contains(op.node)), "seed {seed}");
+        assert!(!scenario.ops.is_empty(), "seed {seed}");
+    }
+}
+
+/// How a few crashes of the hand-over end, of single servers or of several at once.
+fn crashes(plant: Option<&'static str>, victims: Victims) -> Enumeration {
+    let handover = (Epochs.scenes()[0].make)(0);
+    let plant = plant.and_then(|name| PLANTS.iter().find(|plant| plant.name == name));
+    let some = Share { first: 4_000, stride: 16_001 };
+    enumerate(&Epochs, &handover, plant, (some, victims))
+}
+
+#[test]
+fn a_crash_of_several_shows_that_shares_are_not_durable_and_a_crash_of_one_does_not() {
+    let together = crashes(Some(SHARE_UNSYNCED), Victims::Together);
+    let mut found = together.violations.iter().map(|(_, _, found)| found.broken.invariant);
+    assert!(found.any(|invariant| invariant == "C9"), "{together:?}");
+    let alone = crashes(Some(SHARE_UNSYNCED), Victims::Alone);
+    assert!(alone.crashes > 0 && alone.violations.is_empty(), "{alone:?}");
+    let durable = crashes(None, Victims::Together);
+    assert!(durable.crashes > 0 && durable.violations.is_empty(), "{durable:?}");
 }

@@ -9,6 +9,7 @@ use quorate_adversary::{Adversary, Reception};
 use quorate_history::Prng;
 use quorate_machine::{Class, Effect, Effects, Input, Machine, Recipients};
 use quorate_membership::freshness::Subject;
+use quorate_membership::handover::message::Message as Handover;
 use quorate_membership::{Message as Vouching, Vouch};
 use quorate_types::{Duration, Instant, Now, Peer};
 
@@ -29,6 +30,10 @@ const MUTE: &str = "mute";
 /// the first group: an attempt may come to nothing, and none of the old group is bad.
 pub(super) const DESERTER: &str = "deserter";
 
+/// It brings its keys for the next epoch, and says nothing about dealings: not that it holds one,
+/// and not that it has its share.
+pub(super) const IDLER: &str = "idler";
+
 /// It is there, and then gone for good.
 pub(super) const GONE: &str = "gone";
 /// It fills the log with bad certificates and noise: its seat has the vice.
@@ -37,8 +42,18 @@ pub(super) const FLOODER: &str = "flooder";
 pub(super) const FRAMER: &str = "framer";
 
 /// Names of the villains that only this system has.
-const OWN: [&str; 9] =
-    [BAD_DEALER, DESERTER, EARLY_ENDER, EARLY_ABORTER, FLOODER, FRAMER, GONE, LATE_VOUCHER, MUTE];
+const OWN: [&str; 10] = [
+    BAD_DEALER,
+    DESERTER,
+    EARLY_ENDER,
+    EARLY_ABORTER,
+    FLOODER,
+    FRAMER,
+    GONE,
+    IDLER,
+    LATE_VOUCHER,
+    MUTE,
+];
 /// How long those stay who leave.
 pub(super) const STAY: Duration = Duration::from_millis(1_000);
 
@@ -200,9 +215,24 @@ impl Own {
     }
 }
 
-/// Does a server that is mute keep this to itself?
-const fn is_kept(effect: &Effect<EpochsMachine>) -> bool {
+type Test = fn(&Effect<EpochsMachine>) -> bool;
+
+/// What a villain keeps to itself that says too little, and the mark of it.
+fn kept(name: &str) -> Option<(Test, &'static str)> {
+    match name {
+        MUTE => Some((is_about_groups, "liar.mute")),
+        IDLER => Some((is_about_dealings, "liar.idle")),
+        _ => None,
+    }
+}
+
+const fn is_about_groups(effect: &Effect<EpochsMachine>) -> bool {
     matches!(effect, Effect::Send { message: Message::Ordered(..) | Message::Handover(..), .. })
+}
+
+fn is_about_dealings(effect: &Effect<EpochsMachine>) -> bool {
+    let Effect::Send { message: Message::Handover(_, message), .. } = effect else { return false };
+    matches!(**message, Handover::Acknowledgement(_) | Handover::Completion(_))
 }
 
 impl Adversary<EpochsMachine> for Own {
@@ -229,9 +259,11 @@ impl Adversary<EpochsMachine> for Own {
     }
 
     fn on_effects(&mut self, _: Now, _: &EpochsMachine, effects: &mut Vec<Effect<EpochsMachine>>) {
-        if self.name == MUTE && effects.iter().any(is_kept) {
+        if let Some((is_kept, mark)) = kept(self.name)
+            && effects.iter().any(is_kept)
+        {
             effects.retain(|effect| !is_kept(effect));
-            effects.push(Effect::Mark("liar.mute"));
+            effects.push(Effect::Mark(mark));
         }
         for (to, vouch) in self.done.drain(..) {
             let message = Message::Freshness(Arc::new(Vouching::Vouch(vouch)));

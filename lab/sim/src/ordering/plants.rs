@@ -172,7 +172,7 @@ pub(super) const PLANTS: &[Plant] = &[
         "C14",
         "who is behind and idle does not catch up",
     )
-    .slow(),
+    .told("state-transfer"),
     Plant::hooked(
         Bug::ExecutesBehindEnd,
         "executes-behind-end",

@@ -18,9 +18,9 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
                 self.ledger.charge(node);
                 self.nodes[node.index()].adversary = Some(self.host.adversary(node, adversary));
             }
-            FaultKind::CrashAt { node, effect, point } => {
+            FaultKind::CrashAt { node, effect, point, others } => {
                 let ambushes = &mut self.nodes[node.index()].ambushes;
-                ambushes.push(Ambush { effect, point, down_us: fault.lasts_us });
+                ambushes.push(Ambush { effect, point, down_us: fault.lasts_us, others });
                 ambushes.sort_by_key(|ambush| std::cmp::Reverse(ambush.effect));
             }
             FaultKind::WriteFails { node, write, error } => {
@@ -138,11 +138,11 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
 
     /// A node comes to the effect at which it is to crash.
     pub(super) fn strike(&mut self, node: Node, ambush: Ambush) {
-        self.counts.faults[FaultKind::CrashAt { node, effect: 0, point: ambush.point }.index()] +=
-            1;
+        let Ambush { effect, point, down_us, others } = ambush;
+        self.counts.faults[FaultKind::CrashAt { node, effect, point, others }.index()] += 1;
         let replica = &mut self.nodes[node.index()];
         replica.ambushes.pop();
-        if ambush.point == CrashPoint::Torn
+        if point == CrashPoint::Torn
             && let Some(Waiting::Effect(Effect::Send { to, message, .. })) = replica.queue.front()
         {
             let (to, message) = (to.clone(), message.clone());
@@ -156,7 +156,8 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
         });
         let through = waiting.map_or_else(|| replica.log.appended(), |number| number - 1);
         replica.log.cut(through);
-        self.crash(node, ambush.down_us);
+        self.crash(node, down_us);
+        others.iter().for_each(|other| self.crash_at_random(other, down_us));
     }
 
     /// A write fails: the node knows nothing about what its disk holds, and stops (STO-4).

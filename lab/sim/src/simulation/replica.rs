@@ -10,7 +10,7 @@ use crate::checker::Gauges;
 use crate::clock::Clock;
 use crate::host::Subject;
 use crate::log::Log;
-use crate::node::Node;
+use crate::node::{Node, Nodes};
 use crate::scenario::{CrashPoint, Scenario, WriteError};
 use crate::timers::Timers;
 
@@ -27,6 +27,8 @@ pub(super) struct Ambush {
     pub(super) effect: u64,
     pub(super) point: CrashPoint,
     pub(super) down_us: u64,
+    /// Who crashes with it.
+    pub(super) others: Nodes,
 }
 
 /// A write that is going to fail.

@@ -10,7 +10,7 @@ use quorate_types::{Duration, NodeId, Now, Peer};
 use super::Simulation;
 use crate::checker::{At, Checker, Verdict};
 use crate::host::Host;
-use crate::node::Node;
+use crate::node::{Node, Nodes};
 use crate::report::Report;
 use crate::scenario::{CrashPoint, Fault, FaultKind, Profile, Scenario};
 use crate::swarm::{Blueprint, draw};
@@ -170,7 +170,8 @@ fn group_commit_takes_all_records_with_one_write() {
 }
 
 fn crash_at(effect: u64, point: CrashPoint) -> Vec<String> {
-    let kind = FaultKind::CrashAt { node: Node::new(0), effect, point };
+    let (node, others) = (Node::new(0), Nodes::EMPTY);
+    let kind = FaultKind::CrashAt { node, effect, point, others };
     let fault = Fault { at_us: 0, lasts_us: 10_000, kind };
     let strict = diary_of(scenario(false, vec![fault]));
     assert_eq!(diary_of(scenario(true, vec![fault])).len(), strict.len(), "{effect} {point:?}");

@@ -154,7 +154,8 @@ fn draw_ambushes(scenario: &mut Scenario, prng: &mut Prng) {
         let magnitude = 6 + prng.below(10);
         let effect = prng.below(1 << magnitude);
         let point = [CrashPoint::Before, CrashPoint::After, CrashPoint::Torn][prng.index(3)];
-        let kind = FaultKind::CrashAt { node: node(scenario, prng), effect, point };
+        let (node, others) = (node(scenario, prng), Nodes::EMPTY);
+        let kind = FaultKind::CrashAt { node, effect, point, others };
         scenario.faults.push(Fault { at_us: 0, lasts_us: lasting(prng), kind });
     }
 }
