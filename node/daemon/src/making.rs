@@ -92,7 +92,9 @@ pub(crate) async fn make(
     let ran = tokio::select! {
         ran = Box::pin(node.run()) => ran.map_err(|source| ServerError::Node { source }),
         never = ask(&founder.genesis, has_seat, &told) => match never {},
-        served = metrics::serve_founding(settings.metrics, &waiting) => served.map(|it| match it {}),
+        served = metrics::serve_founding(settings.metrics, &waiting) => {
+            served.map(|it| match it {})
+        }
     };
     let made = thread.stop()?;
     ran?;
