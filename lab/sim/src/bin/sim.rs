@@ -525,11 +525,12 @@ fn live(plan: &Plan) -> bool {
     println!("year of {} epochs, {} servers, f = {}", plan.epochs, plan.servers, plan.f);
     let tell = move |tally: &Tally| {
         if tally.epochs.is_multiple_of(step) {
-            let Tally { epochs, robberies, opened, sets, pairs, signatures, roots, .. } = tally;
+            let Tally { epochs, robberies, opened, sets, pairs, triples, .. } = tally;
+            let Tally { signatures, roots, .. } = tally;
             println!(
-                "  epoch {epochs}: {robberies} robberies, {opened} shares opened, {sets} sets and \
-                 {pairs} pairs of shares, {signatures} signatures tried, {roots} roots replaced, \
-                 {} CPU-s",
+                "  epoch {epochs}: {robberies} robberies, {opened} shares opened, {sets} sets, \
+                 {pairs} pairs and {triples} triples of shares, {signatures} signatures tried, \
+                 {roots} roots replaced, {} CPU-s",
                 clock.elapsed().as_secs()
             );
         }

@@ -5,8 +5,9 @@
 //! what is sealed. In each epoch a thief takes all that some servers have, on their disks and in
 //! their state, as many as the membership service tolerates; it has recorded every message. Then it
 //! tries what it has: it opens what was sealed with every key that it ever got, puts together every
-//! set of shares of one sharing, and mixes those of several; it signs with every key for the epochs
-//! before. Nothing of it may verify: that is what the thief checks after each epoch.
+//! set of `f + 1` shares, of one sharing and of several, where `f` is 1 or 2; it signs with every
+//! key for the epochs before. Nothing of it may verify: that is what the thief checks after each
+//! epoch.
 //!
 //! The budget is the one of the membership service: at most `f` members of a group are bad until
 //! the last good one has erased its share. Whoever was robbed counts as bad in the group of the
@@ -43,6 +44,7 @@ mod pairs;
 #[cfg(test)]
 mod tests;
 mod thief;
+mod triples;
 
 pub use thief::Tally;
 use thief::Thief;

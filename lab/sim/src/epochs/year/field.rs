@@ -119,7 +119,8 @@ pub(super) fn interpolate(points: &[(u16, Number)], known: &mut Weights) -> Numb
 /// By places: with how much the value at each counts at zero.
 pub(super) type Weights = BTreeMap<Vec<u16>, Vec<Number>>;
 
-fn weight(place: u16, places: &[u16]) -> Number {
+/// With how much the value at one of these places counts at zero.
+pub(super) fn weight(place: u16, places: &[u16]) -> Number {
     let mine = Number::small(u64::from(place));
     let others = places.iter().filter(|other| **other != place);
     let others = others.map(|other| Number::small(u64::from(*other)));

@@ -4,6 +4,7 @@ use quorate_threshold::KeyShare;
 use super::field::{Number, Weights, interpolate};
 use super::loot::Share;
 use super::pairs::Pairs;
+use super::triples::Triples;
 use super::{Moment, Plan, live};
 use crate::epochs::Name;
 use crate::epochs::cabinet::share_in;
@@ -71,6 +72,28 @@ fn each_pair_of_shares_is_tried_with_all_that_were_taken_before() {
     assert_eq!(pairs.put(line(6, 2)), (1, None), "of another line");
     assert_eq!(pairs.put(line(7, 2)), (1, None), "at a place, none is tried with another there");
     assert_eq!(pairs.put(line(6, 4)), (3, Some((Epoch::new(6), 2))));
+}
+
+#[test]
+fn each_set_of_three_shares_is_tried_with_all_that_were_taken_before() {
+    let secret = Number::small(12);
+    let curve = |bend: u64, place: u16| -> Share {
+        let at = Number::small(u64::from(place));
+        let value = secret.add(at).add(Number::small(bend).mul(at).mul(at));
+        (Epoch::new(bend), place, value)
+    };
+    let mut triples = Triples::of(secret);
+    assert_eq!(triples.put(curve(5, 1)), (0, None));
+    assert_eq!(triples.put(curve(5, 2)), (0, None), "two of one curve are not enough");
+    assert_eq!(triples.put(curve(6, 2)), (0, None), "at a place, none is tried with another there");
+    assert_eq!(triples.put(curve(7, 4)), (2, None), "of three curves, and of two");
+    let (tried, found) = triples.put(curve(5, 7));
+    let found = found.map(|mut others| {
+        others.sort_unstable();
+        others
+    });
+    // Places 1 and 2, 1 and 4, 2 and 4.
+    assert_eq!((tried, found), (2 + 1 + 2, Some([(Epoch::new(5), 1), (Epoch::new(5), 2)])));
 }
 
 #[test]

@@ -21,6 +21,7 @@ use quorate_types::{Epoch, IdentityRoot, NodeId, SystemId};
 use super::field::{Number, Weights, interpolate};
 use super::loot::Loot;
 use super::pairs::Pairs;
+use super::triples::Triples;
 use super::{LENGTH, Moment, OVER, Plan};
 use crate::checker::{At, Broken, Checker, Gauges, Verdict};
 use crate::epochs::cabinet::share_in;
@@ -59,6 +60,8 @@ pub struct Tally {
     pub sets: u64,
     /// Pairs of shares of which it was looked up whether they make the key: all, where two do.
     pub pairs: u64,
+    /// The same of three: all, where three do.
+    pub triples: u64,
     /// Keys of configurations that a stolen one was compared with.
     pub keys: u64,
     /// Epochs to which the leaf of a stolen tree could have led, and did not.
@@ -87,6 +90,7 @@ pub(super) struct Thief {
     loot: Loot,
     weights: Weights,
     pairs: Pairs,
+    triples: Triples,
     system: SystemId,
     /// The roots that each server had, the present one last.
     roots: BTreeMap<NodeId, Vec<IdentityRoot>>,
@@ -111,7 +115,7 @@ pub(super) type Ears = (Rc<RefCell<Tally>>, Box<dyn FnMut(&Tally)>);
 
 impl Thief {
     pub(super) fn new(plan: &Plan, host: &EpochsHost, (tally, tell): Ears) -> Self {
-        let kit = host.kit();
+        let (kit, secret) = (host.kit(), secret_of(host, plan.f));
         let mut thief = Self {
             plan: *plan,
             disks: host.disks(),
@@ -122,7 +126,8 @@ impl Thief {
             prng: Prng::from_seed(plan.seed).fork("thief"),
             loot: Loot::default(),
             weights: Weights::new(),
-            pairs: Pairs::of(secret_of(host, plan.f)),
+            pairs: Pairs::of(secret),
+            triples: Triples::of(secret),
             system: kit.first.configuration().system,
             roots: BTreeMap::new(),
             configurations: BTreeMap::new(),

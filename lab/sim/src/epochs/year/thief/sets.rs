@@ -1,5 +1,5 @@
-//! What the thief tries with shares: every pair that it ever had, and sets of the latest by what
-//! they make under the system's public key.
+//! What the thief tries with shares: every set of as many as sign that it ever had, where those are
+//! two or three, and sets of the latest by what they make under the system's public key.
 
 use super::{MIXED_MAX, Thief, broken, is_key_of};
 use crate::checker::Verdict;
@@ -19,8 +19,10 @@ impl Thief {
             for set in sets(own, &pool, threshold) {
                 self.try_set(&set)?;
             }
-            if threshold == 2 {
-                self.try_pairs(own)?;
+            match threshold {
+                2 => self.try_pairs(own)?,
+                3 => self.try_triples(own)?,
+                _ => {}
             }
         }
         Ok(())
@@ -32,6 +34,15 @@ impl Thief {
         self.tally.borrow_mut().pairs += tried;
         let Some((epoch, place)) = found else { return Ok(()) };
         broken(&format!("shares {}/{} and {epoch}/{place} make the system's key", own.0, own.1))
+    }
+
+    /// Does a share make the system's key with any two others that were ever taken?
+    fn try_triples(&mut self, own: Share) -> Verdict {
+        let (tried, found) = self.triples.put(own);
+        self.tally.borrow_mut().triples += tried;
+        let Some([(second, at), (third, there)]) = found else { return Ok(()) };
+        let others = format!("{second}/{at} and {third}/{there}");
+        broken(&format!("shares {}/{}, {others} make the system's key", own.0, own.1))
     }
 
     /// Is what these shares make the system's key?
