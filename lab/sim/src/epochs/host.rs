@@ -36,6 +36,8 @@ pub(super) const LEASE: Duration = Duration::from_secs(2);
 const DRIFT_PPM: u32 = 100_000;
 /// Servers that the authority admits and that never come.
 const STRANGERS: u64 = 3;
+/// The kind of message that probes and their answers are.
+pub(super) const PROBES: u8 = 1;
 /// Where the numbers of their identities begin.
 const STRANGERS_FROM: usize = 100;
 /// The last epoch in which a certificate may be executed.
@@ -251,6 +253,16 @@ impl Host<EpochsMachine> for EpochsHost {
                 | Vouching::GetFounding(_) => 40,
                 Vouching::Vouch(_) => 240,
             },
+        }
+    }
+
+    fn kind(&self, message: &Message) -> u8 {
+        match message {
+            Message::Probe(_) | Message::Probed(_) => PROBES,
+            Message::Ordered(..)
+            | Message::Handover(..)
+            | Message::Spread(_)
+            | Message::Freshness(_) => 0,
         }
     }
 

@@ -6,6 +6,8 @@ use crate::crashes::{Enumeration, Share, Victims, enumerate};
 use crate::scenario::Profile;
 use crate::system::{Limits, System};
 
+mod probes;
+
 /// Runs a seed of a profile and returns the marks that were hit.
 fn run(profile: Profile, seed: u64) -> Vec<&'static str> {
     let scenario = Epochs.draw(seed, profile);
