@@ -83,6 +83,8 @@ pub enum Victims {
 pub struct Enumeration {
     /// Effects of all nodes in the scenario without crashes.
     pub effects: u64,
+    /// All crash points.
+    pub points: usize,
     /// Runs, one for each crash point that was taken.
     pub runs: u64,
     /// Events of all runs.
@@ -115,9 +117,10 @@ pub fn enumerate(
 ) -> Enumeration {
     let active = runner::run(system, &active(quiet), plant, &Limits::NONE);
     let (effects, points) = (active.effects.iter().sum(), points(quiet, &active, victims));
-    let numbered = points.into_iter().enumerate();
+    let (point_count, numbered) = (points.len(), points.into_iter().enumerate());
     let taken: Vec<(usize, Fault)> = numbered.skip(share.first).step_by(share.stride).collect();
-    let result = Mutex::new(Enumeration { effects, ..Enumeration::default() });
+    let begun = Enumeration { effects, points: point_count, ..Enumeration::default() };
+    let result = Mutex::new(begun);
     let next = AtomicUsize::new(0);
     let worker = || {
         while let Some(&(index, first)) = taken.get(next.fetch_add(1, Ordering::Relaxed)) {

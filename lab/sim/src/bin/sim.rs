@@ -488,11 +488,11 @@ fn crash_scenes(
 fn report_crashes(system: &dyn System, which: &str, victims: Victims, done: &Enumeration) -> bool {
     let together = if victims == Victims::Together { " --together" } else { "" };
     let which = format!("{which}{together}");
-    let Enumeration { effects, runs, crashes, events, violations } = done;
+    let Enumeration { effects, points, runs, crashes, events, violations } = done;
     let name = system.name();
     println!(
-        "  crashes         {name} {which}: {effects} effects, {runs} runs, {crashes} crashes, \
-         {events} events, {} violations",
+        "  crashes         {name} {which}: {effects} effects, {runs} runs of {points} points, \
+         {crashes} crashes, {events} events, {} violations",
         violations.len()
     );
     for (point, fault, violation) in violations.iter().take(10) {

@@ -16,6 +16,7 @@ fn the_toy_survives_a_crash_at_any_effect() {
     let enumeration =
         enumerate(&Toy, &quiet, None, (Share { first: 0, stride: STRIDE }, Victims::Alone));
     assert!(enumeration.runs > 20 && enumeration.crashes > enumeration.runs);
+    assert_eq!(enumeration.points.div_ceil(STRIDE) as u64, enumeration.runs);
     assert!(enumeration.violations.is_empty(), "{:?}", enumeration.violations);
 }
 
