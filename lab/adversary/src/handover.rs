@@ -35,7 +35,8 @@ pub type Sending = crate::deeds::Sending<Letter>;
 /// What a villain of a handover does.
 pub type Deeds = crate::deeds::Deeds<Letter>;
 
-/// What a villain knows: the other servers. What it signs its honest machine has signed.
+/// What a villain knows: the other servers. What it signs its honest machine has signed, but for
+/// dealings: whoever carries its letters signs those that it has changed, with its server's key.
 #[derive(Debug)]
 pub struct Holdings {
     /// The others.

@@ -10,9 +10,9 @@ use quorate_history::Prng;
 use quorate_kv::KeyValueService;
 use quorate_machine::{Effect, Input, Service};
 use quorate_membership::MembershipService;
-use quorate_membership::handover::Handover;
+use quorate_membership::handover::{Handover, Setup as HandoverSetup};
 use quorate_runtime::Interceptor;
-use quorate_types::{Epoch, Now};
+use quorate_types::Now;
 
 use crate::handover::HandoverLiar;
 use crate::storage::StorageLiar;
@@ -59,8 +59,8 @@ impl Intermediary for Lies {
         Some(Box::new(StorageLiar))
     }
 
-    fn handover(&mut self, _: Epoch) -> Between<Handover> {
-        Some(Box::new(HandoverLiar))
+    fn handover(&mut self, setup: &HandoverSetup) -> Between<Handover> {
+        Some(Box::new(HandoverLiar::new(setup)))
     }
 }
 

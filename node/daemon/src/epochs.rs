@@ -44,6 +44,7 @@ pub mod steps;
 
 pub(crate) use chain::Chain;
 pub(crate) use conducted::Conducted;
+pub(crate) use conductor::Accusing;
 pub(crate) use machines::{Ground, founding_policy};
 use margins::Margins;
 pub(crate) use opening::{Epochs, Hosted};
@@ -194,7 +195,7 @@ pub enum Happening {
     RootMade(Box<ServerIdentity>),
     /// The participant of an epoch took a step.
     Stepped(Epoch, Step),
-    /// The replica of an epoch has proof that a member lies.
+    /// The replica or the participant of an epoch has proof that a member lies.
     Proved(Epoch, Box<Evidence>),
     /// The prober has found something.
     Probed(ProberOutput),

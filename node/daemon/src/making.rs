@@ -28,7 +28,7 @@ use quorate_store::directory::DataDirectory;
 use quorate_types::Epoch;
 
 use crate::configuration::NodeConfiguration;
-use crate::epochs::{Ground, Told, founding_policy, say};
+use crate::epochs::{Accusing, Ground, Told, founding_policy, say};
 use crate::error::ServerError;
 use crate::founding::{Founder, NodeIdentity};
 use crate::limits::HAPPENINGS_MAX;
@@ -87,7 +87,9 @@ pub(crate) async fn make(
     }));
     founder.mark_begun().map_err(|source| ServerError::Founding { source })?;
     let keys = Arc::clone(&founder.keys);
-    let maker = Maker::new((replica, participant), keys, (waiting.clone(), told.clone()));
+    let accusing = Accusing::open(&ground.data, Epoch::ZERO)?;
+    let talk = (waiting.clone(), told.clone());
+    let maker = Maker::new((replica, participant), keys, talk, accusing);
     let thread = maker.start(happenings, node.control())?;
     let ran = tokio::select! {
         ran = Box::pin(node.run()) => ran.map_err(|source| ServerError::Node { source }),

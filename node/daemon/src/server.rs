@@ -19,7 +19,7 @@ use quorate_kv::KeyValueService;
 use quorate_machine::Service;
 use quorate_membership::archive::ArchiveKeeper;
 use quorate_membership::dissemination::Disseminator;
-use quorate_membership::handover::Handover;
+use quorate_membership::handover::{Handover, Setup as HandoverSetup};
 use quorate_membership::monitor::{ProbeRule, ProberOutput};
 use quorate_membership::{FreshnessResponder, MembershipService};
 use quorate_net::{Config, Known, Limits, SystemId};
@@ -133,7 +133,7 @@ pub trait Intermediary: Send {
     }
 
     /// Before the participant that brings an epoch to its end.
-    fn handover(&mut self, _: Epoch) -> Between<Handover> {
+    fn handover(&mut self, _: &HandoverSetup) -> Between<Handover> {
         None
     }
 }

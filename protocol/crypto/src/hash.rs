@@ -147,6 +147,8 @@ domains! {
     HandoverSession = "handover session",
     /// A dealing with its sealed subshares.
     Dealing = "dealing",
+    /// A dealer's word that a dealing is its own.
+    SignedDealing = "signed dealing",
     /// A recipient's word that it holds what a dealing owes it.
     DealingAck = "dealing ack",
     /// A recipient's word that it holds its share of the next epoch.

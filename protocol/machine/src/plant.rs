@@ -163,6 +163,8 @@ pub enum Plant {
     RepetitionIsLie,
     /// Evidence counts whoever signed it.
     EvidenceUnchecked,
+    /// A complaint convicts a dealer, whatever it shows.
+    ComplaintUnchecked,
 }
 
 #[cfg(plant)]

@@ -38,6 +38,7 @@ pub mod machine;
 pub mod message;
 pub mod operation;
 pub mod randomness;
+pub mod signed_dealing;
 pub mod stage;
 pub mod vote;
 pub mod word;
@@ -49,6 +50,7 @@ pub use dealing::{
 pub use deposit::{Deposit, DepositRefused};
 pub use machine::{Handover, MemberSecrets, NextKeys, Policy, Setup};
 pub use operation::HandoverOperation;
+pub use signed_dealing::SignedDealing;
 pub use stage::{Decided, Frozen, News, Stage, Underway};
 pub use vote::{AbortVote, Completion, EndReason, EndVote};
 pub use word::{Said, Word, WordRefused, Words};

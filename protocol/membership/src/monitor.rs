@@ -9,7 +9,8 @@
 //! log: f+1 Suspect --> evicted --Rebuttal, f+1 Alive--> nothing happened
 //!                         \--freeze: caps::decide--> inactive in the next epoch
 //! log: f+1 Alive of an inactive server --> active in the next epoch
-//! anybody: Evidence (two signatures that conflict) --> evicted, within the same caps, for good
+//! anybody: Evidence (two signatures that conflict, a dealing that cheats)
+//!                                                  --> evicted, within the same caps, for good
 //! ```
 //!
 //! # Invariants
@@ -17,6 +18,7 @@
 //! - MEM-42: what is signed for whoever asks counts for nothing else (`answerer`).
 //! - MEM-43: `f + 1` distinct members, none of them long ago (`case`).
 //! - MEM-44: evidence is two signatures by one key that conflict (`evidence`).
+//! - MEM-54: or a signed dealing, and the complaint that it cheats (`wrong_subshare`).
 //! - MEM-45: at most `f` of any `3f + 1` neighbours go (`caps`).
 //! - MEM-46: at most so many with one epoch, and `3f + 1` stay (`caps`).
 //! - MEM-47: a run of misses ends with a signature (`prober`).
@@ -35,7 +37,7 @@ pub mod observation;
 pub mod prober;
 pub mod rebuttal;
 
-pub use accusation::{Accusation, Conviction};
+pub use accusation::{Accusation, Conviction, Known};
 pub use answerer::{AnswerKey, Answerer, Answering, Unanswered};
 pub use case::{Case, LastSaid};
 pub use datagram::{Answer, Proof, Question, Shown, Ticket, Wanted};

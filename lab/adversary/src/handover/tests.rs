@@ -4,21 +4,22 @@ use std::sync::Arc;
 use quorate_history::Prng;
 use quorate_machine::{Class, Recipients};
 use quorate_membership::handover::message::{Message, Part};
-use quorate_membership::handover::{CommitmentBytes, PublishedDealing};
+use quorate_membership::handover::{CommitmentBytes, PublishedDealing, SignedDealing};
 use quorate_threshold::{PARTIAL_SIGNATURE_BYTES, PUBLIC_KEY_BYTES, SCALAR_BYTES};
-use quorate_types::{Digest, Epoch, Instant, NodeId, Now, Peer, UnixTime};
+use quorate_types::{Digest, Epoch, Instant, NodeId, Now, Peer, Signature, UnixTime};
 
 use super::{Context, Deeds, Holdings, Letter, NAMES, Sending, villain};
 
 const TO: Peer = Peer::Node(NodeId::new([1; 32]));
 
 fn dealing() -> Message {
-    Message::Dealing(Box::new(PublishedDealing {
+    let dealing = PublishedDealing {
         session: Digest::new([3; 32]),
         dealer: 1,
         commitment: CommitmentBytes(vec![1; 2 * PUBLIC_KEY_BYTES]),
         sealed: vec![5; PUBLIC_KEY_BYTES + 4 * SCALAR_BYTES],
-    }))
+    };
+    Message::Dealing(Box::new(SignedDealing { dealing, signature: Signature::new([7; 64]) }))
 }
 
 fn part() -> Message {
@@ -47,6 +48,7 @@ fn a_dealer_with_two_faces_changes_what_it_seals_and_not_what_it_commits_to() {
         panic!("it sends no dealing")
     };
     let Message::Dealing(honest) = dealing() else { panic!("it is one") };
+    let (told, honest) = (&told.dealing, &honest.dealing);
     assert_eq!(told.commitment, honest.commitment);
     let changed = told.sealed.iter().zip(&honest.sealed).filter(|(left, right)| left != right);
     assert_eq!(changed.count(), 1);

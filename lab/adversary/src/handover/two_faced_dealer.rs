@@ -1,10 +1,11 @@
-//! Byzantine dealer that hands out two dealings of one attempt, one to every other recipient (M07).
+//! Byzantine dealer that hands out two dealings of one attempt: one to every other recipient, and
+//! both to those between (M07).
 
 use quorate_membership::handover::message::Message;
 
 use super::{Context, Deeds, Holdings, Sending, Villain, instead};
 
-/// Changes what is sealed for nobody it talks to, in every second copy.
+/// Changes what is sealed for the last recipient, in every second copy. Its host signs that for it.
 #[derive(Default, Debug)]
 pub(super) struct TwoFacedDealer {
     is_second: bool,
@@ -24,10 +25,11 @@ impl Villain<Holdings> for TwoFacedDealer {
             return deeds.pass(sending);
         }
         let mut other = dealing.clone();
-        if let Some(byte) = other.sealed.last_mut() {
+        if let Some(byte) = other.dealing.sealed.last_mut() {
             *byte ^= 1;
         }
         deeds.mark("liar.dealt_twice");
         deeds.pass(instead(&sending, Message::Dealing(other)));
+        deeds.pass(sending);
     }
 }

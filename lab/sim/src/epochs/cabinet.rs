@@ -12,10 +12,10 @@ use quorate_crypto::Signer;
 use quorate_history::Prng;
 use quorate_machine::Effects;
 use quorate_membership::handover::machine as participant;
-use quorate_membership::handover::{CommitmentBytes, PublishedDealing};
+use quorate_membership::handover::{CommitmentBytes, PublishedDealing, SignedDealing};
 use quorate_membership::{EpochKeyCertificate, EpochKeyStatement, Identity, IdentitySigner};
 use quorate_threshold::KeyShare;
-use quorate_types::{Digest, Epoch, SystemId};
+use quorate_types::{Digest, Epoch, Signature, SystemId};
 use std::sync::Arc;
 
 use super::keys::{Keys, LabTree};
@@ -259,7 +259,8 @@ impl Cabinet {
 fn leak(epoch: Epoch, seed: &[u8]) -> Record {
     let session = Digest::new(seed.try_into().expect("a seed has 32 bytes"));
     let (dealer, commitment) = (u16::MAX, CommitmentBytes(Vec::new()));
-    let published = PublishedDealing { session, dealer, commitment, sealed: Vec::new() };
+    let dealing = PublishedDealing { session, dealer, commitment, sealed: Vec::new() };
+    let published = SignedDealing { dealing, signature: Signature::new([0; Signature::BYTES]) };
     Record::Handover(epoch, Arc::new(participant::Record::Dealing(Box::new(published))))
 }
 

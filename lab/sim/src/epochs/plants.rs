@@ -103,6 +103,22 @@ pub(super) const PLANTS: &[Plant] = &[
     )
     .feud()
     .baited("framer"),
+    Plant::hooked(
+        Bug::EvidenceUnchecked,
+        "evidence-unchecked",
+        "C13",
+        "two statements convict whoever they are said to be of, also without its signatures",
+    )
+    .feud()
+    .baited("framer"),
+    Plant::hooked(
+        Bug::ComplaintUnchecked,
+        "complaint-unchecked",
+        "C13",
+        "a dealer is convicted by any complaint, whatever it shows",
+    )
+    .feud()
+    .baited("framer"),
     Plant::own(IDENTITY_KEPT, "C7", "an identity stays when it has moved on"),
     Plant::own(DECRYPTION_KEPT, "C7", "what opens subshares stays behind the epoch"),
     Plant::own(ROOT_KEPT, "C7", "the old tree of an identity stays when another took its place"),

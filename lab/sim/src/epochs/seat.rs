@@ -21,13 +21,14 @@ use super::cabinet::Cabinet;
 use super::founding::Kit;
 use super::{EpochsMachine, Message, Output, Record, Request, Timer};
 
+mod accusing;
 mod bad_dealing;
 mod flood;
 mod monitoring;
 mod opening;
 mod orders;
 
-use bad_dealing::BadDealing;
+use bad_dealing::{BadDealing, Pens};
 use monitoring::Monitoring;
 
 pub(super) use monitoring::Vice;
@@ -192,6 +193,7 @@ impl ServerSeat {
                     turn.effects.mark("liar.certified_badly");
                     turn.todo.push_back(Event::Announce(epoch, operation).into());
                 }
+                self.overhear(epoch, &message);
                 self.step_handover(turn, epoch, Input::Deliver { from, message });
             }
             Message::Spread(message) => {
@@ -300,11 +302,7 @@ impl ServerSeat {
                     turn.effects.persist(Record::Handover(epoch, Arc::new(record)));
                 }
                 Effect::Send { to, class, message } => {
-                    let signs = (self.id, self.cabinet.known(epoch.next()));
-                    let message = match &mut self.vice {
-                        Some(vice) => vice.twist(message, signs),
-                        None => Some(message),
-                    };
+                    let message = self.twist(epoch, message);
                     if let Some(message) = message {
                         turn.send((to, class), Message::Handover(epoch, Arc::new(message)));
                     }
@@ -317,8 +315,9 @@ impl ServerSeat {
                 Effect::Emit(participant::Output::Certified(header)) => {
                     turn.todo.push_back(Event::Certified(epoch, header).into());
                 }
-                Effect::Emit(participant::Output::Cheated(dealer)) => {
-                    turn.effects.emit(Output::Cheated(epoch, dealer));
+                Effect::Emit(participant::Output::Cheated(proof)) => {
+                    turn.effects.emit(Output::Cheated(epoch, proof.server));
+                    self.accuse(turn, *proof);
                 }
                 Effect::Emit(participant::Output::Abandoned) => {
                     turn.todo.push_back(Task::Abandoned(epoch));
@@ -327,6 +326,19 @@ impl ServerSeat {
                 Effect::Mark(mark) => turn.effects.mark(mark),
             }
         }
+    }
+
+    /// What leaves the server in the place of a message, if it cheats as a dealer.
+    fn twist(&mut self, epoch: Epoch, message: HandoverMessage) -> Option<HandoverMessage> {
+        let Some(vice) = &mut self.vice else { return Some(message) };
+        let system = self.turnover.configuration().configuration().system;
+        let pens = Pens {
+            me: self.id,
+            place: (system, epoch),
+            old: self.cabinet.known(epoch),
+            new: self.cabinet.known(epoch.next()),
+        };
+        vice.twist(message, &pens)
     }
 
     fn step_succession(&mut self, turn: &mut Turn<'_>, epoch: Epoch, input: Input<Succession>) {

@@ -77,10 +77,11 @@ const fn is_borne(kind: &FaultKind) -> bool {
 
 /// Runs of a gate in which nothing goes wrong but for one villain: each of them has its occasion.
 const FEUDS: &[(usize, Option<&str>)] = &[
-    (6, Some("bad-dealer")),
+    // Convicted within two epochs, so that each of them cheats a few times.
+    (20, Some("bad-dealer")),
     (2, Some("part-liar")),
     (2, Some("news-liar")),
-    (2, Some("two-faced-dealer")),
+    (4, Some("two-faced-dealer")),
     (1, Some("share-withholder")),
     (2, Some("false-complainer")),
     (1, Some("epoch-replayer")),

@@ -3,7 +3,7 @@
 use super::Epochs;
 use super::plants::{PLANTS, SHARE_UNSYNCED};
 use crate::crashes::{Enumeration, Share, Victims, enumerate};
-use crate::scenario::Profile;
+use crate::scenario::{Fault, FaultKind, Profile, Scenario};
 use crate::system::{Limits, System};
 
 mod probes;
@@ -63,4 +63,44 @@ fn a_crash_of_several_shows_that_shares_are_not_durable_and_a_crash_of_one_does_
     assert!(alone.crashes > 0 && alone.violations.is_empty(), "{alone:?}");
     let durable = crashes(None, Victims::Together);
     assert!(durable.crashes > 0 && durable.violations.is_empty(), "{durable:?}");
+}
+
+/// A run in which nothing goes wrong but for this villain, which is a member of the group.
+fn feud_with(villain: &str) -> Scenario {
+    let is_it = |fault: &Fault| {
+        let FaultKind::Byzantine { adversary, .. } = fault.kind else { return false };
+        adversary == villain
+    };
+    let mut scenarios = (0..).map(|seed| Epochs.draw(seed, Profile::Feud));
+    scenarios.find(|scenario| scenario.faults.iter().any(is_it)).expect("seeds do not end")
+}
+
+/// C13 looks at each of them: nobody honest is convicted, and who was found to cheat is out.
+fn assert_convicted(villain: &str) {
+    let scenario = feud_with(villain);
+    let report = Epochs.build(&scenario, None).run(&Limits::NONE);
+    assert_eq!(report.violation, None, "{villain}, seed {}", scenario.seed);
+    let marks = report.marks.by_name();
+    assert!(marks.contains_key("handover.dealer_exposed"), "{villain}, seed {}", scenario.seed);
+    assert!(marks.contains_key("epochs.liar_convicted"), "{villain}, seed {}", scenario.seed);
+}
+
+#[test]
+fn a_dealer_that_cheats_a_recipient_is_convicted_and_evicted_and_nobody_else() {
+    assert_convicted("bad-dealer");
+}
+
+#[test]
+fn a_dealer_with_two_faces_is_convicted_and_evicted_and_nobody_else() {
+    assert_convicted("two-faced-dealer");
+}
+
+#[test]
+fn who_shows_complaints_and_dealings_that_nobody_made_has_nobody_convicted() {
+    let scenario = feud_with("framer");
+    let report = Epochs.build(&scenario, None).run(&Limits::NONE);
+    assert_eq!(report.violation, None, "seed {}", scenario.seed);
+    let marks = report.marks.by_name();
+    assert!(marks.contains_key("liar.framed_dealer"), "seed {}", scenario.seed);
+    assert!(!marks.contains_key("epochs.liar_convicted"), "seed {}", scenario.seed);
 }

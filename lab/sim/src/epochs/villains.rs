@@ -9,6 +9,7 @@ use quorate_adversary::{Adversary, Reception};
 use quorate_history::Prng;
 use quorate_machine::{Class, Effect, Effects, Input, Machine, Recipients};
 use quorate_membership::freshness::Subject;
+use quorate_membership::handover::SignedDealing;
 use quorate_membership::handover::message::Message as Handover;
 use quorate_membership::{Message as Vouching, Vouch};
 use quorate_types::{Duration, Instant, Now, Peer};
@@ -135,6 +136,24 @@ fn give_back(letters: Letters, effects: &mut Vec<Effect<EpochsMachine>>) {
     }));
 }
 
+/// A villain has its server's key: what it has made of a dealing it signs.
+fn sign_anew(effect: &mut Effect<Participants>, honest: &Letter, machine: &EpochsMachine) {
+    let Effect::Send { message: Sent(letter), .. } = effect else { return };
+    if **letter == *honest {
+        return;
+    }
+    let epoch = letter.epoch;
+    let (Handover::Dealing(signed), Some(seat)) =
+        (&mut Arc::make_mut(letter).message, machine.server())
+    else {
+        return;
+    };
+    let system = seat.turnover().configuration().configuration().system;
+    if let Some(signer) = seat.signer(epoch) {
+        **signed = SignedDealing::sign(signed.dealing.clone(), (system, epoch), &*signer);
+    }
+}
+
 impl Adversary<EpochsMachine> for Sender {
     fn name(&self) -> &'static str {
         self.name
@@ -151,7 +170,7 @@ impl Adversary<EpochsMachine> for Sender {
     fn on_effects(
         &mut self,
         now: Now,
-        _: &EpochsMachine,
+        machine: &EpochsMachine,
         effects: &mut Vec<Effect<EpochsMachine>>,
     ) {
         let mut changed = Vec::with_capacity(effects.len());
@@ -161,9 +180,11 @@ impl Adversary<EpochsMachine> for Sender {
                 changed.push(effect);
                 continue;
             };
-            let message = Sent(Arc::new(Letter { epoch, message: Arc::unwrap_or_clone(message) }));
+            let honest = Letter { epoch, message: Arc::unwrap_or_clone(message) };
+            let message = Sent(Arc::new(honest.clone()));
             let mut one = vec![Effect::Send { to, class, message }];
             self.liar.twist(now, &mut one);
+            one.iter_mut().for_each(|effect| sign_anew(effect, &honest, machine));
             give_back(one, &mut changed);
         }
         let mut done = Letters::new();

@@ -33,7 +33,7 @@ use crate::server::known_servers;
 
 mod accuse;
 mod watch;
-use accuse::Accusing;
+pub(crate) use accuse::Accusing;
 use watch::Watching;
 
 /// How much of an epoch's length keys of the one before are still taken on links.
@@ -246,7 +246,10 @@ impl Conductor {
             Order::BeginParticipant(epoch) => self.begin_participant(epoch)?,
             Order::GetState { epoch, is_own } => self.get_state(epoch, is_own)?,
             Order::BeginReplica(epoch) => self.begin_replica(epoch)?,
-            Order::Vouch(epoch) => self.vouch(epoch)?,
+            Order::Vouch(epoch) => {
+                self.vouch(epoch)?;
+                self.announce_proofs()?;
+            }
             Order::Retire(epoch) => self.retire(epoch)?,
             Order::EraseKeys(_) => self.erase_past()?,
         }

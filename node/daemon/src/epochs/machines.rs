@@ -246,9 +246,9 @@ impl Ground {
             name: "handover",
             channel: handover_channel(configuration),
             hosted: HandoverHost { epoch, events: self.told.clone() },
+            interceptor: self.between.handover(&setup),
             machine: Handover::new(setup, records),
             journal: Some(journal),
-            interceptor: self.between.handover(epoch),
         })
     }
 

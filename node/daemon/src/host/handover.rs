@@ -97,10 +97,7 @@ impl Hosted for HandoverHost {
         let happening = match output {
             Output::Announce(operation) => Event::Announce(epoch, operation).into(),
             Output::Certified(header) => Event::Certified(epoch, header).into(),
-            Output::Cheated(dealer) => {
-                tracing::error!(%epoch, %dealer, "a member dealt wrong shares: it lies");
-                return;
-            }
+            Output::Cheated(proof) => Happening::Proved(epoch, proof),
             Output::Abandoned => Happening::Abandoned(epoch),
         };
         say(&self.events, happening);

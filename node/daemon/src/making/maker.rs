@@ -8,6 +8,7 @@ use quorate_bft::{Replica, Request as ReplicaRequest};
 use quorate_duties::turnover::Event;
 use quorate_membership::handover::machine::Request;
 use quorate_membership::handover::{Decided, Handover, News, Stage};
+use quorate_membership::monitor::Evidence;
 use quorate_membership::{
     CertifiedConfiguration, CertifiedHeader, MembershipOperation, MembershipService, Schemes,
     VerifiedConfiguration, read_members,
@@ -17,7 +18,7 @@ use quorate_threshold::PublicKey;
 use quorate_types::{Epoch, MemberRecord, NodeId};
 
 use super::waiting::Waiting;
-use crate::epochs::{Conducted, Happening, Said, SharedKeys, Told, lock, say};
+use crate::epochs::{Accusing, Conducted, Happening, Said, SharedKeys, Told, lock, say};
 use crate::error::ServerError;
 
 /// When it is first said what a founding waits for.
@@ -38,6 +39,8 @@ pub(super) struct Maker {
     keys: SharedKeys,
     waiting: Waiting,
     told: Told,
+    /// What founders are proved to have cheated: no log hears of it before there is a key.
+    accusing: Accusing,
     /// The key that the log has decided on.
     system_key: Option<PublicKey>,
     heirs: Vec<NodeId>,
@@ -52,6 +55,7 @@ impl Maker {
         (replica, participant): Machines,
         keys: SharedKeys,
         (waiting, told): (Waiting, Told),
+        accusing: Accusing,
     ) -> Self {
         Self {
             replica,
@@ -59,6 +63,7 @@ impl Maker {
             keys,
             waiting,
             told,
+            accusing,
             system_key: None,
             heirs: Vec::new(),
             header: None,
@@ -99,6 +104,7 @@ impl Maker {
                     let erased = lock(&self.keys).erase_share(epoch.next());
                     erased.map_err(|source| ServerError::Keys { source })?;
                 }
+                Ok(Happening::Proved(_, proof)) => self.keep(*proof)?,
                 Ok(Happening::Event(event)) => {
                     if let Some(made) = self.on(*event) {
                         return Ok(Some(made));
@@ -107,7 +113,6 @@ impl Maker {
                 Ok(
                     Happening::Inherited(..)
                     | Happening::Stepped(..)
-                    | Happening::Proved(..)
                     | Happening::Probed(_)
                     | Happening::Watched(..)
                     | Happening::RootMade(_),
@@ -142,6 +147,15 @@ impl Maker {
             | Event::Report(..) => {}
         }
         None
+    }
+
+    /// The log of epoch 1 knows the keys of the founders (MEM-55), and hears of it.
+    fn keep(&mut self, proof: Evidence) -> Result<(), ServerError> {
+        let (server, what) = (proof.server, proof.misdeed.text());
+        if self.accusing.take(proof)? {
+            tracing::error!(%server, what, "a founder lies, and there is proof of it");
+        }
+        Ok(())
     }
 
     fn ask(&self, request: ReplicaRequest) {

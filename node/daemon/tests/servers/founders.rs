@@ -21,7 +21,7 @@ use quorate_daemon::server::{Between, Intermediary, Nobody};
 use quorate_daemon::{run, server};
 use quorate_machine::{Effect, Input};
 use quorate_membership::handover::machine::Request;
-use quorate_membership::handover::{Handover, Stage};
+use quorate_membership::handover::{Handover, Setup as HandoverSetup, Stage};
 use quorate_membership::{UnsignedConfiguration, VerifiedConfiguration};
 use quorate_runtime::{Interceptor, block_on};
 use quorate_threshold::Commitment;
@@ -207,7 +207,7 @@ pub(crate) async fn until_pinned(settings: &NodeConfiguration) {
 struct Witness(Arc<Mutex<Option<Commitment>>>);
 
 impl Intermediary for Witness {
-    fn handover(&mut self, _: Epoch) -> Between<Handover> {
+    fn handover(&mut self, _: &HandoverSetup) -> Between<Handover> {
         Some(Box::new(Self(Arc::clone(&self.0))))
     }
 }

@@ -1,19 +1,22 @@
 //! Servers make the key of their system themselves: from a genesis to a system that serves.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_client::cluster::{Cluster, Credentials, with_cluster};
+use quorate_client::findings::findings;
+use quorate_crypto::Signer;
 use quorate_daemon::configuration::NodeConfiguration;
 use quorate_daemon::keys::ServerKeys;
 use quorate_daemon::server::{Between, Intermediary};
 use quorate_kv::{KvOperation, KvReply};
 use quorate_machine::Effect;
 use quorate_membership::VerifiedConfiguration;
-use quorate_membership::handover::Handover;
 use quorate_membership::handover::message::Message;
+use quorate_membership::handover::{Handover, Setup as HandoverSetup, SignedDealing};
 use quorate_runtime::Interceptor;
-use quorate_types::{Epoch, Now};
+use quorate_types::{Epoch, NodeId, Now, SystemId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::founders::{
@@ -147,16 +150,18 @@ fn founders_that_lose_power_at_any_moment_make_the_key_all_the_same() {
     std::fs::remove_dir_all(&founders.directory).expect("the scratch directory goes");
 }
 
-/// Deals other subshares than it committed to.
-struct BadDealer;
+/// Deals other subshares than it committed to, and signs for it.
+struct BadDealer(SystemId, Arc<dyn Signer>);
 
 impl Interceptor<Handover> for BadDealer {
     fn effects(&mut self, _: Now, effects: &mut Vec<Effect<Handover>>) {
         for effect in effects {
             if let Effect::Send { message, .. } = effect
-                && let Message::Dealing(dealing) = message
+                && let Message::Dealing(signed) = message
             {
+                let mut dealing = signed.dealing.clone();
                 dealing.sealed[48..].iter_mut().for_each(|byte| *byte ^= 1);
+                **signed = SignedDealing::sign(dealing, (self.0, Epoch::ZERO), &*self.1);
             }
         }
     }
@@ -166,17 +171,43 @@ impl Interceptor<Handover> for BadDealer {
 struct Villain;
 
 impl Intermediary for Villain {
-    fn handover(&mut self, _: Epoch) -> Between<Handover> {
-        Some(Box::new(BadDealer))
+    fn handover(&mut self, setup: &HandoverSetup) -> Between<Handover> {
+        let signer = Arc::clone(&setup.member.as_ref()?.signer);
+        Some(Box::new(BadDealer(setup.configuration.system, signer)))
     }
 }
 
 #[test]
-fn a_founder_that_deals_wrong_shares_keeps_nobody_from_the_key() {
+fn a_founder_that_deals_wrong_shares_keeps_nobody_from_the_key_and_is_convicted() {
     let founders = Founders::new(&scratch("villain"), 4);
     let [a, b, c, liar] = &founders.nodes[..] else { panic!("four servers") };
     let servers = vec![begin(a), begin(b), begin(c), begin_with(liar, Box::new(Villain))];
-    let found = with_servers(servers, key_of(&founders));
-    assert_eq!(found.epoch(), FIRST);
+    let address = liar.listen.to_string();
+    with_servers(servers, async {
+        let found = key_of(&founders).await;
+        assert_eq!(found.epoch(), FIRST);
+        let members = &found.configuration().members;
+        let liar = members.iter().find(|member| member.address == address).expect("it is one");
+        // MEM-55: the log of epoch 1 hears of what was dealt in epoch 0.
+        assert_eq!(first_convicted(&founders, &found).await, liar.id);
+    });
     std::fs::remove_dir_all(&founders.directory).expect("the scratch directory goes");
+}
+
+/// Whom the log convicts, once it convicts somebody.
+async fn first_convicted(founders: &Founders, found: &VerifiedConfiguration) -> NodeId {
+    let cluster = founders.client(found);
+    let identity = cluster.client_identity().expect("a client");
+    let credentials = Credentials { seed: *identity.seed, certificate: identity.certificate };
+    let ask = async |cluster: Cluster| {
+        loop {
+            let found = findings(&cluster).await.expect("a reply");
+            let mut convicted = found.standings.iter().filter(|it| it.convicted.is_some());
+            if let Some(standing) = convicted.next() {
+                return standing.server;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    with_cluster(&cluster, &credentials, ask).await.expect("the client connects")
 }

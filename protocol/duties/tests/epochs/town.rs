@@ -506,7 +506,9 @@ impl Town {
                 Effect::Emit(HandoverOutput::Abandoned) => {
                     self.server(id).shares.remove(&epoch.next());
                 }
-                Effect::Emit(HandoverOutput::Cheated(liar)) => unreachable!("{liar} cheats nobody"),
+                Effect::Emit(HandoverOutput::Cheated(proof)) => {
+                    unreachable!("{} cheats nobody", proof.server)
+                }
                 Effect::Persist(_) => self.tally.kept("handover"),
                 Effect::Release(_) | Effect::Mark(_) => {}
             }

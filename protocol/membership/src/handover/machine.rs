@@ -12,6 +12,7 @@
 //! members     deal        a dealing for each attempt, acknowledgements of its recipients
 //! recipients  receive     dealings, the share, completion
 //! recipients  repair      complaints about a dealer that cheated, and help
+//! recipients  accuse      evidence against that dealer, for the log
 //! members     complete    completions, or the end of the attempt
 //! all         certify     the signed header; then the old share goes
 //! ```
@@ -20,6 +21,7 @@
 //! once the decryption key is gone), the share before its completion is told, the signed header
 //! before the old share goes.
 
+mod accuse;
 mod certify;
 mod complete;
 mod deal;
@@ -42,14 +44,15 @@ use quorate_machine::{Class, Effects, Input, Machine, Plant, RecordNumber, plant
 use quorate_threshold::{GroupKey, KeyShare, PartialSignature, ShareIndex, Signature};
 use quorate_types::{Digest, Duration, Instant, NodeId, Now, Peer, PublicKey, Resilience};
 
-use super::dealing::PublishedDealing;
 use super::message::Message;
 use super::operation::HandoverOperation;
+use super::signed_dealing::SignedDealing;
 use super::stage::{News, Stage};
 use super::vote::{AbortVote, Completion, EndReason, EndVote};
 use super::word::Word;
 use crate::header::CertifiedHeader;
 use crate::limits::FOUNDING_DOUBLINGS_MAX;
+use crate::monitor::Evidence;
 
 pub use setup::{MemberSecrets, NextKeys, Policy, Setup};
 
@@ -86,8 +89,9 @@ pub enum Output {
     /// The system has signed the next configuration, and the header is durable: the share of the
     /// epoch that ends, and the seed of its dealings, are to be erased (MEM-17).
     Certified(Box<CertifiedHeader>),
-    /// This dealer was proved to cheat.
-    Cheated(NodeId),
+    /// A dealer was proved to cheat: evidence for the log, once of each dealer. It is to be durable
+    /// before it is announced.
+    Cheated(Box<Evidence>),
     /// The attempt failed: the share that was made in it is to be erased.
     Abandoned,
 }
@@ -96,7 +100,7 @@ pub enum Output {
 #[derive(Clone, Debug)]
 pub enum Record {
     /// A dealing that was acknowledged.
-    Dealing(Box<PublishedDealing>),
+    Dealing(Box<SignedDealing>),
     /// Secret: the share of the next epoch. It belongs into a file of its own that can be erased;
     /// a later one replaces it, and the one before is erased.
     Share {

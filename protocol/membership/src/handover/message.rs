@@ -10,8 +10,9 @@ use quorate_threshold::{COMPLAINT_BYTES, PARTIAL_SIGNATURE_BYTES, SUBSHARE_BYTES
 use quorate_types::Digest;
 use quorate_wire::{Decode, DecodeError, Encode, Reader, Writer};
 
-use super::dealing::{Acknowledgement, PublishedDealing};
+use super::dealing::Acknowledgement;
 use super::deposit::Deposit;
+use super::signed_dealing::SignedDealing;
 use super::stage::News;
 use super::vote::{AbortVote, Completion, EndVote};
 use super::word::Word;
@@ -68,7 +69,7 @@ pub enum Message {
     /// A part of what the system signs now.
     Part(Part),
     /// A dealing, for its recipients.
-    Dealing(Box<PublishedDealing>),
+    Dealing(Box<SignedDealing>),
     /// A recipient holds what a dealing owes it.
     Acknowledgement(Word<Acknowledgement>),
     /// A recipient lacks a dealing.

@@ -1,12 +1,13 @@
 //! Evidence as it goes into the log, and as the log keeps it.
 //!
-//! The log knows the keys of its own epoch alone. Whoever has evidence of another one shows with it
-//! whose key signed that, in the words of the identity.
+//! The log knows the keys of its own epoch, and those with which the group before signed: what is
+//! found at the end of an epoch may come too late for its log (MEM-55). Whoever has evidence of
+//! another one shows with it whose key signed that, in the words of the identity.
 
 use alloc::boxed::Box;
 
 use quorate_crypto::Verifier;
-use quorate_types::{Epoch, MemberRecord, Slot, SystemId};
+use quorate_types::{Epoch, MemberRecord, PublicKey, Slot, SystemId};
 
 use super::evidence::{Accused, Evidence, Unfounded};
 use crate::epoch_key::EpochKeyCertificate;
@@ -31,6 +32,17 @@ pub struct Conviction {
     pub accusation: Accusation,
 }
 
+/// What a log knows of a server besides its record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Known {
+    /// The system.
+    pub system: SystemId,
+    /// The epoch of the log.
+    pub epoch: Epoch,
+    /// The server's key of the epoch before, if it was in the group of that.
+    pub former_key: Option<PublicKey>,
+}
+
 quorate_wire::fields!(Accusation { evidence, certificate });
 quorate_wire::fields!(Conviction { epoch, slot, accusation });
 
@@ -42,17 +54,27 @@ impl Accusation {
     pub fn check(
         &self,
         record: &MemberRecord,
-        (system, epoch): (SystemId, Epoch),
+        known: &Known,
         verifier: &dyn Verifier,
     ) -> Result<(), Unfounded> {
         let (identity_key, root) = (record.identity_key, record.root());
-        let shown = self.certificate.as_deref();
-        let epoch = shown.map_or(epoch, |shown| shown.statement.epoch);
-        let epoch_key = match shown {
-            None => record.epoch_key,
-            Some(shown) => shown.key_of((system, record, epoch), verifier),
+        let system = known.system;
+        let (epoch, epoch_key) = match self.certificate.as_deref() {
+            Some(shown) => {
+                let epoch = shown.statement.epoch;
+                (epoch, shown.key_of((system, record, epoch), verifier))
+            }
+            None => self.known_key(record, known),
         };
         let accused = Accused { system, epoch, epoch_key, identity_key, root };
         self.evidence.check(&accused, verifier)
+    }
+
+    /// MEM-55: the key of the epoch of the evidence, if that is the present one or the one before.
+    fn known_key(&self, record: &MemberRecord, known: &Known) -> (Epoch, Option<PublicKey>) {
+        match self.evidence.epoch() {
+            Some(epoch) if epoch.next() == known.epoch => (epoch, known.former_key),
+            Some(_) | None => (known.epoch, record.epoch_key),
+        }
     }
 }

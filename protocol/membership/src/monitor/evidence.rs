@@ -1,4 +1,5 @@
-//! Two statements of one server that no correct server signs both: proof that it is bad.
+//! What no correct server signs: two statements that conflict, or a dealing that cheats. Proof that
+//! it is bad.
 //!
 //! Found by whoever hears both, kept, and checkable by anybody who has the configuration of the
 //! epoch. This crate does not know the ordering engine; it knows the frame that every signed
@@ -10,11 +11,15 @@
 //! |<--------------- the same in both --------------------->| |<-different->|
 //! system [32] | group [32] | epoch u64 | slot u64 | cut, time, root           checkpoint
 //! |<------------- the same in both -------------->| |<- different ->|
+//! system [32] | group [32] | epoch u64 | session [32] | dealer u16 | digest [32]     dealing
+//! |<-------------------- the same in both ----------------------->| |<-different->|
 //! ```
+//! One statement is enough where it shows the lie by itself: a dealing whose subshare for somebody
+//! is not what it promises ([`wrong_subshare`]).
 //!
 //! # Invariants
-//! - MEM-44: evidence holds only against a server whose key made both signatures, on statements
-//!   of its kind for one decision that differ in what was decided.
+//! - MEM-44: evidence of two statements holds only against a server whose key made both signatures,
+//!   on statements of its kind for one decision that differ in what was decided.
 //!
 //! # Not here
 //! Forks of a lane: what is signed there is a digest, so the two headers would have to be known.
@@ -23,15 +28,19 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+pub mod wrong_subshare;
+
 use quorate_crypto::{Domain, SignatureCheck, Verifier, hash};
 use quorate_machine::{Plant, planted};
 use quorate_types::{
-    Epoch, GroupId, IdentityKey, IdentityRoot, NodeId, PublicKey, Signature, SystemId,
+    Digest, Epoch, GroupId, IdentityKey, IdentityRoot, NodeId, PublicKey, Signature, SystemId,
 };
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer, encode};
 
 use crate::epoch_key::EpochKeyCertificate;
 use crate::limits::EVIDENCE_STATEMENT_BYTES_MAX;
+
+pub use wrong_subshare::WrongSubshare;
 
 /// Bytes of the frame around every signed statement of a group.
 const FRAME_BYTES: usize = SystemId::BYTES + GroupId::BYTES + 8;
@@ -49,11 +58,14 @@ pub enum StatementKind {
     Commit,
     /// The state after a slot.
     Checkpoint,
+    /// What a dealer deals in an attempt.
+    Dealing,
 }
 
 impl StatementKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Proposal, Self::Prepare, Self::Commit, Self::Checkpoint];
+    pub const ALL: [Self; 5] =
+        [Self::Proposal, Self::Prepare, Self::Commit, Self::Checkpoint, Self::Dealing];
 
     /// The kind of what is signed under a domain, if evidence is made of it.
     #[must_use]
@@ -67,15 +79,17 @@ impl StatementKind {
             Self::Prepare => 2,
             Self::Commit => 3,
             Self::Checkpoint => 4,
+            Self::Dealing => 5,
         }
     }
 
-    const fn domain(self) -> Domain {
+    pub(crate) const fn domain(self) -> Domain {
         match self {
             Self::Proposal => Domain::PrePrepare,
             Self::Prepare => Domain::Prepare,
             Self::Commit => Domain::Commit,
             Self::Checkpoint => Domain::Checkpoint,
+            Self::Dealing => Domain::SignedDealing,
         }
     }
 
@@ -90,6 +104,7 @@ impl StatementKind {
         match self {
             Self::Proposal | Self::Prepare | Self::Commit => FRAME_BYTES + 8 + 8,
             Self::Checkpoint => FRAME_BYTES + 8,
+            Self::Dealing => FRAME_BYTES + Digest::BYTES + 2,
         }
     }
 }
@@ -135,7 +150,7 @@ impl Decode for SignedStatement {
 }
 
 impl SignedStatement {
-    fn check(&self, key: PublicKey) -> SignatureCheck {
+    pub(crate) fn check(&self, key: PublicKey) -> SignatureCheck {
         let digest = hash(self.kind.domain(), &self.bytes);
         SignatureCheck { key, digest, signature: self.signature }
     }
@@ -188,9 +203,23 @@ pub enum Misdeed {
     Contradiction(Contradiction),
     /// It certified two keys for one epoch.
     TwoKeys(TwoKeys),
+    /// It dealt somebody another subshare than it promised.
+    WrongSubshare(Box<WrongSubshare>),
 }
 
-quorate_wire::variants!(Misdeed { 1 => Contradiction, 2 => TwoKeys });
+quorate_wire::variants!(Misdeed { 1 => Contradiction, 2 => TwoKeys, 3 => WrongSubshare });
+
+impl Misdeed {
+    /// What it is called in logs.
+    #[must_use]
+    pub const fn text(&self) -> &'static str {
+        match self {
+            Self::Contradiction(_) => "signed two statements that contradict",
+            Self::TwoKeys(_) => "certified two keys for one epoch",
+            Self::WrongSubshare(_) => "dealt another subshare than it promised",
+        }
+    }
+}
 
 /// Proof against one server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -220,6 +249,10 @@ pub enum Unfounded {
     NoConflict,
     /// Nothing says with which key the server signed in that epoch.
     NoKey,
+    /// The dealing is of another attempt than what is shown as its attempt.
+    WrongAttempt,
+    /// The complaint does not show that the dealer lied.
+    NotCheated,
     /// A signature does not fit.
     BadSignature,
 }
@@ -234,6 +267,8 @@ impl fmt::Display for Unfounded {
             Self::DifferentDecisions => "they are about different decisions",
             Self::NoConflict => "they say the same",
             Self::NoKey => "the key of the epoch is not known",
+            Self::WrongAttempt => "the dealing is of another attempt",
+            Self::NotCheated => "the complaint does not show that the dealer lied",
             Self::BadSignature => "a signature does not fit",
         })
     }
@@ -257,21 +292,38 @@ pub struct Accused {
 }
 
 impl Evidence {
-    /// MEM-44: does it prove that the accused is bad? The signatures come last.
+    /// The epoch in which what it is about was signed; none if it is malformed.
+    #[must_use]
+    pub fn epoch(&self) -> Option<Epoch> {
+        match &self.misdeed {
+            Misdeed::Contradiction(both) => frame_of(&both.first.bytes).map(|(_, epoch)| epoch),
+            Misdeed::TwoKeys(both) => Some(both.first.statement.epoch),
+            Misdeed::WrongSubshare(wrong) => Some(wrong.epoch),
+        }
+    }
+
+    /// MEM-44, MEM-54: does it prove that the accused is bad? What costs most comes last.
     ///
     /// # Errors
     /// [`Unfounded`] says why not.
     pub fn check(&self, accused: &Accused, verifier: &dyn Verifier) -> Result<(), Unfounded> {
         // MEM-44: whatever is said must conflict, and be signed by the accused.
-        let checks = match &self.misdeed {
-            Misdeed::Contradiction(both) => both.checks(accused)?,
-            Misdeed::TwoKeys(both) => both.checks(accused)?,
-        };
-        if verifier.are_valid(&checks) || planted(Plant::EvidenceUnchecked) {
-            Ok(())
-        } else {
-            Err(Unfounded::BadSignature)
+        match &self.misdeed {
+            Misdeed::Contradiction(both) => reject_signatures(&both.checks(accused)?, verifier),
+            Misdeed::TwoKeys(both) => reject_signatures(&both.checks(accused)?, verifier),
+            Misdeed::WrongSubshare(wrong) => {
+                reject_signatures(&[wrong.signature_check(accused)?], verifier)?;
+                wrong.reject_complaint()
+            }
         }
+    }
+}
+
+fn reject_signatures(checks: &[SignatureCheck], verifier: &dyn Verifier) -> Result<(), Unfounded> {
+    if verifier.are_valid(checks) || planted(Plant::EvidenceUnchecked) {
+        Ok(())
+    } else {
+        Err(Unfounded::BadSignature)
     }
 }
 
@@ -292,11 +344,7 @@ impl Contradiction {
 }
 
 fn reject_frame(decision: &[u8], accused: &Accused) -> Result<(), Unfounded> {
-    let mut reader = Reader::new(decision);
-    let frame = (SystemId::decode(&mut reader), GroupId::decode(&mut reader));
-    let (Ok(system), Ok(_), Ok(epoch)) = (frame.0, frame.1, Epoch::decode(&mut reader)) else {
-        return Err(Unfounded::Malformed);
-    };
+    let (system, epoch) = frame_of(decision).ok_or(Unfounded::Malformed)?;
     if system != accused.system {
         return Err(Unfounded::WrongSystem);
     }
@@ -304,6 +352,14 @@ fn reject_frame(decision: &[u8], accused: &Accused) -> Result<(), Unfounded> {
         return Err(Unfounded::WrongEpoch);
     }
     Ok(())
+}
+
+/// The system and the epoch of a statement.
+fn frame_of(bytes: &[u8]) -> Option<(SystemId, Epoch)> {
+    let mut reader = Reader::new(bytes);
+    let system = SystemId::decode(&mut reader).ok()?;
+    let _group = GroupId::decode(&mut reader).ok()?;
+    Some((system, Epoch::decode(&mut reader).ok()?))
 }
 
 impl TwoKeys {

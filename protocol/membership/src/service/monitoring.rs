@@ -18,6 +18,8 @@
 //! - MEM-49: what the caps hold back is kept for the next epoch, and its reason with it.
 //! - MEM-50: the log keeps statements of a member about a bounded number of servers, and none
 //!   beyond its epoch.
+//! - MEM-55: what a member of the group of the epoch before signed then convicts it in this epoch
+//!   too, without anything else being shown.
 //!
 //! Also MEM-8, MEM-22, MEM-43, MEM-44.
 

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 use quorate_types::{
     Configuration, Digest, Duration, IdentityKey, IdentityRoot, MemberRecord, MemberStatus, NodeId,
-    Resilience, UnixTime,
+    PublicKey, Resilience, UnixTime,
 };
 
 use super::change::{PendingChange, Statement};
@@ -116,10 +116,12 @@ impl Next {
         }
 
         let rotation = reader.pending_rotation(old);
+        let former_keys = group_keys(&reader);
 
         table.forget_fixed(old);
         rotation.iter().for_each(|record| table.put_rotation(record));
         table.forget_statements();
+        table.put_former_keys(&former_keys);
         table.put_tally(tally);
         self.lasted.into_iter().for_each(|lasted| table.put_lasted(lasted));
         // MEM-49: nothing that was found is lost.
@@ -145,6 +147,12 @@ impl Next {
         }
         table.put_stage(&Stage::Done(Box::new(self.decided)));
     }
+}
+
+/// The keys with which the group of the epoch that ends has signed.
+fn group_keys(reader: &Reader<'_>) -> Vec<(NodeId, PublicKey)> {
+    let group = reader.header().membership_group.into_iter();
+    group.filter_map(|id| Some((id, reader.member(id)?.epoch_key?))).collect()
 }
 
 /// The time from one moment to a later one.

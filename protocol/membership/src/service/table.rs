@@ -9,6 +9,7 @@
 //! "g"              Stage of the epoch's end; nothing: it goes on
 //! "h"              the header of the epoch
 //! "i" + key        the root that an identity gets with the next epoch, if it gets another
+//! "j" + id         the key with which a member of the group before signed in its epoch
 //! "k" + key        KeyRecord of an identity key
 //! "l"              how long the epoch before lasted; nothing: it was the founding
 //! "m" + id         MemberRecord

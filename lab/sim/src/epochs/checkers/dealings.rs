@@ -31,6 +31,7 @@ impl Checker<EpochsMachine> for Dealings {
         if !at.is_good() {
             return Ok(());
         }
+        let dealing = &dealing.dealing;
         let session = dealing.session;
         let first = *self.sessions.entry(dealing.commitment.0.clone()).or_insert(session);
         if first == session {

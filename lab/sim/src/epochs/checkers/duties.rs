@@ -1,5 +1,6 @@
-//! C13: no good server that is reachable loses its duties, whatever `f` liars say of it, and who is
-//! gone has lost them within three epochs.
+//! C13: no good server that is reachable loses its duties, whatever `f` liars say of it or show
+//! against it; who is gone has lost them within three epochs, and so has a dealer that somebody
+//! found to cheat.
 //!
 //! It watches runs in which nothing fails but for one villain, so every good server is reachable.
 
@@ -11,7 +12,7 @@ use quorate_types::{Epoch, MemberStatus, NodeId};
 
 use crate::checker::{At, Broken, Checker, Verdict};
 use crate::epochs::villains::{GONE, STAY};
-use crate::epochs::{EpochsMachine, Record};
+use crate::epochs::{EpochsMachine, Output, Record};
 use crate::node::Node;
 use crate::scenario::{FaultKind, Scenario};
 
@@ -28,6 +29,8 @@ pub(in crate::epochs) struct Duties {
     gone: Vec<Node>,
     /// The newest epoch when they left.
     left_in: Epoch,
+    /// The dealers that were found to cheat, and at the end of which epoch first.
+    cheats: BTreeMap<NodeId, Epoch>,
 }
 
 impl Duties {
@@ -37,11 +40,13 @@ impl Duties {
             let FaultKind::Byzantine { node, adversary: GONE } = fault.kind else { return None };
             Some(node)
         });
-        Self { nodes, gone: gone.collect(), left_in: Epoch::ZERO }
+        let cheats = BTreeMap::new();
+        Self { nodes, gone: gone.collect(), left_in: Epoch::ZERO, cheats }
     }
 
     fn judge(&self, at: &At, configuration: &VerifiedConfiguration) -> Verdict {
         let epoch = configuration.epoch();
+        let is_late = |since: Epoch| epoch.get() >= since.get() + EPOCHS_MAX;
         for member in &configuration.configuration().members {
             let Some(node) = self.nodes.get(&member.id) else { continue };
             let is_active = member.status == MemberStatus::Active;
@@ -49,10 +54,14 @@ impl Duties {
                 let what = format!("{node:?} is good, and inactive in epoch {epoch}");
                 return Err(Broken::new(ID, what));
             }
-            let is_late = epoch.get() >= self.left_in.get() + EPOCHS_MAX;
-            if is_active && is_late && self.gone.contains(node) {
+            if is_active && is_late(self.left_in) && self.gone.contains(node) {
                 let what = format!("{node:?} is gone since epoch {}", self.left_in);
                 return Err(Broken::new(ID, format!("{what}, and active in epoch {epoch}")));
+            }
+            let cheated = self.cheats.get(&member.id);
+            if let Some(cheated) = cheated.filter(|in_epoch| is_late(**in_epoch) && is_active) {
+                let what = format!("{node:?} was found to cheat at the end of epoch {cheated}");
+                return Err(Broken::new(ID, format!("{what}, and is active in epoch {epoch}")));
             }
         }
         Ok(())
@@ -73,5 +82,19 @@ impl Checker<EpochsMachine> for Duties {
             self.left_in = self.left_in.max(configuration.epoch());
         }
         self.judge(at, configuration)
+    }
+
+    fn on_output(&mut self, at: &At, output: &Output) -> Verdict {
+        let Output::Cheated(epoch, dealer) = output else { return Ok(()) };
+        if !at.is_good() {
+            return Ok(());
+        }
+        let node = self.nodes.get(dealer).copied();
+        if node.is_some_and(|node| !at.bad.contains(node)) {
+            let what = format!("{:?} takes {node:?}, which is good, for a cheat", at.node);
+            return Err(Broken::new(ID, what));
+        }
+        self.cheats.entry(*dealer).or_insert(*epoch);
+        Ok(())
     }
 }

@@ -10,9 +10,19 @@ use std::sync::Arc;
 use quorate_crypto::Signer;
 use quorate_membership::handover::message::Message;
 use quorate_membership::handover::{
-    Acknowledgement, CertifiedDealing, News, PublishedDealing, Stage, Word, Words,
+    Acknowledgement, CertifiedDealing, News, PublishedDealing, SignedDealing, Stage, Word, Words,
 };
-use quorate_types::{Digest, NodeId};
+use quorate_types::{Digest, Epoch, NodeId, SystemId};
+
+/// What such a dealer signs with.
+pub(super) struct Pens {
+    /// Its server, in which system, at the end of which epoch.
+    pub(super) me: NodeId,
+    pub(super) place: (SystemId, Epoch),
+    /// Its key of that epoch, and of the next.
+    pub(super) old: Option<Arc<dyn Signer>>,
+    pub(super) new: Option<Arc<dyn Signer>>,
+}
 
 /// What such a dealer remembers of an attempt.
 #[derive(Default, Debug)]
@@ -35,20 +45,18 @@ impl BadDealing {
 
     /// What it sends instead of what its machine wants to send; it acknowledges nobody else, so
     /// that its own dealing is among the first. With its own word on what it deals, as a recipient.
-    pub(super) fn twist(
-        &mut self,
-        message: Message,
-        (me, signer): (NodeId, Option<Arc<dyn Signer>>),
-    ) -> Option<Message> {
+    pub(super) fn twist(&mut self, message: Message, pens: &Pens) -> Option<Message> {
         if matches!(message, Message::Acknowledgement(_)) {
             return None;
         }
         let Message::Dealing(honest) = message else { return Some(message) };
-        let cheat = self.cheat(*honest);
-        if let Some(signer) = signer.filter(|_| self.recipients.contains(&me)) {
-            self.acknowledged.insert(me, Word::sign(name(&cheat), me, &*signer));
+        let Some(old) = &pens.old else { return Some(Message::Dealing(honest)) };
+        let cheat = self.cheat(honest.dealing);
+        let me = pens.me;
+        if let Some(new) = pens.new.as_ref().filter(|_| self.recipients.contains(&me)) {
+            self.acknowledged.insert(me, Word::sign(name(&cheat), me, &**new));
         }
-        Some(Message::Dealing(Box::new(cheat)))
+        Some(Message::Dealing(Box::new(SignedDealing::sign(cheat, pens.place, &**old))))
     }
 
     /// The dealing with the subshare of the last recipient off.

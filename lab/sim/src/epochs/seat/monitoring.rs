@@ -15,6 +15,7 @@ use quorate_membership::{Docket, MembershipOperation, VerifiedConfiguration};
 use quorate_types::{Digest, Duration, Epoch, NodeId, Peer, Slot};
 
 use super::super::{Message, Timer};
+use super::accusing::Accusing;
 use super::{ServerSeat, Turn};
 
 /// How often the log is read in a period of the probes.
@@ -33,6 +34,7 @@ pub(super) struct Monitoring {
     prober: Option<Prober>,
     docket: Option<Docket>,
     readings: u64,
+    pub(super) accusing: Accusing,
 }
 
 /// What a bad member does in the log.
@@ -46,9 +48,15 @@ pub(in super::super) enum Vice {
 
 impl Monitoring {
     /// A server that knows nothing yet; `secret` is of this start alone.
-    pub(super) const fn new(rule: ProbeRule, secret: Digest, vice: Option<Vice>) -> Self {
+    pub(super) fn new(rule: ProbeRule, secret: Digest, vice: Option<Vice>) -> Self {
         let (answerer, prober, docket) = (None, None, None);
-        Self { rule, secret, vice, answerer, prober, docket, readings: 0 }
+        let accusing = Accusing::default();
+        Self { rule, secret, vice, answerer, prober, docket, readings: 0, accusing }
+    }
+
+    /// Does it accuse those who have done nothing?
+    pub(super) fn frames(&self) -> bool {
+        self.vice == Some(Vice::Frames)
     }
 
     fn reading(&self) -> Duration {
@@ -133,7 +141,7 @@ impl ServerSeat {
         }
     }
 
-    fn report(&self, turn: &mut Turn<'_>, operation: MembershipOperation) {
+    pub(super) fn report(&self, turn: &mut Turn<'_>, operation: MembershipOperation) {
         let epoch = self.turnover.configuration().epoch();
         turn.effects.mark("epochs.reported");
         turn.todo.push_back(Event::Report(epoch, Box::new(operation)).into());
@@ -152,13 +160,22 @@ impl ServerSeat {
         let news = docket.news_since(monitoring.docket.as_ref());
         let is_at_risk = docket.is_at_risk(configuration.configuration());
         let slot = docket.slot;
+        if docket.counts().convicted > 0 {
+            turn.effects.mark("epochs.liar_convicted");
+        }
+        let is_convicted = |server: NodeId| docket.is_convicted(server);
+        let proofs = monitoring.accusing.waiting(epoch, is_convicted);
         monitoring.docket = Some(docket);
         monitoring.readings += 1;
         let (vice, number) = (monitoring.vice, monitoring.readings);
         self.step_handover(turn, epoch, Input::Request(HandoverRequest::AtRisk(is_at_risk)));
         news.into_iter().for_each(|it| self.step_prober(turn, Input::Request(it)));
+        proofs.into_iter().for_each(|proof| self.put_proof(turn, proof));
         match vice {
-            Some(Vice::Frames) => self.frame(turn, (epoch, slot), number),
+            Some(Vice::Frames) => {
+                self.frame(turn, (epoch, slot), number);
+                self.frame_dealer(turn, number);
+            }
             Some(Vice::Floods) => self.flood(turn, number),
             None => {}
         }

@@ -43,6 +43,9 @@ impl ServerSeat {
         if let (Some(vice), Event::News(_, news)) = (&mut self.vice, &event) {
             vice.learn(news);
         }
+        if let Event::News(_, news) = &event {
+            self.learn(news);
+        }
         let orders = self.turnover.on(event);
         self.carry_out(turn, orders);
     }

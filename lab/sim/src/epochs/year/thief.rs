@@ -341,8 +341,8 @@ impl Checker<EpochsMachine> for Thief {
         let Message::Handover(epoch, message) = message else { return Ok(()) };
         let HandoverMessage::Dealing(dealing) = &**message else { return Ok(()) };
         let recorded = self.dealings.entry(*epoch).or_default();
-        if recorded.iter().all(|known| *known != **dealing) {
-            recorded.push((**dealing).clone());
+        if recorded.iter().all(|known| *known != dealing.dealing) {
+            recorded.push(dealing.dealing.clone());
         }
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! Proof that a member of the group lies, on its way into the log.
 //!
 //! It is durable before it is announced, and announced until the log has convicted: an announcement
-//! may be lost, and whoever crashes finds the proof again. What is not in the log when its epoch is
-//! over is dropped, since the log of the next one does not know with which key it was signed.
+//! may be lost, and whoever crashes finds the proof again. What comes too late for the log of its
+//! epoch, as it may when a dealer cheats, goes into that of the next one, which knows the keys of
+//! the group before (MEM-55). Behind that it is dropped.
 //!
 //! ```text
-//! epochs/evidence    the epoch, and the proofs that its log does not show yet
+//! epochs/evidence    the proofs that the log does not show yet
 //! ```
 
 use std::collections::BTreeMap;
@@ -27,39 +28,42 @@ use crate::names::Names;
 
 const KEPT: Limit = Limit::new("proofs against members", REPLICAS_MAX);
 
-/// What a server keeps of an epoch.
+/// What a server keeps.
 struct Kept {
-    epoch: Epoch,
     proofs: Vec<Evidence>,
 }
 
 impl Encode for Kept {
     fn encode(&self, writer: &mut Writer) {
-        self.epoch.encode(writer);
         writer.sequence(&self.proofs);
     }
 }
 
 impl Decode for Kept {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { epoch: Decode::decode(reader)?, proofs: reader.sequence(KEPT)? })
+        Ok(Self { proofs: reader.sequence(KEPT)? })
     }
 }
 
-/// The proofs that the log does not show yet.
+/// Does the log of an epoch know the keys with which this was signed?
+fn is_heard_in(proof: &Evidence, epoch: Epoch) -> bool {
+    proof.epoch().is_some_and(|of| of == epoch || of.next() == epoch)
+}
+
+/// The proofs that the log does not show yet; in a founding, those for the first log behind it.
 #[derive(Debug)]
-pub(super) struct Accusing {
+pub(crate) struct Accusing {
     path: PathBuf,
     epoch: Epoch,
     waiting: BTreeMap<NodeId, Evidence>,
 }
 
 impl Accusing {
-    /// What was found in an epoch before a restart; nothing, if it was another epoch.
+    /// What was found before a restart, as far as the log of this epoch hears of it.
     ///
     /// # Errors
     /// What the disk reports; that the file is damaged.
-    pub(super) fn open(data: &DataDirectory, epoch: Epoch) -> Result<Self, StoreError> {
+    pub(crate) fn open(data: &DataDirectory, epoch: Epoch) -> Result<Self, StoreError> {
         let path = data.join(PART).join("evidence");
         let kept = match std::fs::read(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
@@ -68,8 +72,9 @@ impl Accusing {
                 StoreError::Corrupt { path: path.clone(), reason: error.to_string() }
             })?),
         };
-        let proofs = kept.filter(|kept| kept.epoch == epoch).map(|kept| kept.proofs);
-        let waiting = proofs.into_iter().flatten().map(|proof| (proof.server, proof)).collect();
+        let proofs = kept.into_iter().flat_map(|kept| kept.proofs);
+        let proofs = proofs.filter(|proof| is_heard_in(proof, epoch));
+        let waiting = proofs.map(|proof| (proof.server, proof)).collect();
         Ok(Self { path, epoch, waiting })
     }
 
@@ -78,8 +83,9 @@ impl Accusing {
             return crate::host::remove(&self.path);
         }
         let proofs = self.waiting.values().cloned().collect();
-        let bytes = quorate_wire::encode(&Kept { epoch: self.epoch, proofs });
-        let written = replace(&self.path, &bytes);
+        let bytes = quorate_wire::encode(&Kept { proofs });
+        let part = self.path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let written = part.and_then(|()| replace(&self.path, &bytes));
         written.map_err(|source| StoreError::Io {
             path: self.path.clone(),
             operation: "write",
@@ -87,9 +93,9 @@ impl Accusing {
         })
     }
 
-    /// Keeps a proof; false if there is one already, or it is of another epoch.
-    fn take(&mut self, epoch: Epoch, proof: Evidence) -> Result<bool, StoreError> {
-        if epoch != self.epoch || self.waiting.contains_key(&proof.server) {
+    /// Keeps a proof; false if there is one already, or no log hears of it any more.
+    pub(crate) fn take(&mut self, proof: Evidence) -> Result<bool, StoreError> {
+        if !is_heard_in(&proof, self.epoch) || self.waiting.contains_key(&proof.server) {
             return Ok(false);
         }
         self.waiting.insert(proof.server, proof);
@@ -107,26 +113,28 @@ impl Accusing {
     /// An epoch begins.
     pub(super) fn begin(&mut self, epoch: Epoch) -> Result<(), StoreError> {
         self.epoch = epoch;
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        for server in std::mem::take(&mut self.waiting).into_keys() {
-            tracing::warn!(%server, "its epoch is over: the proof that it lied came too late");
-        }
-        self.keep()
+        let before = self.waiting.len();
+        self.waiting.retain(|server, proof| {
+            let is_heard = is_heard_in(proof, epoch);
+            if !is_heard {
+                tracing::warn!(%server, "the proof that it lied came too late for two logs");
+            }
+            is_heard
+        });
+        if self.waiting.len() < before { self.keep() } else { Ok(()) }
     }
 }
 
 impl Conductor {
     /// A machine has proof that a member lies: the log hears of it, once it is durable here.
     pub(super) fn accuse(&mut self, epoch: Epoch, proof: Evidence) -> Result<(), ServerError> {
-        let server = proof.server;
-        if self.watching.has_convicted(server) || !self.accusing.take(epoch, proof)? {
+        let (server, what) = (proof.server, proof.misdeed.text());
+        if self.watching.has_convicted(server) || !self.accusing.take(proof)? {
             return Ok(());
         }
         let names = Names::of(self.all.turnover.configuration().configuration());
         let server = names.name(Peer::Node(server));
-        tracing::error!(server, %epoch, "signed two statements that contradict: it lies");
+        tracing::error!(server, %epoch, what, "it lies, and there is proof of it");
         self.announce_proofs()
     }
 
@@ -136,7 +144,8 @@ impl Conductor {
         self.announce_proofs()
     }
 
-    fn announce_proofs(&mut self) -> Result<(), ServerError> {
+    /// Has the log hear of what it does not show yet.
+    pub(super) fn announce_proofs(&mut self) -> Result<(), ServerError> {
         let epoch = self.accusing.epoch;
         for evidence in self.accusing.waiting.values().cloned().collect::<Vec<_>>() {
             let accusation = Accusation { evidence, certificate: None };

@@ -16,11 +16,12 @@ use crate::handover::attempt::Attempt;
 use crate::handover::dealing::{Acknowledgement, CertifiedDealing, PublishedDealing};
 use crate::handover::message::Message;
 use crate::handover::operation::HandoverOperation;
+use crate::handover::signed_dealing::SignedDealing;
 use crate::handover::word::{Word, Words};
 
 /// The own dealing of an attempt.
 pub(super) struct Dealt {
-    published: PublishedDealing,
+    published: SignedDealing,
     digest: Digest,
     acknowledgements: BTreeMap<NodeId, Word<Acknowledgement>>,
 }
@@ -56,8 +57,9 @@ impl Handover {
         };
         let keys = attempt.encryption_keys().ok()?;
         let sealed = dealer.seal(&dealt, &keys).ok()?;
-        let published = PublishedDealing::new(&dealt.dealing, &sealed);
-        let digest = published.digest();
+        let dealing = PublishedDealing::new(&dealt.dealing, &sealed);
+        let digest = dealing.digest();
+        let published = SignedDealing::sign(dealing, self.place(), &*member.signer);
         Some(Dealt { published, digest, acknowledgements: BTreeMap::new() })
     }
 
@@ -94,7 +96,8 @@ impl Handover {
 
     fn certify_dealing(&mut self, turn: &mut Turn<'_>, attempt: &Attempt) {
         let Some(dealt) = &self.dealt else { return };
-        let dealer = dealt.published.dealer;
+        let dealing = &dealt.published.dealing;
+        let dealer = dealing.dealer;
         let is_in_log = self
             .underway()
             .is_some_and(|underway| underway.dealings.iter().any(|it| it.dealer == dealer));
@@ -102,8 +105,8 @@ impl Handover {
             return;
         }
         let certified = CertifiedDealing {
-            session: dealt.published.session,
-            dealing: dealt.published.chosen(),
+            session: dealing.session,
+            dealing: dealing.chosen(),
             acknowledgements: Words(dealt.acknowledgements.values().cloned().collect()),
         };
         self.announce_own(turn, HandoverOperation::Dealt(Box::new(certified)));
@@ -116,9 +119,9 @@ impl Handover {
     }
 
     /// The own dealing, if it is of this session.
-    pub(super) fn own_dealing(&self, session: Digest) -> Option<&PublishedDealing> {
+    pub(super) fn own_dealing(&self, session: Digest) -> Option<&SignedDealing> {
         let dealt = self.dealt.as_ref()?;
-        (dealt.published.session == session).then_some(&dealt.published)
+        (dealt.published.dealing.session == session).then_some(&dealt.published)
     }
 }
 
@@ -132,13 +135,12 @@ fn reused(dealer: &Dealer<'_>, share: &KeyShare) -> threshold::Dealt {
 
 impl Dealt {
     fn is_of(&self, session: Session) -> bool {
-        self.published.session.as_bytes() == session.as_bytes()
+        self.published.dealing.session.as_bytes() == session.as_bytes()
     }
 
     fn is_acknowledged_by(&self, word: &Word<Acknowledgement>) -> bool {
         let Acknowledgement { session, dealer, digest } = word.said;
-        session == self.published.session
-            && dealer == self.published.dealer
-            && digest == self.digest
+        let dealing = &self.published.dealing;
+        session == dealing.session && dealer == dealing.dealer && digest == self.digest
     }
 }

@@ -6,7 +6,7 @@
 //! before anybody hears of it.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -23,6 +23,7 @@ use crate::handover::dealing::{
     Acknowledgement, ChosenDealing, PublishedDealing, choice_digest, sharing,
 };
 use crate::handover::message::{DealingName, Message};
+use crate::handover::signed_dealing::SignedDealing;
 use crate::handover::stage::Stage;
 use crate::handover::vote::{Completion, ShareProof};
 use crate::handover::word::Word;
@@ -38,7 +39,7 @@ pub(super) enum Inside {
 
 /// A dealing that this recipient has opened.
 pub(super) struct Held {
-    pub(super) published: PublishedDealing,
+    pub(super) published: SignedDealing,
     pub(super) checked: CheckedDealing,
     pub(super) sealed: SealedSubshares,
     pub(super) inside: Inside,
@@ -52,9 +53,11 @@ pub(super) struct Receiving {
     /// By dealer.
     pub(super) held: BTreeMap<u16, Held>,
     /// Dealings of an attempt that this server has not heard of, the latest of each dealer.
-    early: BTreeMap<u16, PublishedDealing>,
+    early: BTreeMap<u16, SignedDealing>,
     /// What was acknowledged before a crash.
-    durable: BTreeMap<(Digest, u16), PublishedDealing>,
+    durable: BTreeMap<(Digest, u16), SignedDealing>,
+    /// The dealers that were proved to cheat: one proof of each is enough.
+    pub(super) exposed: BTreeSet<u16>,
     /// What others say that a dealer that cheated dealt to them.
     pub(super) help: BTreeMap<u16, Vec<Subshare>>,
     /// Whom a complaint was found right or wrong for: each is judged once.
@@ -68,8 +71,15 @@ impl Receiving {
         self.share.as_ref().map(|(_, share)| share)
     }
 
-    pub(super) fn replay_dealing(&mut self, published: PublishedDealing) {
-        self.durable.insert((published.session, published.dealer), published);
+    pub(super) fn replay_dealing(&mut self, published: SignedDealing) {
+        let PublishedDealing { session, dealer, .. } = published.dealing;
+        self.durable.insert((session, dealer), published);
+    }
+
+    /// What this server has of a dealer.
+    pub(super) fn dealings_of(&self, dealer: u16) -> impl Iterator<Item = &SignedDealing> {
+        let held = self.held.get(&dealer).map(|held| &held.published);
+        held.into_iter().chain(self.early.get(&dealer))
     }
 
     pub(super) fn replay_share(&mut self, session: Digest, share: Arc<KeyShare>) {
@@ -117,26 +127,41 @@ impl Handover {
         &mut self,
         turn: &mut Turn<'_>,
         from: NodeId,
-        published: PublishedDealing,
+        published: SignedDealing,
     ) {
-        let dealer = published.dealer;
+        // MEM-53: before anything is made of it, whoever passes it on.
+        if !self.is_signed(&published) {
+            return turn.mark("handover.dealing_unsigned");
+        }
+        self.compare(turn, &published);
+        let dealer = published.dealing.dealer;
         let is_of_dealer = self.index_of(from).is_some_and(|index| index.get() == dealer);
         let session = self.session().map(|session| Digest::new(*session.as_bytes()));
-        if session != Some(published.session) {
+        if session != Some(published.dealing.session) {
             if is_of_dealer {
                 self.receiving.early.insert(dealer, published);
             }
             return;
         }
-        let is_chosen = self.is_chosen(&published);
+        let is_chosen = self.is_chosen(&published.dealing);
         if !is_of_dealer && !is_chosen {
             return turn.mark("handover.dealing_of_another");
         }
-        if self.receiving.held.contains_key(&dealer) && !self.replaces(&published, is_chosen) {
+        if self.receiving.held.contains_key(&dealer)
+            && !self.replaces(&published.dealing, is_chosen)
+        {
             return turn.mark("handover.dealing_repeated");
         }
 
         self.open(turn, published);
+    }
+
+    /// MEM-53: is it signed with the key that its dealer has in the epoch that ends?
+    fn is_signed(&self, published: &SignedDealing) -> bool {
+        let dealer = self.dealer(published.dealing.dealer);
+        let key = dealer.and_then(|dealer| self.member_key(dealer));
+        let verifier = &*self.setup.schemes.signatures;
+        key.is_some_and(|key| published.is_by(key, self.place(), verifier))
     }
 
     fn is_chosen(&self, published: &PublishedDealing) -> bool {
@@ -149,26 +174,30 @@ impl Handover {
     fn replaces(&self, published: &PublishedDealing, is_chosen: bool) -> bool {
         let held = self.receiving.held.get(&published.dealer);
         let is_taken = is_chosen || planted(Plant::AcknowledgesTwice);
-        is_taken && held.is_some_and(|held| held.published != *published)
+        is_taken && held.is_some_and(|held| held.published.dealing != *published)
     }
 
-    fn open(&mut self, turn: &mut Turn<'_>, published: PublishedDealing) {
+    fn open(&mut self, turn: &mut Turn<'_>, published: SignedDealing) {
         let Some((attempt, me)) = self.seat() else { return };
         let (session, parameters) = (attempt.session(&self.occasion()), attempt.parameters());
-        let checked = published.chosen().checked((session, parameters), self.group_key.as_deref());
+        let dealing = &published.dealing;
+        let checked = dealing.chosen().checked((session, parameters), self.group_key.as_deref());
         let Ok((checked, sealed)) =
-            checked.and_then(|checked| Ok((checked, published.sealed(parameters)?)))
+            checked.and_then(|checked| Ok((checked, dealing.sealed(parameters)?)))
         else {
             return turn.mark("handover.dealing_rejected");
         };
         let Some(next) = &self.setup.next else { return };
         let inside = match next.decryption_key.open(&checked, &sealed, me) {
             Ok(Opened::Owed(subshare)) => Inside::Subshare(subshare),
-            Ok(Opened::Complaint(complaint)) => Inside::Cheated(Box::new(complaint)),
+            Ok(Opened::Complaint(complaint)) => {
+                self.expose(turn, &published, complaint.encode());
+                Inside::Cheated(Box::new(complaint))
+            }
             Err(_) => return turn.mark("handover.dealing_rejected"),
         };
-        let is_durable = self.receiving.is_durable(&published);
-        let dealer = published.dealer;
+        let is_durable = self.receiving.is_durable(&published.dealing);
+        let dealer = published.dealing.dealer;
         let held = Held { published, checked, sealed, inside, is_durable };
         self.receiving.held.insert(dealer, held);
     }
@@ -199,9 +228,9 @@ impl Handover {
         let of_before = self.receiving.durable.range((session, 0)..=(session, u16::MAX));
         let of_before: Vec<_> = of_before.map(|(_, published)| published.clone()).collect();
         let early = core::mem::take(&mut self.receiving.early).into_values();
-        let early = early.filter(|published| published.session == session);
+        let early = early.filter(|published| published.dealing.session == session);
         for published in of_before.into_iter().chain(early) {
-            if !self.receiving.held.contains_key(&published.dealer) {
+            if !self.receiving.held.contains_key(&published.dealing.dealer) {
                 self.open(turn, published);
             }
         }
@@ -213,31 +242,30 @@ impl Handover {
         let held = self.receiving.held.values().filter(right);
         let due: Vec<_> = held.map(|held| held.published.clone()).collect();
         for published in due {
-            let dealer = published.dealer;
+            let dealer = published.dealing.dealer;
             if !self.says(Topic::Acknowledgement(dealer)) || !self.keep(turn, &published) {
                 continue;
             }
-            let session = published.session;
-            let said = Acknowledgement { session, dealer, digest: published.digest() };
+            let session = published.dealing.session;
+            let said = Acknowledgement { session, dealer, digest: published.dealing.digest() };
             let Some(next) = &self.setup.next else { return };
             let word = Word::sign(said, self.setup.me, &*next.signer);
-            let place = usize::from(dealer) - 1;
-            let members = &self.setup.configuration.membership_group;
-            let Some(member) = members.get(place).copied() else { continue };
+            let Some(member) = self.dealer(dealer) else { continue };
             self.tell(turn, member, Message::Acknowledgement(word));
         }
     }
 
     /// Makes a dealing durable, unless another one of its dealer is: that one was acknowledged.
-    fn keep(&mut self, turn: &mut Turn<'_>, published: &PublishedDealing) -> bool {
-        let name = (published.session, published.dealer);
+    fn keep(&mut self, turn: &mut Turn<'_>, published: &SignedDealing) -> bool {
+        let dealing = &published.dealing;
+        let name = (dealing.session, dealing.dealer);
         if let Some(known) = self.receiving.durable.get(&name) {
-            return known == published || planted(Plant::AcknowledgesTwice);
+            return known.dealing == *dealing || planted(Plant::AcknowledgesTwice);
         }
         // MEM-14: nothing of this dealer was acknowledged in this attempt, before a crash either.
         self.persist(turn, Record::Dealing(Box::new(published.clone())));
         self.receiving.durable.insert(name, published.clone());
-        if let Some(held) = self.receiving.held.get_mut(&published.dealer) {
+        if let Some(held) = self.receiving.held.get_mut(&dealing.dealer) {
             held.is_durable = true;
         }
         true
@@ -288,9 +316,9 @@ impl Handover {
             return;
         }
         turn.mark("handover.dealing_fetched");
-        let dealer = self.setup.configuration.membership_group.get(usize::from(name.dealer) - 1);
+        let dealer = self.dealer(name.dealer);
         let seats = self.attempt().into_iter().flat_map(|attempt| &attempt.seats);
-        let asked = seats.map(|seat| seat.node).chain(dealer.copied());
+        let asked = seats.map(|seat| seat.node).chain(dealer);
         let asked: Vec<_> = asked.filter(|node| *node != self.setup.me).collect();
         for node in asked {
             turn.send(node, Message::FetchDealing(name));
@@ -305,8 +333,9 @@ impl Handover {
     ) {
         let is_recipient = self.attempt().is_some_and(|attempt| attempt.index_of(from).is_some());
         let held = self.receiving.held.get(&name.dealer).map(|held| &held.published);
-        let own = self.own_dealing(name.session).filter(|own| own.dealer == name.dealer);
-        let found = held.filter(|held| held.session == name.session).or(own).cloned();
+        let own = self.own_dealing(name.session);
+        let own = own.filter(|own| own.dealing.dealer == name.dealer);
+        let found = held.filter(|held| held.dealing.session == name.session).or(own).cloned();
         match found.filter(|_| is_recipient) {
             Some(published) => turn.send(from, Message::Dealing(Box::new(published))),
             None => turn.mark("handover.dealing_not_served"),
@@ -359,13 +388,15 @@ impl Handover {
 
 impl Receiving {
     fn is_durable(&self, published: &PublishedDealing) -> bool {
-        self.durable.get(&(published.session, published.dealer)) == Some(published)
+        let known = self.durable.get(&(published.session, published.dealer));
+        known.is_some_and(|known| known.dealing == *published)
     }
 }
 
 impl Held {
     /// Is this the dealing that the log chose?
     pub(super) fn is(&self, chosen: &ChosenDealing) -> bool {
-        self.published.dealer == chosen.dealer && self.published.chosen() == *chosen
+        let dealing = &self.published.dealing;
+        dealing.dealer == chosen.dealer && dealing.chosen() == *chosen
     }
 }

@@ -11,7 +11,7 @@ use quorate_threshold::{COMPLAINT_BYTES, Complaint, EncryptionKey, ShareIndex, S
 use quorate_types::NodeId;
 
 use super::receive::Inside;
-use super::{Handover, Output, Topic, Turn};
+use super::{Handover, Topic, Turn};
 use crate::handover::dealing::ChosenDealing;
 use crate::handover::message::{DealingName, Grievance, Help, Message};
 
@@ -66,11 +66,10 @@ impl Handover {
         let held = self.receiving.held.get(&dealer).filter(|held| self.is_in_choice(held))?;
         let verdict = complaint.judge(&held.checked, &held.sealed, &key).ok()?;
         let is_cheated = verdict == Verdict::DealerLied;
+        let published = is_cheated.then(|| held.published.clone());
         self.receiving.judged.insert((dealer, recipient), is_cheated);
-        if is_cheated {
-            let place = usize::from(dealer) - 1;
-            let liar = self.setup.configuration.membership_group.get(place).copied()?;
-            turn.effects.emit(Output::Cheated(liar));
+        if let Some(published) = published {
+            self.expose(turn, &published, said.complaint);
         }
         Some(is_cheated)
     }

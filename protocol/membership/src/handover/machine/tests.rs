@@ -255,8 +255,8 @@ fn assert_one_dealing_each(network: &Network) {
         let mut known = BTreeMap::new();
         for record in network.disk(*node) {
             let Record::Dealing(published) = record else { continue };
-            let name = (published.session, published.dealer);
-            let before = known.insert(name, published.digest());
+            let name = (published.dealing.session, published.dealing.dealer);
+            let before = known.insert(name, published.dealing.digest());
             assert!(before.is_none(), "MEM-14: two dealings of one dealer");
         }
     }

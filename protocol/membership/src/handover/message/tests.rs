@@ -15,6 +15,7 @@ use crate::handover::attempt::{Attempt, Seat, SeatKeys};
 use crate::handover::dealing::{Acknowledgement, ChosenDealing, CommitmentBytes, PublishedDealing};
 use crate::handover::deposit::{Deposit, EncryptionKeyBytes};
 use crate::handover::randomness::Fixed;
+use crate::handover::signed_dealing::SignedDealing;
 use crate::handover::stage::{Decided, Frozen, News, Stage, Underway};
 use crate::handover::vote::{AbortVote, Completion, EndReason, EndVote, ShareProof};
 use crate::handover::word::Word;
@@ -91,6 +92,7 @@ fn messages(world: &World) -> [(&'static str, Message); 16] {
         commitment: CommitmentBytes(vec![14; 96]),
         sealed: vec![21; 176],
     };
+    let dealing = SignedDealing { dealing, signature: Signature::new([25; 64]) };
     let certified = Box::new(world.first.header().certified().clone());
     [
         ("open", Message::News(news(Stage::Open))),

@@ -1,6 +1,7 @@
 //! Whole epochs in the log of one group after the other, with real shares and signatures.
 
 mod attempts;
+mod cheats;
 mod epochs;
 mod founding;
 mod golden;

@@ -1,11 +1,11 @@
-//! Accuse: two statements that no correct server signs both.
+//! Accuse: what no correct server signs, as the server has signed it.
 //!
 //! Issue, monitoring: kept, shown, and an eviction within the same caps. Nothing cancels it: only
 //! another identity, which the authority admits, brings the server back.
 
 use super::{Change, Hearing, MonitoringRefusal, Ruling};
 use crate::limits::CONVICTIONS_MAX;
-use crate::monitor::{Accusation, Conviction, Found};
+use crate::monitor::{Accusation, Conviction, Found, Known};
 use quorate_types::MemberStatus;
 
 impl Hearing<'_> {
@@ -21,11 +21,12 @@ impl Hearing<'_> {
         if self.reader.conviction_count() >= CONVICTIONS_MAX {
             return Err(MonitoringRefusal::Full);
         }
-        let place = (subject.header.system, subject.header.epoch);
-        let checked = accusation.check(&subject.record, place, &*self.schemes.signatures);
+        let (system, epoch) = (subject.header.system, subject.header.epoch);
+        let known = Known { system, epoch, former_key: self.reader.former_key(server) };
+        let checked = accusation.check(&subject.record, &known, &*self.schemes.signatures);
         checked.map_err(MonitoringRefusal::of_evidence)?;
 
-        let conviction = Conviction { epoch: place.1, slot: self.call.slot, accusation };
+        let conviction = Conviction { epoch, slot: self.call.slot, accusation };
         let ruling = match (subject.record.status, subject.finding) {
             (MemberStatus::Inactive, Some(back)) => {
                 Ruling { finding: Change::Remove(back), ..Ruling::of(server) }

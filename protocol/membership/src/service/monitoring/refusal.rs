@@ -72,7 +72,9 @@ impl MonitoringRefusal {
             Unfounded::Malformed
             | Unfounded::DifferentDecisions
             | Unfounded::NoConflict
-            | Unfounded::NoKey => Self::Unfounded,
+            | Unfounded::NoKey
+            | Unfounded::WrongAttempt
+            | Unfounded::NotCheated => Self::Unfounded,
         }
     }
 }

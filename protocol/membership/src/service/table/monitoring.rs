@@ -3,7 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use quorate_types::{Epoch, NodeId};
+use quorate_types::{Epoch, NodeId, PublicKey};
 use quorate_wire::encode;
 
 use super::{Reader, Table, place, walk};
@@ -11,6 +11,7 @@ use crate::monitor::{Case, Conviction, Finding};
 
 const CONVICTION: &[u8] = b"e";
 const FINDING: &[u8] = b"f";
+const FORMER_KEY: &[u8] = b"j";
 const SPOKEN: &[u8] = b"n";
 const CASE: &[u8] = b"w";
 
@@ -46,6 +47,11 @@ impl Reader<'_> {
     /// The proof that a server lied.
     pub(in crate::service) fn conviction(&self, server: NodeId) -> Option<Conviction> {
         self.value(&place(CONVICTION, server.as_bytes()))
+    }
+
+    /// The key of a server in the epoch before, if it was in the group of that.
+    pub(in crate::service) fn former_key(&self, server: NodeId) -> Option<PublicKey> {
+        self.value(&place(FORMER_KEY, server.as_bytes()))
     }
 
     /// How many servers were proved to lie.
@@ -101,6 +107,16 @@ impl Table<'_> {
     /// Forgets all about a server that is a member no more.
     pub(in crate::service) fn acquit(&mut self, server: NodeId) {
         self.0.remove(&place(CONVICTION, server.as_bytes()));
+    }
+
+    /// The epoch is over, and these are the keys with which its group signed.
+    pub(in crate::service) fn put_former_keys(&mut self, keys: &[(NodeId, PublicKey)]) {
+        // MEM-55: until the next one is over, and no longer.
+        let known: Vec<_> = self.reader().walk(FORMER_KEY.to_vec()).collect();
+        known.iter().for_each(|(entry, _)| self.0.remove(entry));
+        for (server, key) in keys {
+            self.0.put(&place(FORMER_KEY, server.as_bytes()), encode(key));
+        }
     }
 
     /// Forgets what was said in the epoch.

@@ -24,7 +24,7 @@ fn proof(server: u8) -> Evidence {
 }
 
 #[test]
-fn a_proof_is_announced_after_a_restart_too_until_its_epoch_is_over() {
+fn a_proof_is_announced_after_a_restart_too_until_the_epoch_behind_its_own_is_over() {
     let path = std::env::temp_dir().join(format!("quorate-evidence-{}", std::process::id()));
     drop(std::fs::remove_dir_all(&path));
     let data = DataDirectory::open(&path, &[1; 32], Expectation::Fresh).expect("a directory");
@@ -33,17 +33,21 @@ fn a_proof_is_announced_after_a_restart_too_until_its_epoch_is_over() {
     let open = |epoch| Accusing::open(&data, epoch).expect("what is kept can be read");
 
     let mut accusing = open(EPOCH);
-    assert!(accusing.take(EPOCH, proof(1)).expect("it is durable"));
-    assert!(!accusing.take(EPOCH, proof(1)).expect("it is known"), "one for each liar");
-    assert!(accusing.take(EPOCH, proof(2)).expect("it is durable"));
-    assert!(!accusing.take(EPOCH.next(), proof(3)).expect("nothing"), "of another epoch");
+    assert!(accusing.take(proof(1)).expect("it is durable"));
+    assert!(!accusing.take(proof(1)).expect("it is known"), "one for each liar");
+    assert!(accusing.take(proof(2)).expect("it is durable"));
     drop(accusing);
 
-    assert_eq!(waiting(&open(EPOCH.next())), [], "signed with keys that the log does not know");
+    let (next, behind) = (EPOCH.next(), EPOCH.next().next());
+    assert_eq!(waiting(&open(behind)), [], "signed with keys that the log does not know");
     let mut again = open(EPOCH);
     assert_eq!(waiting(&again), [proof(1), proof(2)]);
-    again.begin(EPOCH.next()).expect("it is durable");
+    again.begin(next).expect("it is durable");
+    assert_eq!(waiting(&again), [proof(1), proof(2)], "MEM-55: the next log knows them too");
+    assert!(again.take(proof(3)).expect("it is durable"), "found when its epoch was over");
+    again.begin(behind).expect("it is durable");
     assert_eq!(waiting(&again), []);
+    assert!(!again.take(proof(4)).expect("nothing"), "no log hears of it any more");
     assert_eq!(waiting(&open(EPOCH)), [], "nothing is left on the disk");
     std::fs::remove_dir_all(&path).expect("it was there");
 }

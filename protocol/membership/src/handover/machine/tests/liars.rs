@@ -8,14 +8,18 @@ use std::vec::Vec;
 use quorate_threshold::{Dealer, KeyShare, PartialSignature, Seed, ShareIndex};
 use quorate_types::{Digest, NodeId};
 
+use super::super::Record;
 use super::network::Network;
 use super::{assert_handed_over, assert_one_dealing_each, drawn};
 use crate::handover::attempt::{Attempt, Occasion};
 use crate::handover::dealing::{CertifiedDealing, PublishedDealing};
 use crate::handover::message::{Help, Message};
 use crate::handover::operation::HandoverOperation;
+use crate::handover::signed_dealing::SignedDealing;
 use crate::handover::stage::Stage;
 use crate::handover::word::Words;
+use crate::monitor::{Accusation, Known};
+use crate::testing::{decryption_key, registry};
 
 fn attempt(network: &Network) -> Attempt {
     let Stage::Dealing(underway) = &network.log.news.stage else { panic!("a group is drawn") };
@@ -40,6 +44,14 @@ fn dealing(network: &Network, villain: NodeId, seed: u8) -> PublishedDealing {
     PublishedDealing::new(&dealt.dealing, &sealed)
 }
 
+/// The same with the villain's signature.
+fn signed(network: &Network, villain: NodeId, dealing: PublishedDealing) -> SignedDealing {
+    let configuration = network.world.first.configuration();
+    let (system, epoch) = (configuration.system, configuration.epoch);
+    let signer = network.world.signer(villain, epoch);
+    SignedDealing::sign(dealing, (system, epoch), &*signer)
+}
+
 /// The log takes this dealing of a villain with the acknowledgements of recipients that hold what
 /// they are owed, before any other dealing.
 fn cheat(seed: u64, victim_place: usize) -> (Network, NodeId) {
@@ -51,9 +63,9 @@ fn cheat(seed: u64, victim_place: usize) -> (Network, NodeId) {
     let slot = 48 + 32 * seats.iter().position(|node| *node == victim).unwrap();
     published.sealed[slot + 31] ^= 1;
     let acknowledged = Rc::new(RefCell::new(BTreeMap::new()));
-    let (known, bad) = (Rc::clone(&acknowledged), published.clone());
+    let (known, bad) = (Rc::clone(&acknowledged), signed(&network, villain, published.clone()));
     network.rule = Box::new(move |from, to, message| match message {
-        Message::Dealing(it) if from == villain && it.session == bad.session => {
+        Message::Dealing(it) if from == villain && it.dealing.session == bad.dealing.session => {
             Vec::from([Message::Dealing(Box::new(bad.clone()))])
         }
         Message::Acknowledgement(word) if to == villain => {
@@ -114,9 +126,26 @@ fn a_recipient_that_a_dealer_cheats_is_made_whole_by_the_others() {
         }
         assert!(network.nodes[&victim].handover.share().is_some(), "{is_whole}");
         assert!(network.marks["handover.repaired"] >= 1);
-        let finders = network.nodes.values().filter(|node| node.cheats.contains(&villain));
-        assert!(finders.count() >= 1, "whoever helps has found the liar out");
+        let finders = network.nodes.iter().filter(|(_, node)| !node.cheats.is_empty());
+        let finders: Vec<_> = finders.map(|(id, _)| *id).collect();
+        assert!(finders.contains(&victim) && finders.len() >= 2, "and whoever helps");
+        assert_exposed(&network, villain);
         assert_one_dealing_each(&network);
+    }
+}
+
+/// Whatever was found out is proof against the villain and nobody else.
+fn assert_exposed(network: &Network, villain: NodeId) {
+    let proofs: Vec<_> = network.nodes.values().flat_map(|node| &node.cheats).collect();
+    assert!(!proofs.is_empty());
+    let configuration = network.world.first.configuration();
+    for proof in proofs {
+        assert_eq!(proof.server, villain);
+        let record = configuration.member(villain).unwrap();
+        let known =
+            Known { system: configuration.system, epoch: configuration.epoch, former_key: None };
+        let accusation = Accusation { evidence: proof.clone(), certificate: None };
+        assert_eq!(accusation.check(record, &known, &registry()), Ok(()), "MEM-54");
     }
 }
 
@@ -148,10 +177,10 @@ fn help_that_is_wrong_is_found_out_and_other_help_is_enough() {
 fn a_dealer_that_deals_twice_is_acknowledged_at_most_once_by_each_mem_14() {
     let (mut network, seats) = drawn(7, 6);
     let villain = network.members()[0];
-    let second = dealing(&network, villain, 99);
+    let second = signed(&network, villain, dealing(&network, villain, 99));
     let half: Vec<_> = seats.iter().take(2).copied().collect();
     network.rule = Box::new(move |from, to, message| match message {
-        Message::Dealing(it) if from == villain && it.session == second.session => {
+        Message::Dealing(it) if from == villain && it.dealing.session == second.dealing.session => {
             let second = Message::Dealing(Box::new(second.clone()));
             let first = Message::Dealing(it);
             if half.contains(&to) { Vec::from([second, first]) } else { Vec::from([first, second]) }
@@ -161,6 +190,40 @@ fn a_dealer_that_deals_twice_is_acknowledged_at_most_once_by_each_mem_14() {
     network.run();
     assert_handed_over(&network);
     assert_one_dealing_each(&network);
+    assert_exposed(&network, villain);
+}
+
+#[test]
+fn a_dealing_that_its_dealer_has_not_signed_is_as_good_as_none_mem_53() {
+    let (mut network, _) = drawn(7, 6);
+    let villain = network.members()[0];
+    let forger = network.members()[1];
+    let of_villain = dealing(&network, villain, 99);
+    // Another member's word on it, which the villain passes on as if it were its own.
+    let forged = signed(&network, forger, of_villain);
+    network.rule = Box::new(move |from, _, message| match message {
+        Message::Dealing(it) if from == villain && it.dealing.session == forged.dealing.session => {
+            Vec::from([Message::Dealing(Box::new(forged.clone()))])
+        }
+        message => Vec::from([message]),
+    });
+    network.run();
+    assert_handed_over(&network);
+    assert!(network.marks["handover.dealing_unsigned"] >= 1);
+    let is_held = |record: &Record| matches!(record, Record::Dealing(it) if it.dealing.dealer == 1);
+    let others = network.nodes.keys().filter(|id| **id != villain);
+    assert!(others.clone().all(|id| !network.disk(*id).any(is_held)), "MEM-53");
+    assert!(network.nodes.values().all(|node| node.cheats.is_empty()), "it proves nothing");
+}
+
+#[test]
+fn a_recipient_whose_key_is_not_the_one_that_it_deposited_accuses_nobody_mem_54() {
+    let (mut network, seats) = drawn(7, 6);
+    let confused = network.nodes.get_mut(&seats[0]).unwrap();
+    confused.handover.setup.next.as_mut().unwrap().decryption_key = decryption_key(77);
+    network.run();
+    assert!(network.marks["handover.proof_unfounded"] >= 1, "no envelope opens with that key");
+    assert!(network.nodes.values().all(|node| node.cheats.is_empty()), "MEM-54");
 }
 
 #[test]
@@ -232,15 +295,21 @@ fn a_founder_that_deals_wrong_shares_to_some_keeps_nobody_from_the_key() {
         let mut network = Network::founding(1, seed);
         let villain = network.members()[0];
         let cheated: Vec<_> = network.members().into_iter().skip(1).take(cheated_count).collect();
+        let configuration = network.world.first.configuration();
+        let place = (configuration.system, configuration.epoch);
+        let signer = network.world.signer(villain, place.1);
         network.rule = Box::new(move |from, to, message| match message {
-            Message::Dealing(mut dealing) if from == villain && cheated.contains(&to) => {
+            Message::Dealing(it) if from == villain && cheated.contains(&to) => {
+                let mut dealing = it.dealing;
                 // Every envelope: whichever is this recipient's opens to something else.
                 dealing.sealed[48..].iter_mut().for_each(|byte| *byte ^= 1);
-                Vec::from([Message::Dealing(dealing)])
+                let dealing = SignedDealing::sign(dealing, place, &*signer);
+                Vec::from([Message::Dealing(Box::new(dealing))])
             }
             message => Vec::from([message]),
         });
         network.run();
         assert_handed_over(&network);
+        assert_exposed(&network, villain);
     }
 }

@@ -16,6 +16,7 @@ use crate::handover::message::Message;
 use crate::handover::operation::HandoverOperation;
 use crate::handover::stage::News;
 use crate::header::CertifiedHeader;
+use crate::monitor::Evidence;
 use crate::testing::{World, decryption_key, deposit, schemes};
 
 /// A server.
@@ -24,7 +25,7 @@ pub(super) struct Node {
     disk: Vec<(RecordNumber, Record)>,
     alarms: BTreeMap<Timer, Instant>,
     pub(super) certified: Option<CertifiedHeader>,
-    pub(super) cheats: Vec<NodeId>,
+    pub(super) cheats: Vec<Evidence>,
     pub(super) is_up: bool,
 }
 
@@ -247,7 +248,7 @@ impl Network {
                 }
             }
             Effect::Emit(Output::Certified(header)) => node.certified = Some(*header),
-            Effect::Emit(Output::Cheated(liar)) => node.cheats.push(liar),
+            Effect::Emit(Output::Cheated(proof)) => node.cheats.push(*proof),
             Effect::Emit(Output::Abandoned) => {}
         }
     }
