@@ -31,6 +31,7 @@ mod orders;
 use bad_dealing::{BadDealing, Pens};
 use monitoring::Monitoring;
 
+pub(super) use flood::is_nobody;
 pub(super) use monitoring::Vice;
 pub(super) use opening::Installed;
 

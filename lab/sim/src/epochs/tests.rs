@@ -95,6 +95,19 @@ fn a_dealer_with_two_faces_is_convicted_and_evicted_and_nobody_else() {
     assert_convicted("two-faced-dealer");
 }
 
+/// C7 looks at each configuration. Found as a server that was left behind in epoch 1: certificates
+/// that run out with the first epoch were good in it, so that of 149 servers 144 were not there,
+/// and it met nobody else.
+#[test]
+fn m14_a_flood_of_bad_certificates_brings_in_nobody_seed_976174654768() {
+    let scenario = Epochs.draw(976_174_654_768, Profile::Feud);
+    let is_flood = |kind| matches!(kind, FaultKind::Byzantine { adversary: "flooder", .. });
+    assert!(scenario.faults.iter().any(|fault| is_flood(fault.kind)), "feuds are drawn otherwise");
+    let report = Epochs.build(&scenario, None).run(&Limits::NONE);
+    assert_eq!(report.violation, None);
+    assert!(report.marks.by_name().contains_key("liar.flooded"));
+}
+
 #[test]
 fn who_shows_complaints_and_dealings_that_nobody_made_has_nobody_convicted() {
     let scenario = feud_with("framer");

@@ -1,6 +1,5 @@
 //! Servers make the key of their system themselves: from a genesis to a system that serves.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use quorate_runtime::Interceptor;
 use quorate_types::{Epoch, NodeId, Now, SystemId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::files::{content, holds};
 use crate::founders::{
     FIRST, Founders, begin, begin_with, key_of, scratch, until_pinned, with_servers,
 };
@@ -33,29 +33,6 @@ async fn health(settings: &NodeConfiguration) -> Option<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.ok()?;
     Some(answer)
-}
-
-/// All bytes in the files of a server.
-fn content(directory: &Path) -> Vec<Vec<u8>> {
-    let entries = std::fs::read_dir(directory).expect("a directory");
-    let paths = entries.map(|entry| entry.expect("an entry").path());
-    let bytes = |path: PathBuf| {
-        if path.is_dir() { content(&path) } else { vec![std::fs::read(path).expect("a file")] }
-    };
-    paths.flat_map(bytes).collect()
-}
-
-/// Most files are made with room that is still empty: that is passed over block by block.
-fn holds(files: &[Vec<u8>], secret: &[u8]) -> bool {
-    const BLOCK: usize = 4096;
-    let is_in = |file: &Vec<u8>| {
-        (0..file.len()).step_by(BLOCK).any(|start| {
-            let block = &file[start..file.len().min(start + BLOCK + secret.len())];
-            let is_empty = *block == [0; BLOCK + 64][..block.len()];
-            !is_empty && block.windows(secret.len()).any(|window| window == secret)
-        })
-    };
-    files.iter().any(is_in)
 }
 
 /// The secret part of the share of a server.

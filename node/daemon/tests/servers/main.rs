@@ -1,6 +1,7 @@
 //! Servers over real sockets and disks: they make the key of their system, and serve.
 
 mod erasing;
+mod files;
 mod following;
 mod founders;
 mod founding;

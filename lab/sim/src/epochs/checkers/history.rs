@@ -1,5 +1,6 @@
 //! C7: one decided history and one hand-over per epoch, one configuration that follows from it, and
-//! a chain of them that never forks and never goes back; all under the one key (G4).
+//! a chain of them that never forks and never goes back, without servers that a flood of bad
+//! certificates has brought in; all under the one key (G4).
 //!
 //! What the log of an epoch decides is read from the news of the replicas, what a server works
 //! with from its durable records, what a client believes from its words. The signature is checked
@@ -14,6 +15,7 @@ use quorate_threshold::{Bls12381, PublicKey};
 use quorate_types::{Digest, Epoch, Slot};
 
 use crate::checker::{At, Broken, Checker, Verdict};
+use crate::epochs::seat::is_nobody;
 use crate::epochs::{EpochsMachine, Output, Record, decided};
 use crate::node::Node;
 
@@ -65,6 +67,9 @@ impl History {
         let leaves: Vec<_> = leaves.map(|it| quorate_crypto::merkle::leaf(&it)).collect();
         if quorate_crypto::merkle::root(&leaves) != header.header.member_root {
             return broken(at, &format!("has members in epoch {epoch} that were not signed"));
+        }
+        if certified.members.iter().any(|member| is_nobody(&member.identity_key)) {
+            return broken(at, &format!("has a server in epoch {epoch} that nobody let in"));
         }
         self.chain.insert(epoch, (hash, header.header.lineage.previous));
         self.follows(at, epoch)?;

@@ -176,7 +176,7 @@ impl ServerSeat {
                 self.frame(turn, (epoch, slot), number);
                 self.frame_dealer(turn, number);
             }
-            Some(Vice::Floods) => self.flood(turn, number),
+            Some(Vice::Floods) => self.flood(turn, epoch, number),
             None => {}
         }
     }
