@@ -20,8 +20,8 @@ use crate::telling::tell;
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// Of each ten looks, in how many clients work: the machine has other things to do, too.
 const BUSY_LOOKS: u64 = 3;
-/// Servers that may join beyond those of the founding.
-const NEWCOMERS_MAX: usize = 4;
+/// Servers with duties beyond as many as founded the system.
+const SURPLUS_MAX: usize = 4;
 /// Epochs in which everything must be well again at the end.
 const LAST_EPOCHS: u32 = 4;
 
@@ -126,15 +126,19 @@ fn live(town: &mut Town, plan: &Plan, shared: &Shared) -> Result<BTreeMap<Kind, 
     }
 }
 
+/// Whoever is proved to lie has no duties any more. Others join in its place before anybody is
+/// removed, as a good operator would have it: with fewer servers than a group takes, the system
+/// refuses a removal.
 fn is_possible(town: &Town, kind: Kind) -> bool {
     let newcomers = town.those(State::Runs, |server| town.is_newcomer(server)).len();
+    let (active, enough) = (town.active(), town.founders());
     let is_settled = town.those(State::Joins, |_| true).is_empty()
         && town.those(State::Leaves, |_| true).is_empty()
         && town.those(State::Lost, |_| true).is_empty();
     match kind {
         Kind::Kill => !town.victims(|_| true).is_empty(),
-        Kind::Add => is_settled && newcomers < NEWCOMERS_MAX,
-        Kind::Remove => is_settled && newcomers > 0,
+        Kind::Add => is_settled && active < enough + SURPLUS_MAX,
+        Kind::Remove => is_settled && newcomers > 0 && active > enough,
         Kind::Replace => is_settled && !town.victims(|it| town.is_newcomer(it)).is_empty(),
         Kind::Swap => match liar(town) {
             Some(_) => true,

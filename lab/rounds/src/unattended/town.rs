@@ -111,7 +111,19 @@ impl Town {
 
     /// Did this server join after the founding? Then it holds no objects.
     pub(super) fn is_newcomer(&self, server: usize) -> bool {
-        server >= self.plan.servers
+        server >= self.founders()
+    }
+
+    /// How many servers founded the system.
+    pub(super) const fn founders(&self) -> usize {
+        self.plan.servers
+    }
+
+    /// How many servers have duties in the newest epoch that was seen.
+    pub(super) fn active(&self) -> usize {
+        let states =
+            self.sightings.last().into_iter().flat_map(|sighting| sighting.states.values());
+        states.filter(|state| **state == MemberStatus::Active).count()
     }
 
     pub(super) fn kill(&mut self, server: usize, lasts: Duration) {

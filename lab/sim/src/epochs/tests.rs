@@ -90,6 +90,18 @@ fn a_dealer_that_cheats_a_recipient_is_convicted_and_evicted_and_nobody_else() {
     assert_convicted("bad-dealer");
 }
 
+/// The group stays as it is for some epochs, and with it the dealer that it has convicted: C13 took
+/// that for a missing eviction.
+#[test]
+fn c13_knows_that_a_group_goes_on_for_want_of_another_seed_82496595634() {
+    let scenario = Epochs.draw(82_496_595_634, Profile::Feud);
+    let is_it = |kind| matches!(kind, FaultKind::Byzantine { adversary: "bad-dealer", .. });
+    assert!(scenario.faults.iter().any(|fault| is_it(fault.kind)), "feuds are drawn otherwise");
+    let report = Epochs.build(&scenario, None).run(&Limits::NONE);
+    assert_eq!(report.violation, None);
+    assert!(report.marks.by_name().contains_key("epochs.liar_convicted"));
+}
+
 #[test]
 fn a_dealer_with_two_faces_is_convicted_and_evicted_and_nobody_else() {
     assert_convicted("two-faced-dealer");
