@@ -169,15 +169,15 @@ impl Lane {
         self.ahead.insert(batch.header.header.seq, batch);
     }
 
-    /// Batches promised behind a gap: what must not be forgotten besides the chain.
-    pub fn promised(&self) -> impl Iterator<Item = &Arc<Batch>> {
-        self.promised.keys().filter_map(|seq| self.ahead.get(seq))
-    }
-
-    /// What was acknowledged on a branch that was left: after a restart too, nothing else may be
-    /// acknowledged there.
-    pub fn left(&self) -> impl Iterator<Item = Digest> {
-        self.left.values().copied()
+    /// What binds this replica besides the chain, promised behind a gap or acknowledged on a
+    /// branch that was left: after a restart too, nothing else may be acknowledged there.
+    ///
+    /// A promise binds also when its batch waits no more, because what the lane holds by now does
+    /// not lead to it.
+    pub fn binding(&self) -> impl Iterator<Item = Digest> {
+        let waits = |seq| self.ahead.contains_key(seq) || !planted(Plant::PromiseLeftOut);
+        let promised = self.promised.iter().filter(move |(seq, _)| waits(seq));
+        promised.map(|(_, digest)| *digest).chain(self.left.values().copied())
     }
 
     /// Does a batch wait behind a gap?

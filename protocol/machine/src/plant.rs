@@ -19,6 +19,8 @@ pub enum Plant {
     AcksForgotten,
     /// A batch is acknowledged whatever it follows.
     AckAnyBranch,
+    /// A checkpoint leaves out a promise whose batch waits no more.
+    PromiseLeftOut,
     /// One prepare less than a quorum is enough.
     ShortPrepared,
     /// One commit less than a quorum is enough.

@@ -1,7 +1,7 @@
 //! What the replicas' disks hold, as the checkers of the engine need to know it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -113,6 +113,8 @@ pub(super) struct Knowledge {
     pub(super) frontiers: FastMap<Digest, Vec<Tip>>,
     /// By replica: the cut that it executed last.
     pub(super) executed: Vec<Digest>,
+    /// What replicas said when it was the end of what was decided in a lane.
+    said_decided: BTreeSet<(usize, usize, Tip)>,
 }
 
 /// Knowledge that the host and several checkers share.
@@ -126,14 +128,19 @@ impl Knowledge {
         let mut frontiers = FastMap::default();
         frontiers.insert(origin.digest(), origin.frontier());
         let executed = vec![origin.digest(); replicas];
-        Rc::new(RefCell::new(Self { ever: facts(), found: facts(), frontiers, executed }))
+        let (ever, found, said_decided) = (facts(), facts(), BTreeSet::new());
+        Rc::new(RefCell::new(Self { ever, found, frontiers, executed, said_decided }))
     }
 
-    /// Is this the end of what the replica executed in a lane, or of the state that it holds?
-    pub(super) fn is_decided(&self, replica: usize, (lane, tip): (usize, Tip)) -> bool {
+    /// Is what the replica says now the end of what it executed in a lane, or of the state that it
+    /// holds, or was it that when it said so first? A message is sent again as it was made.
+    pub(super) fn is_decided(&mut self, replica: usize, (lane, tip): (usize, Tip)) -> bool {
         let image = self.ever[replica].image.as_ref().map(|(_, frontier)| frontier);
         let executed = self.frontiers.get(&self.executed[replica]);
-        [image, executed].into_iter().flatten().any(|frontier| frontier[lane] == tip)
+        if [image, executed].into_iter().flatten().any(|frontier| frontier[lane] == tip) {
+            self.said_decided.insert((replica, lane, tip));
+        }
+        self.said_decided.contains(&(replica, lane, tip))
     }
 
     /// A record is durable.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quorate_bft::message::{Message, Outcome, Tip};
+use quorate_bft::message::{Message, Outcome};
 use quorate_bft::{ClientFailure, ClientOutput, ClientRequest, Output as ReplicaOutput};
 use quorate_crypto::{Domain, hash_of};
 use quorate_types::{ClientId, Digest, ReplicaId};
@@ -123,11 +123,11 @@ impl<S: Replicated> Lens<OrderingMachine<S>> for OrderingLens {
             }
             Message::AckVector(vector) if self.is(node, vector.from) => {
                 // The end of what is decided there is no promise, whatever was acknowledged before.
-                let knowledge = self.knowledge.borrow();
-                let is_decided = |lane, tip: &Tip| knowledge.is_decided(node.index(), (lane, *tip));
-                let tips = (0..).zip(&vector.tips).enumerate();
-                for (_, (lane, tip)) in tips.filter(|(index, (_, tip))| !is_decided(*index, tip)) {
-                    state([topic::HOLDS, lane, tip.seq.get(), 0], tip.digest);
+                let mut knowledge = self.knowledge.borrow_mut();
+                for (lane, tip) in vector.tips.iter().enumerate() {
+                    if !knowledge.is_decided(node.index(), (lane, *tip)) {
+                        state([topic::HOLDS, lane as u64, tip.seq.get(), 0], tip.digest);
+                    }
                 }
             }
             Message::ViewChange(change) if self.is(node, change.from) => {

@@ -49,6 +49,13 @@ pub(super) const PLANTS: &[Plant] = &[
     .feud()
     .baited("lane-forker"),
     Plant::hooked(
+        Bug::PromiseLeftOut,
+        "promise-left-out",
+        "C4",
+        "a checkpoint leaves out a promise whose batch waits no more",
+    )
+    .told("lane-fork-restarts"),
+    Plant::hooked(
         Bug::ShortPrepared,
         "short-prepared",
         "C3",

@@ -26,6 +26,7 @@ pub(super) const SCENES: &[Scene] = &[
     scene("state-transfer", ("bft.state_installed", 1), state_transfer),
     scene("missing-body", ("bft.body_missing", 1), missing_body),
     scene("lane-fork", ("bft.lane_branch_left", 1), lane_fork),
+    scene("lane-fork-restarts", ("bft.promise_carried", 1), lane_fork_restarts),
     scene("leader-restart", ("bft.restarted_leader_resigns", 1), leader_restart),
     scene("sessions", ("bft.session_opened", 6), sessions),
     scene("bundle", ("bft.operations_bundled", 1), bundle),
@@ -147,15 +148,47 @@ fn missing_body(attempt: u64) -> Scenario {
 /// A Byzantine owner keeps two chains in its lane; who acknowledged the one that is not ordered
 /// leaves it.
 fn lane_fork(attempt: u64) -> Scenario {
-    let node = Node::new(1);
     // A client whose bundles are not answered yet spreads them over the lanes.
     let mut scenario = quiet(attempt, 3, 16).until(30);
     for client in 0..3 {
         scenario = scenario.asking(client, 20..24);
     }
-    let kind = FaultKind::Byzantine { node, adversary: "lane-forker" };
+    lying(scenario, Node::new(1))
+}
+
+/// One replica alone acknowledges a branch of a lane. It starts again, takes a checkpoint, starts
+/// again, and only then gets the next batches of the branch that is ordered.
+fn lane_fork_restarts(attempt: u64) -> Scenario {
+    let (owner, alone) = (Node::new(1), Node::new(3));
+    let mut scenario = quiet(attempt, 3, 2).asking(0, [1_300, 1_320, 1_340, 1_360]).until(5_000);
+    for client in 0..3 {
+        // Enough at once for several batches, and what has the first of them proven.
+        scenario = scenario.asking(client, (20..30).chain(42..52));
+        scenario = scenario.asking(client, (1_720..1_724).chain(4_900..4_910));
+    }
+    // The owner shows all of its batches to the one, which hears nobody else, and the first to the
+    // others. Then it falls silent to the one, so that nobody has what this one acknowledged.
+    scenario = scenario.suffering((110, 5_000), batches_lost(owner, alone));
+    for other in [Node::new(0), Node::new(2)] {
+        scenario = scenario.suffering((10, 120), FaultKind::Cut { from: other, to: alone });
+        scenario = scenario.suffering((55, 1_700), batches_lost(owner, other));
+    }
+    for at_ms in [1_200, 1_500] {
+        scenario = scenario.suffering((at_ms, at_ms + 10), FaultKind::Crash { node: alone });
+    }
+    lying(scenario, owner)
+}
+
+/// Batches are lost on a link, and vectors with them.
+fn batches_lost(from: Node, to: Node) -> FaultKind {
+    FaultKind::Muffle { from, to, kind: 0 }
+}
+
+/// The owner of a lane keeps two chains in it.
+fn lying(mut scenario: Scenario, owner: Node) -> Scenario {
+    let kind = FaultKind::Byzantine { node: owner, adversary: "lane-forker" };
     scenario.faults.push(Fault { at_us: 0, lasts_us: u64::MAX, kind });
-    scenario.core.remove(node);
+    scenario.core.remove(owner);
     scenario
 }
 

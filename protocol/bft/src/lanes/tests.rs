@@ -221,3 +221,32 @@ fn a_log_of_two_branches_promises_the_later_one_bft_1() {
     let next = lane.take_next().expect("it waits");
     assert_eq!(take(&mut lane, &next), Placement::Next);
 }
+
+#[test]
+fn a_promise_binds_also_when_its_batch_waits_no_more_bft_1() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let left = fixture.chain(LANE, lane.executed, (3, "a"));
+    let kept = fixture.chain(LANE, lane.executed, (2, "b"));
+    lane.execute_upto(tip_of(&kept[0]));
+    left[1..].iter().for_each(|batch| lane.replay(batch.clone(), batch.digest()));
+    let next = lane.take_next().expect("it waits");
+    assert_eq!(take(&mut lane, &next), Placement::Forked);
+    assert_eq!(take(&mut lane, &kept[1]), Placement::Forked);
+    let binding: Vec<_> = lane.binding().collect();
+    assert_eq!(binding, [left[1].digest(), left[2].digest()]);
+}
+
+#[test]
+fn what_was_acknowledged_on_a_branch_that_was_left_binds_until_it_is_executed_bft_1() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let ours = fixture.chain(LANE, lane.executed, (3, "a"));
+    let theirs = fixture.chain(LANE, lane.executed, (3, "b"));
+    ours.iter().for_each(|batch| assert_eq!(take(&mut lane, batch), Placement::Next));
+    assert_eq!(lane.binding().count(), 0, "the chain says it");
+    assert!(lane.execute_upto(tip_of(&theirs[0])));
+    assert_eq!(lane.binding().collect::<Vec<_>>(), [ours[1].digest(), ours[2].digest()]);
+    lane.execute_upto(tip_of(&theirs[1]));
+    assert_eq!(lane.binding().collect::<Vec<_>>(), [ours[2].digest()]);
+}

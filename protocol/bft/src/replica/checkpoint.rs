@@ -9,6 +9,7 @@
 //! - BFT-8: nothing above the stable checkpoint before the last is forgotten.
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_crypto::Certificate;
@@ -196,12 +197,11 @@ impl<S: Service> Replica<S> {
     pub(super) fn carry_over(&mut self, turn: &mut Turn<'_, S>) {
         let mut records: Vec<Record> = Vec::new();
         for lane in self.lanes.all() {
-            let held = lane.links_above(lane.executed.seq);
-            let bodies = held.filter_map(|(_, link)| self.bodies.get(&link.digest));
-            records.extend(bodies.cloned().map(Record::Batch));
-            records.extend(lane.promised().cloned().map(Record::Batch));
-            let left = lane.left().filter_map(|digest| self.bodies.get(&digest));
-            records.extend(left.cloned().map(Record::Batch));
+            let chain = lane.links_above(lane.executed.seq).map(|(_, link)| link.digest);
+            // BFT-1: each of them is held. One left out could be acknowledged otherwise later.
+            let binding = lane.binding().inspect(|_| turn.mark("bft.promise_carried"));
+            let bodies = chain.chain(binding).map(|digest| Arc::clone(&self.bodies[&digest]));
+            records.extend(bodies.map(Record::Batch));
         }
         records.extend(self.views.records());
         for decided in self.slots.decided_above(self.executed_slot()) {

@@ -167,8 +167,7 @@ impl<S: Service> Replica<S> {
         let mut kept: BTreeSet<Digest> = self.bodies_of.values().flatten().copied().collect();
         for lane in self.lanes.all() {
             kept.extend(lane.links_above(lane.executed.seq).map(|(_, link)| link.digest));
-            kept.extend(lane.promised().map(|batch| batch.digest()));
-            kept.extend(lane.left());
+            kept.extend(lane.binding());
         }
         for (_, open) in self.slots.all_open() {
             let accepted = open.accepted.as_ref().map(|(_, cut)| cut);
