@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use quorate_types::limits::REPLICAS_MAX;
-use quorate_types::{Digest, Epoch, Slot, SystemId, UnixTime};
+use quorate_types::{Digest, Epoch, Slot, SystemId};
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
 use super::attempt::Attempt;
@@ -21,8 +21,6 @@ pub struct Frozen {
     pub fixed: Fixed,
     /// The slot in which it was.
     pub slot: Slot,
-    /// The agreed time of that slot: when the next configuration was made.
-    pub time: UnixTime,
 }
 
 /// A group has been drawn, and the system's key is being dealt to it.
@@ -87,7 +85,7 @@ pub struct News {
     pub stage: Stage,
 }
 
-quorate_wire::fields!(Frozen { fixed, slot, time });
+quorate_wire::fields!(Frozen { fixed, slot });
 quorate_wire::fields!(News { system, epoch, header, sharing, change_count, awaited, stage });
 
 impl News {

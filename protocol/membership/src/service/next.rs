@@ -5,6 +5,8 @@
 //! # Invariants
 //! - MEM-24: the header of the next epoch is a function of the log up to DONE, the map goes on from
 //!   there with nothing lost, and no later step of the old epoch counts.
+//! - MEM-56: an epoch is as old as the time since its DONE, however long it took to get there: all
+//!   that are reachable have time to deposit before it ends.
 //! - MEM-51: an evicted server keeps its record, its id and its place on the ring, and is in no
 //!   group; it comes back without a certificate.
 
@@ -47,9 +49,10 @@ pub(super) struct Next {
 }
 
 impl Next {
-    /// The epoch that an attempt leads to, with the public side of its sharing and the digest.
+    /// The epoch that an attempt leads to, with the public side of its sharing and the digest;
+    /// DONE is executed at the agreed time `now`.
     pub(super) fn of(
-        reader: &Reader<'_>,
+        (reader, now): (&Reader<'_>, UnixTime),
         underway: Underway,
         (sharing, commitments): (CommitmentBytes, Digest),
     ) -> Self {
@@ -69,7 +72,8 @@ impl Next {
             membership: underway.attempt.resilience,
             authority_key: old.authority_key,
             membership_group: change.group,
-            created: underway.frozen.time,
+            // MEM-56: not that of the freeze, which may be long ago.
+            created: now,
             members: change.members.into_values().collect(),
         };
         let lineage = Lineage {

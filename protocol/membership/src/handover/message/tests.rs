@@ -6,7 +6,7 @@ use expect_test::expect_file;
 use quorate_threshold::Signature as ThresholdSignature;
 use quorate_types::{
     Digest, Epoch, IdentityKey, IdentityRoot, NodeId, PublicKey, Resilience, Signature, Slot,
-    SystemId, UnixTime,
+    SystemId,
 };
 use quorate_wire::{DecodeError, decode, encode, vector};
 
@@ -39,7 +39,7 @@ fn news(stage: Stage) -> Box<News> {
 fn frozen() -> Frozen {
     let (previous, changes) = (Digest::new([6; 32]), Digest::new([9; 32]));
     let fixed = Fixed { system: SYSTEM, epoch: Epoch::new(8), previous, changes };
-    Frozen { fixed, slot: Slot::new(10), time: UnixTime::from_micros(11) }
+    Frozen { fixed, slot: Slot::new(10) }
 }
 
 fn attempt() -> Attempt {

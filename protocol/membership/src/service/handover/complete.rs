@@ -3,7 +3,7 @@
 //! Specification of the cryptography 2.3; settled points 1, 5 and 10. Only statements count that
 //! name the choice and the sharing as the log computes them, and that show the share.
 //!
-//! Invariants: MEM-20, MEM-21, MEM-24.
+//! Invariants: MEM-20, MEM-21, MEM-24, MEM-56.
 
 use alloc::boxed::Box;
 
@@ -37,7 +37,8 @@ impl Step<'_> {
         self.reject_words(completions, attempt.resilience.quorum(), is_asked, key_of)?;
         self.reject_shares(completions, (&underway, session), &sharing)?;
 
-        let next = Next::of(&self.reader, *underway, (points, commitments));
+        let place = (&self.reader, self.call.time);
+        let next = Next::of(place, *underway, (points, commitments));
         Ok(Outcome::Done(Box::new(next)))
     }
 

@@ -33,7 +33,7 @@ impl Step<'_> {
             previous: header.hash(),
             changes: self.changes(&header).finish(),
         };
-        let frozen = Frozen { fixed, slot: self.call.slot, time: self.call.time };
+        let frozen = Frozen { fixed, slot: self.call.slot };
         Ok(if self.reader.sharing_bytes().is_some() {
             Outcome::Frozen(frozen)
         } else {

@@ -65,6 +65,21 @@ fn behind_three_groups_the_old_one_keeps_the_key_however_long_it_takes() {
 }
 
 #[test]
+fn mem_56_an_epoch_is_as_old_as_the_time_since_its_done_however_many_attempts_there_were() {
+    let mut town = Town::new(4, 1);
+    town.prepare();
+    (0..ATTEMPTS_OF_GROUP).for_each(|_| town.give_up());
+    let redraw = town.redraw();
+    town.take(redraw).unwrap();
+    let before = town.time();
+    let shares = town.finish();
+    let (created, done) = (town.decided().header.created, town.time());
+    assert!(before < created && created == done, "MEM-56: {created:?}, DONE at {done:?}");
+    town.turn(shares);
+    assert_eq!(town.configuration.configuration().created, done, "MEM-56");
+}
+
+#[test]
 fn a_member_that_came_too_late_for_the_freeze_has_its_seat_in_the_next_attempt() {
     // Decision 24: three of four have deposited, one of them may lie.
     let mut town = Town::new(4, 1);

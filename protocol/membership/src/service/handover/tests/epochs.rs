@@ -77,7 +77,7 @@ fn the_header_of_the_next_epoch_says_what_the_log_decided() {
         commitments: decided.sharing.digest(),
     };
     assert_eq!(decided.header.lineage, lineage);
-    assert_eq!(decided.header.created, underway.frozen.time);
+    assert_eq!(decided.header.created, town.time(), "MEM-56");
     let seats: Vec<_> = underway.attempt.seats.iter().map(|seat| seat.node).collect();
     assert_eq!(decided.header.membership_group, seats);
     assert_ne!(decided.sharing, CommitmentBytes::of(town.sharing().commitment()), "a fresh one");

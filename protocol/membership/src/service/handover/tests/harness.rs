@@ -106,10 +106,15 @@ impl Town {
             operation,
             epoch: self.configuration.epoch(),
             slot: Slot::new(self.slot),
-            time: UnixTime::from_micros(1_000_000 * self.slot),
+            time: self.time(),
             randomness: Digest::ZERO,
         };
         decode(&self.service.execute(&call, &mut self.state)).unwrap()
+    }
+
+    /// The agreed time of the last slot.
+    pub(super) fn time(&self) -> UnixTime {
+        UnixTime::from_micros(1_000_000 * self.slot)
     }
 
     pub(super) fn ask(&mut self, operation: &MembershipOperation) -> MembershipReply {
