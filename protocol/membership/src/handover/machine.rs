@@ -144,6 +144,7 @@ pub struct Handover {
     deposited: BTreeMap<NodeId, Instant>,
     /// It has lasted long enough.
     is_due: bool,
+    earliest_end: Instant,
     end_wish: Option<EndReason>,
     is_at_risk: bool,
     end_votes: BTreeMap<NodeId, Word<EndVote>>,
@@ -225,6 +226,7 @@ impl Handover {
             group_key: None,
             deposited: BTreeMap::new(),
             is_due: false,
+            earliest_end: Instant::ZERO,
             end_wish: None,
             is_at_risk: false,
             end_votes: BTreeMap::new(),
@@ -291,7 +293,8 @@ impl Handover {
             let ends = self.setup.configuration.created.as_micros().saturating_add(length);
             Duration::from_micros(ends.saturating_sub(turn.now.wall.as_micros()))
         };
-        turn.effects.arm(Timer::Length, turn.now.instant.after(left));
+        self.earliest_end = self.earliest_end(turn.now.instant);
+        turn.effects.arm(Timer::Length, turn.now.instant.after(left).max(self.earliest_end));
         self.arm_repeat(turn);
     }
 

@@ -1,11 +1,13 @@
 //! Votes that the epoch ends: `f + 1` of them fix its changes.
 //!
 //! # Invariants
-//! - MEM-52: a correct member votes for an end because of a risk only behind a quarter of the
-//!   epoch's length, so servers that come and go make epochs shorter by a factor that is known.
+//! - MEM-52: a correct member votes for an end only when a quarter of an epoch's length has passed
+//!   since it began this one, by its own clock, whatever the reason is: so servers that come and
+//!   go, and a leader that lets the time of the log stand still, make epochs shorter by a factor
+//!   that is known, and all that are reachable have time to deposit.
 
 use quorate_machine::{Plant, planted};
-use quorate_types::{NodeId, Now};
+use quorate_types::{Duration, Instant, NodeId};
 
 use super::{Handover, Topic, Turn};
 use crate::handover::message::Message;
@@ -13,7 +15,7 @@ use crate::handover::operation::HandoverOperation;
 use crate::handover::stage::Stage;
 use crate::handover::vote::{EndReason, EndVote};
 use crate::handover::word::{Word, Words};
-use crate::limits::AT_RISK_PART;
+use crate::limits::EARLIEST_END_PART;
 
 impl Handover {
     pub(super) fn wish_end(&mut self, reason: EndReason) {
@@ -35,10 +37,12 @@ impl Handover {
         if self.has_lasted() {
             self.wish_end(EndReason::Time);
         }
-        if self.is_at_risk && self.may_end_early(turn.now) {
+        let is_early = turn.now.instant < self.earliest_end && !planted(Plant::RiskEndsAtOnce);
+        if self.is_at_risk && !is_early {
             self.wish_end(EndReason::WindowAtRisk);
         }
-        if let Some(reason) = self.end_wish {
+        // MEM-52: also where the epoch was over when it began.
+        if let Some(reason) = self.end_wish.filter(|_| !is_early) {
             self.say_end_vote(turn, reason);
         }
         if self.end_votes.len() >= self.resilience().weak_quorum() {
@@ -59,12 +63,10 @@ impl Handover {
         awaited.is_some_and(|count| count == 0 || self.is_due && count as usize <= bearable)
     }
 
-    // MEM-52: whoever comes and goes, an epoch lasts as long as this.
-    /// Has the epoch lasted so long that it may end for a risk?
-    fn may_end_early(&self, now: Now) -> bool {
-        let least = self.setup.policy.length.as_micros() / AT_RISK_PART;
-        let begun = self.setup.configuration.created.as_micros();
-        now.wall.as_micros() >= begun.saturating_add(least) || planted(Plant::RiskEndsAtOnce)
+    /// MEM-52: when this server may vote for an end, if it begins the epoch now.
+    pub(super) fn earliest_end(&self, now: Instant) -> Instant {
+        let length = self.setup.policy.length.as_micros();
+        now.after(Duration::from_micros(length / EARLIEST_END_PART))
     }
 
     fn say_end_vote(&mut self, turn: &mut Turn<'_>, reason: EndReason) {

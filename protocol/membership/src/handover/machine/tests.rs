@@ -5,7 +5,7 @@ mod log;
 mod network;
 
 use std::boxed::Box;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::vec::Vec;
 
 use quorate_threshold::{Bls12381, Domain, PartialSignature, ThresholdScheme};
@@ -74,6 +74,27 @@ fn mem_52_a_risk_ends_an_epoch_early_and_not_at_once_and_f_members_end_none() {
     let early = lasts(2);
     assert!(early >= Duration::from_secs(15) && early < length, "MEM-52: {early:?}");
     assert!(lasts(1) >= length, "MEM-52: f members hurry nobody");
+}
+
+#[test]
+fn mem_52_an_epoch_that_is_over_when_it_begins_lasts_until_all_could_deposit() {
+    for seed in 0..4 {
+        let mut network = Network::overdue(5, 1, seed);
+        let begun = network.age();
+        while network.log.news.stage == Stage::Open {
+            network.turn();
+        }
+        let lasted = network.age().as_micros() - begun.as_micros();
+        let quarter = POLICY.length.as_micros() / 4;
+        assert!((quarter..2 * quarter).contains(&lasted), "MEM-52: {lasted} us");
+        let deposited = network.log.executed.iter().filter_map(|operation| match operation {
+            HandoverOperation::Deposit(deposit) => Some(deposit.identity_key()),
+            _ => None,
+        });
+        assert_eq!(deposited.collect::<BTreeSet<_>>().len(), 5, "all servers");
+        network.run();
+        assert_handed_over(&network);
+    }
 }
 
 #[test]

@@ -71,6 +71,17 @@ impl Network {
         Self::start((world, log), random, (false, &[]))
     }
 
+    /// Servers that all begin the epoch when it is over, by the time of its configuration.
+    pub(super) fn overdue(server_count: usize, f: u16, random: u64) -> Self {
+        let mut network = Self::new(server_count, f, random);
+        network.now += 2 * POLICY.length.as_micros();
+        network.queue.clear();
+        for id in network.nodes.keys().copied().collect::<Vec<_>>() {
+            network.restart(id);
+        }
+        network
+    }
+
     /// A system whose group has no key yet.
     pub(super) fn founding(f: u16, random: u64) -> Self {
         Self::founding_without(f, random, 0)
