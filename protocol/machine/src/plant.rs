@@ -167,6 +167,8 @@ pub enum Plant {
     EvidenceUnchecked,
     /// A complaint convicts a dealer, whatever it shows.
     ComplaintUnchecked,
+    /// The group goes on as it is if a member of it is to be evicted.
+    EvictedKeepsSeat,
 }
 
 #[cfg(plant)]

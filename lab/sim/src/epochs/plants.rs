@@ -119,6 +119,14 @@ pub(super) const PLANTS: &[Plant] = &[
     )
     .feud()
     .baited("framer"),
+    Plant::hooked(
+        Bug::EvictedKeepsSeat,
+        "evicted-keeps-seat",
+        "C13",
+        "a group with a member that is to be evicted goes on as it is, epoch after epoch",
+    )
+    .feud()
+    .baited("bad-dealer"),
     Plant::own(IDENTITY_KEPT, "C7", "an identity stays when it has moved on"),
     Plant::own(DECRYPTION_KEPT, "C7", "what opens subshares stays behind the epoch"),
     Plant::own(ROOT_KEPT, "C7", "the old tree of an identity stays when another took its place"),

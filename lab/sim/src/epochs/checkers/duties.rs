@@ -1,11 +1,12 @@
 //! C13: no good server that is reachable loses its duties, whatever `f` liars say of it or show
 //! against it; who is gone has lost them within three epochs, and so has a dealer that somebody
-//! found to cheat. While too few others bring their keys in time the group stays as it is, and with
-//! it a member that is to go (decision 22): of dealers only epochs with another group count.
+//! found to cheat at the end of one. The log of the next epoch convicts it. That epoch may end
+//! early for this very reason, before enough others have deposited keys for a group without the
+//! dealer; the one behind it lasts its time (MEM-56), and ends with such a group.
 //!
 //! It watches runs in which nothing fails but for one villain, so every good server is reachable.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use quorate_machine::RecordNumber;
 use quorate_membership::VerifiedConfiguration;
@@ -32,8 +33,6 @@ pub(in crate::epochs) struct Duties {
     left_in: Epoch,
     /// The dealers that were found to cheat, and at the end of which epoch first.
     cheats: BTreeMap<NodeId, Epoch>,
-    /// The members of the group of each epoch.
-    groups: BTreeMap<Epoch, BTreeSet<NodeId>>,
 }
 
 impl Duties {
@@ -43,18 +42,8 @@ impl Duties {
             let FaultKind::Byzantine { node, adversary: GONE } = fault.kind else { return None };
             Some(node)
         });
-        let (cheats, groups) = Default::default();
-        Self { nodes, gone: gone.collect(), left_in: Epoch::ZERO, cheats, groups }
-    }
-
-    /// How many epochs behind this one, up to the other, have another group than the one before.
-    fn turns(&self, since: Epoch, until: Epoch) -> u64 {
-        let group = |epoch: u64| self.groups.get(&Epoch::new(epoch));
-        let is_turn = |epoch: &u64| match (group(epoch - 1), group(*epoch)) {
-            (Some(former), Some(next)) => former != next,
-            _ => false,
-        };
-        (since.get() + 1..=until.get()).filter(is_turn).count() as u64
+        let cheats = BTreeMap::new();
+        Self { nodes, gone: gone.collect(), left_in: Epoch::ZERO, cheats }
     }
 
     fn judge(&self, at: &At, configuration: &VerifiedConfiguration) -> Verdict {
@@ -71,8 +60,8 @@ impl Duties {
                 let what = format!("{node:?} is gone since epoch {}", self.left_in);
                 return Err(Broken::new(ID, format!("{what}, and active in epoch {epoch}")));
             }
-            let is_due = |since: &&Epoch| is_active && self.turns(**since, epoch) >= EPOCHS_MAX;
-            if let Some(cheated) = self.cheats.get(&member.id).filter(is_due) {
+            let cheated = self.cheats.get(&member.id);
+            if let Some(cheated) = cheated.filter(|in_epoch| is_late(**in_epoch) && is_active) {
                 let what = format!("{node:?} was found to cheat at the end of epoch {cheated}");
                 return Err(Broken::new(ID, format!("{what}, and is active in epoch {epoch}")));
             }
@@ -94,8 +83,6 @@ impl Checker<EpochsMachine> for Duties {
         if at.time_us <= STAY.as_micros() {
             self.left_in = self.left_in.max(configuration.epoch());
         }
-        let group = configuration.configuration().membership_group.iter().copied().collect();
-        self.groups.entry(configuration.epoch()).or_insert(group);
         self.judge(at, configuration)
     }
 

@@ -7,12 +7,14 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use quorate_machine::{Plant, planted};
 use quorate_types::{Digest, NodeId};
 
 use super::Step;
 use crate::election::elect_beside;
 use crate::handover::{Attempt, Stage, Underway};
 use crate::limits::{ATTEMPTS_OF_GROUP, GROUPS_DRAWN_MAX};
+use crate::monitor::Finding;
 use crate::rotation::Rotation;
 use crate::service::plan::Plan;
 pub(super) use crate::service::plan::seats;
@@ -25,6 +27,10 @@ impl Step<'_> {
         let resized = self.reader.pending_resize(header.epoch);
         let resilience = resized.unwrap_or(header.membership);
         let (plan, rotation) = (Plan::of(&self.reader), self.rotation());
+        let is_seated = |it: &Finding| header.membership_group.contains(&it.server);
+        if planted(Plant::EvictedKeepsSeat) && plan.evictions().iter().any(is_seated) {
+            return self.staying(number);
+        }
         let mut candidates = plan.candidates(&self.reader);
         candidates.retain(|node| rotation.admits(*node));
         let free = candidates.iter().copied().filter(|node| !plan.is_held(*node)).collect();
