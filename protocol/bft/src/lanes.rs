@@ -134,11 +134,14 @@ impl Lane {
     }
 
     /// Takes a batch from the log: what was acknowledged once is acknowledged again, or promised
-    /// where what was executed since then does not show yet how the lane went on. No window holds
-    /// here, for the log reaches back further than one.
+    /// where what was executed since then does not show yet how the lane went on. Of two batches
+    /// for one position the first binds. No window holds here, for the log reaches back further
+    /// than one.
     pub fn replay(&mut self, batch: Arc<Batch>, digest: Digest) {
         let header = batch.header.header;
-        if header.seq <= self.executed.seq {
+        let acknowledged = self.chain.get(&header.seq).map(|link| link.digest);
+        let bound = acknowledged.or_else(|| self.promised.get(&header.seq).copied());
+        if header.seq <= self.executed.seq || bound.is_some_and(|bound| bound != digest) {
             return;
         }
         let is_next = header.seq == self.acknowledged.seq.next()
@@ -147,8 +150,7 @@ impl Lane {
             self.acknowledge(&batch, digest);
             return self.replay_ahead();
         }
-        let is_held = self.chain.get(&header.seq).is_some_and(|link| link.digest == digest);
-        if !is_held {
+        if acknowledged.is_none() {
             self.promised.insert(header.seq, digest);
             self.ahead.insert(header.seq, batch);
         }

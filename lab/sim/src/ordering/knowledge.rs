@@ -163,5 +163,7 @@ impl Knowledge {
             self.note(replica, record);
         }
         self.found[replica] = found;
+        // What it sends again it has made in this life.
+        self.said_decided.retain(|(of, _, _)| *of != replica);
     }
 }

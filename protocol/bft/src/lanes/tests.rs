@@ -250,3 +250,31 @@ fn what_was_acknowledged_on_a_branch_that_was_left_binds_until_it_is_executed_bf
     lane.execute_upto(tip_of(&theirs[1]));
     assert_eq!(lane.binding().collect::<Vec<_>>(), [ours[2].digest()]);
 }
+
+#[test]
+fn what_a_log_promises_first_is_not_acknowledged_otherwise_by_what_follows_there_bft_1() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let left = fixture.chain(LANE, lane.executed, (3, "a"));
+    let kept = fixture.chain(LANE, lane.executed, (3, "b"));
+    lane.execute_upto(tip_of(&kept[0]));
+    for batch in [&left[1], &kept[1], &left[2], &kept[2]] {
+        lane.replay(batch.clone(), batch.digest());
+    }
+    assert_eq!(lane.acknowledged, tip_of(&kept[0]));
+    assert_eq!(lane.binding().collect::<Vec<_>>(), [left[1].digest(), left[2].digest()]);
+}
+
+#[test]
+fn what_a_log_acknowledges_first_stays_acknowledged_bft_1() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let ours = fixture.chain(LANE, lane.executed, (2, "a"));
+    let theirs = fixture.chain(LANE, lane.executed, (2, "b"));
+    for batch in ours.iter().chain(&theirs) {
+        lane.replay(batch.clone(), batch.digest());
+    }
+    assert_eq!(lane.acknowledged, tip_of(&ours[1]));
+    assert_eq!(lane.binding().count(), 0, "{lane:?}");
+    assert_eq!(lane.place(&ours[1], ours[1].digest()), Placement::Known);
+}

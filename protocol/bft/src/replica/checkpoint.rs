@@ -211,13 +211,10 @@ impl<S: Service> Replica<S> {
         }
         for (_, open) in self.slots.all_open() {
             if let Some((view, cut)) = &open.accepted {
-                let inline = cut.inline.as_ref().and_then(|it| self.bodies.get(&it.digest()));
-                records.push(Record::Accepted {
-                    view: *view,
-                    cut: cut.clone(),
-                    inline: inline.cloned(),
-                    parent: None,
-                });
+                // BFT-1: an inline batch that was acknowledged is among those of its lane, and one
+                // that was not must not look as if it had been.
+                let (view, cut) = (*view, cut.clone());
+                records.push(Record::Accepted { view, cut, inline: None, parent: None });
             }
             if let Some(prepared) = &open.prepared {
                 let (certificate, cut) = (prepared.certificate.clone(), prepared.cut.clone());
