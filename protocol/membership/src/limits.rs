@@ -18,8 +18,12 @@ pub const ATTEMPTS_OF_GROUP: u32 = 2;
 pub const GROUPS_DRAWN_MAX: u32 = 3;
 /// How often the wait before a founder says again what is not settled is doubled.
 pub const FOUNDING_DOUBLINGS_MAX: u32 = 7;
-/// Nobody votes for the end of an epoch before this part of its length.
+/// A risk ends no epoch before this part of its length, and who begins an epoch leaves others no
+/// longer than this part of it to deposit.
 pub const EARLIEST_END_PART: u64 = 4;
+/// Longest time that a member, when it begins an epoch, leaves others to deposit before it votes
+/// for the end.
+pub const DEPOSITS_AWAITED_MAX: Duration = Duration::from_secs(10);
 /// Pending changes in one reply of the service.
 pub const PENDING_PAGE_MAX: usize = 16;
 /// Most keys that can sign for the authority.

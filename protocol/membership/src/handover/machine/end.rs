@@ -1,13 +1,15 @@
 //! Votes that the epoch ends: `f + 1` of them fix its changes.
 //!
 //! # Invariants
-//! - MEM-52: a correct member votes for an end only when a quarter of an epoch's length has passed
-//!   since it began this one, by its own clock, whatever the reason is: so servers that come and
-//!   go, and a leader that lets the time of the log stand still, make epochs shorter by a factor
-//!   that is known, and all that are reachable have time to deposit.
+//! - MEM-52: a correct member votes for an end because of a risk only behind a quarter of the
+//!   epoch's length, so servers that come and go make epochs shorter by a factor that is known.
+//! - MEM-57: whatever the reason is, it votes only some seconds after it began the epoch, by its
+//!   own clock: all that are reachable have time to deposit, also where an epoch is over when it
+//!   begins, because all servers were stopped or a leader let the time of the log stand still. The
+//!   seconds are few, so that members that start again and again hold up no end.
 
 use quorate_machine::{Plant, planted};
-use quorate_types::{Duration, Instant, NodeId};
+use quorate_types::{Duration, Instant, NodeId, Now};
 
 use super::{Handover, Topic, Turn};
 use crate::handover::message::Message;
@@ -15,7 +17,7 @@ use crate::handover::operation::HandoverOperation;
 use crate::handover::stage::Stage;
 use crate::handover::vote::{EndReason, EndVote};
 use crate::handover::word::{Word, Words};
-use crate::limits::EARLIEST_END_PART;
+use crate::limits::{DEPOSITS_AWAITED_MAX, EARLIEST_END_PART};
 
 impl Handover {
     pub(super) fn wish_end(&mut self, reason: EndReason) {
@@ -30,6 +32,20 @@ impl Handover {
         if !self.votes_end() {
             return;
         }
+        // MEM-57: an epoch can be over when it begins.
+        if turn.now.instant >= self.earliest_end || planted(Plant::RiskEndsAtOnce) {
+            self.wish_what_is_due(turn.now);
+        }
+        if let Some(reason) = self.end_wish {
+            self.say_end_vote(turn, reason);
+        }
+        if self.end_votes.len() >= self.resilience().weak_quorum() {
+            let votes = self.end_votes.values().cloned().collect();
+            self.announce(turn, HandoverOperation::End(Words(votes)));
+        }
+    }
+
+    fn wish_what_is_due(&mut self, now: Now) {
         let changes = self.own.as_ref().map_or(0, |news| news.change_count);
         if changes >= self.setup.policy.change_count_max {
             self.wish_end(EndReason::Changes);
@@ -37,17 +53,8 @@ impl Handover {
         if self.has_lasted() {
             self.wish_end(EndReason::Time);
         }
-        let is_early = turn.now.instant < self.earliest_end && !planted(Plant::RiskEndsAtOnce);
-        if self.is_at_risk && !is_early {
+        if self.is_at_risk && self.may_end_early(now) {
             self.wish_end(EndReason::WindowAtRisk);
-        }
-        // MEM-52: also where the epoch was over when it began.
-        if let Some(reason) = self.end_wish.filter(|_| !is_early) {
-            self.say_end_vote(turn, reason);
-        }
-        if self.end_votes.len() >= self.resilience().weak_quorum() {
-            let votes = self.end_votes.values().cloned().collect();
-            self.announce(turn, HandoverOperation::End(Words(votes)));
         }
     }
 
@@ -63,10 +70,21 @@ impl Handover {
         awaited.is_some_and(|count| count == 0 || self.is_due && count as usize <= bearable)
     }
 
-    /// MEM-52: when this server may vote for an end, if it begins the epoch now.
+    /// MEM-57: when this server may vote for an end, if it begins the epoch now.
     pub(super) fn earliest_end(&self, now: Instant) -> Instant {
-        let length = self.setup.policy.length.as_micros();
-        now.after(Duration::from_micros(length / EARLIEST_END_PART))
+        now.after(self.part_of_length().min(DEPOSITS_AWAITED_MAX))
+    }
+
+    // MEM-52: whoever comes and goes, an epoch lasts as long as this.
+    /// Has the epoch lasted so long that it may end for a risk?
+    fn may_end_early(&self, now: Now) -> bool {
+        let begun = self.setup.configuration.created.as_micros();
+        let least = begun.saturating_add(self.part_of_length().as_micros());
+        now.wall.as_micros() >= least || planted(Plant::RiskEndsAtOnce)
+    }
+
+    fn part_of_length(&self) -> Duration {
+        Duration::from_micros(self.setup.policy.length.as_micros() / EARLIEST_END_PART)
     }
 
     fn say_end_vote(&mut self, turn: &mut Turn<'_>, reason: EndReason) {

@@ -15,6 +15,7 @@ use self::network::{Network, POLICY};
 use super::{Message, Record};
 use crate::handover::operation::HandoverOperation;
 use crate::handover::stage::Stage;
+use crate::limits::{DEPOSITS_AWAITED_MAX, EARLIEST_END_PART};
 
 /// The next group signs under the key that never changes, everybody that is up has the signed
 /// header, and the shares of the old group are gone.
@@ -77,7 +78,7 @@ fn mem_52_a_risk_ends_an_epoch_early_and_not_at_once_and_f_members_end_none() {
 }
 
 #[test]
-fn mem_52_an_epoch_that_is_over_when_it_begins_lasts_until_all_could_deposit() {
+fn mem_57_an_epoch_that_is_over_when_it_begins_lasts_until_all_could_deposit() {
     for seed in 0..4 {
         let mut network = Network::overdue(5, 1, seed);
         let begun = network.age();
@@ -85,8 +86,8 @@ fn mem_52_an_epoch_that_is_over_when_it_begins_lasts_until_all_could_deposit() {
             network.turn();
         }
         let lasted = network.age().as_micros() - begun.as_micros();
-        let quarter = POLICY.length.as_micros() / 4;
-        assert!((quarter..2 * quarter).contains(&lasted), "MEM-52: {lasted} us");
+        let awaited = DEPOSITS_AWAITED_MAX.as_micros();
+        assert!((awaited..2 * awaited).contains(&lasted), "MEM-57: {lasted} us");
         let deposited = network.log.executed.iter().filter_map(|operation| match operation {
             HandoverOperation::Deposit(deposit) => Some(deposit.identity_key()),
             _ => None,
@@ -95,6 +96,22 @@ fn mem_52_an_epoch_that_is_over_when_it_begins_lasts_until_all_could_deposit() {
         network.run();
         assert_handed_over(&network);
     }
+}
+
+#[test]
+fn mem_57_members_that_start_again_more_often_than_a_risk_may_end_an_epoch_hold_up_no_end() {
+    let mut network = Network::overdue(4, 1, 3);
+    let pause = DEPOSITS_AWAITED_MAX.as_micros() + 2_000_000;
+    assert!(pause < POLICY.length.as_micros() / EARLIEST_END_PART);
+    let mut restarts = network.age().as_micros() + pause;
+    for _ in 0..8 {
+        while network.log.news.stage == Stage::Open && network.age().as_micros() < restarts {
+            network.turn();
+        }
+        network.members().into_iter().for_each(|id| network.restart(id));
+        restarts += pause;
+    }
+    assert_ne!(network.log.news.stage, Stage::Open, "MEM-57");
 }
 
 #[test]
