@@ -101,6 +101,7 @@ pub mod ordering;
 pub mod panics;
 pub mod part;
 mod parties;
+pub mod passages;
 pub mod plant;
 pub mod report;
 pub mod runner;

@@ -2,6 +2,7 @@
 
 use crate::checker::Broken;
 use crate::marks::Marks;
+use crate::passages::Lives;
 use crate::scenario::{FaultKind, Profile};
 
 /// What happened, in numbers.
@@ -105,6 +106,8 @@ pub struct Report {
     pub time_us: u64,
     /// Hash of everything that happened.
     pub trace: u64,
+    /// Hash of the same but for the numbers of effects.
+    pub course: u64,
     /// Hits of each mark.
     pub marks: Marks,
     /// What happened, in numbers.
@@ -113,6 +116,8 @@ pub struct Report {
     pub effects: Vec<u64>,
     /// Writes to the disk of each node that were begun, over all its lives.
     pub writes: Vec<u64>,
+    /// The effects of each node, where notes of them were taken.
+    pub lives: Vec<Lives>,
     /// The promise that was broken, if any.
     pub violation: Option<Violation>,
 }

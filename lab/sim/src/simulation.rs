@@ -15,6 +15,7 @@ use crate::ledger::Ledger;
 use crate::marks::Marks;
 use crate::network::Network;
 use crate::node::Node;
+use crate::passages::Passages;
 use crate::report::{Counts, Report, Violation};
 use crate::scenario::Scenario;
 use crate::system::{Limits, Run};
@@ -75,6 +76,8 @@ pub struct Simulation<M: Subject, H> {
     is_healed: bool,
     /// For a run that is over when nothing is owed any more.
     settling: Option<Settling>,
+    /// For a run of which an enumeration of crashes wants to know the effects.
+    passages: Option<Passages>,
     broken: Option<Broken>,
     hash: TraceHash,
     marks: Marks,
@@ -120,6 +123,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             is_cut_short: false,
             is_healed: false,
             settling: None,
+            passages: None,
             broken: None,
             hash: TraceHash::default(),
             marks: Marks::new(),
@@ -155,6 +159,9 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
     fn go(&mut self, limits: &Limits) {
         self.event_max = limits.event_max;
         self.settling = limits.is_over_when_settled.then(|| Settling::from(self.scenario.heal_us));
+        let first_round_us = Settling::first_round_us(self.scenario.heal_us);
+        let passages = || Passages::new(self.nodes.len(), first_round_us);
+        self.passages = limits.notes_passages.then(passages);
         while self.broken.is_none() && !self.is_cut_short {
             let Some((at_us, happening)) = self.agenda.take() else {
                 break;
@@ -265,7 +272,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
         self.printer.is_some()
     }
 
-    fn report(&self) -> Report {
+    fn report(&mut self) -> Report {
         let violation = self.broken.clone().map(|broken| Violation {
             seed: self.scenario.seed,
             profile: self.scenario.profile,
@@ -278,10 +285,12 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             events: self.event,
             time_us: self.now_us,
             trace: self.hash.get(),
+            course: self.hash.course(),
             marks: self.marks.clone(),
             counts: self.counts.clone(),
             effects: self.nodes.iter().map(|node| node.front).collect(),
             writes: self.nodes.iter().map(|node| node.writes).collect(),
+            lives: self.passages.take().map_or_else(Vec::new, Passages::into_lives),
             violation,
         }
     }

@@ -15,11 +15,14 @@ pub struct Limits {
     pub event_max: u64,
     /// Ends soon after all that is owed has come, where a checker can tell.
     pub is_over_when_settled: bool,
+    /// Takes notes of all effects, for an enumeration of crashes.
+    pub notes_passages: bool,
 }
 
 impl Limits {
     /// Up to the end of the scenario.
-    pub const NONE: Self = Self { event_max: u64::MAX, is_over_when_settled: false };
+    pub const NONE: Self =
+        Self { event_max: u64::MAX, is_over_when_settled: false, notes_passages: false };
     /// Until all that is owed has come, and at most up to the end of the scenario.
     pub const SETTLED: Self = Self { is_over_when_settled: true, ..Self::NONE };
 }

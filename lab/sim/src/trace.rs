@@ -60,14 +60,29 @@ impl Printer {
 
 /// The hash of what has happened so far.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct TraceHash(u64);
+pub(crate) struct TraceHash {
+    trace: u64,
+    course: u64,
+}
 
 impl TraceHash {
     pub(crate) const fn absorb(&mut self, tag: u64, first: u64, second: u64) {
-        self.0 = mixed(mixed(mixed(self.0, tag), first), second);
+        self.trace = mixed(mixed(mixed(self.trace, tag), first), second);
+        self.course = mixed(mixed(mixed(self.course, tag), first), second);
+    }
+
+    /// Absorbs the effect of a node, with its number there.
+    pub(crate) const fn absorb_effect(&mut self, tag: u64, node: u64, number: u64) {
+        self.trace = mixed(mixed(mixed(self.trace, tag), node), number);
+        self.course = mixed(mixed(self.course, tag), node);
     }
 
     pub(crate) const fn get(self) -> u64 {
-        self.0 ^ (self.0 >> 32)
+        self.trace ^ (self.trace >> 32)
+    }
+
+    /// The hash of the same but for the numbers of effects.
+    pub(crate) const fn course(self) -> u64 {
+        self.course ^ (self.course >> 32)
     }
 }

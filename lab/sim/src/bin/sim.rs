@@ -28,6 +28,8 @@ sim plants  [--known NAME,..]                    runs each planted bug until its
 sim crashes [--scene NAME] [--point N]           a crash at every effect of each scene of a system,
             [--stride N]                         and every write failing; or at one point of one
             [--together]                         a crash of each set of servers at every effect
+            [--share I/N]                        the I-th of N parts, from 0: one can be run after
+                                                 another, and again
 sim crashes --seed N [--ops N] [--stride N]      the same for the quiet scenario of a seed
 sim marks   [--seeds N]                          hits of each coverage mark
 sim year    [--epochs N] [--servers N] [--f N]   epochs with real shares and keys, and a thief who
@@ -59,7 +61,7 @@ const UNDRAWN_FAULTS: [&str; 1] = ["write-fails"];
 const CRASH_OPS: u64 = 8;
 
 /// What may stand on the command line beside the command.
-const OPTIONS: [&str; 23] = [
+const OPTIONS: [&str; 24] = [
     "--epochs",
     "--events",
     "--f",
@@ -77,6 +79,7 @@ const OPTIONS: [&str; 23] = [
     "--seed",
     "--seeds",
     "--servers",
+    "--share",
     "--stride",
     "--system",
     "--together",
@@ -431,8 +434,8 @@ fn crash_everywhere(words: &Words) -> Result<bool, String> {
     let to_usize = |number: u64| usize::try_from(number).or(Err("a number is too large"));
     let stride = to_usize(words.number("--stride")?.unwrap_or(1).max(1))?;
     let share = match words.number("--point")? {
-        Some(point) => Share { first: to_usize(point)?, stride: usize::MAX },
-        None => Share { first: 0, stride },
+        Some(point) => Share::every(usize::MAX, to_usize(point)?),
+        None => Share { part: part(words)?, ..Share::every(stride, 0) },
     };
     let victims = if words.has("--together") { Victims::Together } else { Victims::Alone };
     let (mut is_good, systems) = (true, words.systems()?);
@@ -458,10 +461,20 @@ fn crash_everywhere(words: &Words) -> Result<bool, String> {
     Ok(is_good)
 }
 
+/// The part of the points that is asked for, `I/N`; all, if none is.
+fn part(words: &Words) -> Result<(usize, usize), String> {
+    let Some(text) = words.text("--share") else { return Ok((0, 1)) };
+    let split = text.split_once('/').and_then(|(part, parts)| {
+        let (part, parts) = (part.parse().ok()?, parts.parse().ok()?);
+        (part < parts).then_some((part, parts))
+    });
+    split.ok_or_else(|| format!("--share needs I/N, with I from 0 and below N: {text}"))
+}
+
 /// The crash points of a gate run: another part for another commit.
 fn share_of(stride: usize, commit: &str) -> Share {
     let seed = seeds::fresh(commit).next().unwrap_or(0);
-    Share { first: usize::try_from(seed).unwrap_or(0) % stride, stride }
+    Share::every(stride, usize::try_from(seed).unwrap_or(0) % stride)
 }
 
 fn crash_scenes(
@@ -488,11 +501,12 @@ fn crash_scenes(
 fn report_crashes(system: &dyn System, which: &str, victims: Victims, done: &Enumeration) -> bool {
     let together = if victims == Victims::Together { " --together" } else { "" };
     let which = format!("{which}{together}");
-    let Enumeration { effects, points, runs, crashes, events, violations } = done;
+    let Enumeration { effects, points, taken, runs, same, controls, .. } = done;
+    let Enumeration { crashes, events, violations, .. } = done;
     let name = system.name();
     println!(
-        "  crashes         {name} {which}: {effects} effects, {runs} runs of {points} points, \
-         {crashes} crashes, {events} events, {} violations",
+        "  crashes         {name} {which}: {effects} effects, {taken} of {points} points, {same} of \
+         them the same as others, {runs} runs ({controls} to make sure of that), {crashes} crashes, {events} events, {} violations",
         violations.len()
     );
     for (point, fault, violation) in violations.iter().take(10) {

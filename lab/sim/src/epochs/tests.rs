@@ -50,7 +50,7 @@ fn whoever_tells_the_scene_asks_servers_that_there_are() {
 fn crashes(plant: Option<&'static str>, victims: Victims) -> Enumeration {
     let handover = (Epochs.scenes()[0].make)(0);
     let plant = plant.and_then(|name| PLANTS.iter().find(|plant| plant.name == name));
-    let some = Share { first: 4_000, stride: 16_001 };
+    let some = Share::every(16_001, 4_000);
     enumerate(&Epochs, &handover, plant, (some, victims))
 }
 

@@ -14,10 +14,22 @@ use crate::host::{Host, Subject};
 use crate::node::Node;
 use crate::scenario::CrashPoint;
 
+/// Can a crash leave a part of this behind? Only some of its recipients get a message.
+const fn is_torn<M: Subject>(waiting: &Waiting<M>) -> bool {
+    matches!(waiting, Waiting::Effect(Effect::Send { to: Recipients::Each(_), .. }))
+}
+
 impl<M: Subject, H: Host<M>> Simulation<M, H> {
     /// Performs the effects of a node as far as its disk allows.
     pub(super) fn pump(&mut self, node: Node) {
+        if let Some(passages) = &mut self.passages {
+            passages.go_on();
+        }
         while let Some(waiting) = self.nodes[node.index()].queue.front() {
+            if let Some(passages) = &mut self.passages {
+                let front = self.nodes[node.index()].front;
+                passages.come_to(node, front, is_torn(waiting));
+            }
             let ambush = self.nodes[node.index()].ambushes.last().copied();
             let front = self.nodes[node.index()].front;
             let ambush = ambush.filter(|ambush| ambush.effect == front);
@@ -32,13 +44,33 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
                 return self.begin_sync(node);
             }
             let taken = self.nodes[node.index()].pop().expect("the queue has a front");
+            let lasts = self.lasts(node, &taken);
             match taken {
                 Waiting::Barrier(number) => self.pass_barrier(node, number),
                 Waiting::Effect(effect) => self.perform(node, front, effect),
             }
+            if let Some(passages) = &mut self.passages {
+                if lasts {
+                    passages.go_on();
+                }
+                passages.pass(node);
+            }
             if is_last && let Some(ambush) = ambush {
                 return self.strike(node, ambush);
             }
+        }
+    }
+
+    /// Would something be left of this, if the node crashed behind it? SIM-7
+    fn lasts(&self, node: Node, taken: &Waiting<M>) -> bool {
+        let Waiting::Effect(effect) = taken else { return true };
+        match effect {
+            Effect::Mark(_) | Effect::Disarm(_) => false,
+            Effect::Arm { at, .. } => {
+                let at_us = self.nodes[node.index()].clock.when(*at).max(self.now_us);
+                self.passages.as_ref().is_some_and(|passages| passages.is_watched(at_us))
+            }
+            Effect::Persist(_) | Effect::Release(_) | Effect::Send { .. } | Effect::Emit(_) => true,
         }
     }
 
@@ -117,7 +149,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             }
             Effect::Disarm(timer) => self.nodes[node.index()].timers.disarm(timer),
             Effect::Emit(output) => {
-                self.hash.absorb(tag::OUTPUT, node.number(), number);
+                self.hash.absorb_effect(tag::OUTPUT, node.number(), number);
                 self.counts.outputs += 1;
                 self.judge(node, |checker, at| checker.on_output(at, &output));
             }

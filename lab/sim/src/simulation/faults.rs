@@ -156,6 +156,9 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
         });
         let through = waiting.map_or_else(|| replica.log.appended(), |number| number - 1);
         replica.log.cut(through);
+        if let Some(passages) = &mut self.passages {
+            passages.end_life(node, self.nodes[node.index()].front);
+        }
         self.crash(node, down_us);
         others.iter().for_each(|other| self.crash_at_random(other, down_us));
     }
@@ -252,6 +255,9 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
         self.is_healed = true;
         self.network.heal();
         let core = self.scenario.core;
+        if let Some(passages) = &mut self.passages {
+            passages.spare(core);
+        }
         if self.is_printing() {
             self.print_world("heal", format_args!("core {core:?}"));
         }

@@ -24,7 +24,12 @@ pub(super) struct Settling {
 impl Settling {
     /// Nothing is settled before this.
     pub(super) const fn from(heal_us: u64) -> Self {
-        Self { due_us: heal_us + ROUND_US, rounds: 0 }
+        Self { due_us: Self::first_round_us(heal_us), rounds: 0 }
+    }
+
+    /// When the checkers are asked first.
+    pub(super) const fn first_round_us(heal_us: u64) -> u64 {
+        heal_us.saturating_add(ROUND_US)
     }
 
     /// Takes what the checkers said at a time; is the run over?
