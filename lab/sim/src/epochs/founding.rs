@@ -1,6 +1,8 @@
 //! How the servers of a run are installed: what all of them know, and what each holds.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use quorate_bft::Parameters;
@@ -96,11 +98,43 @@ pub(super) fn description(number: u64) -> ServerDescription {
     }
 }
 
+/// The last system that a thread has installed with ideal keys.
+type Installed = (Shape, Rc<Kit>, Vec<(NodeId, Files)>);
+
+thread_local! {
+    static LAST: RefCell<Option<Installed>> = const { RefCell::new(None) };
+}
+
+/// As [`install`] with ideal keys. The runs of an enumeration are of one system, so it is installed
+/// once for all of them that a thread runs: it is a function of its shape.
+pub(super) fn install_ideal(shape: Shape) -> (Rc<Kit>, Vec<(NodeId, Disk)>) {
+    LAST.with_borrow_mut(|last| {
+        if last.as_ref().is_none_or(|(known, ..)| *known != shape) {
+            let (kit, servers) = found(shape, Keys::ideal());
+            *last = Some((shape, Rc::new(kit), servers));
+        }
+        let (_, kit, servers) = last.as_ref().expect("it was installed just now");
+        (Rc::clone(kit), with_disks(kit, servers.clone()))
+    })
+}
+
 /// Installs a system: what all know, and in the order of the nodes each server's name and disk.
 ///
 /// # Panics
 /// Never: these servers are enough and signed for themselves.
-pub(super) fn install(shape: Shape, keys: Keys) -> (Kit, Vec<(NodeId, Disk)>) {
+pub(super) fn install(shape: Shape, keys: Keys) -> (Rc<Kit>, Vec<(NodeId, Disk)>) {
+    let (kit, servers) = found(shape, keys);
+    let disks = with_disks(&kit, servers);
+    (Rc::new(kit), disks)
+}
+
+fn with_disks(kit: &Kit, servers: Vec<(NodeId, Files)>) -> Vec<(NodeId, Disk)> {
+    let disk = |(id, files)| (id, Disk::installed(files, kit.first.clone()));
+    servers.into_iter().map(disk).collect()
+}
+
+/// What all know, and each server's name and files.
+fn found(shape: Shape, keys: Keys) -> (Kit, Vec<(NodeId, Files)>) {
     let cabinets: Vec<_> = (0..usize::from(shape.servers)).map(|it| cabinet(&keys, it)).collect();
     let mut admissions: Vec<_> = cabinets.iter().map(|(admission, _)| admission.clone()).collect();
     admissions.sort_by_key(NodeAdmission::identity_key);
@@ -118,22 +152,22 @@ pub(super) fn install(shape: Shape, keys: Keys) -> (Kit, Vec<(NodeId, Disk)>) {
     let founding = founding.expect("the seed is a good one");
     let first = verified(&founding.configuration, &founding.system_key, &schemes);
     let shares: BTreeMap<NodeId, _> = founding.shares.into_iter().collect();
-    let disks = cabinets.into_iter().map(|(admission, mut files)| {
+    let servers = cabinets.into_iter().map(|(admission, mut files)| {
         let id = id_of(&first, admission.identity_key());
         if let Some(share) = shares.get(&id) {
             let bytes = [&Digest::ZERO.as_bytes()[..], &share.encode()[..]].concat();
             files.insert(Name::Share(Epoch::ZERO), bytes);
         }
-        (id, Disk::installed(files, first.clone()))
+        (id, files)
     });
-    let disks = disks.collect();
+    let servers = servers.collect();
     let parameters = Parameters {
         checkpoint_interval: 16,
         progress_timeout_max: Duration::from_secs(4),
         ..Parameters::default()
     };
     let (system_key, sharing) = (founding.system_key, CommitmentBytes::of(&founding.commitment));
-    (Kit { keys, schemes, system_key, first, parameters, sharing }, disks)
+    (Kit { keys, schemes, system_key, first, parameters, sharing }, servers)
 }
 
 fn verified(

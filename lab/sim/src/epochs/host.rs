@@ -18,7 +18,7 @@ use quorate_types::{ClientId, Duration, Epoch, NodeId, Peer, Resilience};
 
 use super::client::ClientSeat;
 use super::disk::{Disk, Disks};
-use super::founding::{Kit, Shape, description, install};
+use super::founding::{Kit, Shape, description, install, install_ideal};
 use super::keys::Keys;
 use super::plants::SHARE_UNSYNCED;
 use super::seat::{Installed, ServerSeat, Vice};
@@ -62,13 +62,16 @@ pub struct EpochsHost {
 
 impl EpochsHost {
     pub(super) fn new(scenario: &Scenario) -> Self {
-        Self::with_keys(scenario, Keys::ideal())
+        Self::installed(scenario, install_ideal(Shape::of(scenario.variant)))
     }
 
-    /// As [`EpochsHost::new`], with keys of either kind.
+    /// As [`EpochsHost::new`], with other keys.
     pub(super) fn with_keys(scenario: &Scenario, keys: Keys) -> Self {
+        Self::installed(scenario, install(Shape::of(scenario.variant), keys))
+    }
+
+    fn installed(scenario: &Scenario, (kit, installed): (Rc<Kit>, Vec<(NodeId, Disk)>)) -> Self {
         let shape = Shape::of(scenario.variant);
-        let (kit, installed) = install(shape, keys);
         let (servers, disks): (Vec<_>, Vec<_>) = installed.into_iter().unzip();
         let villain = |fault: &Fault| {
             let FaultKind::Byzantine { node, adversary } = fault.kind else { return None };
@@ -76,7 +79,7 @@ impl EpochsHost {
         };
         Self {
             villains: scenario.faults.iter().filter_map(villain).collect(),
-            kit: Rc::new(kit),
+            kit,
             shape,
             servers,
             disks: Rc::new(RefCell::new(disks)),

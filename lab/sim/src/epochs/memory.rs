@@ -4,8 +4,13 @@
 //! signatures, and the runs of an enumeration differ in little, so that nearly all that one of them
 //! computes was computed in another. Answers are functions of their questions alone, so a run is
 //! the same whether they are remembered or not.
+//!
+//! A key has one signature on a message. Whoever sees a share sign, a signature verify or partial
+//! signatures combine knows it from then on, and it is right without another pairing, whoever
+//! shows it: a partial signature that a share made, and what enough of those make. Any other bytes
+//! are checked as production checks them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use quorate_crypto::real::RealVerifier;
@@ -47,6 +52,11 @@ impl<V: Clone> Memory<V> {
         answer
     }
 
+    /// The answer, if the question was asked before.
+    fn known(&self, question: &[&[u8]]) -> Option<V> {
+        self.lock().get(&named(question)).cloned()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Digest, V>> {
         self.0.lock().expect("nothing fails while it is locked")
     }
@@ -66,12 +76,55 @@ fn group_bytes(group: &GroupKey) -> Vec<u8> {
     [&count[..], &group.commitment().encode()].concat()
 }
 
+/// The one signature of a key on a message for a purpose.
+static MADE: Memory<Signature> = Memory::new();
+static PUBLIC: Memory<PublicKey> = Memory::new();
 static SIGNED: Memory<PartialSignature> = Memory::new();
 static VERIFIED: Memory<Result<(), Rejected>> = Memory::new();
 static PARTIALS: Memory<Result<(), Rejected>> = Memory::new();
 static COMBINED: Memory<Result<Combined, CombineFailure>> = Memory::new();
 static PROVED: Memory<Result<EncryptionKey, Rejected>> = Memory::new();
 static VALID: Memory<bool> = Memory::new();
+
+/// Is this the signature of a key, as somebody has found before?
+fn is_known(key: &PublicKey, domain: Purpose, message: &[u8], signature: &Signature) -> bool {
+    MADE.known(&[key.as_bytes(), &[domain as u8], message]).is_some_and(|made| made == *signature)
+}
+
+/// This is the signature of a key.
+fn note(key: &PublicKey, domain: Purpose, message: &[u8], signature: &Signature) {
+    let made = MADE.recall(&[key.as_bytes(), &[domain as u8], message], || *signature);
+    assert_eq!(made, *signature, "a key has one signature on a message");
+}
+
+/// Is this what a share of the group signed?
+fn is_known_partial(
+    group: &GroupKey,
+    domain: Purpose,
+    message: &[u8],
+    partial: &PartialSignature,
+) -> bool {
+    let key = group.public_share(partial.index());
+    key.is_ok_and(|key| is_known(&key, domain, message, partial.signature()))
+}
+
+/// What these combine to, if all of them are known to be right, and it is known what they make.
+fn known_sum(
+    group: &GroupKey,
+    domain: Purpose,
+    message: &[u8],
+    partials: &[PartialSignature],
+) -> Option<Combined> {
+    let key = group.public_key();
+    let signature = MADE.known(&[key.as_bytes(), &[domain as u8], message])?;
+    let indices: BTreeSet<_> = partials.iter().map(PartialSignature::index).collect();
+    let is_one_each = indices.len() == partials.len();
+    let is_enough = indices.len() >= group.parameters().threshold();
+    let is_right = is_one_each
+        && is_enough
+        && partials.iter().all(|partial| is_known_partial(group, domain, message, partial));
+    is_right.then(|| Combined { signature, bad: Vec::new() })
+}
 
 /// The real scheme, which does each thing once.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +133,12 @@ pub(super) struct RememberedScheme;
 impl ThresholdScheme for RememberedScheme {
     fn sign_partial(&self, share: &KeyShare, domain: Purpose, message: &[u8]) -> PartialSignature {
         let question = [&share.encode()[..], &[domain as u8], message];
-        SIGNED.recall(&question, || Bls12381.sign_partial(share, domain, message))
+        SIGNED.recall(&question, || {
+            let partial = Bls12381.sign_partial(share, domain, message);
+            let key = PUBLIC.recall(&[&share.encode()[..]], || share.public_share());
+            note(&key, domain, message, partial.signature());
+            partial
+        })
     }
 
     fn verify(
@@ -90,8 +148,15 @@ impl ThresholdScheme for RememberedScheme {
         message: &[u8],
         signature: &Signature,
     ) -> Result<(), Rejected> {
+        if is_known(key, domain, message, signature) {
+            return Ok(());
+        }
         let question = [key.as_bytes(), &[domain as u8][..], message, signature.as_bytes()];
-        VERIFIED.recall(&question, || Bls12381.verify(key, domain, message, signature))
+        VERIFIED.recall(&question, || {
+            Bls12381.verify(key, domain, message, signature)?;
+            note(key, domain, message, signature);
+            Ok(())
+        })
     }
 
     fn verify_partial(
@@ -101,6 +166,9 @@ impl ThresholdScheme for RememberedScheme {
         message: &[u8],
         partial: &PartialSignature,
     ) -> Result<(), Rejected> {
+        if is_known_partial(group, domain, message, partial) {
+            return Ok(());
+        }
         let question = [&group_bytes(group)[..], &[domain as u8], message, &partial.encode()];
         PARTIALS.recall(&question, || Bls12381.verify_partial(group, domain, message, partial))
     }
@@ -112,9 +180,16 @@ impl ThresholdScheme for RememberedScheme {
         message: &[u8],
         partials: &[PartialSignature],
     ) -> Result<Combined, CombineFailure> {
+        if let Some(combined) = known_sum(group, domain, message, partials) {
+            return Ok(combined);
+        }
         let said = partials.iter().flat_map(PartialSignature::encode).collect::<Vec<_>>();
         let question = [&group_bytes(group)[..], &[domain as u8], message, &said];
-        COMBINED.recall(&question, || Bls12381.combine(group, domain, message, partials))
+        COMBINED.recall(&question, || {
+            let combined = Bls12381.combine(group, domain, message, partials)?;
+            note(&group.public_key(), domain, message, &combined.signature);
+            Ok(combined)
+        })
     }
 
     fn decode_proved(

@@ -5,9 +5,8 @@ use quorate_membership::handover::message::Message as HandoverMessage;
 
 use super::checkers::{Custody, Dealings, Duties, History, Progress, Vouching};
 use super::disk::Storekeeper;
-use super::founding::{Shape, install};
+use super::founding::{Shape, install_ideal};
 use super::host::EpochsHost;
-use super::keys::Keys;
 use super::marks::MARKS;
 use super::villains::{DESERTER, FLOODER, FRAMER, GONE, IDLER};
 use super::{EpochsMachine, Message, plants, villains};
@@ -127,7 +126,7 @@ fn late_for_the_freeze(scenario: &Scenario, prng: &mut Prng) -> Fault {
 
 /// The servers that are not of the first group.
 fn outsiders(scenario: &Scenario) -> Nodes {
-    let (kit, servers) = install(Shape::of(scenario.variant), Keys::ideal());
+    let (kit, servers) = install_ideal(Shape::of(scenario.variant));
     let group = &kit.first.configuration().membership_group;
     let outside = servers.iter().enumerate().filter(|(_, (server, _))| !group.contains(server));
     outside.map(|(index, _)| Node::at(index)).collect()
