@@ -5,8 +5,8 @@
 //!
 //! Points that leave the same world behind are one: where only marks and timers stand between two
 //! crashes of the same nodes, and then between the two in recovery, one run is for both
-//! ([`crate::passages`], SIM-7). Of the others one in so many is run all the same, and must have the
-//! same course.
+//! ([`crate::passages`], SIM-7). Of those that are not run, one in so many is run all the same,
+//! and must have the same course.
 //!
 //! What is enumerated is short: a quiet scenario of a seed, or a [`Scene`], a story that a system
 //! tells on purpose and that must come to the mark which it is told for.

@@ -1,10 +1,16 @@
 //! Between which effects of a node a crash makes a difference.
 //!
-//! Half of the effects of a machine are marks, and timers that are armed and disarmed. A crash takes
-//! the timers and marks are for statistics alone, so where such an effect stands between two places
-//! of a crash, both leave the same world behind: the same disks, the same messages on their way, at
-//! the same time. What a run counts as a *moment* goes on with every other effect, and whenever
-//! effects are looked at anew; nothing else happens while it stands still.
+//! Half of the effects of a machine are marks, and timers that are armed and disarmed. A crash
+//! takes the timers, and marks are for statistics alone: where only such effects stand between two
+//! places of a crash, both leave the same world behind, the same disks, the same messages on their
+//! way, the same draws still to come, at the same time. What a run counts as a *moment* goes on
+//! with every other effect, and whenever effects are looked at anew; nothing else happens while it
+//! stands still.
+//!
+//! Two things are left that differ. An entry of the agenda for a timer that is forgotten does
+//! nothing when it arrives, unless it is asked then whether the run is over; so a timer that runs
+//! that late counts as an effect that lasts. And effects have numbers, by which the second crash is
+//! placed: who compares two points compares the moments of both crashes.
 //!
 //! # Invariants
 //! - SIM-7: two crashes of the same nodes at one moment of two runs that were alike before it are

@@ -505,8 +505,9 @@ fn report_crashes(system: &dyn System, which: &str, victims: Victims, done: &Enu
     let Enumeration { crashes, events, violations, .. } = done;
     let name = system.name();
     println!(
-        "  crashes         {name} {which}: {effects} effects, {taken} of {points} points, {same} of \
-         them the same as others, {runs} runs ({controls} to make sure of that), {crashes} crashes, {events} events, {} violations",
+        "  crashes         {name} {which}: {effects} effects, {taken} of {points} points, \
+         {same} of them the same as others, {runs} runs ({controls} to make sure of that), \
+         {crashes} crashes, {events} events, {} violations",
         violations.len()
     );
     for (point, fault, violation) in violations.iter().take(10) {

@@ -68,7 +68,7 @@ pub(super) struct Kit {
     pub(super) system_key: PublicKey,
     pub(super) first: VerifiedConfiguration,
     pub(super) parameters: Parameters,
-    sharing: CommitmentBytes,
+    pub(super) sharing: CommitmentBytes,
 }
 
 impl Kit {
