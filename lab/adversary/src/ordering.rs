@@ -148,7 +148,7 @@ const REPLICAS: &[Entry<Holdings>] = &[
     ("lane-forker", |prng| Box::new(lane_forker::LaneForker::new(prng))),
     ("view-changer", |prng| Box::new(view_changer::ViewChanger::new(prng))),
     ("view-spammer", |_| Box::new(view_spammer::ViewSpammer::new())),
-    ("giant", |_| Box::new(giant::Giant)),
+    ("giant", |prng| Box::new(giant::Giant::new(prng))),
     ("divergent", |prng| Box::new(divergent::Divergent::new(prng))),
     ("legion", |prng| Box::new(Legion::new(REPLICAS, LEGION_PERIOD, prng))),
 ];

@@ -21,13 +21,20 @@ impl Ledger {
         Self { groups, bad: Nodes::EMPTY }
     }
 
-    /// The node is bad from now on; for good, since what it forgot may have been promised.
+    /// The node is bad from now on; one that forgot something for good, since that may have been
+    /// promised.
     pub(crate) fn charge(&mut self, node: Node) {
         self.bad.insert(node);
         for group in &self.groups {
             let bad = group.members.and(self.bad);
             assert!(bad.len() <= group.f, "SIM-4: {bad:?} are bad and f is {}", group.f);
         }
+    }
+
+    /// A Byzantine node is good again: the right program runs there, and what that wrote is what
+    /// it finds, for an adversary only changes what is sent.
+    pub(crate) const fn repair(&mut self, node: Node) {
+        self.bad.remove(node);
     }
 
     #[cfg(test)]

@@ -30,8 +30,9 @@
 //! In the safety phase everything may go wrong at once. At `heal_us` the core comes back: its nodes
 //! restart, and what they send each other arrives within `delta_us`. Nodes outside the core stay as
 //! bad as they were, adversaries most of all. Byzantine and amnesiac nodes count in their group's
-//! budget (`SIM-4`); crashes that keep what was synced, pauses, wrong clocks and bad links do not.
-//! Each kind of fault is on in half of the seeds ([`swarm`]).
+//! budget (`SIM-4`), the former until the right program runs there, if a scene has that happen;
+//! crashes that keep what was synced, pauses, wrong clocks and bad links do not. Each kind of fault
+//! is on in half of the seeds ([`swarm`]).
 //!
 //! # Systems
 //! | name | what runs | what only it has |

@@ -120,7 +120,8 @@ impl WriteError {
 /// What goes wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FaultKind {
-    /// The node has an adversary from the beginning. Counts in the budget.
+    /// The node has an adversary, and starts with the right program at the end of the fault. Counts
+    /// in the budget until then.
     Byzantine {
         /// Where.
         node: Node,

@@ -63,9 +63,9 @@ pub struct Lane {
 /// What one replica says about one lane.
 #[derive(Debug, Default, Clone)]
 struct Row {
-    /// Its highest vector.
-    highest: Option<Arc<AckVector>>,
-    /// Its highest vector whose tip lies on the chain that this replica holds.
+    /// Its last vector.
+    last: Option<Arc<AckVector>>,
+    /// The last of its vectors whose tip lies on the chain that this replica holds.
     linked: Option<Arc<AckVector>>,
 }
 
@@ -258,22 +258,25 @@ impl Lane {
     /// Who says that it holds more of the lane than this replica, within the window.
     pub fn claims_ahead(&self) -> impl Iterator<Item = (ReplicaId, Tip)> {
         let window = self.acknowledged.seq.next()..=self.executed.seq.plus(LANE_WINDOW_BATCHES);
-        let highest = self.rows.iter().filter_map(|row| row.highest.as_ref());
-        let claims = highest.map(|row| (row.from, row.tips[self.index]));
+        let last = self.rows.iter().filter_map(|row| row.last.as_ref());
+        let claims = last.map(|row| (row.from, row.tips[self.index]));
         claims.filter(move |(_, tip)| window.contains(&tip.seq))
     }
 
     /// Takes a replica's vector; false if it says nothing new about this lane.
+    ///
+    /// The last one counts, and not the highest: who lied once, and has been repaired since, would
+    /// otherwise prove nothing any more until the lane comes to where it said that it was.
     pub fn take_row(&mut self, vector: &Arc<AckVector>) -> bool {
         let row = &mut self.rows[vector.from.index()];
         let tip = vector.tips[self.index];
-        let known = row.highest.as_ref().map(|highest| highest.tips[self.index].seq);
-        let is_newer = known.is_none_or(|seq| tip.seq > seq);
-        if is_newer || known == Some(tip.seq) {
-            row.highest = Some(Arc::clone(vector));
+        let known = row.last.as_ref().map(|last| last.tips[self.index]);
+        let is_kept = planted(Plant::HighestClaimKept) && known.is_some_and(|it| it.seq > tip.seq);
+        if !is_kept {
+            row.last = Some(Arc::clone(vector));
             self.link_row(vector.from.index());
         }
-        is_newer
+        known != Some(tip)
     }
 
     /// The vectors whose tips lie on the chain that this replica holds, at or above `seq`.
@@ -306,9 +309,9 @@ impl Lane {
     }
 
     fn link_row(&mut self, sender: usize) {
-        let Some(highest) = self.rows[sender].highest.clone() else { return };
-        if self.is_linked(highest.tips[self.index]) {
-            self.rows[sender].linked = Some(highest);
+        let Some(last) = self.rows[sender].last.clone() else { return };
+        if self.is_linked(last.tips[self.index]) {
+            self.rows[sender].linked = Some(last);
         }
     }
 }
@@ -355,11 +358,11 @@ impl Lanes {
     }
 
     /// Takes a replica's vector; true if it says something new about some lane.
+    ///
+    /// It must have come from that replica itself, in the order in which it was sent: by its clock
+    /// or its tips, which a liar can set as far as it likes, a vector is not told from a later one.
     pub fn take_vector(&mut self, vector: &Arc<AckVector>) -> bool {
-        let latest = &mut self.latest[vector.from.index()];
-        if latest.as_ref().is_none_or(|known| known.clock <= vector.clock) {
-            *latest = Some(Arc::clone(vector));
-        }
+        self.latest[vector.from.index()] = Some(Arc::clone(vector));
         let mut is_news = false;
         for lane in &mut self.lanes {
             is_news |= lane.take_row(vector);

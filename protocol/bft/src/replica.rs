@@ -324,7 +324,7 @@ impl<S: Service> Replica<S> {
         match message {
             Message::Request(_) | Message::Reply(_) => turn.mark("bft.reply_ignored"),
             Message::Batch(batch) => self.on_batch(turn, batch),
-            Message::AckVector(vector) => self.on_ack_vector(turn, &vector),
+            Message::AckVector(vector) => self.on_ack_vector(turn, sender, &vector),
             Message::PrePrepare(proposal) => self.on_pre_prepare(turn, sender, proposal),
             Message::Prepare(vote) => self.on_prepare(turn, vote),
             Message::Commit(vote) => self.on_commit(turn, vote),

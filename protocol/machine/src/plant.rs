@@ -21,6 +21,8 @@ pub enum Plant {
     AckAnyBranch,
     /// A checkpoint leaves out a promise whose batch waits no more.
     PromiseLeftOut,
+    /// The highest position that a replica ever claimed in a lane counts, and not its last.
+    HighestClaimKept,
     /// One prepare less than a quorum is enough.
     ShortPrepared,
     /// One commit less than a quorum is enough.

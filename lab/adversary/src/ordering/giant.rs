@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use quorate_bft::Message;
+use quorate_bft::limits::LANE_WINDOW_BATCHES;
 use quorate_bft::message::{
     AckVector, Batch, Checkpoint, CheckpointStatement, Cut, FetchProposal, FetchSlots, FetchState,
     HashedCut, NewLeader, Phase, PrePrepare, SignedProposal, Status, Tip, ViewChange, Vote,
@@ -12,12 +13,20 @@ use quorate_types::{LaneSeq, Slot, UnixTime, View};
 
 use super::{Context, Deeds, Holdings, Sending, Villain, peers};
 
-/// Messages in 1,000 of which it sends a huge version too.
-const PER_MILLE: u64 = 60;
+/// Messages in 1,000 of which it sends a huge version too: now and then, or most of them.
+const PER_MILLE: [u64; 2] = [60, 600];
 
 /// Exaggerates.
 #[derive(Debug)]
-pub(super) struct Giant;
+pub(super) struct Giant {
+    per_mille: u64,
+}
+
+impl Giant {
+    pub(super) fn new(prng: &mut Prng) -> Self {
+        Self { per_mille: PER_MILLE[prng.index(PER_MILLE.len())] }
+    }
+}
 
 fn huge(prng: &mut Prng) -> u64 {
     [u64::MAX, u64::MAX - 1, u64::MAX / 2, 1 << 63, 1 << 32][prng.index(5)]
@@ -45,7 +54,11 @@ fn vector(context: &mut Context<'_>, honest: &AckVector) -> AckVector {
         clock = UnixTime::from_micros(huge(context.prng));
     } else {
         let lane = context.prng.index(tips.len());
-        tips[lane] = Tip { seq: LaneSeq::new(huge(context.prng)), ..tips[lane] };
+        let tip = tips[lane];
+        // Beyond every window, or within it.
+        let near = tip.seq.plus(1 + context.prng.below(LANE_WINDOW_BATCHES));
+        let seq = [LaneSeq::new(huge(context.prng)), near][context.prng.index(2)];
+        tips[lane] = Tip { seq, ..tip };
     }
     AckVector::sign(context.group(), (context.me(), clock), tips, context.signer())
 }
@@ -145,7 +158,7 @@ impl Villain<Holdings> for Giant {
     }
 
     fn on_send(&mut self, context: &mut Context<'_>, sending: Sending, deeds: &mut Deeds) {
-        if context.prng.chance(PER_MILLE)
+        if context.prng.chance(self.per_mille)
             && let Some(huge) = exaggerated(context, &sending.message)
         {
             deeds.mark("liar.exaggerated");

@@ -27,3 +27,22 @@ fn sim_4_one_more_bad_node_is_refused() {
     ledger.charge(Node::new(1));
     ledger.charge(Node::new(2));
 }
+
+#[test]
+fn sim_4_another_may_be_bad_when_one_is_repaired() {
+    let mut ledger = two_groups();
+    ledger.charge(Node::new(1));
+    ledger.repair(Node::new(1));
+    ledger.charge(Node::new(2));
+    assert!(ledger.is_good(Node::new(1)) && !ledger.is_good(Node::new(2)));
+}
+
+#[test]
+#[should_panic(expected = "SIM-4")]
+fn sim_4_who_is_bad_again_counts_again() {
+    let mut ledger = two_groups();
+    ledger.charge(Node::new(1));
+    ledger.repair(Node::new(1));
+    ledger.charge(Node::new(2));
+    ledger.charge(Node::new(1));
+}

@@ -56,6 +56,13 @@ pub(super) const PLANTS: &[Plant] = &[
     )
     .told("lane-fork-restarts"),
     Plant::hooked(
+        Bug::HighestClaimKept,
+        "highest-claim-kept",
+        "C9",
+        "the highest claim of a replica counts, and not its last",
+    )
+    .told("liars-in-turn"),
+    Plant::hooked(
         Bug::ShortPrepared,
         "short-prepared",
         "C3",

@@ -26,7 +26,8 @@ pub(super) const SCENES: &[Scene] = &[
     scene("state-transfer", ("bft.state_installed", 1), state_transfer),
     scene("missing-body", ("bft.body_missing", 1), missing_body),
     scene("lane-fork", ("bft.lane_branch_left", 1), lane_fork),
-    scene("lane-fork-restarts", ("bft.promise_carried", 1), lane_fork_restarts),
+    scene("lane-fork-restarts", ("bft.promise_carried", 6), lane_fork_restarts),
+    scene("liars-in-turn", ("liar.exaggerated", 40), liars_in_turn),
     scene("leader-restart", ("bft.restarted_leader_resigns", 1), leader_restart),
     scene("sessions", ("bft.session_opened", 6), sessions),
     scene("bundle", ("bft.operations_bundled", 1), bundle),
@@ -177,6 +178,23 @@ fn lane_fork_restarts(attempt: u64) -> Scenario {
         scenario = scenario.suffering((at_ms, at_ms + 10), FaultKind::Crash { node: alone });
     }
     lying(scenario, owner)
+}
+
+/// Two replicas claim more than they hold, one after the other, and are repaired. Those that were
+/// there all the time have heard both, and are to order all the same.
+fn liars_in_turn(attempt: u64) -> Scenario {
+    let mut scenario = quiet(attempt, 3, 2);
+    for client in 0..3 {
+        let at_ms = |from: u64| (from..from + 300).step_by(10);
+        scenario = scenario.asking(client, at_ms(20).chain(at_ms(420)));
+        // What waits in the lanes when the second liar, the leader, is repaired and resigns.
+        scenario = scenario.asking(client, (740..756).chain((900..1_000).step_by(10)));
+    }
+    for (node, (from_ms, to_ms)) in [(2, (0, 350)), (0, (400, 750))] {
+        let kind = FaultKind::Byzantine { node: Node::new(node), adversary: "giant" };
+        scenario = scenario.suffering((from_ms, to_ms), kind);
+    }
+    scenario.until(1_000)
 }
 
 /// Batches are lost on a link, and vectors with them.

@@ -8,15 +8,25 @@ use crate::host::{Host, Subject};
 use crate::node::{Node, Nodes};
 use crate::scenario::{CrashPoint, Fault, FaultKind, Way, WriteError};
 
+/// How long a Byzantine node is down before the right program runs there.
+const REPAIR_US: u64 = 10_000;
+
 impl<M: Subject, H: Host<M>> Simulation<M, H> {
-    /// Enters a fault; adversaries and ambushes are there from the beginning.
+    /// Enters a fault; adversaries of the first moment and ambushes are there before it.
     pub(super) fn plan_fault(&mut self, index: usize) {
         let fault = self.scenario.faults[index];
         match fault.kind {
             FaultKind::Byzantine { node, adversary } => {
-                self.counts.faults[fault.kind.index()] += 1;
-                self.ledger.charge(node);
-                self.nodes[node.index()].adversary = Some(self.host.adversary(node, adversary));
+                match fault.at_us {
+                    0 => {
+                        self.counts.faults[fault.kind.index()] += 1;
+                        self.corrupt(node, adversary);
+                    }
+                    at_us => self.agenda.enter(at_us, Happening::FaultBegins(index)),
+                }
+                if fault.ends_us() != u64::MAX {
+                    self.agenda.enter(fault.ends_us(), Happening::FaultEnds(index));
+                }
             }
             FaultKind::CrashAt { node, effect, point, others } => {
                 let ambushes = &mut self.nodes[node.index()].ambushes;
@@ -51,9 +61,8 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
         self.counts.faults[fault.kind.index()] += 1;
         self.print_fault(&fault);
         match fault.kind {
-            FaultKind::Byzantine { .. }
-            | FaultKind::CrashAt { .. }
-            | FaultKind::WriteFails { .. } => {}
+            FaultKind::Byzantine { node, adversary } => self.corrupt(node, adversary),
+            FaultKind::CrashAt { .. } | FaultKind::WriteFails { .. } => {}
             FaultKind::Crash { node } => self.crash_at_random(node, fault.lasts_us),
             FaultKind::Amnesia { node, keep_per_mille } => {
                 self.ledger.charge(node);
@@ -83,7 +92,23 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
 
     pub(super) fn end_fault(&mut self, index: usize) {
         let kind = self.scenario.faults[index].kind;
+        if let FaultKind::Byzantine { node, .. } = kind {
+            return self.repair(node);
+        }
         self.switch(&kind, false);
+    }
+
+    /// A node gets an adversary.
+    fn corrupt(&mut self, node: Node, adversary: &str) {
+        self.ledger.charge(node);
+        self.nodes[node.index()].adversary = Some(self.host.adversary(node, adversary));
+    }
+
+    /// Its owner starts the right program on what the disk holds.
+    fn repair(&mut self, node: Node) {
+        self.ledger.repair(node);
+        self.nodes[node.index()].adversary = None;
+        self.crash_at_random(node, REPAIR_US);
     }
 
     /// Switches a fault on or off that may overlap with others of its kind.

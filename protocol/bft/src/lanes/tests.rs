@@ -2,9 +2,9 @@
 
 use std::vec::Vec;
 
-use quorate_types::{LaneSeq, ReplicaId};
+use quorate_types::{LaneSeq, ReplicaId, UnixTime};
 
-use super::{Lane, Placement};
+use super::{Lane, Lanes, Placement};
 use crate::fixtures::{Fixture, tip_of};
 use crate::limits::LANE_WINDOW_BATCHES;
 use crate::message::{Batch, Tip};
@@ -153,14 +153,15 @@ fn executing_never_goes_back() {
 }
 
 #[test]
-fn a_row_counts_where_its_tip_lies_on_the_chain_and_highest_seqs_win() {
+fn a_row_counts_where_its_tip_lies_on_the_chain_and_a_replicas_last_one_counts() {
     let fixture = Fixture::new();
     let mut lane = lane(&fixture);
     let batches = fixture.chain(LANE, lane.executed, (3, "a"));
     let fork = fixture.chain(LANE, lane.executed, (3, "b"));
     batches.iter().for_each(|batch| assert_eq!(take(&mut lane, batch), Placement::Next));
+    assert!(lane.take_row(&fixture.row(0, LANE, tip_of(&batches[0]))));
     assert!(lane.take_row(&fixture.row(0, LANE, tip_of(&batches[2]))));
-    assert!(!lane.take_row(&fixture.row(0, LANE, tip_of(&batches[0]))), "it goes back");
+    assert!(!lane.take_row(&fixture.row(0, LANE, tip_of(&batches[2]))), "it says it again");
     assert!(lane.take_row(&fixture.row(2, LANE, tip_of(&batches[1]))));
     assert!(lane.take_row(&fixture.row(3, LANE, tip_of(&fork[2]))), "news, but not linked");
     assert_eq!(lane.proven(3, LaneSeq::new(99)), LaneSeq::ZERO);
@@ -192,6 +193,50 @@ fn a_claim_beyond_the_window_is_nothing_to_fetch_b17() {
     assert!(lane.take_row(&fixture.row(0, LANE, tip)));
     assert_eq!(lane.claims_ahead().count(), 0);
     assert_eq!(lane.proven(1, LaneSeq::new(99)), LaneSeq::ZERO);
+}
+
+/// A replica claims far too much and is repaired: what it says then counts.
+#[test]
+fn who_claimed_too_much_once_proves_what_it_says_later_b17() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let batches = fixture.chain(LANE, lane.executed, (2, "a"));
+    let fork = fixture.chain(LANE, lane.executed, (9, "b"));
+    batches.iter().for_each(|batch| assert_eq!(take(&mut lane, batch), Placement::Next));
+    let giant = Tip { seq: LaneSeq::new(u64::MAX), ..lane.executed };
+    for (liar, claim) in [(0, giant), (2, tip_of(&fork[8]))] {
+        assert!(lane.take_row(&fixture.row(liar, LANE, claim)));
+        assert_eq!(lane.linked_rows(LaneSeq::ZERO).count(), 0, "it holds nothing of the chain");
+    }
+    for from in [0, 2] {
+        assert!(lane.take_row(&fixture.row(from, LANE, tip_of(&batches[1]))));
+    }
+    assert_eq!(lane.proven(2, LaneSeq::new(99)), LaneSeq::new(2));
+}
+
+#[test]
+fn who_said_too_much_on_the_chain_takes_it_back_by_its_next_row_b17() {
+    let fixture = Fixture::new();
+    let mut lane = lane(&fixture);
+    let batches = fixture.chain(LANE, lane.executed, (2, "a"));
+    batches.iter().for_each(|batch| assert_eq!(take(&mut lane, batch), Placement::Next));
+    lane.take_row(&fixture.row(0, LANE, tip_of(&batches[1])));
+    lane.take_row(&fixture.row(0, LANE, tip_of(&batches[0])));
+    assert_eq!(lane.proven(1, LaneSeq::new(99)), LaneSeq::new(1));
+}
+
+/// A clock that a liar set far ahead is forgotten with its next vector.
+#[test]
+fn the_last_vector_of_a_replica_gives_its_clock_b17() {
+    let fixture = Fixture::new();
+    let origin = fixture.origin().frontier();
+    let mut lanes = Lanes::new(&origin);
+    for clock in [5, u64::MAX, 7] {
+        let tip = origin[usize::from(LANE)];
+        lanes.take_vector(&fixture.row_at(2, (LANE, tip), UnixTime::from_micros(clock)));
+    }
+    let clocks: Vec<u64> = lanes.latest().map(|vector| vector.clock.as_micros()).collect();
+    assert_eq!(clocks, [7]);
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! # Invariants
 //! - BFT-8: nothing above the stable checkpoint before the last is forgotten.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -21,7 +21,7 @@ use super::{Output, Replica, Turn};
 use crate::message::{Checkpoint, CheckpointCertificate, CheckpointStatement, HashedCut, Message};
 use crate::record::Record;
 
-/// Slots of checkpoints for which statements are kept, per replica.
+/// Statements that are kept, per replica: the last ones that it made.
 const STATEMENTS_MAX: usize = 8;
 
 /// This replica's own state after a slot.
@@ -54,7 +54,8 @@ pub(super) struct Checkpoints {
     /// The records of states that were got from others, each under the highest slot that was
     /// decided then: nothing above it stands before the record alone.
     pub(super) installed: BTreeMap<Slot, RecordNumber>,
-    statements: Vec<BTreeMap<Slot, Checkpoint>>,
+    /// What each replica says of its state, at most once for a slot, in the order in which it came.
+    statements: Vec<VecDeque<Checkpoint>>,
     base: Slot,
 }
 
@@ -65,7 +66,7 @@ impl Checkpoints {
             stable: None,
             beyond: None,
             installed: BTreeMap::new(),
-            statements: alloc::vec![BTreeMap::new(); replica_count],
+            statements: alloc::vec![VecDeque::new(); replica_count],
             base,
         }
     }
@@ -75,13 +76,21 @@ impl Checkpoints {
     }
 
     /// Takes what a replica says of its state. Returns what it said otherwise before.
+    ///
+    /// Where there are too many, the one that came first goes, and not that of the lowest slot:
+    /// what a liar said of slots that never come would stand before all that it says when it is
+    /// repaired.
     pub(super) fn take(&mut self, checkpoint: Checkpoint) -> Option<Checkpoint> {
         let statements = &mut self.statements[checkpoint.from.index()];
-        let first = *statements.entry(checkpoint.statement.slot).or_insert(checkpoint);
-        if statements.len() > STATEMENTS_MAX {
-            statements.pop_first();
+        let slot = checkpoint.statement.slot;
+        if let Some(first) = statements.iter().find(|known| known.statement.slot == slot) {
+            return (first.statement != checkpoint.statement).then_some(*first);
         }
-        (first.statement != checkpoint.statement).then_some(first)
+        if statements.len() == STATEMENTS_MAX {
+            statements.pop_front();
+        }
+        statements.push_back(checkpoint);
+        None
     }
 
     /// A checkpoint was stable that this replica does not hold any more.
@@ -90,8 +99,12 @@ impl Checkpoints {
     }
 
     fn certificate(&self, slot: Slot, quorum: usize) -> Option<CheckpointCertificate> {
-        let said: Vec<&Checkpoint> =
-            self.statements.iter().filter_map(|statements| statements.get(&slot)).collect();
+        let of_slot = |known: &&Checkpoint| known.statement.slot == slot;
+        let said: Vec<&Checkpoint> = self
+            .statements
+            .iter()
+            .filter_map(|statements| statements.iter().find(of_slot))
+            .collect();
         let agreeing = |statement: CheckpointStatement| {
             said.iter().filter(move |other| other.statement == statement)
         };
@@ -126,7 +139,7 @@ impl Checkpoints {
     fn forget_below(&mut self, slot: Slot) {
         self.own = self.own.split_off(&slot);
         for statements in &mut self.statements {
-            *statements = statements.split_off(&slot);
+            statements.retain(|known| known.statement.slot >= slot);
         }
         if self.beyond.as_ref().is_some_and(|beyond| beyond.statement.slot <= slot) {
             self.beyond = None;

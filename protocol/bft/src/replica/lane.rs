@@ -8,7 +8,7 @@
 use alloc::sync::Arc;
 
 use quorate_machine::{Class, Plant, Service, planted};
-use quorate_types::{Digest, Instant};
+use quorate_types::{Digest, Instant, ReplicaId};
 
 use super::{Replica, Timer, Turn};
 use crate::lanes::{Lane, Placement};
@@ -164,7 +164,17 @@ impl<S: Service> Replica<S> {
         self.broadcast(turn, Class::Ordered, Message::AckVector(vector));
     }
 
-    pub(super) fn on_ack_vector(&mut self, turn: &mut Turn<'_, S>, vector: &Arc<AckVector>) {
+    /// Takes what another replica says of itself; an old vector that a third one brings again says
+    /// nothing.
+    pub(super) fn on_ack_vector(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        sender: ReplicaId,
+        vector: &Arc<AckVector>,
+    ) {
+        if vector.from != sender {
+            return turn.mark("bft.vector_relayed");
+        }
         if self.lanes.take_vector(vector) {
             turn.mark("bft.vector_news");
         }

@@ -172,11 +172,12 @@ fn rows_of_many_moments_give_a_cut_that_others_accept() {
         let clock = ORIGIN.after(SECOND.times(moment as u64));
         messages.push(Message::AckVector(cluster.vector_at(3, &tips(positions), clock)));
     }
-    messages.push(Message::AckVector(cluster.vector(1, &tips([0, 1, 1, 1]))));
-    let from = cluster.peer(1);
+    let from = cluster.peer(3);
     for message in messages {
         cluster.deliver(from, 0, message);
     }
+    let last = Message::AckVector(cluster.vector(1, &tips([0, 1, 1, 1])));
+    cluster.deliver(cluster.peer(1), 0, last);
     cluster.pass(Duration::from_millis(5));
     let cuts: Vec<_> = cluster.proposals_of(0).collect();
     assert!(!cuts.is_empty(), "the leader proposes");
@@ -184,6 +185,29 @@ fn rows_of_many_moments_give_a_cut_that_others_accept() {
         let parent = cluster.origin_cut();
         assert_eq!(judge(&cluster.group, ReplicaId::new(0), &cut, &parent), Ok(()), "BFT-2");
     }
+}
+
+/// What a replica said of its lanes long ago, brought by another, takes nothing back.
+#[test]
+fn a_vector_counts_only_from_who_signed_it_b17() {
+    let mut cluster = only(0, Parameters::default());
+    let origin = cluster.origin_tips();
+    let batch = cluster.batch(1, origin[1], "x");
+    let mut tips = origin.clone();
+    tips[1] = tip_of(&batch);
+    let (owner, liar) = (cluster.peer(1), cluster.peer(2));
+    cluster.deliver(owner, 0, Message::Batch(batch));
+    let said = Message::AckVector(cluster.vector(1, &tips));
+    cluster.deliver(owner, 0, said);
+    let old = Message::AckVector(cluster.vector(1, &origin));
+    cluster.deliver(liar, 0, old);
+    assert_eq!(cluster.mark("bft.vector_relayed"), 1);
+    assert_eq!(cluster.proposals_of(0).count(), 0, "two of four are no quorum");
+    let third = Message::AckVector(cluster.vector(3, &tips));
+    cluster.deliver(cluster.peer(3), 0, third);
+    cluster.pass(Duration::from_millis(5));
+    let proposed = cluster.proposals_of(0).next().map(|cut| cut.frontier());
+    assert_eq!(proposed, Some(tips), "a quorum holds the batch");
 }
 
 #[test]

@@ -53,6 +53,21 @@ fn of_many_statements_of_a_replica_the_latest_are_kept() {
     assert_eq!(kept, (4..=last).collect::<std::vec::Vec<u64>>());
 }
 
+/// What a liar said of slots that never come makes room for what it says when it is repaired.
+#[test]
+fn who_spoke_of_slots_far_ahead_certifies_the_next_checkpoints_b17() {
+    let fixture = Fixture::new();
+    let mut checkpoints = Checkpoints::new(Slot::ZERO, 4);
+    for far in 0..2 * STATEMENTS_MAX as u64 {
+        checkpoints.take(said(&fixture, 2, u64::MAX - far, 1));
+    }
+    for slot in [4, 8] {
+        checkpoints.take(said(&fixture, 2, slot, 1));
+        checkpoints.take(said(&fixture, 3, slot, 1));
+        assert!(checkpoints.certificate(Slot::new(slot), 2).is_some(), "slot {slot}");
+    }
+}
+
 #[test]
 fn an_installed_state_lets_go_of_what_stands_before_it_when_its_slot_is_passed() {
     let mut checkpoints = Checkpoints::new(Slot::ZERO, 4);
