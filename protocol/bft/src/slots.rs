@@ -80,13 +80,18 @@ pub struct OpenSlot {
 }
 
 impl OpenSlot {
-    /// The cut with this digest, if it is known.
-    #[must_use]
-    pub fn cut(&self, digest: Digest) -> Option<&HashedCut> {
+    /// The cuts that are known: proposed, accepted, prepared.
+    pub fn cuts(&self) -> impl Iterator<Item = &HashedCut> {
         let proposed = self.proposal.as_ref().map(|proposal| &proposal.cut);
         let accepted = self.accepted.as_ref().map(|(_, cut)| cut);
         let prepared = self.prepared.as_ref().map(|prepared| &prepared.cut);
-        [proposed, accepted, prepared].into_iter().flatten().find(|cut| cut.digest() == digest)
+        [proposed, accepted, prepared].into_iter().flatten()
+    }
+
+    /// The cut with this digest, if it is known.
+    #[must_use]
+    pub fn cut(&self, digest: Digest) -> Option<&HashedCut> {
+        self.cuts().find(|cut| cut.digest() == digest)
     }
 
     /// A quorum's prepares in this view, not yet used for a commit.

@@ -8,18 +8,21 @@
 //! # Invariants
 //! - BFT-8: nothing above the stable checkpoint before the last is forgotten.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_crypto::Certificate;
 use quorate_machine::{Class, Plant, RecordNumber, Service, planted};
 use quorate_state::Snapshot;
-use quorate_types::{ReplicaId, Slot, View};
+use quorate_types::{Digest, ReplicaId, Slot, View};
 
 use super::{Output, Replica, Turn};
-use crate::message::{Checkpoint, CheckpointCertificate, CheckpointStatement, HashedCut, Message};
+use crate::message::{
+    Checkpoint, CheckpointCertificate, CheckpointStatement, HashedCut, Message, SignedHeader,
+};
 use crate::record::Record;
+use crate::rules::delta;
 
 /// Statements that are kept, per replica: the last ones that it made.
 const STATEMENTS_MAX: usize = 8;
@@ -330,16 +333,36 @@ impl<S: Service> Replica<S> {
     /// Forgets slots and bodies up to the stable checkpoint before the last.
     fn forget(&mut self, turn: &mut Turn<'_, S>, upto: Slot) {
         self.slots.forget_upto(upto);
-        let kept = self.bodies_of.split_off(&upto.next());
-        for digest in core::mem::replace(&mut self.bodies_of, kept).into_values().flatten() {
-            if !planted(Plant::BodiesKept) {
-                self.bodies.remove(&digest);
-            }
+        self.bodies_of = self.bodies_of.split_off(&upto.next());
+        if !planted(Plant::BodiesKept) {
+            self.forget_needless_bodies();
         }
         if let Some(record) = self.checkpoints.record_upto(upto) {
             let all = planted(Plant::ReleasesTooMuch).then(|| self.log.last.next());
             turn.effects.release(all.unwrap_or(record));
         }
+    }
+
+    /// Forgets the bodies that nobody executes or asks for here: neither a slot that is kept or
+    /// decided has them, nor a lane, nor a cut that this replica was shown or voted for. So a
+    /// branch of a lane that was left takes no room, nor does the batch of a proposal that came to
+    /// nothing.
+    pub(super) fn forget_needless_bodies(&mut self) {
+        let mut needed: BTreeSet<Digest> = self.bodies_of.values().flatten().copied().collect();
+        let mut frontier = self.executed.cut.frontier();
+        for decided in self.slots.decided_above(self.executed_slot()) {
+            needed.extend(delta(&self.group, &decided.cut, &frontier));
+            frontier = decided.cut.frontier();
+        }
+        for lane in self.lanes.all() {
+            needed.extend(lane.links_above(lane.executed.seq).map(|(_, link)| link.digest));
+            needed.extend(lane.binding());
+        }
+        for (_, open) in self.slots.all_open() {
+            let inline = open.cuts().filter_map(|cut| cut.inline.as_ref());
+            needed.extend(inline.map(SignedHeader::digest));
+        }
+        self.bodies.retain(|digest, _| needed.contains(digest));
     }
 }
 

@@ -148,7 +148,8 @@ impl<S: Service> Replica<S> {
     }
 
     /// Asks for the batches below those that were kept behind a gap, and for the last ones of lanes
-    /// of which so many hold more that it is true: an owner may have passed this replica over.
+    /// of which so many hold more that it is true: an owner may have passed this replica over. What
+    /// comes is a batch like any other: it is kept if the lane has a place for it.
     fn fetch_lane_heads(&mut self, turn: &mut Turn<'_, S>, source: ReplicaId) {
         let mut wanted: Vec<(ReplicaId, Digest)> = Vec::new();
         for lane in self.lanes.all().iter().filter(|lane| !lane.is_forked) {
@@ -164,7 +165,6 @@ impl<S: Service> Replica<S> {
         wanted.retain(|(holder, _)| *holder != self.me);
         for (holder, digest) in wanted {
             turn.mark("bft.lane_gap_fetched");
-            self.fetching.batches.insert(digest);
             let fetch = Message::FetchBatches(FetchBatches { digests: alloc::vec![digest] });
             turn.send(self.peer(holder), Class::Ordered, fetch);
             self.fetch_soon(turn);

@@ -5,18 +5,15 @@
 //! replaced (B11). Parts are asked for one after the other in key order; the number of entries is
 //! bound in the root, so no stream is endless.
 
-use alloc::collections::BTreeSet;
-
 use quorate_machine::{Class, Plant, Service, planted};
 use quorate_state::{Map, Restore};
-use quorate_types::{Digest, Peer, ReplicaId, Slot};
+use quorate_types::{Peer, ReplicaId, Slot};
 
 use super::checkpoint::{OwnCheckpoint, StableCheckpoint};
 use super::{Executed, Output, Replica, Timer, Turn};
 use crate::limits::STATE_CHUNK_BYTES;
 use crate::message::{
-    Base, Checkpoint, CheckpointCertificate, FetchState, HashedCut, Message, SignedHeader,
-    StateChunk,
+    Base, Checkpoint, CheckpointCertificate, FetchState, HashedCut, Message, StateChunk,
 };
 use crate::record::Record;
 
@@ -164,18 +161,7 @@ impl<S: Service> Replica<S> {
 
     /// Forgets bodies and requests of slots that were skipped: nobody executes them here.
     fn forget_skipped(&mut self) {
-        let mut kept: BTreeSet<Digest> = self.bodies_of.values().flatten().copied().collect();
-        for lane in self.lanes.all() {
-            kept.extend(lane.links_above(lane.executed.seq).map(|(_, link)| link.digest));
-            kept.extend(lane.binding());
-        }
-        for (_, open) in self.slots.all_open() {
-            let accepted = open.accepted.as_ref().map(|(_, cut)| cut);
-            let proposed = open.proposal.as_ref().map(|proposal| &proposal.cut);
-            let inline = [accepted, proposed].into_iter().flatten();
-            kept.extend(inline.filter_map(|cut| cut.inline.as_ref()).map(SignedHeader::digest));
-        }
-        self.bodies.retain(|digest, _| kept.contains(digest));
+        self.forget_needless_bodies();
         let own = self.lanes.lane(self.me);
         let waiting = own.links_above(own.executed.seq);
         let batches = waiting.filter_map(|(_, link)| self.bodies.get(&link.digest));

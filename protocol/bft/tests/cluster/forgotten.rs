@@ -56,6 +56,30 @@ fn bodies_that_others_executed_are_forgotten_with_the_slots_that_were_skipped() 
     assert_eq!(story.cluster.replica(ME).live_items(), held - 1);
 }
 
+/// The owner of a lane shows the replica one branch, and has another one ordered.
+#[test]
+fn bodies_of_a_branch_that_nobody_orders_are_forgotten_when_they_bind_no_more() {
+    let mut story = Follower::new(every(2));
+    let Fork { end, taken } = story.fork();
+    let mut tip = tip_of(&taken);
+    let mut ordered = vec![taken];
+    for _ in 0..3 {
+        let batch = story.cluster.batch(1, tip, "y");
+        tip = tip_of(&batch);
+        ordered.push(batch);
+    }
+    let mut is_served = Vec::new();
+    for batch in ordered {
+        let cut = story.cut(&story.last.clone(), &batch);
+        story.decide(vec![cut]);
+        story.say(Message::Batch(batch));
+        story.certify();
+        is_served.push(story.serves(end.digest()));
+    }
+    assert_eq!(story.executed(), Slot::new(4));
+    assert_eq!(is_served, [true, false, false, false], "BFT-1: it binds up to its own position");
+}
+
 #[test]
 fn what_binds_the_replica_is_kept_when_slots_are_skipped() {
     let mut story = Follower::new(every(2));

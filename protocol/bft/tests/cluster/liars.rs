@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quorate_bft::limits::FETCH_SLOTS_MAX;
-use quorate_bft::message::{Base, FetchState, Message, Phase, StateChunk, Status, Vote};
+use quorate_bft::message::{Base, FetchState, Message, Phase, StateChunk, Status, Tip, Vote};
 use quorate_bft::rules::judge;
 use quorate_bft::{Parameters, Record};
 use quorate_state::Map;
@@ -110,6 +110,30 @@ fn lane_heads_that_follow_nothing_are_asked_for_a_few_at_a_time() {
         _ => None,
     });
     assert!(asked.max().unwrap_or(0) <= 4, "what nobody can need is not asked for again");
+}
+
+/// A lane's owner has the replica fetch one batch after the other that no lane has a place for.
+#[test]
+fn what_is_fetched_for_a_gap_is_kept_only_where_the_lane_has_a_place_for_it() {
+    let mut cluster = Cluster::new(1);
+    cluster.crash(3);
+    let (owner, held) = (cluster.peer(3), cluster.replica(0).live_items());
+    let far = |seq| Tip { seq: LaneSeq::new(seq), digest: Digest::new([7; 32]) };
+    let mut last = cluster.batch(3, far(30), "x");
+    for number in 0..20_u64 {
+        let before = cluster.batch(3, far(100 + number), "x");
+        let next = Tip { seq: LaneSeq::new(29 - number), digest: before.digest() };
+        last = cluster.batch(3, next, "y");
+        cluster.deliver(owner, 0, Message::Batch(Arc::clone(&last)));
+        cluster.pass(Duration::from_millis(300));
+        let wants = |message: &Message| match message {
+            Message::FetchBatches(fetch) => fetch.digests.contains(&before.digest()),
+            _ => false,
+        };
+        assert!(cluster.sent_by(0).any(|(_, _, message)| wants(message)), "it asks");
+        cluster.deliver(owner, 0, Message::Batch(before));
+    }
+    assert_eq!(cluster.replica(0).live_items(), held, "{:?} waits, and no body", last.digest());
 }
 
 #[test]
