@@ -234,6 +234,12 @@ impl Cabinet {
         Some(share_in(bytes))
     }
 
+    /// Erases the share of an attempt that was given up; what opens the next attempt's subshares
+    /// stays.
+    pub(super) fn abandon(&mut self, ink: Ink<'_>, epoch: Epoch) {
+        self.erase(ink, Name::Share(epoch));
+    }
+
     /// Erases the share of an epoch, the seed of what was dealt of it, and what opened subshares.
     pub(super) fn erase_share(&mut self, ink: Ink<'_>, epoch: Epoch) {
         self.erase(ink, Name::Dealing(epoch));

@@ -270,6 +270,13 @@ impl Handover {
         self.setup.member.is_some()
     }
 
+    /// The attempt that this participant receives dealings of: its number, and the session that
+    /// names it, under which a share of it is kept.
+    #[must_use]
+    pub fn receives(&self) -> Option<(u32, Digest)> {
+        Some((self.attempt()?.number, self.receiving.session()?))
+    }
+
     fn replay(&mut self, record: Record) {
         match record {
             Record::Dealing(published) => self.receiving.replay_dealing(*published),

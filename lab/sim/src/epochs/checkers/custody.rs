@@ -4,10 +4,14 @@
 //! The disks are read when a server begins to speak of the end of an epoch, for which it has erased
 //! all that the ones before left, and when a run is over. The machines are asked after every step.
 
+use std::collections::BTreeMap;
+
 use quorate_machine::{Recipients, RecordNumber};
-use quorate_types::Epoch;
+use quorate_membership::VerifiedConfiguration;
+use quorate_types::{Digest, Epoch};
 
 use crate::checker::{At, Broken, Checker, End, Gauges, Verdict};
+use crate::epochs::cabinet::share_in;
 use crate::epochs::disk::{Disk, Disks};
 use crate::epochs::{EpochsMachine, Message, Name, Record, ServerSeat};
 use crate::node::Node;
@@ -18,6 +22,10 @@ const ID: &str = "C7";
 #[derive(Debug)]
 pub(in crate::epochs) struct Custody {
     disks: Disks,
+    /// The number of the attempt that dealt in a session, and for which epoch.
+    attempts: BTreeMap<(Epoch, Digest), u32>,
+    /// The session of the share that a server has of an epoch.
+    shares: BTreeMap<(Node, Epoch), Digest>,
 }
 
 /// Should this file be gone, where this is the newest epoch?
@@ -37,7 +45,16 @@ fn is_overdue(name: Name, newest: Epoch) -> bool {
 
 impl Custody {
     pub(in crate::epochs) const fn new(disks: Disks) -> Self {
-        Self { disks }
+        Self { disks, attempts: BTreeMap::new(), shares: BTreeMap::new() }
+    }
+
+    /// May a server erase its share of the newest epoch? Only one of an attempt that was given up:
+    /// who missed the news of that may have the next configuration before.
+    fn is_of_no_use(&self, node: Node, newest: &VerifiedConfiguration) -> bool {
+        let epoch = newest.epoch();
+        let session = self.shares.get(&(node, epoch));
+        let attempt = session.and_then(|session| self.attempts.get(&(epoch, *session)));
+        attempt.is_some_and(|attempt| *attempt != newest.header().header().lineage.attempt)
     }
 }
 
@@ -72,11 +89,13 @@ impl Checker<EpochsMachine> for Custody {
 
     /// DUT-2: a share goes when a later configuration is durable, or an attempt was given up.
     fn on_durable(&mut self, at: &At, _: RecordNumber, record: &Record) -> Verdict {
+        if let Record::File(Name::Share(epoch), bytes) = record {
+            self.shares.insert((at.node, *epoch), share_in(bytes).0);
+        }
         let Record::Erased(Name::Share(epoch)) = record else { return Ok(()) };
         let disks = self.disks.borrow();
         let Some(disk) = disks.get(at.node.index()).filter(|_| at.is_good()) else { return Ok(()) };
-        let newest = disk.newest().epoch();
-        if *epoch == newest {
+        if *epoch == disk.newest().epoch() && !self.is_of_no_use(at.node, disk.newest()) {
             let what = format!("{:?} erased its share of {epoch}, the newest epoch", at.node);
             return Err(Broken::new(ID, what));
         }
@@ -125,6 +144,11 @@ impl Checker<EpochsMachine> for Custody {
 
     fn on_step(&mut self, at: &At, machine: &EpochsMachine, _: &Gauges) -> Verdict {
         let Some(seat) = machine.server().filter(|_| at.is_good()) else { return Ok(()) };
+        for (epoch, handover) in seat.handovers() {
+            if let Some((attempt, session)) = handover.receives() {
+                self.attempts.entry((epoch.next(), session)).or_insert(attempt);
+            }
+        }
         let newest = seat.turnover().configuration().epoch();
         let mut old = seat.handovers().range(..newest);
         let Some((epoch, _)) = old.find(|(_, it)| it.holds_old_share()) else { return Ok(()) };

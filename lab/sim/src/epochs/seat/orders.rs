@@ -35,7 +35,7 @@ impl ServerSeat {
                 self.inheritances.insert(epoch, inheritance);
                 self.tell(turn, Event::StateGot(epoch));
             }
-            Task::Abandoned(epoch) => self.cabinet.erase_share(turn.effects, epoch.next()),
+            Task::Abandoned(epoch) => self.cabinet.abandon(turn.effects, epoch.next()),
         }
     }
 

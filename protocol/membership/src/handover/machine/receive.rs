@@ -67,6 +67,10 @@ pub(super) struct Receiving {
 }
 
 impl Receiving {
+    pub(super) const fn session(&self) -> Option<Digest> {
+        self.session
+    }
+
     pub(super) fn share(&self) -> Option<&Arc<KeyShare>> {
         self.share.as_ref().map(|(_, share)| share)
     }
