@@ -96,7 +96,7 @@ fn a_dealer_that_cheats_a_recipient_is_convicted_and_evicted_and_nobody_else() {
 /// deposited. The old group, which stayed, lacked that member's keys and the convict's
 /// acknowledgements, so the next attempt failed, too.
 #[test]
-fn mem_56_a_convicted_dealer_has_no_way_to_keep_its_seat_seed_82496595634() {
+fn mem_56_a_dealer_that_is_convicted_behind_a_failed_attempt_is_out_in_time_seed_82496595634() {
     let scenario = Epochs.draw(82_496_595_634, Profile::Feud);
     let is_it = |kind| matches!(kind, FaultKind::Byzantine { adversary: "bad-dealer", .. });
     assert!(scenario.faults.iter().any(|fault| is_it(fault.kind)), "feuds are drawn otherwise");

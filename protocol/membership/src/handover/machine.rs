@@ -73,8 +73,6 @@ pub enum Timer {
 pub enum Request {
     /// The node's own replica of the membership service has executed this far.
     News(Box<News>),
-    /// There is another reason than time for the epoch to end.
-    End(EndReason),
     /// Whether some neighbourhood of the ring is at risk, as the log says now.
     AtRisk(bool),
     /// The node has got the signed header of the next epoch from elsewhere.
@@ -206,7 +204,6 @@ impl Machine for Handover {
             Input::Expired(Timer::Repeat) => self.repeat(turn),
             Input::Expired(Timer::Attempt) => self.give_up(),
             Input::Request(Request::News(news)) => self.on_own_news(turn, *news),
-            Input::Request(Request::End(reason)) => self.wish_end(reason),
             Input::Request(Request::AtRisk(is_so)) => self.is_at_risk = is_so,
             Input::Request(Request::Signed(header)) => self.on_certified(turn, &header),
         }
@@ -300,7 +297,7 @@ impl Handover {
             let ends = self.setup.configuration.created.as_micros().saturating_add(length);
             Duration::from_micros(ends.saturating_sub(turn.now.wall.as_micros()))
         };
-        self.earliest_end = self.earliest_end(turn.now.instant);
+        self.earliest_end = self.others_awaited_until(turn.now.instant);
         turn.effects.arm(Timer::Length, turn.now.instant.after(left).max(self.earliest_end));
         self.arm_repeat(turn);
     }

@@ -5,8 +5,7 @@
 //! # Invariants
 //! - MEM-24: the header of the next epoch is a function of the log up to DONE, the map goes on from
 //!   there with nothing lost, and no later step of the old epoch counts.
-//! - MEM-56: an epoch is as old as the time since its DONE, however long it took to get there: all
-//!   that are reachable have time to deposit before it ends.
+//! - MEM-56: an epoch is as old as the time since its DONE, however long it took to get there.
 //! - MEM-51: an evicted server keeps its record, its id and its place on the ring, and is in no
 //!   group; it comes back without a certificate.
 

@@ -2,7 +2,8 @@
 //! against it; who is gone has lost them within three epochs, and so has a dealer that somebody
 //! found to cheat at the end of one. The log of the next epoch convicts it. That epoch may end
 //! early for this very reason, before enough others have deposited keys for a group without the
-//! dealer; the one behind it lasts its time (MEM-56), and ends with such a group.
+//! dealer; of the one behind it such a group is expected, since it lasts its time (MEM-56) and all
+//! that are reachable have deposited before its freeze (MEM-57).
 //!
 //! It watches runs in which nothing fails but for one villain, so every good server is reachable.
 

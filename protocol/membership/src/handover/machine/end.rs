@@ -20,7 +20,7 @@ use crate::handover::word::{Word, Words};
 use crate::limits::{DEPOSITS_AWAITED_MAX, EARLIEST_END_PART};
 
 impl Handover {
-    pub(super) fn wish_end(&mut self, reason: EndReason) {
+    fn wish_end(&mut self, reason: EndReason) {
         self.end_wish.get_or_insert(reason);
     }
 
@@ -70,8 +70,8 @@ impl Handover {
         awaited.is_some_and(|count| count == 0 || self.is_due && count as usize <= bearable)
     }
 
-    /// MEM-57: when this server may vote for an end, if it begins the epoch now.
-    pub(super) fn earliest_end(&self, now: Instant) -> Instant {
+    /// MEM-57: before which this server votes for no end, if it begins the epoch now.
+    pub(super) fn others_awaited_until(&self, now: Instant) -> Instant {
         now.after(self.part_of_length().min(DEPOSITS_AWAITED_MAX))
     }
 
