@@ -54,9 +54,15 @@ impl History {
     #[must_use]
     pub fn acknowledged(&self) -> usize {
         let registers = self.registers.iter().filter(|(_, one)| one.returned.is_some()).count();
-        let calls = self.key_value.iter().filter(|call| call.answer.is_some()).count();
+        let calls = self.answered();
         let reads: u64 = self.contents.iter().map(|content| content.reads).sum();
         registers + calls + self.contents.len() + usize::try_from(reads).unwrap_or(usize::MAX)
+    }
+
+    /// Calls of the ordered service that were answered.
+    #[must_use]
+    pub fn answered(&self) -> usize {
+        self.key_value.iter().filter(|call| call.answer.is_some()).count()
     }
 }
 

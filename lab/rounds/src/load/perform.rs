@@ -149,14 +149,14 @@ pub fn read_back(shared: &Shared, file: &ClusterFile, since: Mark) -> Result<(),
         for register in 0..shared.breadth.registers {
             let reading = perform_register(shared, &cluster, (process, register), Kind::Read(None));
             if !reading.await {
-                return Err(format!("object {register} cannot be read after all is healed"));
+                return Err(unreadable(shared, &format!("object {register}")));
             }
         }
         let keys = keys_since(shared, since);
         for key in keys {
             let input = KvInput::Get { key: key.clone() };
             if perform_key_value(shared, &cluster, process, input).await.is_none() {
-                return Err(format!("key {key} cannot be read after all is healed"));
+                return Err(unreadable(shared, &format!("key {key}")));
             }
         }
         let contents = shared.recorder.history().contents[since.contents..].to_vec();
@@ -166,6 +166,18 @@ pub fn read_back(shared: &Shared, file: &ClusterFile, since: Mark) -> Result<(),
         Ok(())
     };
     session(file, work)?
+}
+
+/// What a read at the end met, and how the clients had fared before it.
+fn unreadable(shared: &Shared, what: &str) -> String {
+    let history = shared.recorder.history();
+    let failures = [&history.failures[..], &history.impossible[..]].concat();
+    let error = failures.last().map_or("nothing was said", String::as_str);
+    let (came, failed) = (history.acknowledged(), failures.len());
+    format!(
+        "{what} cannot be read after all is healed: {error}; \
+         {came} operations had come to an outcome, {failed} had not"
+    )
 }
 
 /// Stores the content of a seed under its hash.

@@ -22,6 +22,9 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 const BUSY_LOOKS: u64 = 3;
 /// Servers with duties beyond as many as founded the system.
 const SURPLUS_MAX: usize = 4;
+/// Epochs in which the ordered service answers at least one call: no group has more bad servers
+/// than it bears.
+const STANDSTILL_EPOCHS_MAX: u32 = 4;
 /// Epochs in which everything must be well again at the end.
 const LAST_EPOCHS: u32 = 4;
 
@@ -95,6 +98,7 @@ fn live(town: &mut Town, plan: &Plan, shared: &Shared) -> Result<BTreeMap<Kind, 
     let mut agenda = Agenda::new(plan.seed);
     let mut happened = BTreeMap::new();
     let (mut next, mut looks) = (plan.epoch(), 0_u64);
+    let (mut answered, mut moved) = (0, town.now());
     let end = plan.lasts + plan.epoch() * LAST_EPOCHS;
     while town.now() < end {
         std::thread::sleep(LOOK_INTERVAL);
@@ -108,6 +112,16 @@ fn live(town: &mut Town, plan: &Plan, shared: &Shared) -> Result<BTreeMap<Kind, 
         town.check_processes()?;
         town.heal()?;
         town.note_who_caught_up();
+        let before = std::mem::replace(&mut answered, shared.recorder.history().answered());
+        if answered > before {
+            moved = town.now();
+        }
+        if town.now() - moved > plan.epoch() * STANDSTILL_EPOCHS_MAX {
+            let failures = shared.recorder.history().failures.clone();
+            let last = failures.last().map_or("nothing was said", String::as_str);
+            let still = (town.now() - moved).as_secs();
+            return Err(format!("the ordered service has answered nothing for {still} s: {last}"));
+        }
         if town.now() > plan.lasts || town.now() < next {
             continue;
         }
