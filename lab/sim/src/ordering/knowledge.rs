@@ -8,7 +8,7 @@ use std::sync::Arc;
 use quorate_bft::Record;
 use quorate_bft::message::{Base, Batch, HashedCut, Tip};
 use quorate_machine::RecordNumber;
-use quorate_types::{Digest, GroupConfiguration};
+use quorate_types::{Digest, GroupConfiguration, LaneSeq};
 
 use crate::fast::FastMap;
 
@@ -134,13 +134,34 @@ impl Knowledge {
 
     /// Is what the replica says now the end of what it executed in a lane, or of the state that it
     /// holds, or was it that when it said so first? A message is sent again as it was made.
-    pub(super) fn is_decided(&mut self, replica: usize, (lane, tip): (usize, Tip)) -> bool {
+    fn is_decided(&mut self, replica: usize, (lane, tip): (usize, Tip)) -> bool {
         let image = self.ever[replica].image.as_ref().map(|(_, frontier)| frontier);
         let executed = self.frontiers.get(&self.executed[replica]);
         if [image, executed].into_iter().flatten().any(|frontier| frontier[lane] == tip) {
             self.said_decided.insert((replica, lane, tip));
         }
         self.said_decided.contains(&(replica, lane, tip))
+    }
+
+    /// What a tip says that the replica holds in a lane: each batch from there down to the end of
+    /// what it executed. That end is no promise, whatever was acknowledged before.
+    pub(super) fn held(&mut self, replica: usize, (lane, tip): (usize, Tip)) -> Vec<Tip> {
+        let mut held = Vec::new();
+        let mut next = Some(tip).filter(|tip| !self.is_decided(replica, (lane, *tip)));
+        let executed = self.frontiers.get(&self.executed[replica]);
+        let image = self.ever[replica].image.as_ref().map(|(_, frontier)| frontier);
+        let ends = [image, executed].into_iter().flatten().map(|frontier| frontier[lane].seq);
+        let end = ends.max().unwrap_or(LaneSeq::ZERO);
+        let number = u16::try_from(lane).expect("a group has at most 64 lanes");
+        while let Some(tip) = next {
+            held.push(tip);
+            let place = (number, tip.seq.get(), tip.digest);
+            let previous = self.ever[replica].batches.get(&place).copied();
+            let before = previous.zip(tip.seq.get().checked_sub(1));
+            let before = before.map(|(digest, seq)| Tip { seq: LaneSeq::new(seq), digest });
+            next = before.filter(|before| before.seq > end);
+        }
+        held
     }
 
     /// A record is durable.

@@ -122,11 +122,10 @@ impl<S: Replicated> Lens<OrderingMachine<S>> for OrderingLens {
                 state([topic::BATCH, batch.header.header.seq.get(), 0, 0], batch.digest());
             }
             Message::AckVector(vector) if self.is(node, vector.from) => {
-                // The end of what is decided there is no promise, whatever was acknowledged before.
                 let mut knowledge = self.knowledge.borrow_mut();
                 for (lane, tip) in vector.tips.iter().enumerate() {
-                    if !knowledge.is_decided(node.index(), (lane, *tip)) {
-                        state([topic::HOLDS, lane as u64, tip.seq.get(), 0], tip.digest);
+                    for held in knowledge.held(node.index(), (lane, *tip)) {
+                        state([topic::HOLDS, lane as u64, held.seq.get(), 0], held.digest);
                     }
                 }
             }
