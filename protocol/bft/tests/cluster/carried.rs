@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use quorate_bft::limits::FETCH_SLOTS_MAX;
-use quorate_bft::message::{HashedCut, Message, Phase, ViewChange};
+use quorate_bft::message::{HashedCut, Message, Phase, SignedHeader, ViewChange};
 use quorate_bft::{Parameters, Record};
 use quorate_types::{Digest, Duration, Slot, View};
 
@@ -119,6 +119,31 @@ fn a_vote_on_an_open_slot_outlives_the_records_from_before_a_checkpoint_2() {
     let mut votes: Vec<Digest> = votes.collect();
     votes.dedup();
     assert_eq!(votes, [cuts[2].digest()], "BFT-4");
+}
+
+/// A cut that is written again brings no batch with it: one that was only held would look as if it
+/// had been acknowledged.
+#[test]
+fn an_acknowledged_batch_inside_an_open_cut_is_written_again_beside_it_and_not_in_it_13() {
+    let (story, cuts) = with_open_slots();
+    let open = &cuts[2..];
+    let (mut with_batch, mut without, mut batches) = (0, Vec::new(), Vec::new());
+    for record in story.cluster.records(ME) {
+        match record {
+            Record::Accepted { cut, inline: Some(_), .. } if open.contains(cut) => with_batch += 1,
+            Record::Accepted { cut, inline: None, .. } if open.contains(cut) => {
+                without.push(cut.digest());
+            }
+            Record::Batch(batch) => batches.push(batch.digest()),
+            _ => {}
+        }
+    }
+    let digests: Vec<Digest> = open.iter().map(|cut| cut.digest()).collect();
+    assert_eq!((with_batch, &without[without.len() - 2..]), (0, &digests[..]));
+    let inside = open.iter().filter_map(|cut| cut.inline.as_ref());
+    for digest in inside.map(SignedHeader::digest) {
+        assert!(batches.contains(&digest), "BFT-1: it is acknowledged in its lane");
+    }
 }
 
 #[test]
