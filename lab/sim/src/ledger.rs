@@ -13,36 +13,48 @@ mod tests;
 #[derive(Debug)]
 pub(crate) struct Ledger {
     groups: Vec<Group>,
-    bad: Nodes,
+    /// Who lies now.
+    liars: Nodes,
+    /// Who has forgotten what it may have promised, for good.
+    amnesiacs: Nodes,
 }
 
 impl Ledger {
     pub(crate) const fn new(groups: Vec<Group>) -> Self {
-        Self { groups, bad: Nodes::EMPTY }
+        Self { groups, liars: Nodes::EMPTY, amnesiacs: Nodes::EMPTY }
     }
 
-    /// The node is bad from now on; one that forgot something for good, since that may have been
-    /// promised.
-    pub(crate) fn charge(&mut self, node: Node) {
-        self.bad.insert(node);
+    /// The node lies from now on.
+    pub(crate) fn charge_liar(&mut self, node: Node) {
+        self.liars.insert(node);
+        self.check();
+    }
+
+    /// The node has forgotten what it may have promised.
+    pub(crate) fn charge_amnesiac(&mut self, node: Node) {
+        self.amnesiacs.insert(node);
+        self.check();
+    }
+
+    fn check(&self) {
         for group in &self.groups {
-            let bad = group.members.and(self.bad);
+            let bad = group.members.and(self.bad());
             assert!(bad.len() <= group.f, "SIM-4: {bad:?} are bad and f is {}", group.f);
         }
     }
 
-    /// A Byzantine node is good again: the right program runs there, and what that wrote is what
-    /// it finds, for an adversary only changes what is sent.
+    /// The right program runs where a liar was, on what it wrote: an adversary only changes what is
+    /// sent.
     pub(crate) const fn repair(&mut self, node: Node) {
-        self.bad.remove(node);
+        self.liars.remove(node);
     }
 
     #[cfg(test)]
     pub(crate) const fn is_good(&self, node: Node) -> bool {
-        !self.bad.contains(node)
+        !self.bad().contains(node)
     }
 
     pub(crate) const fn bad(&self) -> Nodes {
-        self.bad
+        self.liars.or(self.amnesiacs)
     }
 }

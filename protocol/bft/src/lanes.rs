@@ -310,8 +310,12 @@ impl Lane {
 
     fn link_row(&mut self, sender: usize) {
         let Some(last) = self.rows[sender].last.clone() else { return };
-        if self.is_linked(last.tips[self.index]) {
+        let tip = last.tips[self.index];
+        if self.is_linked(tip) {
             self.rows[sender].linked = Some(last);
+        } else if self.chain.contains_key(&tip.seq) {
+            // It holds another branch, whatever it said before.
+            self.rows[sender].linked = None;
         }
     }
 }

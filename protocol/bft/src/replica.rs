@@ -328,7 +328,7 @@ impl<S: Service> Replica<S> {
             Message::PrePrepare(proposal) => self.on_pre_prepare(turn, sender, proposal),
             Message::Prepare(vote) => self.on_prepare(turn, vote),
             Message::Commit(vote) => self.on_commit(turn, vote),
-            Message::Checkpoint(checkpoint) => self.on_checkpoint(turn, checkpoint),
+            Message::Checkpoint(checkpoint) => self.on_checkpoint(turn, sender, checkpoint),
             Message::NewLeader(wish) => self.on_new_leader(turn, wish),
             Message::NewLeaderProof(proof) => self.on_new_leader_proof(turn, proof),
             Message::Accusation(accusation) => self.on_accusation(turn, accusation),

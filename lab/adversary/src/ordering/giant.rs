@@ -1,4 +1,5 @@
-//! Byzantine participant that puts the largest numbers wherever a number stands, well signed (B17).
+//! Byzantine participant that puts the largest numbers wherever a number stands, or numbers that are
+//! still to come, well signed (B17).
 
 use std::sync::Arc;
 
@@ -15,6 +16,9 @@ use super::{Context, Deeds, Holdings, Sending, Villain, peers};
 
 /// Messages in 1,000 of which it sends a huge version too: now and then, or most of them.
 const PER_MILLE: [u64; 2] = [60, 600];
+
+/// States behind the last one about which it lies.
+const NEAR_SLOTS: u64 = 16;
 
 /// Exaggerates.
 #[derive(Debug)]
@@ -105,7 +109,9 @@ fn status(prng: &mut Prng, honest: &Status) -> Status {
 }
 
 fn checkpoint(context: &mut Context<'_>, honest: &Checkpoint) -> Checkpoint {
-    let slot = Slot::new(huge(context.prng));
+    // One that never comes, or one of the next, of which it will say otherwise when it is repaired.
+    let near = honest.statement.slot.plus(1 + context.prng.below(NEAR_SLOTS));
+    let slot = [Slot::new(huge(context.prng)), near][context.prng.index(2)];
     let time = UnixTime::from_micros(huge(context.prng));
     let is_last = context.prng.chance(500);
     let statement = CheckpointStatement { slot, time, is_last, ..honest.statement };

@@ -65,7 +65,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             FaultKind::CrashAt { .. } | FaultKind::WriteFails { .. } => {}
             FaultKind::Crash { node } => self.crash_at_random(node, fault.lasts_us),
             FaultKind::Amnesia { node, keep_per_mille } => {
-                self.ledger.charge(node);
+                self.ledger.charge_amnesiac(node);
                 self.crash_at_random(node, fault.lasts_us);
                 let log = &mut self.nodes[node.index()].log;
                 log.cut(log.durable() * keep_per_mille / 1_000);
@@ -100,7 +100,7 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
 
     /// A node gets an adversary.
     fn corrupt(&mut self, node: Node, adversary: &str) {
-        self.ledger.charge(node);
+        self.ledger.charge_liar(node);
         self.nodes[node.index()].adversary = Some(self.host.adversary(node, adversary));
     }
 

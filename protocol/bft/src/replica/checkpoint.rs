@@ -57,7 +57,7 @@ pub(super) struct Checkpoints {
     /// The records of states that were got from others, each under the highest slot that was
     /// decided then: nothing above it stands before the record alone.
     pub(super) installed: BTreeMap<Slot, RecordNumber>,
-    /// What each replica says of its state, at most once for a slot, in the order in which it came.
+    /// What each replica said last of its state after a slot.
     statements: Vec<VecDeque<Checkpoint>>,
     base: Slot,
 }
@@ -78,16 +78,17 @@ impl Checkpoints {
         self.stable.as_ref().map_or(self.base, |stable| stable.cut.slot.max(self.base))
     }
 
-    /// Takes what a replica says of its state. Returns what it said otherwise before.
+    /// Takes what a replica itself says of its state. Returns what it said otherwise before.
     ///
-    /// Where there are too many, the one that came first goes, and not that of the lowest slot:
-    /// what a liar said of slots that never come would stand before all that it says when it is
-    /// repaired.
+    /// What it says last counts, for it may have lied before and been repaired: what it said of
+    /// slots that were still to come would stand before what is true of them. Where there are too
+    /// many, the one that came first goes, and not that of the lowest slot.
     pub(super) fn take(&mut self, checkpoint: Checkpoint) -> Option<Checkpoint> {
         let statements = &mut self.statements[checkpoint.from.index()];
         let slot = checkpoint.statement.slot;
-        if let Some(first) = statements.iter().find(|known| known.statement.slot == slot) {
-            return (first.statement != checkpoint.statement).then_some(*first);
+        if let Some(known) = statements.iter_mut().find(|known| known.statement.slot == slot) {
+            let before = core::mem::replace(known, checkpoint);
+            return (before.statement != checkpoint.statement).then_some(before);
         }
         if statements.len() == STATEMENTS_MAX {
             statements.pop_front();
@@ -206,7 +207,7 @@ impl<S: Service> Replica<S> {
         let message = Checkpoint::sign(&self.group, own.statement, (self.me, &*self.signer));
         own.message = Some(message);
         self.broadcast(turn, Class::Control, Message::Checkpoint(message));
-        self.on_checkpoint(turn, message);
+        self.on_checkpoint(turn, self.me, message);
     }
 
     /// Writes again what is alive behind the checkpoint, so that older records can be released.
@@ -242,15 +243,25 @@ impl<S: Service> Replica<S> {
         }
     }
 
-    pub(super) fn on_checkpoint(&mut self, turn: &mut Turn<'_, S>, checkpoint: Checkpoint) {
+    /// Takes what another replica says of its state; an old statement that a third one brings again
+    /// says nothing.
+    pub(super) fn on_checkpoint(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        sender: ReplicaId,
+        checkpoint: Checkpoint,
+    ) {
+        if checkpoint.from != sender {
+            return turn.mark("bft.checkpoint_relayed");
+        }
         let CheckpointStatement { slot, is_last, .. } = checkpoint.statement;
         let is_due = slot.get().is_multiple_of(self.parameters.checkpoint_interval);
         if !(is_due || is_last) || slot <= self.checkpoints.stable_slot() {
             return turn.mark("bft.checkpoint_ignored");
         }
-        if let Some(first) = self.checkpoints.take(checkpoint) {
+        if let Some(before) = self.checkpoints.take(checkpoint) {
             turn.mark("bft.two_states");
-            let words = [first.word(&self.group), checkpoint.word(&self.group)];
+            let words = [before.word(&self.group), checkpoint.word(&self.group)];
             self.tell_contradiction(turn, checkpoint.from, words);
         }
         self.certify(turn, slot);

@@ -209,7 +209,7 @@ impl<S: Service> Replica<S> {
         message: Message,
     ) {
         match message {
-            Message::Checkpoint(checkpoint) => self.on_checkpoint(turn, checkpoint),
+            Message::Checkpoint(checkpoint) => self.on_checkpoint(turn, sender, checkpoint),
             Message::Ended(certificate) => self.on_ended(turn, sender, &certificate),
             Message::FetchBatches(fetch) => self.on_fetch_batches(turn, sender, &fetch),
             Message::FetchSlots(fetch) => self.on_fetch_slots(turn, sender, fetch),

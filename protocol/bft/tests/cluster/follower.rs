@@ -100,7 +100,9 @@ impl Follower {
         for &from in self.vouchers {
             let signer = (ReplicaId::new(from), &*self.cluster.signers[usize::from(from)]);
             let checkpoint = Checkpoint::sign(&self.cluster.group, statement, signer);
-            self.say(Message::Checkpoint(checkpoint));
+            let own = self.cluster.peer(from);
+            assert!(self.cluster.deliver(own, ME, Message::Checkpoint(checkpoint)));
+            self.cluster.settle();
         }
     }
 

@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use quorate_bft::limits::CLIENT_BUNDLES_MAX;
-use quorate_bft::message::{Batch, Message};
+use quorate_bft::message::{Batch, Cut, HashedCut, Message};
 use quorate_bft::{Parameters, Record};
 use quorate_types::{Digest, Duration, Peer, Slot};
 
-use crate::follower::{Beyond, Follower, Fork, ME, every};
+use crate::follower::{Beyond, Follower, Fork, ME, OTHERS, every};
 use crate::forge::tip_of;
 use crate::support::Cluster;
 
@@ -78,6 +78,29 @@ fn bodies_of_a_branch_that_nobody_orders_are_forgotten_when_they_bind_no_more() 
     }
     assert_eq!(story.executed(), Slot::new(4));
     assert_eq!(is_served, [true, false, false, false], "BFT-1: it binds up to its own position");
+}
+
+/// A slot is decided of which the replica has one body, off the chain that it holds, and lacks
+/// another.
+#[test]
+fn a_body_of_a_decided_slot_is_kept_until_the_slot_can_be_executed() {
+    let mut story = Follower::new(every(1));
+    let Fork { taken, .. } = story.fork();
+    let (cut, batch) = story.next_slot(&story.last.clone());
+    story.decide(vec![cut]);
+    story.say(Message::Batch(batch));
+    let (cut, batch) = story.next_slot(&story.last.clone());
+    let mut cut = Cut::clone(&cut);
+    cut.tips[1] = tip_of(&taken);
+    cut.links[1] = vec![taken.header.header.body];
+    cut.rows = OTHERS.map(|from| story.cluster.vector(from, &cut.tips)).to_vec();
+    story.decide(vec![HashedCut::new(cut)]);
+    story.say(Message::Batch(Arc::clone(&taken)));
+    story.certify();
+    assert_eq!(story.cluster.mark("bft.checkpoint_stable"), 1, "after the first slot");
+    assert!(story.serves(taken.digest()));
+    story.say(Message::Batch(batch));
+    assert_eq!(story.executed(), Slot::new(2));
 }
 
 #[test]

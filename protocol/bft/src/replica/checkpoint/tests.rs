@@ -20,20 +20,23 @@ fn said(fixture: &Fixture, from: u16, slot: u64, root: u8) -> Checkpoint {
 }
 
 #[test]
-fn the_first_statement_of_a_replica_about_a_slot_counts() {
+fn one_statement_of_a_replica_about_a_slot_counts_the_last_b17() {
     let fixture = Fixture::new();
     let mut checkpoints = Checkpoints::new(Slot::ZERO, 4);
     checkpoints.take(said(&fixture, 0, 4, 1));
-    checkpoints.take(said(&fixture, 1, 4, 1));
-    // A liar that says otherwise later takes nothing back, and helps nothing else.
-    checkpoints.take(said(&fixture, 1, 4, 2));
-    checkpoints.take(said(&fixture, 2, 4, 2));
+    // Two lied about slots to come, one after the other; repaired, they say what is true.
+    for liar in [1, 2] {
+        let lie = said(&fixture, liar, 4, 2);
+        assert_eq!(checkpoints.take(lie), None);
+        assert_eq!(checkpoints.take(lie), None, "it says it again");
+    }
     assert!(checkpoints.certificate(Slot::new(4), 3).is_none());
-    assert_eq!(
-        checkpoints.certificate(Slot::new(4), 2).map(|it| it.certificate.signers().len()),
-        Some(2)
-    );
-    checkpoints.take(said(&fixture, 3, 4, 1));
+    let of_the_lie = checkpoints.certificate(Slot::new(4), 2).map(|it| it.statement.root);
+    assert_eq!(of_the_lie, Some(Digest::new([2; 32])), "each counts once");
+    for repaired in [1, 2] {
+        let before = checkpoints.take(said(&fixture, repaired, 4, 1));
+        assert_eq!(before, Some(said(&fixture, repaired, 4, 2)), "that it lied is shown");
+    }
     let certificate = checkpoints.certificate(Slot::new(4), 3).expect("three agree");
     assert_eq!(certificate.statement.root, Digest::new([1; 32]));
     assert_eq!(certificate.certificate.signers().len(), 3);
