@@ -1,5 +1,5 @@
-//! Byzantine participant that puts the largest numbers wherever a number stands, or numbers that are
-//! still to come, well signed (B17).
+//! Byzantine participant that puts the largest numbers wherever a number stands, or numbers that
+//! are still to come, well signed (B17).
 
 use std::sync::Arc;
 
