@@ -61,7 +61,8 @@ pub(super) const PLANTS: &[Plant] = &[
         "C9",
         "the highest claim of a replica counts, and not its last",
     )
-    .told("liars-in-turn"),
+    .told("liars-in-turn")
+    .rare(),
     Plant::hooked(
         Bug::ShortPrepared,
         "short-prepared",
