@@ -103,6 +103,7 @@ mod tests {
             version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
             status: MemberStatus::Active,
             is_on_ring: true,
+            is_in_pool: false,
         }
     }
 

@@ -174,6 +174,7 @@ fn record(number: u32, address: SocketAddr) -> MemberRecord {
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status: MemberStatus::Active,
         is_on_ring: true,
+        is_in_pool: false,
     }
 }
 

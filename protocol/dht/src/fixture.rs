@@ -43,6 +43,7 @@ pub(crate) fn ring(epoch: Epoch, servers: u8) -> Ring {
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status: MemberStatus::Active,
         is_on_ring: true,
+        is_in_pool: false,
     };
     let resilience = Resilience::new(1).unwrap();
     let configuration = Configuration {

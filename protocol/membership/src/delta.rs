@@ -168,11 +168,13 @@ fn is_same_but_key(left: &MemberRecord, right: &MemberRecord) -> bool {
         version,
         status,
         is_on_ring,
+        is_in_pool,
     } = left;
     (id, identity_key, later_root) == (&right.id, &right.identity_key, &right.later_root)
         && (address, probe_port) == (&right.address, &right.probe_port)
         && (failure_domain, version) == (&right.failure_domain, &right.version)
         && (status, is_on_ring) == (&right.status, &right.is_on_ring)
+        && is_in_pool == &right.is_in_pool
 }
 
 impl Encode for Delta {

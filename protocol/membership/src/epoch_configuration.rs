@@ -5,6 +5,7 @@ use quorate_types::{Configuration, Digest, Epoch, NodeId};
 
 use crate::configuration::VerifiedConfiguration;
 use crate::genesis::UnsignedConfiguration;
+use crate::header::ConfigurationHeader;
 
 /// Of any epoch, the first one too.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +23,15 @@ impl EpochConfiguration {
         match self {
             Self::Genesis(unsigned) => unsigned.configuration(),
             Self::Signed(verified) => verified.configuration(),
+        }
+    }
+
+    /// What the system signs about the epoch, or would.
+    #[must_use]
+    pub fn header(&self) -> &ConfigurationHeader {
+        match self {
+            Self::Genesis(unsigned) => unsigned.header(),
+            Self::Signed(verified) => verified.header().header(),
         }
     }
 

@@ -218,6 +218,7 @@ impl CheckedGenesis {
             version: server.version,
             status: MemberStatus::Active,
             is_on_ring: true,
+            is_in_pool: false,
         }
     }
 }

@@ -33,6 +33,7 @@
 //!   (`identity`).
 //! - MEM-13: what `f + 1` founders call the system's key is its key (`pinning`).
 //! - MEM-18: an identity gets another root only by the word of the one that it has (`later_root`).
+//! - MEM-69: who brings keys to an epoch follows from its configuration alone (`shortlist`).
 //! - MEM-67, MEM-68: what a server gives from its chain, and who believes it (`archive`).
 //! - MEM-20 to MEM-25: what the log decides about the end of an epoch (`service`).
 //!
@@ -81,6 +82,7 @@ pub mod responder;
 pub mod rotation;
 mod schemes;
 pub mod service;
+pub mod shortlist;
 
 #[cfg(test)]
 mod testing;
@@ -122,3 +124,4 @@ pub use service::{
     PendingChange, PendingPage, PendingPlace, Refusal, Standing, Statement, Terms,
     read_founders_awaited, read_members,
 };
+pub use shortlist::Shortlist;

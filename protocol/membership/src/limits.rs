@@ -30,6 +30,8 @@ pub const PENDING_PAGE_MAX: usize = 16;
 pub const COUNCIL_KEYS_MAX: usize = 16;
 /// Most servers that can be in the pool from which the membership group is drawn.
 pub const POOL_SERVERS_MAX: usize = 1024;
+/// Servers that bring keys to an epoch on average, where there are more and no pool is named.
+pub const SHORTLIST_SERVERS: usize = 1024;
 /// Servers of which a reply says what was found.
 pub const FINDINGS_PAGE_MAX: usize = 64;
 /// Most servers in a genesis: as many as a server or client can have links to.

@@ -190,6 +190,7 @@ impl World {
             version: description.version,
             status: MemberStatus::Active,
             is_on_ring: false,
+            is_in_pool: false,
         }
     }
 

@@ -61,6 +61,8 @@ pub struct MemberRecord {
     pub status: MemberStatus,
     /// Whether it has a place on the ring, so that objects lie there.
     pub is_on_ring: bool,
+    /// Whether it is in the pool from which the membership group is drawn, if there is one.
+    pub is_in_pool: bool,
 }
 
 impl MemberRecord {

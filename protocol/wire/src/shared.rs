@@ -249,6 +249,7 @@ impl Encode for MemberRecord {
         self.version.encode(writer);
         self.status.encode(writer);
         self.is_on_ring.encode(writer);
+        self.is_in_pool.encode(writer);
     }
 }
 
@@ -265,6 +266,7 @@ impl Decode for MemberRecord {
             version: Decode::decode(reader)?,
             status: Decode::decode(reader)?,
             is_on_ring: Decode::decode(reader)?,
+            is_in_pool: Decode::decode(reader)?,
         })
     }
 }

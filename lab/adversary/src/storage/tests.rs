@@ -66,6 +66,7 @@ fn stage() -> Stage {
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status: MemberStatus::Active,
         is_on_ring: true,
+        is_in_pool: false,
     };
     let resilience = Resilience::new(1).unwrap();
     let ring = Ring::new(&Configuration {

@@ -81,6 +81,7 @@ fn member(id: NodeId, key: PublicKey) -> MemberRecord {
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status: MemberStatus::Active,
         is_on_ring: true,
+        is_in_pool: false,
     }
 }
 

@@ -15,7 +15,7 @@ use quorate_membership::handover::deposit::Deposit;
 use quorate_membership::handover::{self, Handover, MemberSecrets, NextKeys, Policy};
 use quorate_membership::monitor::ProbeRule;
 use quorate_membership::{
-    EpochConfiguration, MembershipService, RootRule, Schemes, UnsignedConfiguration,
+    EpochConfiguration, MembershipService, RootRule, Schemes, Shortlist, UnsignedConfiguration,
     VerifiedConfiguration,
 };
 use quorate_runtime::{Channel, Control, Handle, Hosted, Hosting, Journal};
@@ -235,6 +235,7 @@ impl Ground {
         let is_member = configuration.has_seat(self.me);
         let setup = handover::Setup {
             configuration: Arc::new(configuration.configuration().clone()),
+            shortlist: Shortlist::of(configuration.header()),
             system_key: self.system_key,
             me: self.me,
             member: is_member.then(|| self.member_secrets(epoch)).transpose()?,

@@ -24,6 +24,7 @@ fn member(first_byte: u8, status: MemberStatus) -> MemberRecord {
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status,
         is_on_ring: status == MemberStatus::Active,
+        is_in_pool: false,
     }
 }
 

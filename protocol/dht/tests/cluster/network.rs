@@ -121,6 +121,7 @@ fn member(registry: &IdealRegistry, index: u8) -> MemberRecord {
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status: MemberStatus::Active,
         is_on_ring: true,
+        is_in_pool: false,
     }
 }
 

@@ -28,6 +28,7 @@ use crate::handover::{CommitmentBytes, Decided, Stage, Underway};
 use crate::header::{ConfigurationHeader, Lineage};
 use crate::monitor::Finding;
 use crate::monitor::caps::Held;
+use crate::rotation::Rotation;
 
 /// The next epoch.
 pub(super) struct Next {
@@ -211,7 +212,15 @@ impl Changeover {
         plan.evictions().iter().for_each(|finding| change.evict(finding));
         plan.returning().iter().for_each(|server| change.switch(*server, MemberStatus::Active));
         change.take_deposits(reader);
+        change.mark_pool(&reader.rotation_behind(reader.header().epoch).rotation);
         change
+    }
+
+    /// MEM-69: from the next epoch on the servers of a pool bring keys.
+    fn mark_pool(&mut self, rotation: &Rotation) {
+        for member in self.members.values_mut() {
+            member.is_in_pool = rotation.pool.is_some() && rotation.admits(member.id);
+        }
     }
 
     /// What the servers of the next epoch deposited: their keys, and other roots.
@@ -295,6 +304,7 @@ impl Changeover {
             version: grant.server.version,
             status: MemberStatus::Active,
             is_on_ring: false,
+            is_in_pool: false,
         };
         self.members.insert(id, member);
         self.joined.push((key, id));

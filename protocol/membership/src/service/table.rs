@@ -45,6 +45,7 @@ use crate::handover::{CommitmentBytes, SeatKeys, Stage};
 use crate::header::{CertifiedHeader, ConfigurationHeader};
 use crate::limits::{PAGE_MEMBERS_MAX, WALK_ENTRIES};
 use crate::rotation::Rotation;
+use crate::shortlist::Shortlist;
 
 mod monitoring;
 pub(super) use monitoring::Watched;
@@ -315,6 +316,11 @@ impl<'a> Reader<'a> {
     /// The resilience that the group gets after an epoch, if it gets another.
     pub(super) fn pending_resize(&self, batch: Epoch) -> Option<Resilience> {
         self.value(&resize_of(batch))
+    }
+
+    /// MEM-69: who brings keys to the epoch.
+    pub(super) fn shortlist(&self) -> Shortlist {
+        Shortlist::of(&self.header())
     }
 
     /// By which rule the group is drawn that begins behind an epoch.

@@ -26,6 +26,7 @@ fn member(byte: u8) -> MemberRecord {
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status: MemberStatus::Active,
         is_on_ring: true,
+        is_in_pool: false,
     }
 }
 

@@ -11,7 +11,7 @@ use quorate_membership::handover::deposit::Deposit;
 use quorate_membership::handover::machine::Request as HandoverRequest;
 use quorate_membership::handover::{self, Handover, MemberSecrets, NextKeys};
 use quorate_membership::{
-    EpochConfiguration, Member as Voucher, MembershipService, ResponderRequest,
+    EpochConfiguration, Member as Voucher, MembershipService, ResponderRequest, Shortlist,
     VerifiedConfiguration, read_members,
 };
 use quorate_threshold::{DecryptionKey, Seed};
@@ -130,6 +130,7 @@ impl ServerSeat {
         let is_member = configuration.group_member(self.id).is_some();
         let setup = handover::Setup {
             configuration: Arc::new(configuration.configuration().clone()),
+            shortlist: Shortlist::of(configuration.header().header()),
             system_key: Some(self.kit.system_key),
             me: self.id,
             member: is_member.then(|| self.member_secrets(turn, epoch)).flatten(),

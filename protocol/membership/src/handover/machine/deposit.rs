@@ -1,8 +1,8 @@
-//! Keys of the next epoch, from every server to the log.
+//! Keys of the next epoch, from the servers of the shortlist to the log.
 
 use alloc::boxed::Box;
 
-use quorate_types::{Instant, NodeId};
+use quorate_types::{Instant, MemberRecord, NodeId};
 
 use super::{Handover, Output, Topic, Turn};
 use crate::handover::attempt::Seat;
@@ -17,6 +17,14 @@ const QUESTION_EVERY: u32 = 8;
 const SAID_FIRST: u32 = 4;
 
 impl Handover {
+    /// MEM-69: does this server of the epoch bring its keys? A member does, since its group may
+    /// have to stay, and whoever gets another root.
+    fn is_depositor(&self, record: &MemberRecord, deposit: &Deposit) -> bool {
+        self.place_of(record.id).is_some()
+            || self.setup.shortlist.has(record)
+            || deposit.successor().is_some()
+    }
+
     /// Does the log take the keys of a server now: of any, before the freeze; of a member, also
     /// while dealings are awaited (decision 24).
     fn takes_deposit_of(&self, node: NodeId) -> bool {
@@ -43,6 +51,10 @@ impl Handover {
     /// repetitions it is a question, too: the answer is the signed header, if it is there.
     pub(super) fn deposit(&mut self, turn: &mut Turn<'_>) {
         let Some(next) = &self.setup.next else { return };
+        let own = self.setup.configuration.member(self.setup.me);
+        if !own.is_some_and(|record| self.is_depositor(record, &next.deposit)) {
+            return;
+        }
         let deposit = Box::new(next.deposit.clone());
         let is_first = self.repetitions <= SAID_FIRST;
         let is_said = self.is_founding() || is_first || self.repetitions.is_power_of_two();
@@ -66,7 +78,8 @@ impl Handover {
         let record = configuration.member(from);
         let record = record.filter(|record| record.identity_key == deposit.identity_key());
         let is_asked = self.member_place().is_some() && self.takes_deposit_of(from);
-        let Some(record) = record.filter(|_| is_asked) else {
+        let record = record.filter(|record| is_asked && self.is_depositor(record, &deposit));
+        let Some(record) = record else {
             return turn.mark("handover.deposit_ignored");
         };
         let wait = self.setup.policy.repeat_idle;

@@ -9,6 +9,7 @@ use quorate_types::{Configuration, Duration, NodeId};
 
 use crate::handover::deposit::Deposit;
 use crate::schemes::Schemes;
+use crate::shortlist::Shortlist;
 
 /// What a member of the epoch that ends holds.
 #[derive(Debug)]
@@ -53,13 +54,15 @@ pub struct Policy {
 pub struct Setup {
     /// The configuration of the epoch that ends.
     pub configuration: Arc<Configuration>,
+    /// Who brings keys to that epoch.
+    pub shortlist: Shortlist,
     /// The system's key; none while the system is being founded.
     pub system_key: Option<PublicKey>,
     /// This server.
     pub me: NodeId,
     /// If it is a member of the epoch's group.
     pub member: Option<MemberSecrets>,
-    /// If it wants to be drawn for the next one.
+    /// Its keys of the next one, with which it can be drawn.
     pub next: Option<NextKeys>,
     /// What it checks with.
     pub schemes: Schemes,

@@ -58,6 +58,35 @@ fn an_epoch_ends_and_the_next_group_signs_under_the_same_key() {
 }
 
 #[test]
+fn mem_69_who_is_not_on_the_list_brings_no_keys_and_its_group_does() {
+    let mut network = Network::new(7, 1, 4);
+    network.unlist();
+    let members = network.members();
+    let mut outsiders: Vec<NodeId> = network.nodes.keys().copied().collect();
+    outsiders.retain(|id| !members.contains(id));
+    // One brings its keys all the same.
+    let setup = &network.nodes[&outsiders[0]].handover.setup;
+    let uncalled = Box::new(setup.next.as_ref().unwrap().deposit.clone());
+    network.deliver(outsiders[0], members[0], Message::Deposit(uncalled));
+    while network.log.news.stage == Stage::Open {
+        network.turn();
+    }
+    let configuration = network.world.first.configuration();
+    let key_of = |id: &NodeId| configuration.member(*id).unwrap().identity_key;
+    let deposited: BTreeSet<_> = network
+        .log
+        .executed
+        .iter()
+        .filter_map(|operation| match operation {
+            HandoverOperation::Deposit(deposit) => Some(deposit.identity_key()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(deposited, members.iter().map(key_of).collect(), "MEM-69");
+    assert_eq!(network.marks["handover.deposit_ignored"], 1);
+}
+
+#[test]
 fn mem_52_a_risk_ends_an_epoch_early_and_not_at_once_and_f_members_end_none() {
     let lasts = |warned: usize| {
         let mut network = Network::new(7, 1, 5);

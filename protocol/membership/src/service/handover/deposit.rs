@@ -2,6 +2,7 @@
 //!
 //! Settled points 14 and 31: the first deposit of an identity counts, so it cannot be two servers,
 //! nor name two roots. Only a member's identity gets another root (MEM-18).
+//! MEM-69: a server of a large system brings keys if it is on the shortlist.
 //! Decision 24: a member of the group whose deposit was not there at the freeze brings it while
 //! dealings are awaited. Else a group that has to keep the key itself could lack a quorum for good:
 //! the freeze waits for `2f + 1` deposits, of which `f` may be those of liars.
@@ -33,6 +34,10 @@ impl Step<'_> {
         if !self.will_be_member(deposit) {
             return Err(HandoverRefusal::Stranger);
         }
+        // MEM-69: one key too many costs every server 36 bytes, and the log 1.4 KB.
+        if !self.is_depositor(deposit) {
+            return Err(HandoverRefusal::NotListed);
+        }
         let record = self.reader.key_record(key).unwrap_or_default();
         if record.member.is_none() && deposit.successor().is_some() {
             return Err(HandoverRefusal::BadSuccessor);
@@ -45,6 +50,16 @@ impl Step<'_> {
         let (epoch_key, encryption_key) = (deposit.epoch_key(), deposit.encryption_key);
         let keys = SeatKeys { epoch_key, encryption_key };
         Ok(Outcome::Deposited { key, keys, successor: deposit.successor() })
+    }
+
+    /// MEM-69: the shortlist, the group, which may have to stay, whoever gets another root, and who
+    /// is being added.
+    fn is_depositor(&self, deposit: &Deposit) -> bool {
+        let key = deposit.identity_key();
+        let id = self.reader.key_record(key).and_then(|record| record.member);
+        let member = id.and_then(|id| self.reader.member(id));
+        let is_listed = member.is_none_or(|member| self.reader.shortlist().has(&member));
+        is_listed || deposit.successor().is_some() || self.is_in_group(key)
     }
 
     /// Is it a member of the group that ends the epoch?

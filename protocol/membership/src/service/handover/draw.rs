@@ -18,6 +18,7 @@ use crate::monitor::Finding;
 use crate::rotation::Rotation;
 use crate::service::plan::Plan;
 pub(super) use crate::service::plan::seats;
+use crate::shortlist::Shortlist;
 
 impl Step<'_> {
     /// MEM-10: the group of an attempt, of the size that is wanted; with too few candidates the old
@@ -31,10 +32,10 @@ impl Step<'_> {
         if planted(Plant::EvictedKeepsSeat) && plan.evictions().iter().any(is_seated) {
             return self.staying(number);
         }
-        let mut candidates = plan.candidates(&self.reader);
-        candidates.retain(|node| rotation.admits(*node));
-        let free = candidates.iter().copied().filter(|node| !plan.is_held(*node)).collect();
         let stay = (&*header.membership_group, rotation.kept(resilience));
+        let mut candidates = plan.candidates(&self.reader);
+        candidates.retain(drawable(self.reader.shortlist(), &rotation, stay));
+        let free = candidates.iter().copied().filter(|node| !plan.is_held(*node)).collect();
         let draw = |candidates: Vec<NodeId>| {
             elect_beside((randomness, number), (candidates, stay), resilience)
         };
@@ -77,4 +78,19 @@ impl Step<'_> {
 /// Is another group drawn for this attempt?
 const fn is_redrawn(number: u32) -> bool {
     number.is_multiple_of(ATTEMPTS_OF_GROUP) && number / ATTEMPTS_OF_GROUP < GROUPS_DRAWN_MAX
+}
+
+/// MEM-69: whom of the depositors the lot can fall on. Others than the pool or the shortlist have
+/// deposited too, the group and whoever gets another root: that makes no server's lot better,
+/// unless seats are to be kept.
+fn drawable(
+    list: Shortlist,
+    rotation: &Rotation,
+    (old, kept): (&[NodeId], usize),
+) -> impl Fn(&NodeId) -> bool {
+    move |node| {
+        let keeps_seat = kept > 0 && old.contains(node);
+        let is_listed = rotation.pool.is_some() || list.draws(*node);
+        rotation.admits(*node) && (is_listed || keeps_seat)
+    }
 }

@@ -37,11 +37,13 @@ pub enum HandoverRefusal {
     BadShare,
     /// The deposit names another root of the identity, and does not show it, or may not.
     BadSuccessor,
+    /// The server is not on the shortlist of the epoch, nor in its group.
+    NotListed,
 }
 
 impl HandoverRefusal {
     /// Every reason, in the order of tags, which begin with 1.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NotNow,
         Self::OtherSubject,
         Self::TooFew,
@@ -57,6 +59,7 @@ impl HandoverRefusal {
         Self::NoSharing,
         Self::BadShare,
         Self::BadSuccessor,
+        Self::NotListed,
     ];
 
     pub(super) const fn of_words(refused: WordRefused) -> Self {

@@ -12,4 +12,5 @@ mod order;
 mod properties;
 mod refusals;
 mod rotations;
+mod shortlists;
 mod sizes;

@@ -15,8 +15,9 @@ use super::log::Log;
 use crate::handover::message::Message;
 use crate::handover::operation::HandoverOperation;
 use crate::handover::stage::News;
-use crate::header::CertifiedHeader;
+use crate::header::{CertifiedHeader, ConfigurationHeader};
 use crate::monitor::Evidence;
+use crate::shortlist::Shortlist;
 use crate::testing::{World, decryption_key, deposit, schemes};
 
 /// A server.
@@ -149,6 +150,14 @@ impl Network {
     /// These members read in the log that some neighbourhood of the ring is at risk.
     pub(super) fn warn(&mut self, members: &[NodeId]) {
         members.iter().for_each(|id| self.step(*id, Input::Request(Request::AtRisk(true))));
+    }
+
+    /// Nobody is on the shortlist of the epoch, and what has been sent so far is lost.
+    pub(super) fn unlist(&mut self) {
+        self.queue.clear();
+        let header = self.world.first.header().header().clone();
+        let nobody = Shortlist::of(&ConfigurationHeader { member_count: u32::MAX, ..header });
+        self.nodes.values_mut().for_each(|node| node.handover.setup.shortlist = nobody);
     }
 
     /// How long the epoch has lasted.
@@ -316,6 +325,7 @@ fn setup(world: &World, me: NodeId, (has_share, is_founding): (bool, bool)) -> S
     let deposit = deposit(world, place, epoch.next());
     Setup {
         configuration: Arc::new(configuration.clone()),
+        shortlist: Shortlist::of(world.first.header().header()),
         system_key: (!is_founding).then_some(world.founding.system_key),
         me,
         member,

@@ -68,6 +68,19 @@ impl Town {
         Self::running(service, first, founding.shares.into_iter().collect())
     }
 
+    /// A system of seven servers, four of them its group, to which so many have come in one epoch.
+    pub(super) fn crowded(server_count: usize) -> Self {
+        let world = World::new(7, 1);
+        let newcomers = (7..server_count).map(|server| world.newcomer(server));
+        let second = world.after(&world.first, |members| members.extend(newcomers));
+        let sharing = CommitmentBytes::of(&world.founding.commitment);
+        let service = MembershipService::founded(second.clone(), sharing, schemes());
+        let mut town = Self::running(service, second, world.founding.shares.into_iter().collect());
+        let number = |server| (identity(server).identity_key(), server);
+        town.numbers = (0..server_count).map(number).collect();
+        town
+    }
+
     /// A system that has no key yet. What the dealer of the tests made of the same genesis tells
     /// who the servers are, and is used for nothing else.
     pub(super) fn founding(server_count: usize, f_membership: u16) -> Self {

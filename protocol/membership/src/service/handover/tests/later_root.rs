@@ -26,7 +26,7 @@ fn heir_from(
 }
 
 /// The deposit of a server that names the tree of this seed.
-fn naming(town: &Town, server: usize, seed: u8) -> Deposit {
+pub(super) fn naming(town: &Town, server: usize, seed: u8) -> Deposit {
     let (root, proof) = heir(town, server, seed);
     town.deposit_naming(server, Some(root)).proving(Some(proof))
 }
