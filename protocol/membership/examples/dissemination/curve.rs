@@ -1,5 +1,7 @@
 //! A drawing: which share of the servers has the epoch when.
 
+use super::hours::Hour;
+
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 320.0;
 const LEFT: f64 = 48.0;
@@ -7,8 +9,12 @@ const TOP: f64 = 16.0;
 const POINTS: usize = 200;
 const COLOURS: [&str; 4] = ["#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad"];
 
-/// One line for each number of servers, over the moments in microseconds at which they got it.
-pub(crate) fn draw(curves: &[(usize, Vec<u64>)]) -> String {
+/// One line for each number of servers, over the moments at which they got the epoch of the last
+/// hour.
+pub(crate) fn draw(measured: &[(usize, Vec<Hour>)]) -> String {
+    let last =
+        |(count, hours): &'_ (usize, Vec<Hour>)| Some((*count, hours.last()?.moments.clone()));
+    let curves: Vec<(usize, Vec<u64>)> = measured.iter().filter_map(last).collect();
     let end = curves.iter().filter_map(|(_, moments)| moments.last()).max().copied();
     let seconds = end.unwrap_or(1).div_ceil(1_000_000).max(1);
     let x = |micros: u64| LEFT + micros as f64 / (seconds * 1_000_000) as f64 * WIDTH;

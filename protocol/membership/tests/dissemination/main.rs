@@ -79,7 +79,7 @@ fn a_server_that_slept_catches_up_with_a_bounded_number_of_messages() {
         network.server(sleeper).is_asleep = true;
         for _ in 0..slept {
             let records = newest.configuration().members.clone();
-            newest = servers.follow(&newest, records, 6);
+            newest = servers.follow(&newest, records);
             members.iter().filter(|id| **id != sleeper).for_each(|id| network.adopt(*id, &newest));
         }
         network.run_until(2 * SECOND);

@@ -57,7 +57,7 @@ enum Event {
 
 /// All servers, and what is on its way between them.
 pub(crate) struct Network {
-    conditions: Conditions,
+    pub(crate) conditions: Conditions,
     pub(crate) servers: Vec<Server>,
     numbers: BTreeMap<NodeId, u32>,
     events: BTreeMap<(u64, u64), Event>,
@@ -75,12 +75,32 @@ impl Network {
         first: &VerifiedConfiguration,
         follow: &Arc<dyn Follow>,
     ) -> Self {
-        let server = |id: NodeId| Server {
-            machine: Disseminator::new(
-                DisseminatorParameters::new(id),
-                first.clone(),
-                Arc::clone(follow),
-            ),
+        let mut network = Self {
+            conditions,
+            servers: Vec::new(),
+            numbers: BTreeMap::new(),
+            events: BTreeMap::new(),
+            sequence: 0,
+            seed: 1,
+            now: 0,
+            marks: BTreeMap::new(),
+        };
+        for id in ids {
+            network.join(id, first, follow);
+        }
+        network
+    }
+
+    /// A server begins, with this configuration.
+    pub(crate) fn join(
+        &mut self,
+        id: NodeId,
+        held: &VerifiedConfiguration,
+        follow: &Arc<dyn Follow>,
+    ) {
+        let parameters = DisseminatorParameters::new(id);
+        let server = Server {
+            machine: Disseminator::new(parameters, held.clone(), Arc::clone(follow)),
             effects: Effects::new(),
             alarms: BTreeMap::new(),
             is_silent: false,
@@ -92,21 +112,10 @@ impl Network {
             sent_count: 0,
             adopted_at: None,
         };
-        let ids: Vec<_> = ids.into_iter().collect();
-        let mut network = Self {
-            conditions,
-            servers: ids.iter().copied().map(server).collect(),
-            numbers: (0..).zip(&ids).map(|(number, id)| (*id, number)).collect(),
-            events: BTreeMap::new(),
-            sequence: 0,
-            seed: 1,
-            now: 0,
-            marks: BTreeMap::new(),
-        };
-        for (number, _) in (0..).zip(&ids) {
-            network.step(number, Input::Start);
-        }
-        network
+        let number = u32::try_from(self.servers.len()).expect("not so many");
+        self.servers.push(server);
+        self.numbers.insert(id, number);
+        self.step(number, Input::Start);
     }
 
     pub(crate) fn server(&mut self, id: NodeId) -> &mut Server {
@@ -207,7 +216,8 @@ impl Network {
     /// Runs until all servers that are not silent hold this epoch; the moments at which they got
     /// it, in order. Whoever is silent need not get it.
     pub(crate) fn run_until_all(&mut self, epoch: quorate_types::Epoch, end: u64) -> Vec<u64> {
-        let lacks = |server: &Server| server.machine.newest().epoch() < epoch && !server.is_silent;
+        let awaited = |server: &Server| !server.is_silent && !server.is_asleep;
+        let lacks = |server: &Server| awaited(server) && server.machine.newest().epoch() < epoch;
         loop {
             for _ in 0..10_000 {
                 if !self.turn(end) {
@@ -220,7 +230,7 @@ impl Network {
                 break;
             }
         }
-        let moments = self.servers.iter().filter(|server| !server.is_silent && !lacks(server));
+        let moments = self.servers.iter().filter(|server| awaited(server) && !lacks(server));
         let mut moments: Vec<_> = moments.filter_map(|server| server.adopted_at).collect();
         moments.sort_unstable();
         moments
@@ -259,7 +269,8 @@ impl Network {
     pub(crate) fn silence(&mut self, passes_on: impl Fn(NodeId) -> bool) -> BTreeSet<NodeId> {
         let mut inner: Vec<_> = self.numbers.keys().copied().filter(|id| passes_on(*id)).collect();
         let mut silent = BTreeSet::new();
-        for _ in 0..self.servers.len() / 100 {
+        let there = self.servers.iter().filter(|server| !server.is_asleep).count();
+        for _ in 0..there / 100 {
             let at = usize::try_from(self.drawn(inner.len() as u64)).expect("an index");
             silent.insert(inner.swap_remove(at));
         }

@@ -12,7 +12,7 @@ use quorate_membership::dissemination::{
 use quorate_membership::election::elect;
 use quorate_membership::{
     CertifiedConfiguration, ConfigurationHeader, Founding, Genesis, Identity, Lineage,
-    NodeAdmission, Schemes, ServerDescription, VerifiedConfiguration,
+    NodeAdmission, Schemes, ServerDescription, Shortlist, VerifiedConfiguration,
 };
 use quorate_threshold::{Bls12381, GroupKey, Seed};
 use quorate_types::{
@@ -98,7 +98,7 @@ impl Servers {
     pub(crate) fn first(&mut self, count: usize) -> VerifiedConfiguration {
         let members = self.newcomers(count);
         let genesis = self.genesis.clone();
-        self.follow(&genesis, members, count / 100)
+        self.follow(&genesis, members)
     }
 
     /// What follows when one server of a hundred goes and as many come.
@@ -113,28 +113,25 @@ impl Servers {
         let mut members: Vec<_> =
             by_lot.into_iter().skip(count).map(|(_, member)| member.clone()).collect();
         members.extend(self.newcomers(count));
-        let depositors = members.len() / 100;
-        self.follow(old, members, depositors)
+        self.follow(old, members)
     }
 
-    /// The configuration of the next epoch with these members, of whom so many have a key.
+    /// The configuration of the next epoch with these members; whoever was on the shortlist of the
+    /// epoch before has a key.
     pub(crate) fn follow(
         &self,
         old: &VerifiedConfiguration,
         mut members: Vec<MemberRecord>,
-        depositors: usize,
     ) -> VerifiedConfiguration {
         members.sort_by_key(|member| member.id);
         let epoch = old.epoch().next();
         let randomness = digest("randomness", epoch.get());
         let (resilience, ids) = (old.configuration().membership, members.iter().map(|m| m.id));
         let group = elect((randomness, 0), ids, resilience).expect("there are enough");
-        let mut by_lot: Vec<_> = (0..members.len()).collect();
-        by_lot.sort_by_key(|index| digest(&format!("deposit {index}"), epoch.get()));
-        let has_deposited: std::collections::BTreeSet<_> =
-            by_lot.into_iter().take(depositors).collect();
+        let list = Shortlist::of(old.header().header());
         for (index, member) in members.iter_mut().enumerate() {
-            let has_key = has_deposited.contains(&index) || group.contains(&member.id);
+            let was_there = old.configuration().member(member.id).is_some();
+            let has_key = was_there && list.has(member) || group.contains(&member.id);
             let key = PublicKey::new(*digest(&format!("key {index}"), epoch.get()).as_bytes());
             member.epoch_key = has_key.then_some(key);
         }
