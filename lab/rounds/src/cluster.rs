@@ -112,7 +112,10 @@ impl Cluster {
         let children = seats.iter().map(|_| None).collect();
         let mut cluster = Self { programs: programs.clone(), seats, children, clients: Vec::new() };
         cluster.start_all()?;
-        quorate(&["system-key", "system/genesis", "--out", "system/cluster.toml"])?;
+        let seconds = terms.epoch_seconds.map(|seconds| seconds.to_string());
+        let mut words = vec!["system-key", "system/genesis", "--out", "system/cluster.toml"];
+        words.extend(seconds.iter().flat_map(|seconds| ["--epoch-seconds", seconds]));
+        quorate(&words)?;
         cluster.kill_all();
         let clients = (0..clients).map(|number| new_client(programs, root, number));
         cluster.clients = clients.collect::<Result<_, _>>()?;

@@ -6,6 +6,7 @@
 //! system = "<64 digits>"
 //! system_key = "<96 digits>"
 //! authority_key = "<64 digits>"
+//! epoch_seconds = "3600"                     # optional, as the servers have it: leases follow it
 //! client_key = "client.key"                  # optional, with the certificate
 //! client_certificate = "client.certificate"
 //! [[servers]]
@@ -15,13 +16,15 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use quorate_crypto::{ClientCertificate, Signer, Verifier, real};
+use quorate_membership::LeaseRule;
 use quorate_net::limits::PEERS_MAX;
 use quorate_store::keys;
 use quorate_threshold as threshold;
 use quorate_types::limits::ADDRESS_BYTES_MAX;
-use quorate_types::{IdentityKey, PublicKey, SystemId};
+use quorate_types::{Duration as Length, IdentityKey, PublicKey, SystemId};
 use zeroize::Zeroizing;
 
 use crate::carried::{self, CLIENT_CERTIFICATE};
@@ -31,8 +34,18 @@ use crate::settings::{self, ConfigurationError, Source, Table, Text};
 /// Bytes of a secret Ed25519 key in a file.
 pub const SEED_BYTES: usize = 32;
 
-const KEYS: &[&str] =
-    &["system", "system_key", "authority_key", "client_key", "client_certificate", "servers"];
+/// Shortest length of an epoch that can be configured.
+pub const EPOCH_SECONDS_MIN: u64 = 5;
+
+const KEYS: &[&str] = &[
+    "system",
+    "system_key",
+    "authority_key",
+    "epoch_seconds",
+    "client_key",
+    "client_certificate",
+    "servers",
+];
 const SERVER_KEYS: &[&str] = &["identity_key", "address"];
 
 const COPY: &str = "copy the line from the cluster.toml that `quorate init` or `quorate dev` wrote";
@@ -64,6 +77,8 @@ pub struct ClusterFile {
     pub system_key: threshold::PublicKey,
     /// The key of the authority, so that a certificate of another one is noticed early.
     pub authority_key: PublicKey,
+    /// How long epochs last, if it is known: servers have it in their files, and say it nowhere.
+    pub epoch: Option<Duration>,
     /// Servers to ask first, at least one.
     pub servers: Vec<ServerContact>,
     /// The client that acts where no other is named.
@@ -104,6 +119,7 @@ impl ClusterFile {
             system: table.text("system", COPY)?.parse(COPY, SystemId::from_hex)?,
             system_key: system_key(&table.text("system_key", COPY)?, COPY)?,
             authority_key: table.text("authority_key", COPY)?.parse(COPY, PublicKey::from_hex)?,
+            epoch: epoch_length(&table)?,
             servers: servers.iter().map(server).collect::<Result<_, _>>()?,
             client: client(&table)?,
         };
@@ -133,6 +149,9 @@ impl ClusterFile {
         line("system", &self.system.to_hex());
         line("system_key", &carried::to_hex(self.system_key.as_bytes()));
         line("authority_key", &self.authority_key.to_hex());
+        if let Some(epoch) = self.epoch {
+            line("epoch_seconds", &epoch.as_secs().to_string());
+        }
         if let Some(client) = &self.client {
             line("client_key", &below(directory, &client.key));
             line("client_certificate", &below(directory, &client.certificate));
@@ -145,6 +164,13 @@ impl ClusterFile {
             ));
         }
         text
+    }
+
+    /// How long leases are: the usual ones where nothing says how long epochs last.
+    #[must_use]
+    pub fn lease_rule(&self) -> LeaseRule {
+        let of = |epoch: Duration| LeaseRule::of_epoch(Length::from_secs(epoch.as_secs()));
+        self.epoch.map_or_else(LeaseRule::default, of)
     }
 
     /// Loads the client of this file and checks that its certificate is about its key, for this
@@ -213,6 +239,20 @@ pub fn system_key(
     remedy: &str,
 ) -> Result<threshold::PublicKey, ConfigurationError> {
     text.parse(remedy, parse_system_key)
+}
+
+/// How long epochs last, if a file says it.
+///
+/// # Errors
+/// [`ConfigurationError::WrongValue`].
+pub fn epoch_length(table: &Table<'_>) -> Result<Option<Duration>, ConfigurationError> {
+    let remedy = "write a number of seconds, at least 5, such as \"3600\"";
+    let Some(text) = table.optional_text("epoch_seconds", remedy)? else { return Ok(None) };
+    let seconds: u64 = text.parse(remedy, str::parse)?;
+    if seconds < EPOCH_SECONDS_MIN {
+        return Err(text.wrong("an epoch of this length has no time to end", remedy));
+    }
+    Ok(Some(Duration::from_secs(seconds)))
 }
 
 /// The key of a system from its 96 digits.

@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use quorate_client::cluster_file;
+use quorate_client::cluster_file::{self, epoch_length};
 pub use quorate_client::settings::ConfigurationError;
 use quorate_client::settings::{self, Source, Table};
 use quorate_membership::RootRule;
@@ -44,9 +44,6 @@ const NODE_KEYS: &[&str] = &[
     "founding_patience_seconds",
     "system_key",
 ];
-
-/// The shortest epoch, in seconds.
-pub const EPOCH_SECONDS_MIN: u64 = 5;
 
 /// The fewest epochs after which an identity gets another root.
 pub const ROOT_EPOCHS_MIN: u32 = 2;
@@ -119,7 +116,7 @@ impl NodeConfiguration {
             keys: node.path("keys", "name the directory that `quorate node new` made")?,
             origin,
             log_filter: log_filter(&node)?,
-            epoch: epoch(&node)?,
+            epoch: epoch_length(&node)?,
             root_rule: root_rule(&node)?,
             founding_patience: founding_patience(&node)?,
             system_key,
@@ -161,21 +158,11 @@ fn origin(table: &Table<'_>) -> Result<Origin, ConfigurationError> {
         let remedy = "name the genesis that `quorate init` wrote";
         return Ok(Origin::Genesis(table.path("genesis", remedy)?));
     };
-    if epoch(table)?.is_none() {
+    if epoch_length(table)?.is_none() {
         let remedy = "write how long an epoch of the system lasts: others end without this server";
         return Err(table.missing("epoch_seconds", remedy));
     }
     Ok(Origin::Cluster(cluster))
-}
-
-fn epoch(table: &Table<'_>) -> Result<Option<Duration>, ConfigurationError> {
-    let remedy = "write a number of seconds, at least 5, such as \"3600\"";
-    let Some(text) = table.optional_text("epoch_seconds", remedy)? else { return Ok(None) };
-    let seconds: u64 = text.parse(remedy, str::parse)?;
-    if seconds < EPOCH_SECONDS_MIN {
-        return Err(text.wrong("an epoch of this length has no time to end", remedy));
-    }
-    Ok(Some(Duration::from_secs(seconds)))
 }
 
 fn root_rule(table: &Table<'_>) -> Result<RootRule, ConfigurationError> {

@@ -39,6 +39,9 @@ mod fetch;
 
 use fetch::Fetch;
 
+/// A client that gets no answer asks at least so often in the length of a lease.
+const TRIES_IN_LEASE: u64 = 8;
+
 /// What a client is installed with.
 #[derive(Clone)]
 pub struct ClientParameters {
@@ -62,6 +65,14 @@ impl ClientParameters {
     pub fn new(system_key: PublicKey, contacts: Vec<Peer>, nonce_seed: [u8; 32]) -> Self {
         let (lease, retry, retry_max) = (LeaseRule::default(), RETRY_DEFAULT, RETRY_MAX_DEFAULT);
         Self { system_key, contacts, nonce_seed, lease, retry, retry_max }
+    }
+
+    /// The same with leases of this rule; while half of one is left to renew it, the group is asked
+    /// several times.
+    #[must_use]
+    pub fn with_lease(self, lease: LeaseRule) -> Self {
+        let part = Duration::from_micros(lease.length().as_micros() / TRIES_IN_LEASE);
+        Self { lease, retry_max: self.retry_max.min(part), ..self }
     }
 }
 

@@ -45,8 +45,11 @@ pub const ROOT_EPOCHS_DEFAULT: u32 = 3072;
 pub const ROOT_EPOCHS_MAX: u32 = 3456;
 /// Most servers that a client asks for configurations.
 pub const CONTACTS_MAX: usize = 128;
-/// How long a freshness proof lets a client act, where nothing else is configured.
+/// How long a freshness proof lets a client act, where nothing else is configured; and the most of
+/// it, however long epochs last.
 pub const LEASE_DEFAULT: Duration = Duration::from_secs(300);
+/// The least of it where epochs are short: half of it is more than a hand-over takes.
+pub const LEASE_MIN: Duration = Duration::from_secs(5);
 /// How much the rates of two clocks may differ, in parts per million, where nothing else is set.
 pub const CLOCK_DRIFT_PPM_DEFAULT: u32 = 500;
 /// Largest drift bound that can be configured, in parts per million.

@@ -121,6 +121,7 @@ fn show_node(node: &NodeConfiguration) -> Answer {
         "genesis": genesis,
         "cluster": cluster,
         "log_filter": node.log_filter,
+        "epoch_seconds": node.epoch.map(|epoch| epoch.as_secs()),
         "root_epochs": node.root_rule.epochs,
         "system_key": node.system_key.map(|key| to_hex(key.as_bytes())),
     });
@@ -137,6 +138,7 @@ fn show_cluster(cluster: &ClusterFile) -> Answer {
         "system": cluster.system.to_hex(),
         "system_key": to_hex(cluster.system_key.as_bytes()),
         "authority_key": cluster.authority_key.to_hex(),
+        "epoch_seconds": cluster.epoch.map(|epoch| epoch.as_secs()),
         "client_key": cluster.client.as_ref().map(|client| &client.key),
         "client_certificate": cluster.client.as_ref().map(|client| &client.certificate),
         "servers": cluster.servers.iter().map(server).collect::<Vec<_>>(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use quorate_client::carried::to_hex;
 use quorate_client::cluster::fetch_founding;
+use quorate_client::cluster_file::EPOCH_SECONDS_MIN;
 use quorate_daemon::founding::GenesisFile;
 use quorate_daemon::founding::ceremony::new_cluster_file;
 use quorate_membership::VerifiedConfiguration;
@@ -26,6 +27,10 @@ pub(crate) struct SystemKeyCommand {
     /// The cluster.toml to write, for clients.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// How long epochs last, as in each `node.toml`: the leases of clients follow it.
+    #[arg(long, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u64).range(EPOCH_SECONDS_MIN..))]
+    epoch_seconds: Option<u64>,
     /// How long the servers are waited for.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     wait: u64,
@@ -37,7 +42,7 @@ pub(crate) fn run(arguments: &SystemKeyCommand) -> Result<Answer, Failure> {
     let found = quorate_client::block_on(fetch_founding(&genesis, wait));
     let found = found.map_err(|error| Failure::io("run", &arguments.genesis, &error))??;
     if let Some(out) = &arguments.out {
-        new_cluster_file(out, &found)?;
+        new_cluster_file(out, &found, arguments.epoch_seconds.map(Duration::from_secs))?;
     }
     Ok(answer(arguments, &found))
 }

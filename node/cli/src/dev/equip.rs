@@ -7,6 +7,7 @@ use std::{fs, io};
 
 use quorate_client::cluster::fetch_founding;
 use quorate_client::cluster_file::ClusterFile;
+use quorate_daemon::configuration::NodeConfiguration;
 use quorate_daemon::founding::GenesisFile;
 use quorate_daemon::founding::ceremony::{ClientRequest, new_client, new_cluster_file};
 use quorate_types::UnixTime;
@@ -33,7 +34,9 @@ pub(crate) async fn equip(layout: &Layout, patience: Duration) -> Result<(), Fai
     for old in [layout.client(), layout.contacts()] {
         clear(&old).map_err(|error| Failure::io("remove", &old, &error))?;
     }
-    new_cluster_file(&layout.contacts(), &found)?;
+    // All servers of the cluster have the same length.
+    let epoch = NodeConfiguration::read(&layout.node_file(1))?.epoch;
+    new_cluster_file(&layout.contacts(), &found, epoch)?;
     let request = local_client(layout.authority_key(), layout.contacts());
     let kit = new_client(&layout.client(), &request)?.cluster_file;
     let text = ClusterFile::read(&kit)?.to_text(layout.root());

@@ -48,6 +48,7 @@ pub(crate) fn founded() -> (Scratch, Value) {
         system: genesis.system(),
         system_key: parse_system_key(SOME_KEY).expect("a key"),
         authority_key: genesis.genesis().authority_key,
+        epoch: None,
         servers: genesis.configuration().members.iter().map(contact).collect(),
         client: None,
     };

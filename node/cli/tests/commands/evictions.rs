@@ -1,6 +1,9 @@
 //! A server that is killed is found silent by the others, loses its duties, and has them again when
 //! it is back: on processes, without anybody's help.
 
+use std::time::Duration;
+
+use quorate_client::cluster_file::ClusterFile;
 use serde_json::Value;
 
 use crate::changes::an_expired_certificate_is_refused_and_changes_nothing;
@@ -80,6 +83,8 @@ fn a_killed_server_is_inactive_within_three_epochs_and_active_again_when_it_is_b
     let scratch = Scratch::new();
     let mut dev = Dev::start_with(&scratch, &["--nodes", "6", "--epoch-seconds", "5"]);
     let pids: Vec<_> = (1..=6).map(|node| dev.wait(node, "up").expect("a pid")).collect();
+    let clients = ClusterFile::read(&scratch.join(CLUSTER[1])).expect("a cluster file");
+    assert_eq!(clients.epoch, Some(Duration::from_secs(5)), "leases follow it");
     std::fs::write(scratch.join("file"), vec![7; 2_000_000]).expect("a file");
     let put = scratch.succeed(&[&["blob", "put", "file", "--json"][..], &CLUSTER].concat());
     let put: Value = serde_json::from_str(&put).expect("JSON");

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quorate_membership::VerifiedConfiguration;
+use quorate_membership::{LeaseRule, VerifiedConfiguration};
 use quorate_net::{Credential, Seed};
 use quorate_runtime::{Control, Server};
 use quorate_threshold::PublicKey;
@@ -172,7 +172,9 @@ async fn ask_as_stranger(
     let (tell, mut newest) = watch::channel(None);
     let (fresh, mut is_fresh) = watch::channel(false);
     let hosted = ConfigurationHost::alone(tell, fresh);
-    machines::host_configuration(&mut node, hosted, (system_key, peers), known.cloned())?;
+    // Nobody acts on the lease: it says once that the configuration is the newest.
+    let of_system = (system_key, peers, LeaseRule::default());
+    machines::host_configuration(&mut node, hosted, of_system, known.cloned())?;
     let control = node.control();
     let wait = async {
         // With a lease it is the newest that there is. Nobody who does not know the members yet
@@ -205,7 +207,8 @@ async fn fetch_from_any(
     let (known, mut fetched) = watch::channel(None);
     let (fresh, _) = watch::channel(false);
     let hosted = ConfigurationHost::alone(known, fresh);
-    machines::host_configuration(&mut node, hosted, (file.system_key, peers), None)?;
+    let of_system = (file.system_key, peers, file.lease_rule());
+    machines::host_configuration(&mut node, hosted, of_system, None)?;
     watch_links(&mut node, reaching);
     let control = node.control();
     let get = async {

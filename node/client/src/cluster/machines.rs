@@ -9,7 +9,7 @@ use quorate_crypto::real::RealSigner;
 use quorate_crypto::{ClientCertificate, Signer};
 use quorate_dht::{ClientIdentity, Ring, WriterId};
 use quorate_membership::client::ClientParameters;
-use quorate_membership::{ConfigurationClient, Schemes, VerifiedConfiguration};
+use quorate_membership::{ConfigurationClient, LeaseRule, Schemes, VerifiedConfiguration};
 use quorate_runtime::{Channel, Handle, Hosting, Node};
 use quorate_threshold::PublicKey;
 use quorate_types::{GroupConfiguration, Peer};
@@ -79,7 +79,7 @@ pub(super) async fn connect(
         of_epoch,
         storage: Some(storage.clone()),
     };
-    let of_system = (file.system_key, peers);
+    let of_system = (file.system_key, peers, file.lease_rule());
     let keeper = host_configuration(&mut node, hosted, of_system, Some(configuration))?;
     checker.set(keeper).expect("the configuration client is hosted once");
     let cluster = Cluster {
@@ -99,10 +99,10 @@ pub(super) async fn connect(
 pub(super) fn host_configuration(
     node: &mut Node,
     hosted: ConfigurationHost,
-    (system_key, contacts): (PublicKey, Vec<Peer>),
+    (system_key, contacts, lease): (PublicKey, Vec<Peer>, LeaseRule),
     known: Option<VerifiedConfiguration>,
 ) -> Result<Handle<ConfigurationClient>, ClientError> {
-    let parameters = ClientParameters::new(system_key, contacts, random()?);
+    let parameters = ClientParameters::new(system_key, contacts, random()?).with_lease(lease);
     let hosting = Hosting {
         name: "configuration",
         channel: Channel::Single(CONFIGURATION),

@@ -1,6 +1,8 @@
 //! A cluster file comes back as it was written, and each mistake in one is named.
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use quorate_membership::LeaseRule;
 use quorate_threshold as threshold;
 use quorate_types::{IdentityKey, PublicKey, SystemId};
 
@@ -22,6 +24,7 @@ fn cluster() -> ClusterFile {
         system: SystemId::new([7; 32]),
         system_key: threshold::PublicKey::decode(&bytes).unwrap(),
         authority_key: PublicKey::new([8; 32]),
+        epoch: None,
         servers: vec![server(1), server(2)],
         client: Some(ClientFiles {
             key: PathBuf::from("/etc/quorate/client.key"),
@@ -48,6 +51,17 @@ fn a_cluster_file_comes_back_with_paths_relative_to_it() {
     assert_eq!(parse(&text()), Ok(cluster()));
     let without = ClusterFile { client: None, ..cluster() };
     assert_eq!(parse(&without.to_text(Path::new(""))), Ok(without));
+}
+
+#[test]
+fn leases_follow_the_length_of_epochs_that_the_file_says() {
+    assert_eq!(cluster().lease_rule(), LeaseRule::default());
+    let minute = ClusterFile { epoch: Some(Duration::from_secs(60)), ..cluster() };
+    let read = parse(&minute.to_text(Path::new(""))).unwrap();
+    assert_eq!(read, minute);
+    assert_eq!(read.lease_rule().length(), quorate_types::Duration::from_secs(15));
+    let short = minute.to_text(Path::new("")).replace("\"60\"", "\"4\"");
+    assert!(message(&short).contains("has no time to end: /etc/quorate/cluster.toml:5"), "{short}");
 }
 
 #[test]

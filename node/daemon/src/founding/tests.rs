@@ -111,7 +111,7 @@ impl World {
     pub(super) fn cluster_file(&self) -> PathBuf {
         let path = self.scratch.join("cluster.toml");
         if !path.exists() {
-            new_cluster_file(&path, &first(&self.genesis())).unwrap();
+            new_cluster_file(&path, &first(&self.genesis()), None).unwrap();
         }
         path
     }

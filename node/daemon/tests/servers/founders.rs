@@ -136,7 +136,7 @@ impl Founders {
     /// A client of the system with this key.
     pub(crate) fn client(&self, found: &VerifiedConfiguration) -> ClusterFile {
         let file = self.directory.join("cluster.toml");
-        new_cluster_file(&file, found).expect("a cluster file");
+        new_cluster_file(&file, found, None).expect("a cluster file");
         let request = ClientRequest {
             authority_key: self.directory.join("authority/authority.key"),
             cluster_file: file,

@@ -3,7 +3,9 @@
 use quorate_machine::{Plant, planted};
 use quorate_types::{Digest, Duration, Epoch, Instant};
 
-use crate::limits::{CLOCK_DRIFT_PPM_DEFAULT, CLOCK_DRIFT_PPM_MAX, LEASE_DEFAULT};
+use crate::limits::{
+    CLOCK_DRIFT_PPM_DEFAULT, CLOCK_DRIFT_PPM_MAX, EARLIEST_END_PART, LEASE_DEFAULT, LEASE_MIN,
+};
 
 const MILLION: u64 = 1_000_000;
 
@@ -21,6 +23,15 @@ impl Default for LeaseRule {
 }
 
 impl LeaseRule {
+    /// The usual leases where epochs last so long: a quarter of that, the time in which no epoch
+    /// ends, so that a lease of an epoch is over before the next one can be; within
+    /// [`LEASE_MIN`] and [`LEASE_DEFAULT`].
+    #[must_use]
+    pub fn of_epoch(length: Duration) -> Self {
+        let part = Duration::from_micros(length.as_micros() / EARLIEST_END_PART);
+        Self { length: part.clamp(LEASE_MIN, LEASE_DEFAULT), ..Self::default() }
+    }
+
     /// Leases of `length` in true time, on clocks whose rate is off by at most `drift_ppm` parts
     /// per million; nothing above [`CLOCK_DRIFT_PPM_MAX`].
     #[must_use]

@@ -183,6 +183,14 @@ fn mem_5_a_proof_with_too_few_repeated_or_forged_vouches_is_refused() {
 }
 
 #[test]
+fn leases_follow_the_length_of_epochs_and_leave_time_for_a_hand_over() {
+    let of_epoch = |seconds| LeaseRule::of_epoch(Duration::from_secs(seconds)).length();
+    assert_eq!([3_600, 1_200].map(of_epoch), [Duration::from_secs(300); 2]);
+    assert_eq!(of_epoch(60), Duration::from_secs(15), "over before the next epoch can be");
+    assert_eq!([20, 5, 0].map(of_epoch), [Duration::from_secs(5); 3], "never too short to renew");
+}
+
+#[test]
 fn mem_2_the_drift_bound_only_shortens_a_lease_and_is_bounded_itself() {
     let length = Duration::from_micros(1_000_001);
     let short = LeaseRule::new(length, 1).unwrap().length_on_slow_clock();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quorate_bft::limits::GROUP_F_MAX;
 use quorate_client::carried::{self, ADMISSION};
@@ -56,13 +56,14 @@ pub fn new_genesis(directory: &Path, request: &SystemRequest) -> Result<NewGenes
 }
 
 /// Writes the `cluster.toml` of a system, with the key under which this configuration of it was
-/// verified.
+/// verified, and how long its epochs last, if that is known.
 ///
 /// # Errors
 /// [`FoundingError::File`], also if there is one already.
 pub fn new_cluster_file(
     path: &Path,
     configuration: &VerifiedConfiguration,
+    epoch: Option<Duration>,
 ) -> Result<(), FoundingError> {
     let servers = configuration.configuration();
     let contact = |member: &MemberRecord| ServerContact {
@@ -73,6 +74,7 @@ pub fn new_cluster_file(
         system: servers.system,
         system_key: *configuration.header().system_key(),
         authority_key: servers.authority_key,
+        epoch,
         servers: servers.members.iter().map(contact).collect(),
         client: None,
     };
