@@ -21,6 +21,9 @@ pub const DISSEMINATION: u8 = 5;
 /// Frames about the chain of all configurations.
 pub const ARCHIVE: u8 = 6;
 
+/// What the group of the membership service is called.
+pub const MEMBERSHIP: &str = "membership";
+
 /// A replica group and how many of its members can be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServedGroup {
@@ -69,7 +72,7 @@ pub fn groups(
         let group = ServedGroup::new(String::from(name), members, reached);
         ServedGroup { is_special: true, ..group }
     };
-    let mut groups = vec![special("membership", &servers.membership_group)];
+    let mut groups = vec![special(MEMBERSHIP, &servers.membership_group)];
     if let Ok(group) = key_value_group(configuration) {
         let members: Vec<NodeId> = group.members.iter().map(|member| member.node).collect();
         groups.push(special("key-value", &members));

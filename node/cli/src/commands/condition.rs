@@ -7,7 +7,7 @@ use std::time::Duration;
 use quorate_client::cluster::Cluster;
 use quorate_client::explanation::{Explanation, Kind};
 use quorate_client::findings::{Findings, findings};
-use quorate_client::groups::{Domain, ServedGroup, domains, groups};
+use quorate_client::groups::{Domain, MEMBERSHIP, ServedGroup, domains, groups};
 use quorate_membership::VerifiedConfiguration;
 use quorate_types::{Configuration, NodeId};
 use serde_json::{Map, Value, json};
@@ -29,18 +29,21 @@ pub(super) struct Condition {
     reached: BTreeSet<NodeId>,
     served: Vec<ServedGroup>,
     domains: Vec<Domain>,
-    /// None if the membership group could not be asked.
-    found: Option<Findings>,
+    /// Or why the membership group could not be asked.
+    found: Result<Findings, String>,
 }
 
 impl Condition {
-    /// Looks at a cluster. Where a group does not serve, nobody is asked what was found.
+    /// Looks at a cluster. What was found tells the membership group, as long as that serves,
+    /// whatever the others do.
     pub(super) async fn of(cluster: &Cluster) -> Self {
         let reached = cluster.reach_all(REACH_TIME).await;
         let served = groups(&cluster.configuration(), &reached);
-        let found = match served.iter().all(|group| group.margin() >= 0) {
-            true => findings(cluster).await.ok(),
-            false => None,
+        let found = match served.iter().find(|group| group.name == MEMBERSHIP) {
+            Some(group) if group.margin() >= 0 => {
+                findings(cluster).await.map_err(|error| error.to_string())
+            }
+            Some(_) | None => Err(String::from("the membership group does not serve")),
         };
         let configuration = cluster.configuration();
         let domains = domains(&configuration, &reached);
@@ -71,7 +74,7 @@ impl Condition {
     pub(super) fn lines(&self) -> Vec<String> {
         let servers = self.servers();
         let (total, states) = (servers.members.len(), states(servers));
-        let mut lines = vec![epoch::line(servers, self.found.as_ref())];
+        let mut lines = vec![epoch::line(servers, self.found.as_ref().ok())];
         lines.push(format!(
             "servers  {} of {total} reached: {}",
             self.reached.len(),
@@ -79,7 +82,10 @@ impl Condition {
         ));
         let down = servers.members.iter().filter(|member| !self.reached.contains(&member.id));
         lines.extend(down.map(|it| format!("  down   {} at {}", it.name(), it.address)));
-        lines.extend(members::found_lines(servers, self.standings()));
+        lines.extend(match &self.found {
+            Ok(found) => members::found_lines(servers, &found.standings),
+            Err(why) => vec![format!("found    nothing was asked of suspicion and proof: {why}")],
+        });
         let without = servers.members.iter().filter(|member| !member.is_on_ring).count();
         if without > 0 {
             let rest = format!("{without} others hold none");
@@ -91,10 +97,6 @@ impl Condition {
         lines.push(members::group_line(servers));
         lines.extend(members::domain_lines(&self.domains));
         lines
-    }
-
-    fn standings(&self) -> Option<&[quorate_membership::Standing]> {
-        self.found.as_ref().map(|found| &found.standings[..])
     }
 
     /// All of it, for programs.
@@ -113,7 +115,9 @@ impl Condition {
                     "state": word(member.status), "holds_objects": member.is_on_ring,
                     "is_in_membership_group": servers.membership_group.contains(&member.id) })
         };
-        let mut facts = epoch::facts(servers, self.found.as_ref());
+        let found = |found: &Findings| members::found_facts(servers, &found.standings);
+        let found = self.found.as_ref().map_or(Value::Null, found);
+        let mut facts = epoch::facts(servers, self.found.as_ref().ok());
         for (name, fact) in [
             ("margin", json!(worst)),
             ("active", json!(states.active)),
@@ -122,7 +126,8 @@ impl Condition {
             ("serves", json!(self.serving() == self.served.len())),
             ("servers", servers.members.iter().map(server).collect()),
             ("groups", self.served.iter().map(group).collect()),
-            ("found", members::found_facts(servers, self.standings())),
+            ("found", found),
+            ("not_asked", json!(self.found.as_ref().err())),
             ("domains", members::domain_facts(&self.domains)),
         ] {
             facts.insert(String::from(name), fact);

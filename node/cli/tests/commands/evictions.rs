@@ -40,7 +40,8 @@ fn wait_for(scratch: &Scratch, address: &str, state: &str) -> Value {
     }
 }
 
-fn address_of(scratch: &Scratch, node: u16) -> String {
+/// Where a server of a cluster listens.
+pub(crate) fn address_of(scratch: &Scratch, node: u16) -> String {
     let file = scratch.join(format!("cluster/nodes/{node}/node.toml"));
     let text = std::fs::read_to_string(file).expect("readable");
     let line = text.lines().find(|line| line.starts_with("listen = ")).expect("it is there");

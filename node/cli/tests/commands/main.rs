@@ -3,6 +3,7 @@
 mod ceremony;
 mod changes;
 mod cluster;
+mod condition;
 mod dev;
 mod epoch;
 mod epochs;

@@ -41,11 +41,8 @@ fn name(configuration: &Configuration, server: NodeId) -> String {
     configuration.member(server).map_or_else(|| server.to_hex(), |member| member.name())
 }
 
-/// What was found of servers; nothing if nobody could be asked.
-pub(super) fn found_lines(
-    configuration: &Configuration,
-    found: Option<&[Standing]>,
-) -> Vec<String> {
+/// What was found of servers.
+pub(super) fn found_lines(configuration: &Configuration, found: &[Standing]) -> Vec<String> {
     let line = |standing: &Standing| {
         let name = name(configuration, standing.server);
         let mut said: Vec<String> =
@@ -58,11 +55,11 @@ pub(super) fn found_lines(
         }
         (!said.is_empty()).then(|| format!("  found  {name} {}", said.join("; ")))
     };
-    found.unwrap_or_default().iter().filter_map(line).collect()
+    found.iter().filter_map(line).collect()
 }
 
-/// The same for a program; null if nobody could be asked.
-pub(super) fn found_facts(configuration: &Configuration, found: Option<&[Standing]>) -> Value {
+/// The same for a program.
+pub(super) fn found_facts(configuration: &Configuration, found: &[Standing]) -> Value {
     let facts = |standing: &Standing| {
         let finding = standing.next.or(standing.later);
         json!({
@@ -73,7 +70,7 @@ pub(super) fn found_facts(configuration: &Configuration, found: Option<&[Standin
             "proved_in_epoch": standing.convicted.map(|it| it.epoch.get()),
         })
     };
-    found.map_or(Value::Null, |found| found.iter().map(facts).collect())
+    found.iter().map(facts).collect()
 }
 
 /// Who is in the membership group.
