@@ -46,7 +46,7 @@ mod machines;
 mod membership;
 mod servers;
 
-pub use chain::{WantedChain, read_chain};
+pub use chain::{WantedChain, read_chain, read_configurations};
 pub use connect::{
     fetch_as_stranger, fetch_configuration, meet_as_stranger, with_cluster, with_tuned,
 };

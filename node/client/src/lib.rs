@@ -8,6 +8,7 @@ pub mod changes;
 pub mod cluster;
 pub mod cluster_file;
 pub mod error;
+pub mod evidence;
 pub mod explanation;
 pub mod findings;
 pub mod groups;

@@ -174,6 +174,9 @@ impl MembershipService {
             MembershipOperation::GetFindings(from) => {
                 MembershipReply::Findings(FindingsPage::of(&Reader::new(state), from))
             }
+            MembershipOperation::GetConviction(server) => {
+                MembershipReply::Conviction(Reader::new(state).conviction(server).map(Box::new))
+            }
         }
     }
 

@@ -43,6 +43,10 @@ fn a_member_that_votes_twice_is_proved_to_lie_and_loses_its_duties_for_good() {
         |said: &str| said.contains("\"proved_in_epoch\":") && !said.contains("_epoch\":null");
     let shown = wait_for((&scratch, &cluster), &["status"], proved);
     let liar = cluster.listens_at(LIAR).to_string();
+    let whole = |said: &str| said.contains("\"proofs\":[{");
+    let proof = wait_for((&scratch, &cluster), &["node", "evidence", &liar], whole);
+    assert!(proof.contains("\"is_verified\":true"), "whoever asks can check it: {proof}");
+    assert_eq!(proof.matches("\"signature\":\"").count(), 2, "both statements: {proof}");
     let out = |said: &str| said.contains("\"inactive\":1");
     let listed = wait_for((&scratch, &cluster), &["node", "list"], out);
     assert!(sum(&cluster, "bft.double_vote") > 0, "they saw it: {shown}");

@@ -126,7 +126,8 @@ impl Replicated for MembershipService {
             Ok(
                 MembershipOperation::GetMember(id)
                 | MembershipOperation::GetConfiguration(id)
-                | MembershipOperation::GetFindings(id),
+                | MembershipOperation::GetFindings(id)
+                | MembershipOperation::GetConviction(id),
             ) => number_in(id.as_bytes()),
             Ok(MembershipOperation::GetPending(from)) => number_in(from.key.as_bytes()),
             Ok(MembershipOperation::Resize(certificate)) => certificate.grant.validity.sequence,

@@ -63,21 +63,26 @@ pub(crate) fn run(command: &ConfigCommand) -> Result<Answer, Failure> {
 }
 
 fn verify(arguments: &VerifyArguments) -> Result<Answer, Failure> {
-    let wanted = arguments.wanted()?;
-    let genesis = GenesisFile::read(&arguments.file)?.unsigned();
-    let found = genesis.configuration().system;
-    if found != wanted {
-        let what = format!("this is the genesis of the system {found}, not of {wanted}");
-        let sort = (Kind::Configuration, "other-system");
-        let remedy = "use the genesis that `quorate init` made when it printed this system";
-        return Err(Failure::about(&arguments.file, sort, what, remedy));
-    }
+    let genesis = genesis_of(arguments.wanted()?, &arguments.file)?;
     let mut answer = show_genesis(&genesis);
     answer.text = format!("this is the genesis of the system\n{}", answer.text);
     if let Value::Object(fields) = &mut answer.json {
         fields.insert(String::from("is_verified"), Value::Bool(true));
     }
     Ok(answer)
+}
+
+/// The genesis in a file, if it is that of this system.
+pub(super) fn genesis_of(wanted: SystemId, file: &Path) -> Result<UnsignedConfiguration, Failure> {
+    let genesis = GenesisFile::read(file)?.unsigned();
+    let found = genesis.configuration().system;
+    if found != wanted {
+        let what = format!("this is the genesis of the system {found}, not of {wanted}");
+        let sort = (Kind::Configuration, "other-system");
+        let remedy = "use the genesis that `quorate init` made when it printed this system";
+        return Err(Failure::about(file, sort, what, remedy));
+    }
+    Ok(genesis)
 }
 
 fn show(file: &Path) -> Result<Answer, Failure> {

@@ -8,6 +8,7 @@ use crate::answer::Answer;
 use crate::failure::Failure;
 
 mod add;
+mod evidence;
 mod give_up;
 mod list;
 mod new;
@@ -39,6 +40,8 @@ pub(crate) enum NodeCommand {
     Replace(replace::ReplaceArguments),
     /// Submit certificates that were signed elsewhere.
     Submit(submit::SubmitArguments),
+    /// Show the proof that servers lied, whole, and check it here.
+    Evidence(evidence::EvidenceArguments),
     /// List the servers by state, and what waits for the end of the epoch.
     List(list::ListArguments),
 }
@@ -52,6 +55,7 @@ pub(crate) fn run(command: &NodeCommand, json: bool) -> Result<Answer, Failure> 
         NodeCommand::Remove(arguments) => remove::run(arguments, json),
         NodeCommand::Replace(arguments) => replace::run(arguments, json),
         NodeCommand::Submit(arguments) => submit::run(arguments, json),
+        NodeCommand::Evidence(arguments) => evidence::run(arguments, json),
         NodeCommand::List(arguments) => list::run(arguments, json),
     }
 }

@@ -30,6 +30,14 @@ fn kill_two(scratch: &Scratch, (dev, pids): (&mut Dev, &[u64]), facts: &Value, h
     }
 }
 
+fn nobody_was_proved_to_lie(scratch: &Scratch) {
+    let call = ["node", "evidence", "--cluster", STATUS[2]];
+    assert_eq!(scratch.succeed(&call), "no server was proved to lie\n");
+    let address = address_of(scratch, 1);
+    let (code, text) = scratch.fail(&[&call[..], &[&address]].concat());
+    assert!(code == 8 && text.starts_with("error[no-evidence]: "), "{text}");
+}
+
 #[test]
 fn the_membership_group_is_asked_what_was_found_whatever_the_storage_groups_do() {
     let scratch = Scratch::new();
@@ -37,6 +45,8 @@ fn the_membership_group_is_asked_what_was_found_whatever_the_storage_groups_do()
     let pids: Vec<_> = (1..=6).map(|node| dev.wait(node, "up").expect("a pid")).collect();
     let (whole, _, code) = status(&scratch);
     assert_eq!((&whole["serves"], code), (&true.into(), Some(0)), "{whole}");
+
+    nobody_was_proved_to_lie(&scratch);
 
     kill_two(&scratch, (&mut dev, &pids), &whole, false);
     let (facts, text, code) = status(&scratch);

@@ -1,5 +1,6 @@
 //! Reading the chain of configurations from servers, as anybody can.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use quorate_threshold::PublicKey;
 use quorate_types::{Epoch, SystemId};
 use tokio::sync::watch;
 
-use super::servers::{self, dial, plain_node};
+use super::servers::{self, Reaching, dial, plain_node};
 use crate::error::ClientError;
 use crate::groups::ARCHIVE;
 use crate::links::Recogniser;
@@ -89,6 +90,39 @@ pub async fn read_chain(
     let (ran, ()) = tokio::join!(Box::pin(node.run()), listen);
     ran.map_err(ClientError::Node)?;
     Ok(newest)
+}
+
+/// The configurations of these epochs, as far as the servers of the current one have them, each
+/// checked under the key of the system.
+///
+/// # Errors
+/// As [`read_chain`].
+pub async fn read_configurations(
+    current: &VerifiedConfiguration,
+    epochs: &BTreeSet<Epoch>,
+) -> Result<BTreeMap<Epoch, VerifiedConfiguration>, ClientError> {
+    let servers = servers::servers(current, &Reaching::default()).await;
+    let system_key = *current.header().system_key();
+    let (system, until) = (current.configuration().system, current.epoch());
+    let until = epochs.last().copied().unwrap_or(until).min(until);
+    let wanted = WantedChain { system, system_key, servers: &servers, known: None, until };
+    let (mut found, mut newest) = (BTreeMap::new(), None::<VerifiedConfiguration>);
+    let read = read_chain(wanted, |output| {
+        let next = match output {
+            ReaderOutput::First(first) => Some(first),
+            ReaderOutput::Followed(delta) => {
+                newest.as_ref().and_then(|known| delta.apply(known, &Schemes::real()).ok())
+            }
+            ReaderOutput::Over(_) => None,
+        };
+        let Some(next) = next else { return };
+        if epochs.contains(&next.epoch()) {
+            found.insert(next.epoch(), next.clone());
+        }
+        newest = Some(next);
+    });
+    read.await?;
+    Ok(found)
 }
 
 fn epoch_of(output: &ReaderOutput) -> Option<Epoch> {

@@ -7,7 +7,7 @@
 use alloc::boxed::Box;
 
 use quorate_crypto::Verifier;
-use quorate_types::{Epoch, MemberRecord, PublicKey, Slot, SystemId};
+use quorate_types::{Configuration, Epoch, MemberRecord, PublicKey, Slot, SystemId};
 
 use super::evidence::{Accused, Evidence, Unfounded};
 use crate::epoch_key::EpochKeyCertificate;
@@ -45,6 +45,44 @@ pub struct Known {
 
 quorate_wire::fields!(Accusation { evidence, certificate });
 quorate_wire::fields!(Conviction { epoch, slot, accusation });
+
+/// The configuration of the epoch of a log, and that of the one before, as far as it is known.
+pub type Seen<'a> = (&'a Configuration, Option<&'a Configuration>);
+
+impl Conviction {
+    /// MEM-44, MEM-55: does it prove to somebody who has the configurations what it proved to the
+    /// log?
+    ///
+    /// # Errors
+    /// [`Unfounded`] says why not; [`Unfounded::NoKey`] also if a configuration lacks.
+    pub fn check(&self, seen: Seen<'_>, verifier: &dyn Verifier) -> Result<(), Unfounded> {
+        let (record, known) = self.known(seen).ok_or(Unfounded::NoKey)?;
+        self.accusation.check(record, &known, verifier)
+    }
+
+    /// The key that made the signatures, if the configurations name it or the proof shows it.
+    #[must_use]
+    pub fn key(&self, seen: Seen<'_>) -> Option<PublicKey> {
+        if let Some(shown) = &self.accusation.certificate {
+            return Some(shown.statement.epoch_key);
+        }
+        let (record, known) = self.known(seen)?;
+        self.accusation.known_key(record, &known).1
+    }
+
+    /// What the log knew of the server, if this is the configuration of its epoch.
+    fn known<'a>(&self, (present, former): Seen<'a>) -> Option<(&'a MemberRecord, Known)> {
+        let server = self.accusation.evidence.server;
+        let record = present.member(server).filter(|_| present.epoch == self.epoch)?;
+        let of_former = |former: &Configuration| {
+            let is_it = former.epoch.next() == present.epoch;
+            let is_in_group = is_it && former.membership_group.contains(&server);
+            former.member(server).filter(|_| is_in_group)?.epoch_key
+        };
+        let (system, epoch) = (present.system, present.epoch);
+        Some((record, Known { system, epoch, former_key: former.and_then(of_former) }))
+    }
+}
 
 impl Accusation {
     /// MEM-44: does it prove that the server of this record lies?

@@ -73,6 +73,18 @@ impl StatementKind {
         Self::ALL.into_iter().find(|kind| kind.domain() == domain)
     }
 
+    /// What it is called.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Proposal => "proposal",
+            Self::Prepare => "prepare",
+            Self::Commit => "commit",
+            Self::Checkpoint => "checkpoint",
+            Self::Dealing => "dealing",
+        }
+    }
+
     const fn tag(self) -> u8 {
         match self {
             Self::Proposal => 1,
@@ -150,9 +162,20 @@ impl Decode for SignedStatement {
 }
 
 impl SignedStatement {
+    /// What the signature is on: the hash of the bytes under the domain of their kind.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        hash(self.kind.domain(), &self.bytes)
+    }
+
+    /// The statement without the frame of its group; none if it is shorter than that.
+    #[must_use]
+    pub fn content(&self) -> Option<&[u8]> {
+        self.bytes.get(FRAME_BYTES..)
+    }
+
     pub(crate) fn check(&self, key: PublicKey) -> SignatureCheck {
-        let digest = hash(self.kind.domain(), &self.bytes);
-        SignatureCheck { key, digest, signature: self.signature }
+        SignatureCheck { key, digest: self.digest(), signature: self.signature }
     }
 
     /// What is decided, and how.

@@ -54,6 +54,8 @@ pub enum MembershipOperation {
     Accuse(Box<Accusation>),
     /// What was found of servers, from this one on.
     GetFindings(NodeId),
+    /// The proof that this server lied, whole.
+    GetConviction(NodeId),
 }
 
 quorate_wire::variants!(MembershipOperation {
@@ -72,4 +74,5 @@ quorate_wire::variants!(MembershipOperation {
     13 => Rebut,
     14 => Accuse,
     15 => GetFindings,
+    16 => GetConviction,
 });

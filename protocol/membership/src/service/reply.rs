@@ -13,6 +13,7 @@ use super::monitoring::MonitoringRefusal;
 use super::operation::PendingPlace;
 use super::table::{CouncilRecord, KeyRecord};
 use crate::limits::PENDING_PAGE_MAX;
+use crate::monitor::Conviction;
 use crate::page::ConfigurationPage;
 use crate::rotation::Rotation;
 
@@ -161,6 +162,8 @@ pub enum MembershipReply {
     Unheard(MonitoringRefusal),
     /// What was found of servers.
     Findings(FindingsPage),
+    /// The proof that a server lied, if there is one.
+    Conviction(Option<Box<Conviction>>),
 }
 
 const PENDING: Limit = Limit::new("pending changes", PENDING_PAGE_MAX);
@@ -288,6 +291,10 @@ impl Encode for MembershipReply {
                 writer.tag(15);
                 page.encode(writer);
             }
+            Self::Conviction(proof) => {
+                writer.tag(16);
+                proof.encode(writer);
+            }
         }
     }
 }
@@ -310,6 +317,7 @@ impl Decode for MembershipReply {
             13 => Ok(Self::Heard),
             14 => Decode::decode(reader).map(Self::Unheard),
             15 => Decode::decode(reader).map(Self::Findings),
+            16 => Decode::decode(reader).map(Self::Conviction),
             tag => Err(DecodeError::UnknownTag { of: "MembershipReply", tag }),
         }
     }

@@ -395,6 +395,7 @@ fn monitoring_replies(from: NodeId, server: NodeId) -> Vec<MembershipReply> {
         standings: vec![standing],
         lasted: Some(Duration::from_secs(60)),
     }));
+    replies.push(MembershipReply::Conviction(None));
     replies
 }
 
@@ -452,6 +453,7 @@ fn operations_and_replies_have_their_golden_bytes_and_come_back_from_them() {
         MembershipOperation::Observe(said),
         MembershipOperation::Rebut(rebuttal.into()),
         MembershipOperation::GetFindings(server),
+        MembershipOperation::GetConviction(server),
     ];
     for reply in &replies {
         assert_eq!(decode::<MembershipReply>(&encode(reply)).as_ref(), Ok(reply));

@@ -8,11 +8,12 @@ use quorate_threshold::{Opened, PUBLIC_KEY_BYTES, SCALAR_BYTES};
 use quorate_types::{Epoch, MemberStatus, NodeId};
 
 use super::harness::{Town, decryption_key};
+use crate::configuration::VerifiedConfiguration;
 use crate::handover::{PublishedDealing, SignedDealing};
 use crate::monitor::evidence::{Contradiction, Misdeed, WrongSubshare};
-use crate::monitor::{Accusation, Evidence, Found};
+use crate::monitor::{Accusation, Evidence, Found, Unfounded};
 use crate::service::{MembershipOperation, MembershipReply, MonitoringRefusal};
-use crate::testing::epoch_signer;
+use crate::testing::{epoch_signer, schemes};
 
 fn unheard(refusal: MonitoringRefusal) -> MembershipReply {
     MembershipReply::Unheard(refusal)
@@ -64,6 +65,28 @@ impl Town {
         self.ask(&MembershipOperation::Accuse(accusation.into()))
     }
 
+    /// Whoever asks gets the proof that the log keeps, and sees with the configurations alone what
+    /// the log saw.
+    fn is_shown_whole(
+        &mut self,
+        proof: &Evidence,
+        (present, former): (&VerifiedConfiguration, Option<&VerifiedConfiguration>),
+    ) {
+        let reply = self.ask(&MembershipOperation::GetConviction(proof.server));
+        let MembershipReply::Conviction(Some(shown)) = reply else { panic!("a proof: {reply:?}") };
+        assert_eq!((&shown.accusation.evidence, shown.epoch), (proof, present.epoch()));
+        let seen = (present.configuration(), former.map(VerifiedConfiguration::configuration));
+        let verifier = &*schemes().signatures;
+        assert_eq!(shown.check(seen, verifier), Ok(()), "MEM-44");
+        assert!(shown.key(seen).is_some());
+        let mut other = present.configuration().clone();
+        other.epoch = other.epoch.next();
+        assert_eq!(shown.check((&other, seen.1), verifier), Err(Unfounded::NoKey));
+        let good = self.group().into_iter().find(|id| *id != proof.server).unwrap();
+        let reply = self.ask(&MembershipOperation::GetConviction(good));
+        assert_eq!(reply, MembershipReply::Conviction(None));
+    }
+
     fn out(&self) -> BTreeSet<NodeId> {
         let members = self.configuration.configuration().members.iter();
         let out = members.filter(|member| member.status == MemberStatus::Inactive);
@@ -81,8 +104,10 @@ fn mem_54_a_dealer_that_cheats_goes_with_the_epoch_behind_the_next() {
         // MEM-22: the changes of the next epoch are fixed.
         assert_eq!(town.show(&proof), MembershipReply::Recorded(Epoch::new(1)));
         assert_eq!(town.show(&proof), unheard(MonitoringRefusal::Repeated));
+        let first = town.configuration.clone();
         let shares = town.finish();
         town.turn(shares);
+        town.is_shown_whole(&proof, (&first, None));
         assert_eq!((town.epoch(), town.out()), (Epoch::new(1), BTreeSet::new()));
         let finding = town.reader().finding(Epoch::new(1), liar).unwrap();
         assert_eq!(finding.found, Found::Guilty, "it outlives the log in which it was found");
@@ -101,8 +126,11 @@ fn mem_55_what_comes_too_late_for_the_log_of_its_epoch_convicts_in_the_next_one(
         let proof = if is_two_faced { town.two_faces(liar) } else { town.cheat(liar) };
         let shares = town.finish();
         assert_eq!(town.show(&proof), unheard(MonitoringRefusal::NotNow), "behind DONE");
+        let former = town.configuration.clone();
         town.turn(shares);
         assert_eq!(town.show(&proof), MembershipReply::Recorded(Epoch::new(1)), "MEM-55");
+        let present = town.configuration.clone();
+        town.is_shown_whole(&proof, (&present, Some(&former)));
         town.live_an_epoch();
         assert_eq!(town.out(), BTreeSet::from([liar]));
     }
