@@ -126,7 +126,7 @@ impl EpochView {
     /// How many more failures the worst groups can take.
     #[must_use]
     pub fn margins(&self) -> Margins {
-        *self.margins.lock().unwrap_or_else(PoisonError::into_inner)
+        self.margins.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How long ago the newest configuration was made, by this machine's clock; 0 if none is known.
@@ -137,6 +137,14 @@ impl EpochView {
             return 0;
         }
         SystemTime::now().duration_since(UNIX_EPOCH + created).unwrap_or_default().as_secs()
+    }
+
+    /// In how many seconds the epoch is due to end, by this server's clock and length of epochs:
+    /// below 0 since then. None if epochs do not end.
+    #[must_use]
+    pub fn due_seconds(&self) -> Option<i64> {
+        let length = self.length_seconds().cast_signed();
+        (length > 0).then(|| length - self.age_seconds().cast_signed())
     }
 
     /// How long this server has epochs last; 0 if they never end.

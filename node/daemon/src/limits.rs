@@ -6,5 +6,7 @@ use std::time::Duration;
 pub(crate) const HAPPENINGS_MAX: usize = 4096;
 /// How far the clock of a server may be behind the time at which its newest epoch began.
 pub(crate) const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(60);
+/// Windows of the ring, and failure domains, of which the page of metrics has a line each.
+pub(crate) const MARGINS_NAMED_MAX: usize = 64;
 /// Ends of epochs of which a server remembers when it took which step.
 pub(crate) const EPOCH_ENDS_MAX: usize = 64;

@@ -208,6 +208,14 @@ fn write_epochs(page: &mut String, epochs: &EpochView) {
         put(page, format_args!("# HELP quorate_{name} {help}\n# TYPE quorate_{name} gauge\n"));
         put(page, format_args!("quorate_{name} {value}\n"));
     }
+    if let Some(seconds) = epochs.due_seconds() {
+        page.push_str(
+            "# HELP quorate_epoch_due_seconds Seconds until that epoch is due to end; below 0: \
+             since then. Not there if epochs do not end.\n\
+             # TYPE quorate_epoch_due_seconds gauge\n",
+        );
+        put(page, format_args!("quorate_epoch_due_seconds {seconds}\n"));
+    }
     let ends = epochs.ends();
     let Some(end) = ends.last() else { return };
     let first = end.values().min().copied().unwrap_or_default();

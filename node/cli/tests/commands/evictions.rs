@@ -60,6 +60,16 @@ fn every_alert_is_about_a_metric_that_there_is(scratch: &Scratch) {
     for name in named {
         assert!(pages.contains(&format!("# TYPE {name} ")), "{name}");
     }
+    let series = rules.split("quorate_").filter_map(|rest| rest.split_once('}'));
+    let series = series.map(|(start, _)| start).filter(|start| !start.contains([' ', '!']));
+    let series: Vec<_> = series.map(|start| format!("\nquorate_{start}}} ")).collect();
+    assert!(series.len() >= 4, "{series:?}");
+    for one in series {
+        assert!(pages.contains(&one), "a rule is about {one:?}, which nobody counts");
+    }
+    for margins in ["window_margin{first=\"", "domain_margin{domain=\"process 4\"} ", "epoch_due"] {
+        assert!(pages.contains(&format!("\nquorate_{margins}")), "{margins}: {pages}");
+    }
 }
 
 /// What `status` tells, with the servers of the configuration.

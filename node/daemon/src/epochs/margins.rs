@@ -1,22 +1,41 @@
 //! How many more failures the groups of a configuration can take, by what the log says of their
 //! servers: who has duties and was not found silent or guilty counts as up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_dht::Ring;
 use quorate_types::{
     Configuration, FailureDomain, MemberRecord, MemberStatus, NodeId, ObjectId, Resilience,
 };
 
-/// The margins of the worst: below zero, a group does not serve.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+use crate::limits::MARGINS_NAMED_MAX;
+
+/// The margins of groups: below zero, one does not serve.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Margins {
     /// Of the membership group.
     pub membership: i64,
+    /// Who sits in it.
+    pub seats: Seats,
     /// Of the worst window of the ring.
     pub window: i64,
     /// Of the worst of all these, if the failure domain failed that is the worst for it.
     pub domain: i64,
+    /// Of single windows, by the server that each begins with: the [`MARGINS_NAMED_MAX`] worst.
+    pub windows: Vec<(String, i64)>,
+    /// Of the worst group if a failure domain failed: the [`MARGINS_NAMED_MAX`] worst domains.
+    pub domains: Vec<(String, i64)>,
+}
+
+/// The seats of the membership group.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Seats {
+    /// All of them.
+    pub all: usize,
+    /// Those of servers that are up.
+    pub up: usize,
+    /// How many have to be up.
+    pub needed: usize,
 }
 
 impl Margins {
@@ -27,40 +46,89 @@ impl Margins {
             let member = configuration.member(*node)?;
             (member.status == MemberStatus::Active && !found.contains(node)).then_some(member)
         };
-        let margins = |members: &[NodeId]| Margin::of(members.iter().filter_map(up), members.len());
-        let membership = margins(&configuration.membership_group);
+        let group = |members: &[NodeId]| Group::of(members.iter().filter_map(up), members.len());
+        let membership = group(&configuration.membership_group);
         let ring = Ring::new(configuration).ok();
-        let windows = ring.iter().flat_map(|ring| {
-            let firsts = ring.servers().iter();
-            firsts.map(|first| margins(ring.group(ObjectId::new(*first.as_bytes())).members()))
+        let firsts = ring.iter().flat_map(|ring| ring.servers().iter().map(move |it| (ring, it)));
+        // One at a time: there may be as many as servers.
+        let windows = firsts.map(|(ring, first)| {
+            (*first, group(ring.group(ObjectId::new(*first.as_bytes())).members()))
         });
-        let worst = windows.reduce(Margin::worse).unwrap_or(membership);
-        let domain = membership.without_domain.min(worst.without_domain);
-        Self { membership: membership.now, window: worst.now, domain }
+        let (now, seats) = (membership.margin(), membership.seats());
+        let groups = windows.clone().map(|(_, window)| window).chain([membership]);
+        let domains = without_domains(configuration, groups).into_iter();
+        let domains = worst_first(domains.map(|(domain, margin)| (domain.0.clone(), margin)));
+        let name = |first| configuration.member(first).map_or_else(String::new, MemberRecord::name);
+        let windows = worst_first(windows.map(|(first, window)| (first, window.margin())));
+        let windows: Vec<(String, i64)> =
+            windows.into_iter().map(|(first, margin)| (name(first), margin)).collect();
+        let of_worst = |margins: &[(String, i64)]| margins.first().map_or(now, |it| it.1);
+        let (window, domain) = (of_worst(&windows), of_worst(&domains));
+        Self { membership: now, seats, window, domain, windows, domains }
     }
 }
 
-/// The margins of one group.
-#[derive(Clone, Copy)]
-struct Margin {
-    now: i64,
-    /// If the domain fails that has the most of it.
-    without_domain: i64,
+fn worst_first<Of: Ord>(margins: impl Iterator<Item = (Of, i64)>) -> Vec<(Of, i64)> {
+    let mut margins: Vec<_> = margins.collect();
+    margins.sort_unstable_by(|left, right| (left.1, &left.0).cmp(&(right.1, &right.0)));
+    margins.truncate(MARGINS_NAMED_MAX);
+    margins
 }
 
-impl Margin {
-    fn of<'a>(up: impl Iterator<Item = &'a MemberRecord>, size: usize) -> Self {
-        let domains: Vec<&FailureDomain> = up.map(|member| &member.failure_domain).collect();
-        let most = domains.iter().map(|one| domains.iter().filter(|other| *other == one).count());
-        let quorum = Resilience::of_group(size).map_or(size, Resilience::quorum);
-        let margin = |left: usize| left.cast_signed() as i64 - quorum.cast_signed() as i64;
-        let left = domains.len() - most.max().unwrap_or(0);
-        Self { now: margin(domains.len()), without_domain: margin(left) }
+/// The margins of the worst of these groups without each of the failure domains in which somebody
+/// has duties.
+fn without_domains<'a>(
+    configuration: &'a Configuration,
+    groups: impl Iterator<Item = Group<'a>> + Clone,
+) -> BTreeMap<&'a FailureDomain, i64> {
+    let worst = groups.clone().map(|group| group.margin()).min().unwrap_or(0);
+    let active = configuration.members.iter().filter(|it| it.status == MemberStatus::Active);
+    let mut margins: BTreeMap<_, _> =
+        active.map(|member| (&member.failure_domain, worst)).collect();
+    for group in groups {
+        for (domain, count) in &group.by_domain {
+            let left = group.margin_of(group.up - count);
+            // Whoever is up is active.
+            margins.entry(domain).and_modify(|margin| *margin = left.min(*margin));
+        }
+    }
+    margins
+}
+
+/// One group.
+#[derive(Clone)]
+struct Group<'a> {
+    size: usize,
+    up: usize,
+    /// How many of those who are up are in each failure domain.
+    by_domain: BTreeMap<&'a FailureDomain, usize>,
+}
+
+impl<'a> Group<'a> {
+    fn of(up: impl Iterator<Item = &'a MemberRecord>, size: usize) -> Self {
+        let mut group = Self { size, up: 0, by_domain: BTreeMap::new() };
+        for member in up {
+            group.up += 1;
+            *group.by_domain.entry(&member.failure_domain).or_default() += 1;
+        }
+        group
     }
 
-    fn worse(self, other: Self) -> Self {
-        let without_domain = self.without_domain.min(other.without_domain);
-        Self { now: self.now.min(other.now), without_domain }
+    fn needed(&self) -> usize {
+        Resilience::of_group(self.size).map_or(self.size, Resilience::quorum)
+    }
+
+    fn seats(&self) -> Seats {
+        Seats { all: self.size, up: self.up, needed: self.needed() }
+    }
+
+    /// If so many are up.
+    fn margin_of(&self, up: usize) -> i64 {
+        up.cast_signed() as i64 - self.needed().cast_signed() as i64
+    }
+
+    fn margin(&self) -> i64 {
+        self.margin_of(self.up)
     }
 }
 
@@ -70,9 +138,9 @@ mod tests {
     use std::collections::BTreeSet;
     use std::net::SocketAddr;
 
-    use quorate_types::{Configuration, FailureDomain, MemberStatus};
+    use quorate_types::{Configuration, FailureDomain, MemberStatus, NodeId};
 
-    use super::Margins;
+    use super::{Margins, Seats};
     use crate::crowd::Crowd;
 
     fn configuration() -> Configuration {
@@ -87,17 +155,21 @@ mod tests {
     #[test]
     fn who_is_inactive_or_found_silent_is_a_failure_less_to_take() {
         let mut configuration = configuration();
-        let whole = Margins { membership: 1, window: 1, domain: 0 };
-        assert_eq!(Margins::of(&configuration, &BTreeSet::new()), whole);
+        let margins = |configuration: &Configuration, found: &[NodeId]| {
+            let of = Margins::of(configuration, &found.iter().copied().collect());
+            (of.membership, of.window, of.domain)
+        };
+        assert_eq!(margins(&configuration, &[]), (1, 1, 0));
         let outside = |id| !configuration.membership_group.contains(&id);
         let place = configuration.members.iter().position(|it| outside(it.id)).expect("one of 8");
-        let silent = BTreeSet::from([configuration.members[place].id]);
-        let less = Margins { membership: 1, window: 0, domain: -1 };
-        assert_eq!(Margins::of(&configuration, &silent), less);
+        let silent = configuration.members[place].id;
+        assert_eq!(margins(&configuration, &[silent]), (1, 0, -1));
         configuration.members[place].status = MemberStatus::Inactive;
-        assert_eq!(Margins::of(&configuration, &BTreeSet::new()), less);
+        assert_eq!(margins(&configuration, &[]), (1, 0, -1));
         let member = BTreeSet::from([configuration.membership_group[0]]);
-        assert_eq!(Margins::of(&configuration, &member).membership, 0);
+        let margins = Margins::of(&configuration, &member);
+        assert_eq!(margins.membership, 0);
+        assert_eq!(margins.seats, Seats { all: 4, up: 3, needed: 3 });
     }
 
     #[test]
@@ -107,6 +179,28 @@ mod tests {
             member.failure_domain = FailureDomain(String::from("one site"));
         }
         let margins = Margins::of(&configuration, &BTreeSet::new());
-        assert_eq!(margins, Margins { membership: 1, window: 1, domain: -3 });
+        assert_eq!((margins.membership, margins.window, margins.domain), (1, 1, -3));
+        assert_eq!(margins.domains, [(String::from("one site"), -3)]);
+    }
+
+    #[test]
+    fn each_window_and_domain_has_a_margin_of_its_own_and_the_worst_come_first() {
+        let mut configuration = configuration();
+        let by_place = |place: usize| configuration.members[place].name();
+        let (silent, names) = (configuration.members[3].id, [0, 1, 2, 3].map(by_place));
+        for place in [5, 6] {
+            configuration.members[place].failure_domain = FailureDomain(String::from("twins"));
+        }
+        let margins = Margins::of(&configuration, &BTreeSet::from([silent]));
+        // Windows of four that begin at the one that is silent, or up to three before it.
+        let named: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+        let worst: BTreeSet<&str> =
+            margins.windows.iter().take(4).map(|(first, _)| first.as_str()).collect();
+        assert_eq!(worst, named);
+        let values: Vec<i64> = margins.windows.iter().map(|(_, margin)| *margin).collect();
+        assert_eq!(values, [0, 0, 0, 0, 1, 1, 1, 1]);
+        assert_eq!(margins.domains[0], (String::from("twins"), -2), "both are in one window");
+        let own = margins.domains.iter().find(|(domain, _)| domain == "site 3").expect("it is one");
+        assert_eq!(own.1, 0, "whose only server is gone already");
     }
 }

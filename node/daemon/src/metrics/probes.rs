@@ -35,7 +35,7 @@ pub(super) fn write_found(page: &mut String, epochs: &EpochView) {
 
 /// Appends how many more failures the worst groups can take.
 pub(super) fn write_margins(page: &mut String, epochs: &EpochView) {
-    let Margins { membership, window, domain } = epochs.margins();
+    let Margins { membership, seats, window, domain, windows, domains } = epochs.margins();
     page.push_str(
         "# HELP quorate_margin Failures that the worst group can take, by what the log says; below \
          0 it does not serve. Of domain: if the worst failure domain failed.\n\
@@ -44,6 +44,33 @@ pub(super) fn write_margins(page: &mut String, epochs: &EpochView) {
     for (of, margin) in [("membership", membership), ("window", window), ("domain", domain)] {
         put(page, format_args!("quorate_margin{{of=\"{of}\"}} {margin}\n"));
     }
+    page.push_str(
+        "# HELP quorate_seats Seats of the membership group: all, of servers that are up by what \
+         the log says, and needed for it to serve.\n# TYPE quorate_seats gauge\n",
+    );
+    for (of, count) in [("all", seats.all), ("up", seats.up), ("needed", seats.needed)] {
+        put(page, format_args!("quorate_seats{{of=\"{of}\"}} {count}\n"));
+    }
+    for (name, label, help, margins) in [
+        ("window_margin", "first", "The same of single windows, by their first server.", windows),
+        (
+            "domain_margin",
+            "domain",
+            "The same of the worst group if a failure domain failed.",
+            domains,
+        ),
+    ] {
+        put(page, format_args!("# HELP quorate_{name} {help}\n# TYPE quorate_{name} gauge\n"));
+        for (value, margin) in margins {
+            let value = escaped(&value);
+            put(page, format_args!("quorate_{name}{{{label}=\"{value}\"}} {margin}\n"));
+        }
+    }
+}
+
+/// A text of an operator as the value of a label.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 /// Appends the counters of answering, and of probing if this server does.
@@ -86,5 +113,17 @@ pub(super) fn write(page: &mut String, view: &MonitoringView) {
     ] {
         put(page, format_args!("# HELP quorate_{name} {help}\n# TYPE quorate_{name} gauge\n"));
         put(page, format_args!("quorate_{name} {value}\n"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Whatever an operator calls a failure domain, the page can be read.
+    use super::escaped;
+
+    #[test]
+    fn a_label_ends_where_it_should() {
+        assert_eq!(escaped("rack 3, \"old\"\\\n"), "rack 3, \\\"old\\\"\\\\\\n");
+        assert_eq!(escaped("bergen"), "bergen");
     }
 }
