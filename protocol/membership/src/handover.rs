@@ -25,6 +25,9 @@
 //! - MEM-16: a part of the signature that is an epoch's randomness leaves only after the changes
 //!   are fixed.
 //! - MEM-17: a member drops its share only when the signed header of the next epoch is durable.
+//! - MEM-69: no seed, subshare or share is in an operation, in the replicated state, or in a record
+//!   but that of the share itself: so neither in checkpoints nor in what the next group begins with
+//!   nor in a copy of a server's data.
 //!
 //! # Deviations from the specification
 //! - Recipients sign with their deposited key of the next epoch, not of the current one (settled

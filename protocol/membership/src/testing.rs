@@ -220,9 +220,13 @@ pub(crate) fn deposit(world: &World, server: usize, epoch: Epoch) -> Deposit {
 
 /// What opens the subshares that are sealed for a server.
 pub(crate) fn decryption_key(server: usize) -> DecryptionKey {
+    DecryptionKey::derive(&Seed::new(decryption_seed(server)))
+}
+
+pub(crate) fn decryption_seed(server: usize) -> [u8; 32] {
     let mut seed = [b'k'; 32];
     seed[..8].copy_from_slice(&(server as u64).to_be_bytes());
-    DecryptionKey::derive(&Seed::new(seed))
+    seed
 }
 
 pub(crate) fn now(micros: u64) -> Now {

@@ -3,6 +3,7 @@
 mod liars;
 mod log;
 mod network;
+mod secrecy;
 
 use std::boxed::Box;
 use std::collections::{BTreeMap, BTreeSet};

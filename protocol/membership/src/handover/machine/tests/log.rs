@@ -63,6 +63,11 @@ impl Log {
         is_news
     }
 
+    /// The replicated state, of which checkpoints are made.
+    pub(super) fn image(&self) -> Vec<u8> {
+        self.state.0.iter().flat_map(|(key, value)| [key.as_slice(), value].concat()).collect()
+    }
+
     /// The public side of what came out.
     pub(super) fn sharing(&self) -> GroupKey {
         let Stage::Done(decided) = &self.news.stage else { panic!("not decided yet") };

@@ -59,10 +59,11 @@ pub(super) const POLICY: Policy = Policy {
     attempt: Duration::from_secs(3),
 };
 
-fn seed_of(kind: u8, place: usize) -> Seed {
-    let mut bytes = [kind; 32];
+/// What all dealings of a server follow from.
+pub(super) fn dealing_seed(place: usize) -> [u8; 32] {
+    let mut bytes = [b'd'; 32];
     bytes[0] = u8::try_from(place).unwrap();
-    Seed::new(bytes)
+    bytes
 }
 
 impl Network {
@@ -318,7 +319,7 @@ fn setup(world: &World, me: NodeId, (has_share, is_founding): (bool, bool)) -> S
     let member = world.group().contains(&me).then(|| MemberSecrets {
         signer: world.signer(me, epoch),
         share: (has_share && !is_founding).then(share).flatten(),
-        seed: seed_of(b'd', place),
+        seed: Seed::new(dealing_seed(place)),
     });
     let signer = world.signer(me, epoch.next());
     let decryption_key = decryption_key(place);
