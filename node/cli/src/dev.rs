@@ -61,14 +61,19 @@ pub(crate) struct DevArguments {
     /// cluster is made.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(5..))]
     epoch_seconds: Option<u64>,
+    /// With so many changes waiting an epoch ends before its time; 10000 if not given. Fixed when
+    /// the cluster is made.
+    #[arg(long, value_name = "CHANGES", requires = "epoch_seconds",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    epoch_changes: Option<u32>,
 }
 
 /// Runs a cluster until SIGINT or SIGTERM.
 pub(crate) fn run(arguments: &DevArguments, json: bool) -> Result<Answer, Failure> {
     let layout = Layout::new(&arguments.dir)?;
     let held = PidFile::hold(&layout.lock())?;
-    let DevArguments { nodes, f, f_ms, epoch_seconds, .. } = *arguments;
-    let wanted = found::Wanted { nodes, f, f_ms, epoch_seconds };
+    let DevArguments { nodes, f, f_ms, epoch_seconds, epoch_changes, .. } = *arguments;
+    let wanted = found::Wanted { nodes, f, f_ms, epoch_seconds, epoch_changes };
     let turn = Turn::take();
     let cluster = Cluster::open_or_found(layout, &wanted)?;
     watch::run(&cluster, turn, json)?;

@@ -38,7 +38,7 @@ impl LocalCluster {
     pub(crate) fn start(directory: &Path, nodes: u16) -> Result<Self, Failure> {
         Self::start_wanted(
             directory,
-            &Wanted { nodes: Some(nodes), f: Some(1), f_ms: Some(1), epoch_seconds: None },
+            &Wanted { nodes: Some(nodes), f: Some(1), f_ms: Some(1), ..Wanted::default() },
         )
     }
 
@@ -47,7 +47,7 @@ impl LocalCluster {
         let nodes = Some(3 * f + 1);
         Self::start_wanted(
             directory,
-            &Wanted { nodes, f: Some(f), f_ms: Some(1), epoch_seconds: None },
+            &Wanted { nodes, f: Some(f), f_ms: Some(1), ..Wanted::default() },
         )
     }
 

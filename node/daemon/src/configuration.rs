@@ -10,6 +10,7 @@
 //! cluster = "cluster.toml"         # of a server that joined later, in its place: whom to ask
 //! log_filter = "info"              # optional
 //! epoch_seconds = "3600"           # optional for a founder; without it epochs do not end
+//! epoch_changes = "10000"          # optional: with so many changes waiting an epoch ends early
 //! root_epochs = "3072"             # optional: when the identity gets another root
 //! founding_patience_seconds = "60" # optional; how long a founding waits for all of its servers
 //! system_key = "<96 digits>"       # of a server that joined later; a founder makes it itself
@@ -40,10 +41,14 @@ const NODE_KEYS: &[&str] = &[
     "cluster",
     "log_filter",
     "epoch_seconds",
+    "epoch_changes",
     "root_epochs",
     "founding_patience_seconds",
     "system_key",
 ];
+
+/// With so many changes waiting an epoch ends before its time, where nothing else is configured.
+pub const EPOCH_CHANGES_DEFAULT: u32 = 10_000;
 
 /// The fewest epochs after which an identity gets another root.
 pub const ROOT_EPOCHS_MIN: u32 = 2;
@@ -82,6 +87,8 @@ pub struct NodeConfiguration {
     pub log_filter: String,
     /// How long an epoch lasts, in the eyes of this server; none: epochs do not end.
     pub epoch: Option<Duration>,
+    /// With so many changes waiting the server votes that the epoch ends before its time.
+    pub epoch_changes: u32,
     /// After how many epochs the identity of the server gets another root.
     pub root_rule: RootRule,
     /// How long a founding waits for servers that it can do without.
@@ -117,6 +124,7 @@ impl NodeConfiguration {
             origin,
             log_filter: log_filter(&node)?,
             epoch: epoch_length(&node)?,
+            epoch_changes: epoch_changes(&node)?,
             root_rule: root_rule(&node)?,
             founding_patience: founding_patience(&node)?,
             system_key,
@@ -163,6 +171,18 @@ fn origin(table: &Table<'_>) -> Result<Origin, ConfigurationError> {
         return Err(table.missing("epoch_seconds", remedy));
     }
     Ok(Origin::Cluster(cluster))
+}
+
+fn epoch_changes(table: &Table<'_>) -> Result<u32, ConfigurationError> {
+    let remedy = "write a number of changes, at least 1, such as \"10000\", or leave it out";
+    let Some(text) = table.optional_text("epoch_changes", remedy)? else {
+        return Ok(EPOCH_CHANGES_DEFAULT);
+    };
+    let changes: u32 = text.parse(remedy, str::parse)?;
+    if changes == 0 {
+        return Err(text.wrong("an epoch without any change would end at once", remedy));
+    }
+    Ok(changes)
 }
 
 fn root_rule(table: &Table<'_>) -> Result<RootRule, ConfigurationError> {

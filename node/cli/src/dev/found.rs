@@ -25,13 +25,15 @@ const NODES_MAX: u16 = 256;
 const PARTS: [&str; 3] = ["authority", "nodes", "founding"];
 
 /// What the call asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Wanted {
     pub(crate) nodes: Option<u16>,
     pub(crate) f: Option<u16>,
     pub(crate) f_ms: Option<u16>,
     /// Epochs end after so many seconds.
     pub(crate) epoch_seconds: Option<u64>,
+    /// Or with so many changes waiting.
+    pub(crate) epoch_changes: Option<u32>,
 }
 
 /// Makes the servers of a cluster and the genesis with which they make its key. Nothing but the
@@ -51,7 +53,7 @@ pub(crate) fn found(layout: &Layout, wanted: &Wanted) -> Result<(), Failure> {
     let request = SystemRequest { authority_key, f, f_ms, admissions };
     let system = new_genesis(&work.join("genesis"), &request)?;
     for server in &servers {
-        install((server, wanted.epoch_seconds), &system)?;
+        install((server, wanted), &system)?;
     }
     publish(layout)
 }
@@ -107,17 +109,17 @@ fn make_servers(work: &Path, nodes: u16) -> Result<Vec<NewServer>, Failure> {
 }
 
 /// What an operator carries to a server after `quorate init`.
-fn install(
-    (server, epoch_seconds): (&NewServer, Option<u64>),
-    system: &NewGenesis,
-) -> Result<(), Failure> {
+fn install((server, wanted): (&NewServer, &Wanted), system: &NewGenesis) -> Result<(), Failure> {
     let file = &server.node_file;
     let genesis = file.with_file_name(GENESIS);
     fs::copy(&system.genesis_file, &genesis)
         .map_err(|error| Failure::io("copy", &genesis, &error))?;
-    let Some(seconds) = epoch_seconds else { return Ok(()) };
-    let text = fs::read_to_string(file).map_err(|error| Failure::io("read", file, &error))?;
-    let text = text + &format!("epoch_seconds = \"{seconds}\"\n");
+    let Some(seconds) = wanted.epoch_seconds else { return Ok(()) };
+    let mut text = fs::read_to_string(file).map_err(|error| Failure::io("read", file, &error))?;
+    text.push_str(&format!("epoch_seconds = \"{seconds}\"\n"));
+    if let Some(changes) = wanted.epoch_changes {
+        text.push_str(&format!("epoch_changes = \"{changes}\"\n"));
+    }
     fs::write(file, text).map_err(|error| Failure::io("write", file, &error))
 }
 

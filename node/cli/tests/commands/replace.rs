@@ -17,12 +17,12 @@ fn call(scratch: &Scratch, words: &[&str]) -> Value {
 }
 
 /// Makes a server of the running cluster, which `dev` starts; returns its admission.
-fn new_server(scratch: &Scratch, number: u16) -> String {
+fn new_server(scratch: &Scratch, number: u16, epoch_seconds: &str) -> String {
     let free = || TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its");
     let (out, listen) = (format!("cluster/nodes/{number}"), free().to_string());
     let (metrics, domain) = (free().to_string(), format!("process {number}"));
     let fixed = ["node", "new", "--out", &out, "--listen", &listen, "--metrics", &metrics];
-    let more = ["--failure-domain", &domain, "--epoch-seconds", EPOCH_SECONDS];
+    let more = ["--failure-domain", &domain, "--epoch-seconds", epoch_seconds];
     call(scratch, &[&fixed[..], &more].concat());
     format!("{out}/admission")
 }
@@ -64,7 +64,7 @@ fn a_server_joins_is_drawn_takes_the_place_of_one_that_died_and_is_removed_again
     let id = call(&scratch, &["blob", "put", "file"])["id"].as_str().expect("an id").to_owned();
 
     // One joins: it waits until it is named, and then is like the others, without objects.
-    let admission = new_server(&scratch, 5);
+    let admission = new_server(&scratch, 5, EPOCH_SECONDS);
     dev.wait(5, "up");
     let added = call(&scratch, &["node", "add", &admission, "--authority", KEY]);
     let fifth = added["changes"][0]["server"].clone();
@@ -79,7 +79,7 @@ fn a_server_joins_is_drawn_takes_the_place_of_one_that_died_and_is_removed_again
     kill("KILL", pids[1]);
     dev.wait(2, "down");
     let dead = name_of(&scratch, 2);
-    let admission = new_server(&scratch, 6);
+    let admission = new_server(&scratch, 6, EPOCH_SECONDS);
     let replace = ["node", "replace", &dead, &admission, "--authority", KEY];
     let replaced = call(&scratch, &replace);
     let sixth = replaced["changes"][0]["server"].clone();
@@ -106,6 +106,27 @@ fn a_server_joins_is_drawn_takes_the_place_of_one_that_died_and_is_removed_again
     scratch.succeed(&[&["blob", "get", &id, "-o", "got"][..], &CLUSTER].concat());
     let [put, got] = ["file", "got"].map(|name| std::fs::read(scratch.join(name)).expect("read"));
     assert!(put == got, "the file that was stored before anybody came or went");
+    assert_eq!(dev.stop("TERM"), 0);
+}
+
+#[test]
+fn so_many_changes_end_an_epoch_long_before_its_time() {
+    let scratch = Scratch::new();
+    let hour = ["--epoch-seconds", "3600", "--epoch-changes", "2"];
+    let mut dev = Dev::start_with(&scratch, &[&["--nodes", "4"], &hour[..]].concat());
+    (1..=4).for_each(|node| {
+        dev.wait(node, "up");
+    });
+    let begun = list(&scratch)["epoch"].as_u64().expect("an epoch");
+    let add = |number| {
+        let admission = new_server(&scratch, number, "3600");
+        let added = call(&scratch, &["node", "add", &admission, "--authority", KEY]);
+        assert_eq!(added["changes"][0]["epoch"], begun + 1, "{added}");
+        added["changes"][0]["server"].clone()
+    };
+    let new = [add(5), add(6)];
+    let named = wait(&scratch, |list| new.iter().all(|server| member(list, server).is_some()));
+    assert_eq!(named["epoch"], begun + 1, "one end for both: {named}");
     assert_eq!(dev.stop("TERM"), 0);
 }
 

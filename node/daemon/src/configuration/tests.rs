@@ -55,6 +55,17 @@ fn a_server_that_joins_asks_others_and_knows_how_long_an_epoch_lasts() {
 }
 
 #[test]
+fn how_many_changes_end_an_epoch_can_be_set() {
+    let with = |changes: &str| parse(&(text() + &format!("epoch_changes = \"{changes}\"\n")));
+    assert_eq!(parse(&text()).unwrap().epoch_changes, 10_000);
+    assert_eq!(with("1").unwrap().epoch_changes, 1);
+    for changes in ["0", "-1", "some"] {
+        let error = with(changes).unwrap_err().explain();
+        assert!(error.what.starts_with("wrong value of `node.epoch_changes`"), "{error}");
+    }
+}
+
+#[test]
 fn when_an_identity_gets_another_root_can_be_set_within_the_epochs_of_its_tree() {
     let with = |epochs: &str| parse(&(text() + &format!("root_epochs = \"{epochs}\"\n")));
     assert_eq!(parse(&text()).unwrap().root_rule.epochs, 3072);

@@ -35,15 +35,15 @@ use crate::server::{Between, Intermediary, random_seed};
 /// How long an old member is given to answer.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How long things take where an epoch lasts so long.
+/// How long things take where an epoch lasts so long, or until so many changes wait.
 #[must_use]
-pub(crate) fn policy(length: StdDuration) -> Policy {
+pub(crate) fn policy(length: StdDuration, change_count_max: u32) -> Policy {
     let micros = u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
     let attempt = Duration::from_micros((micros / 4).clamp(2_000_000, 60_000_000));
     Policy {
         length: Duration::from_micros(micros),
         patience: Duration::ZERO,
-        change_count_max: 10_000,
+        change_count_max,
         repeat: Duration::from_millis(200),
         repeat_idle: Duration::from_micros((micros / 8).clamp(500_000, 30_000_000)),
         attempt,

@@ -94,7 +94,7 @@ impl Epochs {
             ends_epochs: settings.epoch.is_some(),
             data: Arc::clone(data),
             keys: Arc::clone(&identity.keys),
-            policy: policy(settings.epoch.unwrap_or(LENGTH_UNENDING)),
+            policy: policy(settings.epoch.unwrap_or(LENGTH_UNENDING), settings.epoch_changes),
             root_rule: settings.root_rule,
             has_served: identity.expectation() == Expectation::Existing && !identity.is_newborn,
             told,

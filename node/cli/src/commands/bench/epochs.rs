@@ -62,6 +62,7 @@ pub(super) fn run(arguments: &EpochsArguments) -> Result<Answer, Failure> {
         f: Some(1),
         f_ms: Some(arguments.f_ms),
         epoch_seconds: Some(arguments.epoch_seconds),
+        epoch_changes: None,
     };
     let cluster = LocalCluster::start_wanted(scratch.path(), &wanted)?;
     let measured = Watch { arguments, cluster: &cluster }.measure()?;

@@ -25,7 +25,7 @@ fn down(why: &str) -> Condition {
 }
 
 fn cluster(scratch: &Scratch) -> Cluster {
-    let wanted = Wanted { nodes: Some(4), f: None, f_ms: None, epoch_seconds: None };
+    let wanted = Wanted { nodes: Some(4), ..Wanted::default() };
     Cluster::open_or_found(Layout::new(scratch.path()).unwrap(), &wanted).unwrap()
 }
 

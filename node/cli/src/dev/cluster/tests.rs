@@ -12,7 +12,8 @@ use crate::dev::testing::Scratch;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-const NOTHING: Wanted = Wanted { nodes: None, f: None, f_ms: None, epoch_seconds: None };
+const NOTHING: Wanted =
+    Wanted { nodes: None, f: None, f_ms: None, epoch_seconds: None, epoch_changes: None };
 const FOUR: Wanted = Wanted { nodes: Some(4), ..NOTHING };
 
 fn open(scratch: &Scratch, wanted: Wanted) -> Result<Cluster, Failure> {

@@ -108,6 +108,26 @@ fn mem_52_a_risk_ends_an_epoch_early_and_not_at_once_and_f_members_end_none() {
 }
 
 #[test]
+fn so_many_changes_end_an_epoch_before_its_time_and_one_fewer_does_not() {
+    let lasts = |changes: u32| {
+        let mut network = Network::new(7, 1, 5);
+        network.admit(usize::try_from(changes).unwrap());
+        while network.log.news.stage == Stage::Open {
+            network.turn();
+        }
+        let age = network.age();
+        network.run();
+        assert_handed_over(&network);
+        age
+    };
+    let needed = POLICY.change_count_max;
+    let early = lasts(needed);
+    assert!(early >= DEPOSITS_AWAITED_MAX && early < POLICY.length, "MEM-57: {early:?}");
+    assert!(lasts(needed - 1) >= POLICY.length, "there were too few");
+    assert!(lasts(needed + 1) < POLICY.length, "more are enough, too");
+}
+
+#[test]
 fn mem_57_an_epoch_that_is_over_when_it_begins_lasts_until_all_could_deposit() {
     for seed in 0..4 {
         let mut network = Network::overdue(5, 1, seed);

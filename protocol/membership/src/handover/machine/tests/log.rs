@@ -7,11 +7,13 @@ use quorate_threshold::{Commitment, GroupKey};
 use quorate_types::{Digest, Slot, UnixTime};
 use quorate_wire::{decode, encode};
 
+use crate::authority::{AddCertificate, AddGrant, Validity};
 use crate::handover::dealing::CommitmentBytes;
 use crate::handover::operation::HandoverOperation;
 use crate::handover::stage::{News, Stage};
+use crate::identity::IdentitySigner;
 use crate::service::{MembershipOperation, MembershipReply, MembershipService};
-use crate::testing::{MapState, World, schemes};
+use crate::testing::{MapState, World, authority, description, identity, schemes};
 
 /// The log, executed.
 pub(super) struct Log {
@@ -43,8 +45,31 @@ impl Log {
 
     /// Executes an operation on behalf of a member; is there other news than before?
     pub(super) fn execute(&mut self, world: &World, operation: &HandoverOperation) -> bool {
+        let before = self.news.clone();
+        let said = MembershipOperation::Handover(operation.clone().into());
+        if self.reply(world, &said) == MembershipReply::Advanced {
+            self.executed.push(operation.clone());
+        }
+        self.news != before
+    }
+
+    /// The authority admits a server, which is added with the end of an epoch.
+    pub(super) fn admit(&mut self, world: &World, server: usize) {
+        let epoch = world.first.epoch();
+        let grant = AddGrant {
+            system: world.first.configuration().system,
+            identity_key: identity(server).identity_key(),
+            validity: Validity { sequence: 1, first_epoch: epoch, last_epoch: epoch },
+            server: description(server),
+        };
+        let certificate = AddCertificate::issue(grant, &authority());
+        let reply = self.reply(world, &MembershipOperation::Add(certificate));
+        assert!(matches!(reply, MembershipReply::Recorded { .. }), "{reply:?}");
+    }
+
+    fn reply(&mut self, world: &World, operation: &MembershipOperation) -> MembershipReply {
         self.slot += 1;
-        let bytes = encode(&MembershipOperation::Handover(operation.clone().into()));
+        let bytes = encode(operation);
         let call = Call {
             caller: Caller::Member(world.group()[0]),
             operation: &bytes,
@@ -53,14 +78,9 @@ impl Log {
             time: UnixTime::from_micros(9_000_000 + self.slot),
             randomness: Digest::ZERO,
         };
-        let reply: MembershipReply = decode(&self.service.execute(&call, &mut self.state)).unwrap();
-        if reply == MembershipReply::Advanced {
-            self.executed.push(operation.clone());
-        }
-        let news = self.service.news(&self.state);
-        let is_news = news != self.news;
-        self.news = news;
-        is_news
+        let reply = self.service.execute(&call, &mut self.state);
+        self.news = self.service.news(&self.state);
+        decode(&reply).unwrap()
     }
 
     /// The replicated state, of which checkpoints are made.

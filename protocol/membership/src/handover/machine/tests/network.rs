@@ -53,7 +53,7 @@ pub(super) struct Network {
 pub(super) const POLICY: Policy = Policy {
     length: Duration::from_secs(60),
     patience: Duration::from_secs(20),
-    change_count_max: 1_000,
+    change_count_max: 3,
     repeat: Duration::from_millis(200),
     repeat_idle: Duration::from_secs(5),
     attempt: Duration::from_secs(3),
@@ -159,6 +159,14 @@ impl Network {
         let header = self.world.first.header().header().clone();
         let nobody = Shortlist::of(&ConfigurationHeader { member_count: u32::MAX, ..header });
         self.nodes.values_mut().for_each(|node| node.handover.setup.shortlist = nobody);
+    }
+
+    /// The authority admits servers that are not there yet.
+    pub(super) fn admit(&mut self, count: usize) {
+        for server in self.nodes.len()..self.nodes.len() + count {
+            self.log.admit(&self.world, server);
+        }
+        self.tell_news();
     }
 
     /// How long the epoch has lasted.
