@@ -3,17 +3,18 @@ use std::collections::BTreeSet;
 use std::vec::Vec;
 
 use quorate_crypto::Signer;
-use quorate_types::{Digest, Epoch, IdentityKey, MemberStatus, NodeId};
+use quorate_types::{Digest, Epoch, IdentityKey, MemberStatus, NodeId, SystemId};
 use quorate_wire::encode;
 
-use super::harness::Town;
+use super::harness::{Town, decryption_key};
 use crate::election::node_id;
-use crate::handover::{CommitmentBytes, Stage};
+use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
+use crate::handover::{CommitmentBytes, Deposit, HandoverOperation, Stage};
 use crate::header::Lineage;
 use crate::identity::IdentitySigner;
-use crate::recognition::Recognition;
-use crate::service::{MembershipOperation, MembershipReply};
-use crate::testing::{epoch_signer, identity, registry};
+use crate::recognition::{Recognition, Unrecognised};
+use crate::service::{HandoverRefusal, MembershipOperation, MembershipReply};
+use crate::testing::{epoch_signer, identity, identity_in, registry};
 
 fn key_of(server: usize) -> IdentityKey {
     identity(server).identity_key()
@@ -157,6 +158,60 @@ fn whoever_deposited_nothing_is_not_drawn_and_has_no_key() {
     let record = town.record_of(silent).unwrap();
     assert_eq!(record.epoch_key, None);
     assert!(!town.group().contains(&record.id));
+}
+
+/// Keys of the next epoch for one identity, signed by another.
+fn claimed(town: &Town, (claimed, by): (usize, usize)) -> Deposit {
+    let epoch = town.epoch().next();
+    let signer = epoch_signer(by, epoch);
+    let statement =
+        EpochKeyStatement::of_system(system_of(town), key_of(claimed), epoch, signer.public_key());
+    let certificate = EpochKeyCertificate::issue(statement, &identity_in(by, epoch));
+    Deposit::new(certificate, &signer, &decryption_key(by, epoch))
+}
+
+/// Decision 23: what the authority signed without a proof is worth nothing without one.
+#[test]
+fn who_cannot_prove_the_identity_that_was_admitted_gets_in_nowhere() {
+    const ADMITTED: usize = 20;
+    const IMPOSTOR: usize = 21;
+    let mut town = Town::new(7, 1);
+    assert_eq!(town.add(ADMITTED), MembershipReply::Recorded(town.epoch()));
+    for _ in 0..4 {
+        let forged = claimed(&town, (ADMITTED, IMPOSTOR));
+        let refused = town.take(HandoverOperation::Deposit(forged.into()));
+        assert_eq!(refused, Err(HandoverRefusal::BadSignature), "it brings no keys");
+        for server in town.servers().into_iter().filter(|server| *server != ADMITTED) {
+            town.deposit(server).unwrap();
+        }
+        town.freeze();
+        let beacon = town.beacon();
+        town.take(beacon).unwrap();
+        let shares = town.finish();
+        town.turn(shares);
+
+        let record = town.record_of(ADMITTED).expect("the authority admitted it");
+        assert_eq!(record.epoch_key, None, "nothing that is signed in its name counts");
+        assert!(!town.group().contains(&record.id), "it has no seat");
+        assert!(!record.is_on_ring, "it holds no objects");
+        let links = Recognition::Member((&town.configuration).into());
+        for shown in [town.epoch(), town.epoch().next()] {
+            let key = epoch_signer(IMPOSTOR, shown).public_key();
+            let statement =
+                EpochKeyStatement::of_system(system_of(&town), key_of(ADMITTED), shown, key);
+            let shown = EpochKeyCertificate::issue(statement, &identity_in(IMPOSTOR, shown));
+            let known = links.recognise(key, &encode(&shown), &registry());
+            assert_eq!(known, Err(Unrecognised::Forged), "it is nobody on links");
+        }
+    }
+    // Whoever has the identity gets in, with the same certificate.
+    town.live_an_epoch();
+    let key = epoch_signer(ADMITTED, town.epoch()).public_key();
+    assert_eq!(town.record_of(ADMITTED).unwrap().epoch_key, Some(key));
+}
+
+fn system_of(town: &Town) -> SystemId {
+    town.configuration.configuration().system
 }
 
 #[test]
