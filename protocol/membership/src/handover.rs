@@ -25,7 +25,7 @@
 //! - MEM-16: a part of the signature that is an epoch's randomness leaves only after the changes
 //!   are fixed.
 //! - MEM-17: a member drops its share only when the signed header of the next epoch is durable.
-//! - MEM-69: no seed, subshare or share is in an operation, in the replicated state, or in a record
+//! - MEM-70: no seed, subshare or share is in an operation, in the replicated state, or in a record
 //!   but that of the share itself: so neither in checkpoints nor in what the next group begins with
 //!   nor in a copy of a server's data.
 //!

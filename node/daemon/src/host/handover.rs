@@ -125,7 +125,7 @@ impl RecordCodec for Codec {
         let (kind, encoded) = match record {
             Record::Dealing(published) => (DEALING, encode(published)),
             Record::Certified(header) => (CERTIFIED, encode(header)),
-            Record::Share { .. } => unreachable!("MEM-69: a share goes to the keys"),
+            Record::Share { .. } => unreachable!("MEM-70: a share goes to the keys"),
         };
         bytes.extend_from_slice(&encoded);
         kind

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use quorate_daemon::configuration::EPOCH_SECONDS_MIN;
+use quorate_client::cluster_file::EPOCH_SECONDS_MIN;
 
 use crate::dealt::{Ear, Notes, in_the_clear};
 use crate::files::{Content, content};

@@ -121,7 +121,7 @@ fn found(images: &[Vec<u8>], needles: &Needles) -> Needles {
 }
 
 #[test]
-fn mem_69_no_state_log_or_journal_holds_a_secret_at_any_moment_of_any_attempt() {
+fn mem_70_no_state_log_or_journal_holds_a_secret_at_any_moment_of_any_attempt() {
     for (is_founding, failures) in [(false, 0), (false, 1), (true, 1)] {
         let mut network = if is_founding { Network::founding(1, 3) } else { Network::new(7, 1, 3) };
         let seen = watch(&mut network, failures);
@@ -130,7 +130,7 @@ fn mem_69_no_state_log_or_journal_holds_a_secret_at_any_moment_of_any_attempt() 
         let attempts = failures + 1;
         // At least two dealings of each attempt for four recipients, and the shares of two.
         assert!(secrets.len() >= attempts * (2 * 4 + 2), "{} secrets", secrets.len());
-        assert_eq!(found(&seen.images, &secrets), Needles::new(), "MEM-69");
+        assert_eq!(found(&seen.images, &secrets), Needles::new(), "MEM-70");
         // What is public of the same dealings is found.
         let dealings = seen.dealings.borrow();
         let public: Needles =
