@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::cluster::{Dev, kill};
+use crate::epochs::metrics;
 use crate::evictions::address_of;
 use crate::support::Scratch;
 
@@ -47,6 +48,9 @@ fn the_membership_group_is_asked_what_was_found_whatever_the_storage_groups_do()
     assert_eq!((&whole["serves"], code), (&true.into(), Some(0)), "{whole}");
 
     nobody_was_proved_to_lie(&scratch);
+    let page = metrics(&scratch, 1);
+    assert!(page.contains("\nquorate_epoch_length_seconds 0\n"), "epochs do not end: {page}");
+    assert!(!page.contains("quorate_epoch_due_seconds"), "none is due: {page}");
 
     kill_two(&scratch, (&mut dev, &pids), &whole, false);
     let (facts, text, code) = status(&scratch);

@@ -89,7 +89,7 @@ impl Conductor {
         let watching = Watching::of_period(all.ground.rule().period);
         let length = Duration::from_micros(all.ground.policy.length.as_micros());
         let lookout = Lookout::of_length(length);
-        all.ground.view.set_length(length);
+        all.ground.view.set_length(if all.ground.ends_epochs { length } else { Duration::ZERO });
         let newest = all.turnover.configuration().epoch();
         let accusing = Accusing::open(&all.ground.data, newest)?;
         let mut conductor = Self {
