@@ -1,14 +1,19 @@
 //! What the membership service has found of servers: who is suspected, who is to lose its duties,
 //! who was proved to lie; and how long epochs last.
 
+use std::time::{Duration as StdDuration, SystemTime};
+
 use quorate_membership::limits::FINDINGS_PAGE_MAX;
 use quorate_membership::monitor::caps::Held;
 use quorate_membership::monitor::{Finding, Found};
 use quorate_membership::{MembershipOperation, MembershipReply, Standing};
-use quorate_types::{Duration, NodeId};
+use quorate_types::{Duration, NodeId, UnixTime};
 
 use crate::cluster::Cluster;
 use crate::error::ClientError;
+
+/// How far a clock may be off before it is worth a word.
+pub const CLOCK_OFF_MAX: StdDuration = StdDuration::from_secs(60);
 
 /// What the log knows beyond the configuration.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -18,6 +23,34 @@ pub struct Findings {
     /// How long the epoch before lasted, by the agreed times of the two; none where that was the
     /// founding.
     pub lasted: Option<Duration>,
+    /// How far the clock of this machine is off.
+    pub clock: ClockOffset,
+}
+
+/// How far the clock of this machine is off the time on which the members of the membership group
+/// agreed, at least: what passed between question and answer may be either's. 0 if it may be right.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ClockOffset {
+    /// Whole seconds; below 0 it is behind.
+    pub seconds: i64,
+}
+
+impl ClockOffset {
+    /// By what this machine's clock showed before it asked and behind the answer.
+    fn of(asked: SystemTime, agreed: UnixTime, answered: SystemTime) -> Self {
+        let agreed = SystemTime::UNIX_EPOCH + StdDuration::from_micros(agreed.as_micros());
+        let seconds = |later: SystemTime, earlier| {
+            let passed = later.duration_since(earlier).unwrap_or_default();
+            i64::try_from(passed.as_secs()).unwrap_or(i64::MAX)
+        };
+        Self { seconds: seconds(asked, agreed) - seconds(agreed, answered) }
+    }
+
+    /// Is it off by more than clocks may be?
+    #[must_use]
+    pub fn is_off(self) -> bool {
+        self.seconds.unsigned_abs() > CLOCK_OFF_MAX.as_secs()
+    }
 }
 
 /// All that was found.
@@ -28,6 +61,7 @@ pub async fn findings(cluster: &Cluster) -> Result<Findings, ClientError> {
     let mut found = Findings::default();
     let mut from = Some(NodeId::new([0; NodeId::BYTES]));
     while let Some(place) = from {
+        let asked = SystemTime::now();
         let answered = cluster.membership(&MembershipOperation::GetFindings(place)).await?;
         let MembershipReply::Findings(page) = answered.reply else {
             return Err(ClientError::UnknownReply);
@@ -36,6 +70,7 @@ pub async fn findings(cluster: &Cluster) -> Result<Findings, ClientError> {
         from = page.standings.last().filter(|_| is_full).and_then(|last| behind(last.server));
         found.standings.extend(page.standings);
         found.lasted = page.lasted;
+        found.clock = ClockOffset::of(asked, page.now, SystemTime::now());
     }
     Ok(found)
 }
@@ -78,8 +113,20 @@ const fn reason(held: Held) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    //! Pages follow each other.
-    use super::{NodeId, behind};
+    //! Pages follow each other, and a clock is off only if no delay explains it.
+    use super::{ClockOffset, NodeId, StdDuration, SystemTime, UnixTime, behind};
+
+    #[test]
+    fn a_clock_is_off_by_what_no_delay_explains() {
+        let agreed = UnixTime::from_micros(1_000_000_000);
+        let clock = |seconds| SystemTime::UNIX_EPOCH + StdDuration::from_secs(seconds);
+        let offset = |asked, answered| ClockOffset::of(clock(asked), agreed, clock(answered));
+        assert_eq!(offset(900, 1_100).seconds, 0, "a long call says little");
+        assert_eq!(offset(1_060, 1_061).seconds, 60);
+        assert!(!offset(1_060, 1_061).is_off() && offset(4_600, 4_601).is_off());
+        assert_eq!(offset(398, 400).seconds, -600);
+        assert!(offset(398, 400).is_off());
+    }
 
     #[test]
     fn the_next_page_begins_behind_the_last_server() {

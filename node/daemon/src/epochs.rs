@@ -31,6 +31,7 @@ use crate::keys::{ServerIdentity, ServerKeys};
 
 pub mod archive;
 mod chain;
+mod clock;
 mod conducted;
 mod conductor;
 mod lookout;
@@ -43,6 +44,7 @@ pub(crate) mod shares;
 pub mod steps;
 
 pub(crate) use chain::Chain;
+pub use clock::ClockWatch;
 pub(crate) use conducted::Conducted;
 pub(crate) use conductor::Accusing;
 pub(crate) use machines::{Ground, founding_policy};
@@ -71,6 +73,7 @@ pub struct EpochView {
     created_micros: AtomicU64,
     length_seconds: AtomicU64,
     root_epochs: AtomicU64,
+    clock: Mutex<ClockWatch>,
 }
 
 /// How many servers are in which state.
@@ -145,6 +148,20 @@ impl EpochView {
     pub fn due_seconds(&self) -> Option<i64> {
         let length = self.length_seconds().cast_signed();
         (length > 0).then(|| length - self.age_seconds().cast_signed())
+    }
+
+    /// Whether this machine's clock is off.
+    pub fn clock(&self) -> MutexGuard<'_, ClockWatch> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An epoch is adopted a moment after it began.
+    fn watch_clock(&self, configuration: &Configuration) {
+        let mut clock = self.clock();
+        clock.note(configuration.created, SystemTime::now());
+        if let Some(condition) = clock.condition() {
+            tracing::warn!("{condition}");
+        }
     }
 
     /// How long this server has epochs last; 0 if they never end.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// What machines have to say to the thread that goes on from epoch to epoch, waiting.
 pub(crate) const HAPPENINGS_MAX: usize = 4096;
-/// How far the clock of a server may be behind the time at which its newest epoch began.
-pub(crate) const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(60);
+/// How far the clock of a server may be off the times on which the membership group agrees.
+pub(crate) const CLOCK_OFF_MAX: Duration = Duration::from_secs(60);
 /// Windows of the ring, and failure domains, of which the page of metrics has a line each.
 pub(crate) const MARGINS_NAMED_MAX: usize = 64;
 /// Ends of epochs of which a server remembers when it took which step.

@@ -117,9 +117,17 @@ fn answer(
         b"GET /epochs HTTP/1.1" | b"GET /epochs HTTP/1.0" => {
             ("200 OK", epochs.ends().to_json_lines())
         }
-        b"GET /health HTTP/1.1" | b"GET /health HTTP/1.0" => ("200 OK", String::from("ok\n")),
+        b"GET /health HTTP/1.1" | b"GET /health HTTP/1.0" => ("200 OK", health(epochs)),
         _ => ("404 Not Found", String::from("there are /metrics, /epochs and /health\n")),
     }
+}
+
+/// That the server serves, and what is the matter with it all the same.
+fn health(epochs: &EpochView) -> String {
+    epochs
+        .clock()
+        .condition()
+        .map_or_else(|| String::from("ok\n"), |off| format!("ok, but {off}\n"))
 }
 
 /// The counters as Prometheus reads them.
@@ -216,6 +224,13 @@ fn write_epochs(page: &mut String, epochs: &EpochView) {
         );
         put(page, format_args!("quorate_epoch_due_seconds {seconds}\n"));
     }
+    page.push_str(
+        "# HELP quorate_clock_offset_seconds By how much this machine's clock seems to be ahead of \
+         the times at which the last epochs began; below 0: behind.\n\
+         # TYPE quorate_clock_offset_seconds gauge\n",
+    );
+    let offset = epochs.clock().offset_seconds();
+    put(page, format_args!("quorate_clock_offset_seconds {offset}\n"));
     let ends = epochs.ends();
     let Some(end) = ends.last() else { return };
     let first = end.values().min().copied().unwrap_or_default();

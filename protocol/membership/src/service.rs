@@ -172,7 +172,7 @@ impl MembershipService {
                 self.hear((call, state), |hearing| hearing.accuse(*accusation))
             }
             MembershipOperation::GetFindings(from) => {
-                MembershipReply::Findings(FindingsPage::of(&Reader::new(state), from))
+                MembershipReply::Findings(FindingsPage::of(&Reader::new(state), from, call.time))
             }
             MembershipOperation::GetConviction(server) => {
                 MembershipReply::Conviction(Reader::new(state).conviction(server).map(Box::new))

@@ -75,6 +75,7 @@ impl Condition {
         let servers = self.servers();
         let (total, states) = (servers.members.len(), states(servers));
         let mut lines = vec![epoch::line(servers, self.found.as_ref().ok())];
+        lines.extend(self.found.as_ref().ok().and_then(|found| epoch::clock_line(found.clock)));
         lines.push(format!(
             "servers  {} of {total} reached: {}",
             self.reached.len(),

@@ -272,6 +272,7 @@ impl Conductor {
         let (ground, epoch) = (&self.all.ground, configuration.epoch());
         self.all.chain.put(configuration)?;
         self.note_towards(epoch, Step::Adopted);
+        ground.view.watch_clock(configuration.configuration());
         ground.follow_root(configuration)?;
         let certified = ground.certified(epoch)?;
         ground.certified(epoch.next())?;

@@ -30,7 +30,7 @@ use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
 use crate::host::dissemination::DisseminationHost;
-use crate::limits::{CLOCK_BEHIND_MAX, HAPPENINGS_MAX};
+use crate::limits::{CLOCK_OFF_MAX, HAPPENINGS_MAX};
 use crate::monitoring::Monitoring;
 use crate::server::{Intermediary, known_servers};
 
@@ -303,7 +303,7 @@ impl Epochs {
 fn behind(passed: UnixTime, clock: SystemTime) -> Option<u64> {
     let passed = SystemTime::UNIX_EPOCH + StdDuration::from_micros(passed.as_micros());
     let behind = passed.duration_since(clock).unwrap_or_default();
-    (behind > CLOCK_BEHIND_MAX).then_some(behind.as_secs())
+    (behind > CLOCK_OFF_MAX).then_some(behind.as_secs())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use quorate_types::{Duration, Epoch, NodeId, Slot};
+use quorate_types::{Duration, Epoch, NodeId, Slot, UnixTime};
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
 use super::table;
@@ -49,10 +49,12 @@ pub struct FindingsPage {
     /// How long the epoch before lasted, by the agreed times at which the two were made; none where
     /// that was the founding, which takes what it takes.
     pub lasted: Option<Duration>,
+    /// The agreed time at which this was answered.
+    pub now: UnixTime,
 }
 
 impl FindingsPage {
-    pub(super) fn of(reader: &table::Reader<'_>, from: NodeId) -> Self {
+    pub(super) fn of(reader: &table::Reader<'_>, from: NodeId, now: UnixTime) -> Self {
         let epoch = reader.header().epoch;
         let standing = |server| {
             let said = reader.case(server).map(|case| case.said).unwrap_or_default();
@@ -68,7 +70,7 @@ impl FindingsPage {
         };
         let servers = reader.watched_servers(from, FINDINGS_PAGE_MAX);
         let standings = servers.into_iter().map(standing).collect();
-        Self { from, standings, lasted: reader.lasted() }
+        Self { from, standings, lasted: reader.lasted(), now }
     }
 }
 
@@ -77,12 +79,14 @@ impl Encode for FindingsPage {
         self.from.encode(writer);
         writer.sequence(&self.standings);
         self.lasted.encode(writer);
+        self.now.encode(writer);
     }
 }
 
 impl Decode for FindingsPage {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (from, standings) = (Decode::decode(reader)?, reader.sequence(FINDINGS)?);
-        Ok(Self { from, standings, lasted: Decode::decode(reader)? })
+        let (lasted, now) = (Decode::decode(reader)?, Decode::decode(reader)?);
+        Ok(Self { from, standings, lasted, now })
     }
 }

@@ -394,6 +394,7 @@ fn monitoring_replies(from: NodeId, server: NodeId) -> Vec<MembershipReply> {
         from,
         standings: vec![standing],
         lasted: Some(Duration::from_secs(60)),
+        now: UnixTime::from_micros(5),
     }));
     replies.push(MembershipReply::Conviction(None));
     replies

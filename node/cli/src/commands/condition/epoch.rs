@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use quorate_client::findings::Findings;
+use quorate_client::findings::{ClockOffset, Findings};
 use quorate_types::Configuration;
 use serde_json::{Map, Value, json};
 
@@ -57,6 +57,15 @@ pub(super) fn line(configuration: &Configuration, found: Option<&Findings>) -> S
     format!("epoch    {epoch}, {}", outlook.text())
 }
 
+/// That this machine's clock is off, if so: all ages that are told here are by it.
+pub(super) fn clock_line(clock: ClockOffset) -> Option<String> {
+    let way = if clock.seconds < 0 { "behind" } else { "ahead of" };
+    let seconds = clock.seconds.unsigned_abs();
+    clock.is_off().then(|| {
+        format!("clock    this machine is {seconds} s {way} the membership group: set its clock")
+    })
+}
+
 /// The same for programs; null what nobody told.
 pub(super) fn facts(configuration: &Configuration, found: Option<&Findings>) -> Map<String, Value> {
     let outlook = Outlook::of(configuration, found);
@@ -65,6 +74,7 @@ pub(super) fn facts(configuration: &Configuration, found: Option<&Findings>) -> 
         ("age_seconds", json!(outlook.age)),
         ("former_epoch_seconds", json!(outlook.lasted)),
         ("next_epoch_seconds", json!(outlook.left())),
+        ("clock_offset_seconds", json!(found.map(|found| found.clock.seconds))),
     ];
     facts.into_iter().map(|(name, fact)| (String::from(name), fact)).collect()
 }
@@ -72,7 +82,16 @@ pub(super) fn facts(configuration: &Configuration, found: Option<&Findings>) -> 
 #[cfg(test)]
 mod tests {
     //! What is not known is not said.
-    use super::Outlook;
+    use super::{ClockOffset, Outlook, clock_line};
+
+    #[test]
+    fn a_clock_that_is_off_is_named_and_one_that_is_about_right_is_not() {
+        let line = |seconds| clock_line(ClockOffset { seconds });
+        assert_eq!((line(0), line(60), line(-60)), (None, None, None));
+        let off = "clock    this machine is 3600 s behind the membership group: set its clock";
+        assert_eq!(line(-3_600).as_deref(), Some(off));
+        assert!(line(61).is_some_and(|line| line.contains("61 s ahead of the")));
+    }
 
     #[test]
     fn the_next_epoch_is_expected_by_the_length_of_the_one_before() {
