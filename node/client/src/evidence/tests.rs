@@ -35,6 +35,7 @@ fn configuration(epoch: u64) -> Configuration {
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
         status: MemberStatus::Active,
         is_on_ring: true,
+        is_in_pool: false,
     };
     let one = Resilience::new(1).unwrap();
     Configuration {
