@@ -34,6 +34,8 @@ fn kill_two(scratch: &Scratch, (dev, pids): (&mut Dev, &[u64]), facts: &Value, h
 fn nobody_was_proved_to_lie(scratch: &Scratch) {
     let call = ["node", "evidence", "--cluster", STATUS[2]];
     assert_eq!(scratch.succeed(&call), "no server was proved to lie\n");
+    let with_genesis = [&call[..], &["--genesis", "cluster/founding/genesis"]].concat();
+    assert_eq!(scratch.succeed(&with_genesis), "no server was proved to lie\n");
     let address = address_of(scratch, 1);
     let (code, text) = scratch.fail(&[&call[..], &[&address]].concat());
     assert!(code == 8 && text.starts_with("error[no-evidence]: "), "{text}");
