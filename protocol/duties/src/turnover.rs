@@ -24,6 +24,8 @@
 //! - DUT-3: a server vouches for an epoch only when its replica of the group of that epoch has the
 //!   final state of the one before.
 //! - DUT-4: a server never goes back to an earlier epoch.
+//! - DUT-5: a server without a seat in the group of an epoch that it has adopted erases the share
+//!   of it that an attempt which failed may have left, and what opens subshares of it (MEM-71).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -216,7 +218,9 @@ impl Turnover {
     /// What has to be done first.
     #[must_use]
     pub fn start(&mut self) -> Vec<Order> {
-        let mut orders = alloc::vec![Order::BeginParticipant(self.now.epoch())];
+        let mut orders = Vec::new();
+        self.erase_without_seat(&mut orders);
+        orders.push(Order::BeginParticipant(self.now.epoch()));
         self.seek_state(&mut orders);
         orders
     }
@@ -333,6 +337,7 @@ impl Turnover {
         if !planted(Plant::ShareKept) {
             orders.push(Order::EraseShare(former.epoch()));
         }
+        self.erase_without_seat(orders);
         if is_next && !planted(Plant::ParticipantKeepsShare) {
             orders.push(Order::TellSigned(former.epoch(), header));
         }
@@ -347,6 +352,13 @@ impl Turnover {
         }
         orders.push(Order::BeginParticipant(self.now.epoch()));
         self.seek_state(orders);
+    }
+
+    // DUT-5: also at a start, since a crash may have come between.
+    fn erase_without_seat(&self, orders: &mut Vec<Order>) {
+        if !self.now.configuration.has_seat(self.me) {
+            orders.push(Order::EraseShare(self.now.epoch()));
+        }
     }
 
     /// The group of the epoch begins with the final state of the one before.

@@ -28,6 +28,8 @@
 //! - MEM-70: no seed, subshare or share is in an operation, in the replicated state, or in a record
 //!   but that of the share itself: so neither in checkpoints nor in what the next group begins with
 //!   nor in a copy of a server's data.
+//! - MEM-71: whoever has no seat in the group of the signed header forgets what it was dealt in
+//!   attempts that failed, and what opens it: those attempts dealt out the same key.
 //!
 //! # Deviations from the specification
 //! - Recipients sign with their deposited key of the next epoch, not of the current one (settled

@@ -27,13 +27,29 @@ fn epoch_of(directory: &Path) -> Option<u64> {
     names.map(|name| name.expect("a number").parse::<u64>().expect("an epoch")).max()
 }
 
-/// May a server have this secret while it is in the epoch `now`?
-fn is_needed(Label { kind, epoch, .. }: Label, now: u64) -> bool {
+/// Where a server is when the test looks.
+#[derive(Clone, Copy, Debug)]
+struct Now {
+    epoch: u64,
+    has_seat: bool,
+}
+
+impl Now {
+    fn of(directory: &Path) -> Self {
+        let epoch = epoch_of(directory).expect("it has begun with one");
+        let deals = Label { owner: 0, kind: Kind::Dealing, epoch };
+        Self { epoch, has_seat: directory.join(Thief::place(deals)).exists() }
+    }
+}
+
+/// May a server have this secret?
+fn is_needed(Label { kind, epoch, .. }: Label, Now { epoch: now, has_seat }: Now) -> bool {
     match kind {
         // The group of the epoch before is still served, the key of the next one is made ahead, and
         // storage stays on the ring of the founding with its keys.
         Kind::Signing => epoch + 1 >= now || epoch == FIRST.get(),
-        Kind::Decryption | Kind::Share | Kind::Dealing => epoch >= now,
+        // DUT-5: without a seat nothing is left of the attempts at the key of the epoch.
+        Kind::Decryption | Kind::Share | Kind::Dealing => epoch > now || epoch == now && has_seat,
         // The leaf of the next epoch has certified its key already.
         Kind::Leaf => epoch > now + 1,
         Kind::Dealt => false,
@@ -44,24 +60,24 @@ fn is_needed(Label { kind, epoch, .. }: Label, now: u64) -> bool {
 type Find = (Label, usize, PathBuf);
 
 /// Where those secrets may be found that are needed.
-fn right_places(secrets: &[(Label, Secret)], now: &[u64]) -> BTreeSet<Find> {
+fn right_places(secrets: &[(Label, Secret)], now: &[Now]) -> BTreeSet<Find> {
     let needed = secrets.iter().filter(|(label, _)| is_needed(*label, now[label.owner]));
     let place = |label: Label| {
         // All that the identity needs later is in the one file that there is of it.
-        let identity = Label { epoch: now[label.owner] + 2, ..label };
+        let identity = Label { epoch: now[label.owner].epoch + 2, ..label };
         Thief::place(if label.kind == Kind::Leaf { identity } else { label })
     };
     needed.map(|(label, _)| (*label, label.owner, place(*label))).collect()
 }
 
 /// Are the secrets found with which servers work in the epoch that each of them is in?
-fn assert_alive(found: &BTreeSet<Find>, secrets: &[(Label, Secret)], now: &[u64]) {
+fn assert_alive(found: &BTreeSet<Find>, secrets: &[(Label, Secret)], now: &[Now]) {
     let is_used = |label: &Label| {
-        let now = now[label.owner];
+        let Now { epoch: now, has_seat } = now[label.owner];
         match label.kind {
             Kind::Signing => [FIRST.get(), now, now + 1].contains(&label.epoch),
-            Kind::Decryption => [now, now + 1].contains(&label.epoch),
-            Kind::Share | Kind::Dealing => label.epoch == now,
+            Kind::Decryption => label.epoch == now + 1 || label.epoch == now && has_seat,
+            Kind::Share | Kind::Dealing => label.epoch == now && has_seat,
             Kind::Leaf => label.epoch == now + 2,
             Kind::Dealt => false,
         }
@@ -138,7 +154,8 @@ fn key_3_what_ends_of_epochs_erase_is_in_no_file_and_what_is_needed_where_it_bel
     let length = Duration::from_secs(EPOCH_SECONDS_MIN);
     founders.nodes.iter_mut().for_each(|node| node.epoch = Some(length));
     let lives = Lives::live(&founders);
-    let now: Vec<u64> = lives.directories.iter().filter_map(|it| epoch_of(it)).collect();
+    let now: Vec<Now> = lives.directories.iter().map(|it| Now::of(it)).collect();
+    assert!(now.iter().any(|it| !it.has_seat), "one more than have seats: {now:?}");
     let secrets = lives.secrets();
     assert_all_taken(&secrets, LAST);
     let right = right_places(&secrets, &now);

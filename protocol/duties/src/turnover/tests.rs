@@ -54,3 +54,13 @@ fn a_configuration_that_is_not_later_changes_nothing_dut_4() {
     assert_eq!(turnover.configuration().epoch(), known.epoch());
     assert!(turnover.former().is_none());
 }
+
+#[test]
+fn a_server_without_a_seat_erases_what_failed_attempts_may_have_left_it_dut_5() {
+    let configuration = configuration(7);
+    let (members, group) = (&configuration.configuration().members, &configuration.configuration());
+    let outsider = members.iter().find(|it| !group.membership_group.contains(&it.id)).unwrap().id;
+    let schemes = Schemes { threshold: Arc::new(Bls12381), signatures: Arc::new(registry()) };
+    let mut turnover = Turnover::new(outsider, configuration.clone(), false, schemes);
+    assert_eq!(turnover.start(), [Order::EraseShare(NOW), Order::BeginParticipant(NOW)], "DUT-5");
+}

@@ -245,6 +245,7 @@ impl Handover {
             handover.record_last = number;
             handover.replay(record);
         }
+        handover.forget_failed_attempts();
         handover
     }
 

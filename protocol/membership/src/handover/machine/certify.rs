@@ -26,6 +26,7 @@ impl Handover {
         self.certified = Some(header.clone());
         // MEM-17: the header is durable before the share goes.
         self.forget_share();
+        self.forget_failed_attempts();
         turn.effects.emit(Output::Certified(header.clone()));
         let seats = self.attempt().into_iter().flat_map(|attempt| &attempt.seats);
         let mut told: alloc::vec::Vec<NodeId> = seats.map(|seat| seat.node).collect();
@@ -43,6 +44,17 @@ impl Handover {
     pub(super) fn forget_share(&mut self) {
         self.setup.member = None;
         self.dealt = None;
+    }
+
+    // MEM-71: it was dealt the same key, and counts no more among those of whom few may be bad.
+    /// Whoever has no seat in the next group forgets what it got in attempts that failed, and what
+    /// opens it.
+    pub(super) fn forget_failed_attempts(&mut self) {
+        let Some(header) = &self.certified else { return };
+        if !header.header.membership_group.contains(&self.setup.me) {
+            self.setup.next = None;
+            self.receiving.forget();
+        }
     }
 
     pub(super) fn on_certified(&mut self, turn: &mut Turn<'_>, header: &CertifiedHeader) {

@@ -90,6 +90,13 @@ impl Receiving {
         self.share = Some((session, share));
     }
 
+    /// Forgets every secret that was received.
+    pub(super) fn forget(&mut self) {
+        self.held.clear();
+        self.help.clear();
+        self.share = None;
+    }
+
     /// Leaves everything of the attempt before behind; was there a share in it?
     fn enter(&mut self, session: Digest) -> bool {
         if self.session == Some(session) {

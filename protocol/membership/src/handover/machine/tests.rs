@@ -292,6 +292,34 @@ fn a_share_of_an_attempt_that_failed_is_forgotten() {
     }
 }
 
+#[test]
+fn mem_71_who_has_no_seat_in_the_end_forgets_what_it_got_in_attempts_that_failed() {
+    // Two attempts of a first group fail when it has its shares; then another one is drawn.
+    let (mut network, seats) = drawn(12, 5);
+    network.rule = Box::new(|_, _, message| match message {
+        Message::Completion(_) => Vec::new(),
+        message => Vec::from([message]),
+    });
+    let mut held = 0;
+    while aborts(&network) < 2 {
+        network.turn();
+        held = held.max(network.shares().len());
+    }
+    assert_eq!(held, seats.len(), "enough of them would be the key");
+    network.rule = Box::new(|_, _, message| Vec::from([message]));
+    network.run();
+    assert_handed_over(&network);
+    let Stage::Done(decided) = &network.log.news.stage else { panic!("it ended") };
+    let heirs: BTreeSet<_> = decided.attempt.seats.iter().map(|seat| seat.node).collect();
+    let lost: Vec<_> = seats.iter().filter(|node| !heirs.contains(node)).collect();
+    assert!(lost.len() >= 2, "as many as could have the key between them");
+    for node in lost {
+        assert!(network.nodes[node].handover.share().is_none(), "MEM-71");
+        network.restart(*node);
+        assert!(network.nodes[node].handover.share().is_none(), "MEM-71: also behind a crash");
+    }
+}
+
 /// Crashes a server behind one of its effects after the other, evenly over all of them.
 fn crash_everywhere(whom: impl Fn(&Network) -> NodeId, runs: u64) {
     let mut quiet = Network::new(5, 1, 11);

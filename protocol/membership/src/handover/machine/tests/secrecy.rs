@@ -122,7 +122,7 @@ fn found(images: &[Vec<u8>], needles: &Needles) -> Needles {
 
 #[test]
 fn mem_70_no_state_log_or_journal_holds_a_secret_at_any_moment_of_any_attempt() {
-    for (is_founding, failures) in [(false, 0), (false, 1), (true, 1)] {
+    for (is_founding, failures) in [(false, 0), (false, 2), (true, 1)] {
         let mut network = if is_founding { Network::founding(1, 3) } else { Network::new(7, 1, 3) };
         let seen = watch(&mut network, failures);
         assert_handed_over(&network);
