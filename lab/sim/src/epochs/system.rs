@@ -249,7 +249,7 @@ fn checkers(scenario: &Scenario, host: &EpochsHost) -> Vec<Box<dyn Checker<Epoch
     let mut checkers: Vec<Box<dyn Checker<EpochsMachine>>> = vec![
         Box::new(Storekeeper(host.disks())),
         Box::new(History::new(kit.system_key, &kit.first)),
-        Box::new(Custody::new(host.disks())),
+        Box::new(Custody::new((host.servers().to_vec(), host.disks()))),
         Box::new(Dealings::default()),
         Box::new(Vouching::new((host.servers().to_vec(), host.disks()), &kit.first)),
         Box::new(Statements::new(EpochsLens)),

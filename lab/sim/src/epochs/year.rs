@@ -150,7 +150,7 @@ pub fn live(plan: &Plan, tell: Box<dyn FnMut(&Tally)>) -> Year {
     let checkers: Vec<Box<dyn Checker<EpochsMachine>>> = vec![
         Box::new(Storekeeper(host.disks())),
         Box::new(History::new(kit.system_key, &kit.first)),
-        Box::new(Custody::new(host.disks())),
+        Box::new(Custody::new((host.servers().to_vec(), host.disks()))),
         Box::new(thief),
     ];
     let report = Simulation::new(scenario, host, checkers).run(&Limits::NONE);

@@ -1,5 +1,6 @@
 //! C7: what belongs to an epoch that is over is gone, from the disk and from the machines, and not
-//! before it may go (G6).
+//! before it may go (G6); and so is what an attempt that failed dealt to a server without a seat
+//! (DUT-5).
 //!
 //! The disks are read when a server begins to speak of the end of an epoch, for which it has erased
 //! all that the ones before left, and when a run is over. The machines are asked after every step.
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 
 use quorate_machine::{Recipients, RecordNumber};
 use quorate_membership::VerifiedConfiguration;
-use quorate_types::{Digest, Epoch};
+use quorate_types::{Digest, Epoch, NodeId};
 
 use crate::checker::{At, Broken, Checker, End, Gauges, Verdict};
 use crate::epochs::cabinet::share_in;
@@ -21,6 +22,7 @@ const ID: &str = "C7";
 /// Reads the disks.
 #[derive(Debug)]
 pub(in crate::epochs) struct Custody {
+    servers: Vec<NodeId>,
     disks: Disks,
     /// The number of the attempt that dealt in a session, and for which epoch.
     attempts: BTreeMap<(Epoch, Digest), u32>,
@@ -28,10 +30,12 @@ pub(in crate::epochs) struct Custody {
     shares: BTreeMap<(Node, Epoch), Digest>,
 }
 
-/// Should this file be gone, where this is the newest epoch?
-fn is_overdue(name: Name, newest: Epoch) -> bool {
+/// Should this file be gone, where this is the newest epoch and the server has a seat in it or not?
+fn is_overdue(name: Name, newest: Epoch, has_seat: bool) -> bool {
     match name {
-        Name::Share(epoch) | Name::Dealing(epoch) | Name::Decryption(epoch) => epoch < newest,
+        Name::Share(epoch) | Name::Dealing(epoch) | Name::Decryption(epoch) => {
+            epoch < newest || epoch == newest && !has_seat
+        }
         // The group of the epoch before is still served; the key of the founding serves the
         // key-value group for good.
         Name::Signing(epoch) => epoch.next() < newest && epoch != Epoch::ZERO,
@@ -44,8 +48,8 @@ fn is_overdue(name: Name, newest: Epoch) -> bool {
 }
 
 impl Custody {
-    pub(in crate::epochs) const fn new(disks: Disks) -> Self {
-        Self { disks, attempts: BTreeMap::new(), shares: BTreeMap::new() }
+    pub(in crate::epochs) fn new((servers, disks): (Vec<NodeId>, Disks)) -> Self {
+        Self { servers, disks, attempts: BTreeMap::new(), shares: BTreeMap::new() }
     }
 
     /// May a server erase its share of the newest epoch? Only one of an attempt that was given up:
@@ -56,12 +60,14 @@ impl Custody {
         let attempt = session.and_then(|session| self.attempts.get(&(epoch, *session)));
         attempt.is_some_and(|attempt| *attempt != newest.header().header().lineage.attempt)
     }
-}
 
-/// What a disk holds that it should not.
-fn overdue(disk: &Disk) -> Option<Name> {
-    let newest = disk.newest().epoch();
-    disk.files.keys().copied().find(|name| is_overdue(*name, newest))
+    /// What the disk of a server holds that it should not.
+    fn overdue(&self, node: Node, disk: &Disk) -> Option<Name> {
+        let newest = disk.newest();
+        let has_seat = newest.group_member(self.servers[node.index()]).is_some();
+        let mut names = disk.files.keys().copied();
+        names.find(|name| is_overdue(*name, newest.epoch(), has_seat))
+    }
 }
 
 /// A secret of a server that stands in what it writes besides the files of its cabinet.
@@ -107,7 +113,7 @@ impl Checker<EpochsMachine> for Custody {
         let disks = self.disks.borrow();
         let Some(disk) = disks.get(at.node.index()).filter(|_| at.is_good()) else { return Ok(()) };
         let newest = disk.newest().epoch();
-        match overdue(disk).filter(|_| *epoch >= newest) {
+        match self.overdue(at.node, disk).filter(|_| *epoch >= newest) {
             Some(name) => {
                 let what = format!("{:?} speaks of the end of {newest} and has", at.node);
                 Err(Broken::new(ID, format!("{what} {name:?}")))
@@ -129,7 +135,8 @@ impl Checker<EpochsMachine> for Custody {
         }
         let mut kept = disks.iter().enumerate().filter_map(|(index, disk)| {
             let is_up = end.machines[index].is_some() && good.contains(Node::at(index));
-            overdue(disk).filter(|_| is_up).map(|name| (Node::at(index), name))
+            let name = self.overdue(Node::at(index), disk).filter(|_| is_up);
+            name.map(|name| (Node::at(index), name))
         });
         if let Some((node, name)) = kept.next() {
             return Err(Broken::new(ID, format!("{node:?} has {name:?} when the run is over")));
