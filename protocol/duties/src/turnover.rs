@@ -356,6 +356,9 @@ impl Turnover {
 
     // DUT-5: also at a start, since a crash may have come between.
     fn erase_without_seat(&self, orders: &mut Vec<Order>) {
+        if planted(Plant::FailedAttemptKept) {
+            return;
+        }
         if !self.now.configuration.has_seat(self.me) {
             orders.push(Order::EraseShare(self.now.epoch()));
         }

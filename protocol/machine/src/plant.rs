@@ -137,6 +137,8 @@ pub enum Plant {
     LeafOfAnyEpoch,
     /// A server does not erase its share of an epoch that is over.
     ShareKept,
+    /// A server that was not drawn in the end keeps what attempts that failed have dealt it.
+    FailedAttemptKept,
     /// The participant of an epoch that is over is not told so, and keeps the share.
     ParticipantKeepsShare,
     /// A server does not erase its keys of an epoch whose machines it has retired.

@@ -19,6 +19,12 @@ pub(super) const PLANTS: &[Plant] = &[
         "the share of an epoch that is over stays on the disk",
     ),
     Plant::hooked(
+        Bug::FailedAttemptKept,
+        "failed-attempt-kept",
+        "C7",
+        "what attempts that failed have dealt stays where there is no seat",
+    ),
+    Plant::hooked(
         Bug::ParticipantKeepsShare,
         "participant-keeps-share",
         "C7",
