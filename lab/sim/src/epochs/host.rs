@@ -23,7 +23,7 @@ use super::keys::Keys;
 use super::plants::SHARE_UNSYNCED;
 use super::seat::{Installed, ServerSeat, Vice};
 use super::villains::{
-    BAD_DEALER, DESERTER, EARLY_ABORTER, EARLY_ENDER, FLOODER, FRAMER, IDLER, villain,
+    BAD_DEALER, DESERTER, EARLY_ABORTER, EARLY_ENDER, FLATTERER, FLOODER, FRAMER, IDLER, villain,
 };
 use super::{EpochsMachine, Message, Name, Record, Request};
 use crate::host::Host;
@@ -57,6 +57,10 @@ pub struct EpochsHost {
     flaw: Option<&'static str>,
     /// Whether servers probe each other.
     probes: bool,
+    /// What is asked for instead of what the numbers of requests say.
+    script: Vec<MembershipOperation>,
+    /// How long an attempt is given, if not as long as otherwise.
+    attempt: Option<Duration>,
     prng: Prng,
 }
 
@@ -86,6 +90,8 @@ impl EpochsHost {
             lives: vec![0; usize::from(scenario.node_count)],
             flaw: None,
             probes: has_probes(scenario),
+            script: Vec::new(),
+            attempt: None,
             prng: Prng::from_seed(scenario.seed).fork("epochs"),
         }
     }
@@ -93,6 +99,18 @@ impl EpochsHost {
     /// With a bug in the cabinets of the servers.
     pub(super) fn flawed(self, flaw: Option<&'static str>) -> Self {
         Self { flaw, ..self }
+    }
+
+    /// The request with each number asks for this.
+    #[cfg(test)]
+    pub(super) fn asking(self, script: Vec<MembershipOperation>) -> Self {
+        Self { script, ..self }
+    }
+
+    /// Members give an attempt up after this long.
+    #[cfg(test)]
+    pub(super) fn giving_up_after(self, attempt: Option<Duration>) -> Self {
+        Self { attempt, ..self }
     }
 
     /// What all know.
@@ -144,7 +162,7 @@ impl EpochsHost {
             change_count_max: 1_000,
             repeat: Duration::from_millis(200),
             repeat_idle: Duration::from_millis(700),
-            attempt: Duration::from_millis(self.attempt_ms(node)),
+            attempt: self.attempt.unwrap_or_else(|| Duration::from_millis(self.attempt_ms(node))),
         }
     }
 
@@ -160,7 +178,8 @@ impl EpochsHost {
 
     fn vice(&self, node: Node) -> Option<Vice> {
         let is = |name| self.villains.contains(&(node, name));
-        is(FRAMER).then_some(Vice::Frames).or_else(|| is(FLOODER).then_some(Vice::Floods))
+        let vices = [(FRAMER, Vice::Frames), (FLATTERER, Vice::Flatters), (FLOODER, Vice::Floods)];
+        vices.into_iter().find(|(name, _)| is(name)).map(|(_, vice)| vice)
     }
 
     fn client(&self, node: Node) -> ClientSeat {
@@ -270,7 +289,9 @@ impl Host<EpochsMachine> for EpochsHost {
     }
 
     fn request(&mut self, _: Node, number: u64) -> Option<Request> {
-        Some(Request(quorate_wire::encode(&self.operation(number))))
+        let scripted = usize::try_from(number).ok().and_then(|place| self.script.get(place));
+        let operation = scripted.cloned().unwrap_or_else(|| self.operation(number));
+        Some(Request(quorate_wire::encode(&operation)))
     }
 
     fn label(&self, node: Node) -> String {

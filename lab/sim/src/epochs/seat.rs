@@ -105,6 +105,11 @@ impl ServerSeat {
         &self.turnover
     }
 
+    /// What all know.
+    pub(super) fn kit(&self) -> &Kit {
+        &self.kit
+    }
+
     /// The participants of the ends of epochs.
     #[must_use]
     pub const fn handovers(&self) -> &BTreeMap<Epoch, Handover> {

@@ -244,7 +244,11 @@ impl System for Epochs {
     }
 }
 
-fn checkers(scenario: &Scenario, host: &EpochsHost) -> Vec<Box<dyn Checker<EpochsMachine>>> {
+/// All that watch a run.
+pub(super) fn checkers(
+    scenario: &Scenario,
+    host: &EpochsHost,
+) -> Vec<Box<dyn Checker<EpochsMachine>>> {
     let kit = host.kit();
     let mut checkers: Vec<Box<dyn Checker<EpochsMachine>>> = vec![
         Box::new(Storekeeper(host.disks())),

@@ -6,7 +6,12 @@ use crate::crashes::{Enumeration, Share, Victims, enumerate};
 use crate::scenario::{Fault, FaultKind, Profile, Scenario};
 use crate::system::{Limits, System};
 
+mod changes;
+mod dealings;
+mod handovers;
+mod members;
 mod probes;
+mod setting;
 
 /// Runs a seed of a profile and returns the marks that were hit.
 fn run(profile: Profile, seed: u64) -> Vec<&'static str> {

@@ -16,6 +16,17 @@ use quorate_types::{Duration, Instant, Now, Peer};
 
 use super::{EpochsMachine, Message};
 
+mod claimants;
+mod dealers;
+
+#[cfg(test)]
+pub(super) use claimants::{
+    ATTEMPT_REPLAYER, EPOCH_BOASTER, FORKED_HERALD, IMPOSTOR, ORACLE_SEEKER, REVENANT,
+    ROGUE_DEPOSITOR,
+};
+#[cfg(test)]
+pub(super) use dealers::{GRUDGE_DEALER, HALVES_DEALER, KEY_BENDER, TALL_DEALER};
+
 /// Its epochs are over at once, and it votes so: the policy of its participants says it.
 pub(super) const EARLY_ENDER: &str = "early-ender";
 /// It gives up every attempt at once, likewise.
@@ -42,6 +53,9 @@ pub(super) const FLOODER: &str = "flooder";
 /// It calls every other server silent: its seat has the vice.
 pub(super) const FRAMER: &str = "framer";
 
+/// It calls every other server alive: its seat has the vice. Named by tests alone.
+pub(super) const FLATTERER: &str = "flatterer";
+
 /// Names of the villains that only this system has.
 const OWN: [&str; 10] = [
     BAD_DEALER,
@@ -58,7 +72,9 @@ const OWN: [&str; 10] = [
 /// How long those stay who leave.
 pub(super) const STAY: Duration = Duration::from_millis(1_000);
 
-/// Names of everybody who may be bad.
+/// Names of everybody who may be drawn to be bad. Those of [`dealers`] and [`claimants`] are named
+/// by tests alone, each of which brings about the occasion for one of them: were they drawn, every
+/// seed would have other feuds.
 pub(super) fn names() -> Vec<&'static str> {
     handover::NAMES.iter().copied().chain(OWN).collect()
 }
@@ -72,8 +88,14 @@ pub(super) fn villain(
     others: Vec<Peer>,
     mut prng: Prng,
 ) -> Box<dyn Adversary<EpochsMachine>> {
-    if let Some(name) = OWN.into_iter().find(|own| *own == name) {
+    if let Some(name) = OWN.into_iter().chain([FLATTERER]).find(|own| *own == name) {
         return Box::new(Own { name, leaves_at: None, is_gone: false, done: Vec::new() });
+    }
+    if let Some(name) = dealers::NAMES.into_iter().find(|known| *known == name) {
+        return Box::new(dealers::BadDealer::new(name, &others));
+    }
+    if let Some(name) = claimants::NAMES.into_iter().find(|known| *known == name) {
+        return Box::new(claimants::Claimant::new(name, others));
     }
     let villain = handover::villain(name, &mut prng).expect("a scenario names a villain");
     let name = handover::NAMES.iter().copied().find(|known| *known == name).unwrap_or_default();

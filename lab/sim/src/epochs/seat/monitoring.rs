@@ -42,6 +42,8 @@ pub(super) struct Monitoring {
 pub(in super::super) enum Vice {
     /// It calls every other server silent.
     Frames,
+    /// It calls every other server alive.
+    Flatters,
     /// It fills the log with what nobody wants.
     Floods,
 }
@@ -173,26 +175,39 @@ impl ServerSeat {
         proofs.into_iter().for_each(|proof| self.put_proof(turn, proof));
         match vice {
             Some(Vice::Frames) => {
-                self.frame(turn, (epoch, slot), number);
+                self.claim(turn, (epoch, slot), (number / 2, Verdict::Suspect));
                 self.frame_dealer(turn, number);
+            }
+            Some(Vice::Flatters) => {
+                for other in 0..configuration.configuration().members.len() as u64 {
+                    self.claim(turn, (epoch, slot), (other, Verdict::Alive));
+                }
             }
             Some(Vice::Floods) => self.flood(turn, epoch, number),
             None => {}
         }
     }
 
-    /// Calls another server silent, whatever it answered.
-    fn frame(&self, turn: &mut Turn<'_>, (epoch, slot): (Epoch, Slot), number: u64) {
+    /// Calls another server silent or alive, whatever it answered.
+    fn claim(
+        &self,
+        turn: &mut Turn<'_>,
+        (epoch, slot): (Epoch, Slot),
+        (number, verdict): (u64, Verdict),
+    ) {
         let configuration = self.turnover.configuration().configuration();
         let Some(signer) = self.cabinet.known(epoch) else { return };
         let others: Vec<NodeId> =
             configuration.members.iter().map(|it| it.id).filter(|it| *it != self.id).collect();
-        let place = usize::try_from(number / 2).expect("few readings") % others.len();
+        let place = usize::try_from(number).expect("few readings") % others.len();
         let server = others[place];
-        let claim = Claim { server, verdict: Verdict::Suspect };
+        let claim = Claim { server, verdict };
         let observation = Observation { system: configuration.system, epoch, slot, claim };
         let said = observation.sign(self.id, &*signer);
-        turn.effects.mark("liar.framed");
+        turn.effects.mark(match verdict {
+            Verdict::Suspect => "liar.framed",
+            Verdict::Alive => "liar.flattered",
+        });
         self.report(turn, MembershipOperation::Observe(said));
     }
 }

@@ -1,12 +1,20 @@
-//! Whole clusters in which probes are lost or late, and servers seem to come and go (M02, M03):
-//! checker C13 watches that no good server loses its duties.
+//! Whole clusters in which probes are lost or late, servers seem to come and go, and liars say who
+//! is there, ask for signatures and answer for others (M01 to M03; scenarios 10, 11, 12 and 14 of
+//! the specification, section 11): checker C13 watches that no good server loses its duties.
 
+use quorate_crypto::Verifiable;
+use quorate_membership::VerifiedConfiguration;
+use quorate_membership::monitor::caps::ring_of;
+use quorate_types::MemberStatus;
+
+use super::setting::{FIVE, Setting, Story};
 use crate::epochs::Epochs;
 use crate::epochs::founding::Shape;
 use crate::epochs::host::PROBES;
-use crate::node::Node;
+use crate::epochs::villains::{FLATTERER, FRAMER, GONE, IMPOSTOR, ORACLE_SEEKER};
+use crate::node::{Node, Nodes};
 use crate::report::Report;
-use crate::scenario::{Fault, FaultKind, Profile, Scenario};
+use crate::scenario::{Fault, FaultKind, Profile, Scenario, Way};
 use crate::system::{Limits, System};
 
 /// Probes that a member sends to a server in an epoch, as the production's rule has it.
@@ -80,4 +88,125 @@ fn c13_sees_that_a_server_that_is_silent_for_longer_has_lost_its_duties() {
     let found = report.violation.expect("it was silent for two epochs").broken;
     assert_eq!(found.invariant, "C13", "{found:?}");
     assert!(found.detail.contains("n0 is good, and inactive"), "{found:?}");
+}
+
+const ACTIVE: Option<MemberStatus> = Some(MemberStatus::Active);
+const INACTIVE: Option<MemberStatus> = Some(MemberStatus::Inactive);
+
+/// Somebody outside the first group and, if there is one, a liar in it, of twelve servers: of
+/// several layouts the first in which no later group has both.
+fn with_outsider(who: &'static str, liar: Option<&'static str>, epochs: u64) -> (Story, usize) {
+    let made = (0..16).map(|layout| {
+        let shape = Shape { f: 1, servers: 12, layout, length: 20 };
+        let (members, others) = Setting::seats(shape);
+        let setting = Setting::of(shape).with(others[0], who).lasting(epochs);
+        let setting = liar.into_iter().fold(setting, |it, liar| it.with(members[0], liar));
+        (setting.run(), others[0])
+    });
+    let mut within = made.filter(|(story, _)| story.is_within_budget());
+    within.next().expect("two of twelve are seldom drawn together")
+}
+
+/// It was found out, and has not come back since.
+fn assert_out(story: &Story, place: usize) {
+    let statuses = story.statuses(story.servers[place]);
+    let evicted = statuses.iter().position(|status| *status == INACTIVE);
+    let evicted = evicted.expect("it is evicted");
+    assert!(!statuses[evicted..].contains(&ACTIVE), "{statuses:?}");
+}
+
+#[test]
+fn m01_f_members_that_call_live_servers_silent_have_nobody_evicted() {
+    let bad = Setting::seats(FIVE).0[0];
+    let story = Setting::of(FIVE).with(bad, FRAMER).run();
+    story.assert_withstood("liar.framed");
+    for (place, server) in story.servers.iter().enumerate() {
+        let is_kept = story.statuses(*server).iter().all(|status| *status == ACTIVE);
+        assert!(is_kept || place == bad, "{place}: {:?}", story.statuses(*server));
+    }
+}
+
+#[test]
+fn m01_f_members_that_call_a_dead_server_alive_do_not_keep_it_in() {
+    // C13 says by when it must be out.
+    let (story, gone) = with_outsider(GONE, Some(FLATTERER), 3);
+    story.assert_withstood("liar.flattered").assert_withstood("liar.gone");
+    assert_out(&story, gone);
+}
+
+/// How many of any `3f + 1` neighbours on the ring have gone, at most.
+fn fullest_window(configuration: &VerifiedConfiguration) -> usize {
+    let said = configuration.configuration();
+    let (ring, gone) = ring_of(&said.members);
+    let width = said.storage.replicas();
+    let window = |start: usize| ring.iter().cycle().skip(start).take(width);
+    let counts = (0..ring.len()).map(|start| window(start).filter(|it| gone.contains(it)).count());
+    counts.max().unwrap_or(0)
+}
+
+#[test]
+fn scenario_10_in_a_partition_that_makes_two_fifths_look_dead_no_window_loses_more_than_f() {
+    let shape = Shape { f: 1, servers: 10, layout: 5, length: 20 };
+    let side: Vec<usize> = Setting::seats(shape).1.into_iter().take(4).collect();
+    let nodes = Nodes::from_iter(side.iter().map(|place| Node::at(*place)));
+    let epochs = 4;
+    let lasts_us = epochs * shape.length().as_micros();
+    // What C13 forbids where all are reachable is brought about here on purpose.
+    let setting = Setting::of(shape).lasting(epochs).unjudged_by(&["C13"]);
+    let cut = FaultKind::Split { side: nodes, way: Way::Both };
+    let story = setting.failing((1, lasts_us), cut).run();
+    story.assert_withstood("epochs.reported");
+    let inactive = |configuration: &VerifiedConfiguration| {
+        let members = &configuration.configuration().members;
+        members.iter().filter(|member| member.status == MemberStatus::Inactive).count()
+    };
+    let most = story.later().map(inactive).max().unwrap_or(0);
+    assert!((1..4).contains(&most), "{most} of four were evicted");
+    for configuration in story.later() {
+        let fullest = fullest_window(configuration);
+        assert!(fullest <= 1, "{fullest} of a window in epoch {}", configuration.epoch());
+    }
+    // Behind the partition they are let in again.
+    assert_eq!(story.later().last().map(inactive), Some(0));
+}
+
+#[test]
+fn scenario_11_signatures_that_probes_were_answered_with_count_for_nothing_else() {
+    let bad = Setting::seats(FIVE).0[0];
+    let story = Setting::of(FIVE).with(bad, ORACLE_SEEKER).run();
+    story.assert_withstood("liar.oracle_asked");
+    // Votes against an attempt would have ended it, vouches would make leases of the epoch before.
+    assert!(story.hits("handover.abort_vote_rejected") > 0);
+    assert!(story.attempts().iter().all(|attempt| *attempt == 0), "{:?}", story.attempts());
+    let vouches = story.seen.vouches.iter();
+    let mut shown = 0;
+    for (_, vouch) in vouches.filter(|(node, vouch)| story.servers[node.index()] != vouch.member) {
+        let (_, of) = &story.seen.configurations[&vouch.subject.epoch];
+        let mut checks = Vec::new();
+        vouch.checks(of, &mut checks).expect("it is about a configuration that there is");
+        shown += 1;
+        assert!(!story.kit.schemes.signatures.are_valid(&checks), "{vouch:?}");
+    }
+    assert!(shown > 0, "it got signatures");
+}
+
+#[test]
+fn scenario_12_who_answers_at_the_address_of_a_server_that_is_gone_does_not_keep_it_in() {
+    let (story, gone) = with_outsider(IMPOSTOR, None, 6);
+    story.assert_withstood("liar.impersonated");
+    assert_out(&story, gone);
+}
+
+#[test]
+fn scenario_14_suspicions_of_f_members_evict_nobody_whoever_answers() {
+    // As M01, in a group in which two lie, and that bears two.
+    let shape = Shape { f: 2, servers: 8, layout: 1, length: 20 };
+    let members = Setting::seats(shape).0;
+    let story = Setting::of(shape).with(members[0], FRAMER).with(members[1], FRAMER).run();
+    story.assert_withstood("liar.framed");
+    let bad = &members[..2];
+    for (place, server) in story.servers.iter().enumerate() {
+        let is_kept = story.statuses(*server).iter().all(|status| *status == ACTIVE);
+        assert!(is_kept || bad.contains(&place), "{place}: {:?}", story.statuses(*server));
+    }
 }

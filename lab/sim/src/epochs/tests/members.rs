@@ -1,0 +1,50 @@
+//! Whole clusters with one bad member of the group: it vouches for what is over, ends epochs early,
+//! or lies in the beacon (scenarios 1 and 4 of the specification, section 11).
+
+use super::setting::{FIVE, Setting, Story};
+
+/// A run with a bad member of the first group, for so many epochs and two more.
+fn with_bad_member(villain: &'static str, epochs: u64) -> Story {
+    let bad = Setting::seats(FIVE).0[0];
+    Setting::of(FIVE).with(bad, villain).lasting(epochs).run()
+}
+
+/// No epoch is shorter than it should be, by more than what its beginning took.
+fn assert_epochs_last(story: &Story) {
+    let begun: Vec<u64> = story.seen.configurations.values().map(|(at_us, _)| *at_us).collect();
+    let length_us = FIVE.length().as_micros();
+    for pair in begun.windows(2) {
+        assert!(pair[1] - pair[0] >= length_us / 2, "epochs began at {begun:?}");
+    }
+}
+
+#[test]
+fn scenario_01_old_members_that_go_on_vouching_make_no_lease_of_an_epoch_that_is_over() {
+    let story = with_bad_member("late-voucher", 3);
+    story.assert_withstood("liar.vouched_late");
+    // C3 judges when they came.
+    let leases = &story.seen.leases;
+    assert!(leases.len() > 2 && leases.is_sorted_by_key(|(_, epoch)| *epoch), "{leases:?}");
+}
+
+#[test]
+fn scenario_04_one_member_ends_no_epoch_early() {
+    let story = with_bad_member("early-ender", 3);
+    story.assert_withstood("handover.end_voted");
+    assert_epochs_last(&story);
+}
+
+#[test]
+fn scenario_04_one_member_gives_up_no_attempt() {
+    let story = with_bad_member("early-aborter", 2);
+    story.assert_withstood("handover.abort_voted");
+    assert!(story.attempts().iter().all(|attempt| *attempt == 0), "{:?}", story.attempts());
+}
+
+#[test]
+fn scenario_04_wrong_parts_of_the_beacon_change_nothing_and_delay_nobody() {
+    let story = with_bad_member("part-liar", 2);
+    story.assert_withstood("liar.part_wrong");
+    assert!(story.hits("handover.part_bad") + story.hits("handover.part_rejected") > 0);
+    assert_epochs_last(&story);
+}
