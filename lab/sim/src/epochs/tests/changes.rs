@@ -169,12 +169,13 @@ fn m13_a_server_that_was_removed_gets_another_id_with_another_key_and_the_old_on
 fn scenario_15_an_old_certificate_shown_again_behind_the_removal_brings_nobody_back() {
     let length_us = Setting::of(SIX).length_us();
     let first = add(SIX, STRANGERS_FROM, (1, 100));
-    // Signed before the removal, and never shown until then.
+    // Signed before the removal, and never shown until then, with a lower number and a higher.
     let unused = add(SIX, STRANGERS_FROM, (2, 100));
+    let newer = add(SIX, STRANGERS_FROM, (4, 100));
     let mut setting = Setting::of(SIX).without_probes().lasting(4);
     setting = asked(setting, 100_000, &first);
     setting = asked(setting, length_us + length_us / 2, &remove(SIX, STRANGERS_FROM, 3));
-    for shown in [&first, &unused] {
+    for shown in [&first, &unused, &newer] {
         setting = asked(setting, 2 * length_us + length_us / 2, shown);
         setting = asked(setting, 3 * length_us + length_us / 2, shown);
     }

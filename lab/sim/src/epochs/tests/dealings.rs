@@ -95,7 +95,8 @@ fn m07_a_polynomial_of_another_degree_is_of_no_dealing_that_is_chosen() {
 fn m07_two_commitments_of_one_dealer_leave_all_with_one_choice() {
     let (story, dealer) = with_bad_member(HALVES_DEALER);
     story.assert_withstood("liar.dealt_badly");
-    // C7 compares what the logs decide; here, that nobody else suffers by it.
+    // C7 compares what the logs decide. Whoever holds the other dealing gets the chosen one.
+    assert_all_have_shares(&story, &[member(FIVE)]);
     assert!(story.seen.cheats.iter().all(|(_, cheat)| *cheat == dealer));
     assert!(story.attempts().iter().all(|attempt| *attempt == 0), "{:?}", story.attempts());
 }

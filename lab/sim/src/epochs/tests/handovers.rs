@@ -147,7 +147,7 @@ fn attempts_of(story: &Story, epoch: Epoch) -> Vec<&Underway> {
 fn assert_failed_attempts_left_nothing(story: &Story, epoch: Epoch) {
     let decided = &story.decisions()[&epoch];
     let system_key = Some(story.kit.system_key);
-    let occasion = Occasion { system: decided.header.system, epoch, system_key };
+    let occasion = Occasion { system: decided.header.system, epoch: epoch.next(), system_key };
     let mut numbers: BTreeMap<u32, BTreeSet<[u8; 32]>> = BTreeMap::new();
     let mut lots = BTreeSet::new();
     for underway in attempts_of(story, epoch) {

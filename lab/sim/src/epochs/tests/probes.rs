@@ -93,18 +93,18 @@ fn c13_sees_that_a_server_that_is_silent_for_longer_has_lost_its_duties() {
 const ACTIVE: Option<MemberStatus> = Some(MemberStatus::Active);
 const INACTIVE: Option<MemberStatus> = Some(MemberStatus::Inactive);
 
-/// Somebody outside the first group and, if there is one, a liar in it, of twelve servers: of
-/// several layouts the first in which no later group has both.
+/// Somebody outside the first group and, if there is one, a liar in it, of five servers, of which
+/// all others are drawn when one is gone: of several layouts the first in which no group has both.
 fn with_outsider(who: &'static str, liar: Option<&'static str>, epochs: u64) -> (Story, usize) {
-    let made = (0..16).map(|layout| {
-        let shape = Shape { f: 1, servers: 12, layout, length: 20 };
+    let made = (0..32).map(|layout| {
+        let shape = Shape { layout, ..FIVE };
         let (members, others) = Setting::seats(shape);
         let setting = Setting::of(shape).with(others[0], who).lasting(epochs);
         let setting = liar.into_iter().fold(setting, |it, liar| it.with(members[0], liar));
         (setting.run(), others[0])
     });
     let mut within = made.filter(|(story, _)| story.is_within_budget());
-    within.next().expect("two of twelve are seldom drawn together")
+    within.next().expect("one of five is not drawn in a fifth of them")
 }
 
 /// It was found out, and has not come back since.

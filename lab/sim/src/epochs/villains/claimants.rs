@@ -83,6 +83,7 @@ pub(super) struct Claimant {
     attempt: Option<(Epoch, u32)>,
     letters: Vec<(Epoch, Arc<Handover>)>,
     old_letters: Vec<(Epoch, Arc<Handover>)>,
+    is_old_due: bool,
 }
 
 impl Claimant {
@@ -98,6 +99,7 @@ impl Claimant {
             attempt: None,
             letters: Vec::new(),
             old_letters: Vec::new(),
+            is_old_due: false,
         }
     }
 
@@ -194,8 +196,10 @@ impl Claimant {
         if let Stage::Dealing(underway) = &news.stage {
             let attempt = (news.epoch, underway.attempt.number);
             if self.attempt.is_none_or(|known| known < attempt) {
+                self.old_letters.retain(|(epoch, _)| *epoch == news.epoch);
                 self.attempt = Some(attempt);
-                self.old_letters = std::mem::take(&mut self.letters);
+                self.old_letters.append(&mut self.letters);
+                self.is_old_due = true;
                 // An attempt is short.
                 self.next = self.next.map(|_| Instant::ZERO);
             }
@@ -210,7 +214,7 @@ impl Claimant {
                 | Handover::Completion(_)
                 | Handover::AbortVote(_)
         );
-        if is_of_attempt && self.letters.len() < REMEMBERED_MAX {
+        if is_of_attempt && self.letters.len() + self.old_letters.len() < REMEMBERED_MAX {
             self.letters.push((epoch, Arc::clone(message)));
         }
     }
@@ -370,7 +374,9 @@ fn relabelled(seat: &ServerSeat, message: &Handover) -> Option<Handover> {
     let decryption = quorate_threshold::DecryptionKey::derive(&quorate_threshold::Seed::new(
         derived("revenant decrypts", 0),
     ));
-    Some(Handover::Deposit(Box::new(Deposit::new(certificate, &*signer, &decryption))))
+    let deposit = Deposit::new(certificate, &*signer, &decryption);
+    let deposit = deposit.proving(honest.root_proof.clone());
+    Some(Handover::Deposit(Box::new(deposit)))
 }
 
 /// The answer with the signature of another key.
@@ -455,15 +461,16 @@ impl Adversary<EpochsMachine> for Claimant {
             match self.name {
                 FORKED_HERALD => self.herald(seat, effects),
                 ORACLE_SEEKER => self.seek_aborts(seat),
-                _ => {
-                    for (epoch, message) in std::mem::take(&mut self.old_letters) {
-                        effects.push(Effect::Mark("liar.attempt_replayed"));
+                _ if std::mem::take(&mut self.is_old_due) => {
+                    effects.push(Effect::Mark("liar.attempt_replayed"));
+                    for (epoch, message) in &self.old_letters {
                         for other in &self.others {
-                            let message = Message::Handover(epoch, Arc::clone(&message));
+                            let message = Message::Handover(*epoch, Arc::clone(message));
                             self.waiting.push((*other, message));
                         }
                     }
                 }
+                _ => {}
             }
         }
         let mark = match self.name {
