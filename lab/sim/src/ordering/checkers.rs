@@ -16,6 +16,8 @@ mod convergence;
 mod convictions;
 mod durability;
 mod endings;
+#[cfg(test)]
+mod tests;
 mod write_ahead;
 
 pub(super) use answers::Answers;

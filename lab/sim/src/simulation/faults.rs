@@ -93,9 +93,24 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
     pub(super) fn end_fault(&mut self, index: usize) {
         let kind = self.scenario.faults[index].kind;
         if let FaultKind::Byzantine { node, .. } = kind {
-            return self.repair(node);
+            return match self.other_adversary(index, node) {
+                None => self.repair(node),
+                Some(adversary) => self.corrupt(node, adversary),
+            };
         }
         self.switch(&kind, false);
+    }
+
+    /// Who else stands before a node, when one of its adversaries goes.
+    fn other_adversary(&self, gone: usize, of: Node) -> Option<&'static str> {
+        let others = self.scenario.faults.iter().enumerate().filter(|(index, _)| *index != gone);
+        let in_force =
+            others.filter(|(_, fault)| (fault.at_us..fault.ends_us()).contains(&self.now_us));
+        let mut found = in_force.filter_map(|(_, fault)| {
+            let FaultKind::Byzantine { node, adversary } = fault.kind else { return None };
+            (node == of).then_some(adversary)
+        });
+        found.next()
     }
 
     /// A node gets an adversary.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use quorate_adversary::Adversary;
-use quorate_machine::{Class, Effects, Input, Machine, Recipients, RecordNumber};
+use quorate_machine::{Class, Effect, Effects, Input, Machine, Recipients, RecordNumber};
 use quorate_types::{Duration, NodeId, Now, Peer};
 
 use super::Simulation;
@@ -57,6 +57,19 @@ impl Machine for Scripted {
     }
 }
 
+/// Tells its observers nothing.
+struct Silent;
+
+impl Adversary<Scripted> for Silent {
+    fn name(&self) -> &'static str {
+        "silent"
+    }
+
+    fn on_effects(&mut self, _: Now, _: &Scripted, effects: &mut Vec<Effect<Scripted>>) {
+        effects.retain(|effect| !matches!(effect, Effect::Emit(_)));
+    }
+}
+
 struct Stage {
     diary: Diary,
 }
@@ -76,7 +89,7 @@ impl Host<Scripted> for Stage {
     }
 
     fn adversary(&mut self, _: Node, _: &str) -> Box<dyn Adversary<Scripted>> {
-        unreachable!("the tests have no adversary")
+        Box::new(Silent)
     }
 
     fn admit(&mut self, _: Node, _: Node, message: &u64) -> Option<u64> {
@@ -234,6 +247,22 @@ fn a_paused_node_does_nothing_and_its_clock_runs_on() {
     let late = Fault { at_us: 50_000, ..long };
     let seen = diary_of(scenario(true, vec![late]));
     assert_eq!(seen[5..], ["told at 1", "durable 4", "expired at 350"]);
+}
+
+#[test]
+fn a_node_with_two_adversaries_is_good_when_the_last_of_them_is_gone() {
+    let kind = FaultKind::Byzantine { node: Node::new(0), adversary: "silent" };
+    let fault = |at_us, ends_us| Fault { at_us, lasts_us: ends_us - at_us, kind };
+    // The timer expires at 100 ms.
+    for faults in [
+        vec![fault(0, 50_000), fault(20_000, 200_000)],
+        vec![fault(0, 200_000), fault(20_000, 50_000)],
+    ] {
+        let seen = diary_of(scenario(true, faults));
+        let crashes = seen.iter().filter(|line| *line == "crash").count();
+        assert_eq!(crashes, 1, "it is repaired once: {seen:?}");
+        assert!(!seen.iter().any(|line| line.starts_with("expired")), "{seen:?}");
+    }
 }
 
 fn toy_report(seed: u64, is_printed: bool) -> Report {

@@ -1,7 +1,11 @@
 //! C8: what is executed is on the disks of a quorum but for the bad, and what a log promised it
 //! holds until a state replaces it.
 
-use quorate_bft::Output as ReplicaOutput;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use quorate_bft::{Output as ReplicaOutput, Record};
+use quorate_machine::RecordNumber;
 
 use crate::checker::{At, Broken, Checker, Verdict};
 use crate::node::{Node, Nodes};
@@ -13,12 +17,29 @@ use crate::ordering::{OrderingMachine, Output, Replicated};
 pub(in crate::ordering) struct Durability {
     knowledge: Shared,
     quorum: usize,
+    /// Slots above what is executed in which a vote is taken.
+    window: u64,
     executed: u64,
+    /// Who was bad, and the last slot in which a vote of then may count: what it said holds for
+    /// others when it is good again, and it may not hold it itself.
+    excused: BTreeMap<Node, u64>,
 }
 
 impl Durability {
-    pub(in crate::ordering) const fn new(knowledge: Shared, quorum: usize) -> Self {
-        Self { knowledge, quorum, executed: 0 }
+    pub(in crate::ordering) const fn new(knowledge: Shared, quorum: usize, window: u64) -> Self {
+        Self { knowledge, quorum, window, executed: 0, excused: BTreeMap::new() }
+    }
+
+    fn excuse(&mut self, at: &At) {
+        for bad in at.bad.iter() {
+            self.excused.insert(bad, self.executed + self.window);
+        }
+    }
+
+    /// Who may have voted for this slot without holding it.
+    fn untrue(&self, at: &At, slot: u64) -> Nodes {
+        let once = self.excused.iter().filter(|(_, upto)| slot <= **upto).map(|(node, _)| *node);
+        Nodes::from_iter(once).or(at.bad)
     }
 }
 
@@ -65,6 +86,11 @@ impl<S: Replicated> Checker<OrderingMachine<S>> for Durability {
         })
     }
 
+    fn on_durable(&mut self, at: &At, _: RecordNumber, _: &Arc<Record>) -> Verdict {
+        self.excuse(at);
+        Ok(())
+    }
+
     fn on_output(&mut self, at: &At, output: &Output) -> Verdict {
         let Output::Replica(ReplicaOutput::Executed { slot, cut, .. }) = output else {
             return Ok(());
@@ -73,11 +99,13 @@ impl<S: Replicated> Checker<OrderingMachine<S>> for Durability {
             return Ok(());
         }
         self.executed = slot.get();
+        self.excuse(at);
         let knowledge = self.knowledge.borrow();
         let replicas = Nodes::range(0, u16::try_from(knowledge.ever.len()).expect("few replicas"));
         let holds = |node: &Node| knowledge.ever[node.index()].holds(slot.get(), *cut);
-        let holders = replicas.without(at.bad).iter().filter(holds).count();
-        let needed = self.quorum - replicas.and(at.bad).len();
+        let untrue = replicas.and(self.untrue(at, slot.get()));
+        let holders = replicas.without(untrue).iter().filter(holds).count();
+        let needed = self.quorum.saturating_sub(untrue.len());
         if holders >= needed {
             return Ok(());
         }

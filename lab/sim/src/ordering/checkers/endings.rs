@@ -66,6 +66,10 @@ impl<S: Replicated> Checker<OrderingMachine<S>> for Endings {
     }
 
     fn on_output(&mut self, at: &At, output: &Output) -> Verdict {
+        // Also where an adversary stands before the node: it renounces once, and may be good later.
+        if matches!(output, Output::Renounced) {
+            self.renounced.insert(at.node);
+        }
         if !at.is_good() {
             return Ok(());
         }
@@ -76,10 +80,6 @@ impl<S: Replicated> Checker<OrderingMachine<S>> for Endings {
             }
             Output::Replica(ReplicaOutput::Concluded(end)) => self.ends(at, *end),
             Output::Replica(ReplicaOutput::Ended(certificate)) => self.certified(at, certificate),
-            Output::Renounced => {
-                self.renounced.insert(at.node);
-                Ok(())
-            }
             _ => Ok(()),
         }
     }
