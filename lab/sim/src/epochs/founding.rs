@@ -140,7 +140,8 @@ fn found(shape: Shape, keys: Keys) -> (Kit, Vec<(NodeId, Files)>) {
     admissions.sort_by_key(NodeAdmission::identity_key);
     let genesis = Genesis {
         authority_key: keys.authority().public_key(),
-        storage: Resilience::new(1).expect("it is not 0"),
+        // As many as may be bad can be evicted, wherever on the ring they stand.
+        storage: Resilience::new(shape.f).expect("f is 1 or 2"),
         membership: Resilience::new(shape.f).expect("f is 1 or 2"),
         created: UnixTime::from_micros(WALL_BASE_US),
         randomness: hash(quorate_crypto::Domain::Derivation, &shape.layout.to_be_bytes()),

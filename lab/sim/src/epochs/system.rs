@@ -58,6 +58,12 @@ impl Lens<EpochsMachine> for EpochsLens {
     }
 }
 
+/// One seed in so many has a membership group that bears two bad servers: such a run costs some
+/// times as much.
+const LARGE_ONE_IN: u64 = 24;
+/// Servers of such a system, at least: its group has seven members, and two may be evicted.
+const LARGE_SERVERS: u16 = 9;
+
 fn draw_shape(prng: &mut Prng) -> Shape {
     Shape {
         f: 1,
@@ -65,6 +71,17 @@ fn draw_shape(prng: &mut Prng) -> Shape {
         layout: prng.below(256),
         length: 20 + prng.below(30),
     }
+}
+
+/// The shape of a system that bears two bad servers in its group, if this seed has one. Drawn for
+/// itself, so that the other seeds are what they were when there was none.
+fn drawn_larger(seed: u64, shape: Shape) -> Shape {
+    let mut prng = Prng::from_seed(seed).fork("epochs/larger");
+    if prng.below(LARGE_ONE_IN) != 0 {
+        return shape;
+    }
+    let more = u16::try_from(prng.below(3)).expect("a small number");
+    Shape { f: 2, servers: LARGE_SERVERS + more, ..shape }
 }
 
 /// Whether a run has this kind of fault: a disk that forgets what it confirmed, or a wall clock
@@ -95,10 +112,13 @@ const FEUDS: &[(usize, Option<&str>)] = &[
     (2, Some(IDLER)),
 ];
 
-/// A scenario in which a server is bad from the beginning.
+/// A scenario in which as many servers as may be are bad from the beginning, all in one way.
 fn with_villain(mut scenario: Scenario, adversary: &'static str, prng: &mut Prng) -> Scenario {
-    let servers = scenario.groups[0].members;
-    let mut bad = Nodes::from_iter([Node::at(prng.index(servers.len()))]);
+    let Group { members: servers, f } = scenario.groups[0];
+    let mut bad = Nodes::EMPTY;
+    while bad.len() < f {
+        bad.insert(Node::at(prng.index(servers.len())));
+    }
     if adversary == DESERTER {
         // The budget is of the first group, to which none of them belongs.
         bad = outsiders(&scenario);
@@ -170,14 +190,12 @@ impl System for Epochs {
         let mut shape = draw_shape(&mut prng);
         let adversaries = villains::names();
         let villain = adversaries[prng.index(adversaries.len())];
-        if profile == Profile::Feud {
-            shape.servers = match villain {
-                DESERTER => 6,
-                // Nobody but the members can take a share.
-                IDLER => 4,
-                _ => shape.servers,
-            };
-        }
+        shape = match villain {
+            DESERTER if profile == Profile::Feud => Shape { servers: 6, ..shape },
+            // Nobody but the members can take a share.
+            IDLER if profile == Profile::Feud => Shape { servers: 4, ..shape },
+            _ => drawn_larger(seed, shape),
+        };
         let servers = Nodes::range(0, shape.servers);
         let groups = [Group { members: servers, f: usize::from(shape.f) }];
         let clients = 1;

@@ -1,6 +1,7 @@
 //! Runs of servers that go from epoch to epoch: kept small, the gate runs the many.
 
 use super::Epochs;
+use super::founding::Shape;
 use super::plants::{PLANTS, SHARE_UNSYNCED};
 use crate::crashes::{Enumeration, Share, Victims, enumerate};
 use crate::scenario::{Fault, FaultKind, Profile, Scenario};
@@ -136,4 +137,18 @@ fn who_shows_complaints_and_dealings_that_nobody_made_has_nobody_convicted() {
     let marks = report.marks.by_name();
     assert!(marks.contains_key("liar.framed_dealer"), "seed {}", scenario.seed);
     assert!(!marks.contains_key("epochs.liar_convicted"), "seed {}", scenario.seed);
+}
+
+#[test]
+fn some_seeds_have_a_group_that_bears_two_and_two_liars_in_a_feud() {
+    let shape = |seed| Shape::of(Epochs.draw(seed, Profile::Swarm).variant);
+    let large = (0..2_400).filter(|seed| shape(*seed).f == 2).collect::<Vec<u64>>();
+    assert!((60..150).contains(&large.len()), "{} of 2,400", large.len());
+    assert!(large.iter().all(|seed| shape(*seed).servers >= 9));
+    let liars = |seed: &u64| {
+        let scenario = Epochs.draw(*seed, Profile::Feud);
+        let members = scenario.groups[0].members.iter();
+        (Shape::of(scenario.variant).f, members.filter(|it| scenario.is_byzantine(*it)).count())
+    };
+    assert!(large.iter().map(liars).any(|(f, count)| f == 2 && count == 2));
 }
