@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_membership::{
     AddCertificate, AddGrant, IdentitySigner, MembershipOperation, RemoveCertificate, RemoveGrant,
-    Validity,
+    ResizeCertificate, ResizeGrant, Validity, VerifiedConfiguration,
 };
-use quorate_types::{Epoch, IdentityKey, MemberStatus};
+use quorate_types::{Epoch, IdentityKey, MemberStatus, Resilience};
 
 use super::setting::{Setting, Story, freezes};
 use crate::epochs::founding::{Shape, description, install_ideal};
@@ -102,6 +102,41 @@ fn m15_r19_a_change_while_a_change_is_pending_takes_effect_once_and_in_the_epoch
     }
     assert!(pending > 0, "no change was asked for while another was pending");
     assert!(first_epochs.len() >= 2, "{first_epochs:?}");
+}
+
+/// The authority says how many bad members the group is to tolerate.
+fn resize(shape: Shape, f: u16, sequence: u64) -> MembershipOperation {
+    let (kit, _) = install_ideal(shape);
+    let membership = Resilience::new(f).expect("it is in range");
+    let system = kit.first.configuration().system;
+    let grant = ResizeGrant { system, validity: validity(sequence), membership };
+    MembershipOperation::Resize(ResizeCertificate::issue(grant, &*kit.keys.authority()))
+}
+
+/// The participants deal from four to seven and back, also where all of them lose their power in
+/// the middle of it. That the key stays, the checkers ask of each configuration.
+#[test]
+fn a_group_grows_and_shrinks_again_under_one_key() {
+    const NINE: Shape = Shape { f: 1, servers: 9, layout: 3, length: 20 };
+    let setting = Setting::of(NINE).lasting(4).without_probes();
+    let length_us = setting.length_us();
+    let sizes = [(length_us / 4, 2), (5 * length_us / 2, 1)];
+    let setting = (1..).zip(sizes).fold(setting, |setting, (sequence, (at_us, f))| {
+        asked(setting, at_us, &resize(NINE, f, sequence))
+    });
+    let quiet = setting.clone().run();
+    let (frozen_us, _) = quiet.when(|news| freezes(news, Epoch::ZERO)).expect("it ends");
+    let dark = |node| FaultKind::Crash { node: Node::at(node) };
+    let dark =
+        (0..9).fold(setting, |it, node| it.failing((frozen_us + 30_000, 300_000), dark(node)));
+
+    for story in [quiet, dark.run()] {
+        story.assert_withstood("handover.certified");
+        let seats = |it: &VerifiedConfiguration| it.configuration().membership_group.len();
+        let mut sizes: Vec<usize> = story.later().map(seats).collect();
+        sizes.dedup();
+        assert!(sizes.ends_with(&[7, 4]), "seats of the groups, epoch after epoch: {sizes:?}");
+    }
 }
 
 #[test]

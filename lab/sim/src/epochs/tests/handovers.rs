@@ -71,20 +71,21 @@ fn m08_liars_in_the_old_group_and_the_new_and_crashes_of_all_leave_one_configura
         first.when(|news| is_done(news, epoch)),
         first.seen.configurations.get(&epoch.next()).map(|(at_us, _)| (*at_us, Node::at(0))),
     ];
-    let mut withstood = 0;
+    // Of one server, and of all.
+    let mut withstood = [0, 0];
     for moment in moments {
         let (at_us, node) = moment.expect("the first epoch ends");
-        for nodes in [vec![node.index()], (0..12).collect()] {
+        for (kind, nodes) in [vec![node.index()], (0..12).collect()].into_iter().enumerate() {
             let story = crashing(&setting, at_us, nodes).run();
             // Another course draws other groups.
             if story.is_within_budget() {
                 story.assert_withstood("liar.epoch_replayed");
                 assert!(story.report.counts.crashes > 0);
-                withstood += 1;
+                withstood[kind] += 1;
             }
         }
     }
-    assert!(withstood >= 4, "of eight runs {withstood} had at most f liars in each group");
+    assert!(withstood.iter().all(|runs| *runs >= 2), "at most f liars in a group: {withstood:?}");
 }
 
 #[test]
