@@ -18,6 +18,7 @@ use crate::monitor::Finding;
 use crate::rotation::Rotation;
 use crate::service::plan::Plan;
 pub(super) use crate::service::plan::seats;
+use crate::service::table::Reader;
 use crate::shortlist::Shortlist;
 
 impl Step<'_> {
@@ -34,7 +35,8 @@ impl Step<'_> {
         }
         let stay = (&*header.membership_group, rotation.kept(resilience));
         let mut candidates = plan.candidates(&self.reader);
-        candidates.retain(drawable(self.reader.shortlist(), &rotation, stay));
+        let list = (&self.reader, self.reader.shortlist());
+        candidates.retain(drawable(list, &rotation, stay));
         let free = candidates.iter().copied().filter(|node| !plan.is_held(*node)).collect();
         let draw = |candidates: Vec<NodeId>| {
             elect_beside((randomness, number), (candidates, stay), resilience)
@@ -82,15 +84,17 @@ const fn is_redrawn(number: u32) -> bool {
 
 /// MEM-69: whom of the depositors the lot can fall on. Others than the pool or the shortlist have
 /// deposited too, the group and whoever gets another root: that makes no server's lot better,
-/// unless seats are to be kept.
+/// unless seats are to be kept. So a pool counts as it is marked in the epoch that ends: servers of
+/// a pool that is new have brought no keys, but for those that are bad.
 fn drawable(
-    list: Shortlist,
+    (reader, list): (&Reader<'_>, Shortlist),
     rotation: &Rotation,
     (old, kept): (&[NodeId], usize),
 ) -> impl Fn(&NodeId) -> bool {
     move |node| {
+        let is_marked = || reader.member(*node).is_some_and(|member| member.is_in_pool);
+        let is_listed = list.draws(*node) || rotation.pool.is_some() && is_marked();
         let keeps_seat = kept > 0 && old.contains(node);
-        let is_listed = rotation.pool.is_some() || list.draws(*node);
         rotation.admits(*node) && (is_listed || keeps_seat)
     }
 }

@@ -105,6 +105,54 @@ fn mem_69_from_the_next_epoch_on_the_servers_of_a_pool_bring_keys() {
     assert_eq!(in_pool(&town), [], "the pool is no more");
 }
 
+#[test]
+fn mem_69_bad_servers_of_a_pool_that_is_new_are_not_its_only_candidates() {
+    let mut town = Town::crowded(SERVERS);
+    let (_, others) = outsiders(&town);
+    let pool: Vec<NodeId> = others[..13].iter().map(|member| member.id).collect();
+    let grant = town.rotation_grant(Rotation { pool: Some(pool.clone()), seats_max: None });
+    town.rotate(grant);
+    for node in town.group() {
+        town.deposit(town.number_of(node)).unwrap();
+    }
+    // Nine of the pool bring no keys, since nobody asks them; four name other roots.
+    for bad in &pool[9..] {
+        let deposit = naming(&town, town.number_of(*bad), b'x');
+        town.take(HandoverOperation::Deposit(deposit.into())).unwrap();
+    }
+    town.freeze();
+    let beacon = town.beacon();
+    town.take(beacon).unwrap();
+    let drawn: Vec<_> = town.underway().attempt.seats.iter().map(|seat| seat.node).collect();
+    assert_eq!(drawn, town.group(), "the group stays for an epoch");
+}
+
+#[test]
+fn mem_69_servers_of_a_pool_that_is_no_more_are_drawn_as_others_are() {
+    let mut town = Town::crowded(SERVERS);
+    let (_, others) = outsiders(&town);
+    let pool: Vec<NodeId> = others[..5].iter().map(|member| member.id).collect();
+    let grant = town.rotation_grant(Rotation { pool: Some(pool.clone()), seats_max: None });
+    town.rotate(grant);
+    for node in town.group() {
+        town.deposit(town.number_of(node)).unwrap();
+    }
+    end(&mut town);
+    let list = Shortlist::of(town.configuration.header().header());
+    let grant = town.rotation_grant(Rotation::default());
+    town.rotate(grant);
+    for node in town.group().into_iter().chain(pool.clone()) {
+        town.deposit(town.number_of(node)).unwrap();
+    }
+    town.freeze();
+    let beacon = town.beacon();
+    town.take(beacon).unwrap();
+    let seats = town.underway().attempt.seats;
+    let is_by_mark = |node: &NodeId| pool.contains(node) && !list.draws(*node);
+    assert!(pool.iter().any(|node| !list.draws(*node)), "the test shows something");
+    assert!(seats.iter().all(|seat| !is_by_mark(&seat.node)), "{seats:?}");
+}
+
 /// Freezes the epoch with the deposits that there are, and brings it to its end.
 fn end(town: &mut Town) {
     town.freeze();
