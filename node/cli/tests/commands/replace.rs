@@ -112,14 +112,14 @@ fn a_server_joins_is_drawn_takes_the_place_of_one_that_died_and_is_removed_again
 #[test]
 fn so_many_changes_end_an_epoch_long_before_its_time() {
     let scratch = Scratch::new();
-    let hour = ["--epoch-seconds", "3600", "--epoch-changes", "2"];
-    let mut dev = Dev::start_with(&scratch, &[&["--nodes", "4"], &hour[..]].concat());
+    let length = ["--epoch-seconds", "120", "--epoch-changes", "2"];
+    let mut dev = Dev::start_with(&scratch, &[&["--nodes", "4"], &length[..]].concat());
     (1..=4).for_each(|node| {
         dev.wait(node, "up");
     });
     let begun = list(&scratch)["epoch"].as_u64().expect("an epoch");
     let add = |number| {
-        let admission = new_server(&scratch, number, "3600");
+        let admission = new_server(&scratch, number, "120");
         let added = call(&scratch, &["node", "add", &admission, "--authority", KEY]);
         assert_eq!(added["changes"][0]["epoch"], begun + 1, "{added}");
         added["changes"][0]["server"].clone()
@@ -127,6 +127,9 @@ fn so_many_changes_end_an_epoch_long_before_its_time() {
     let new = [add(5), add(6)];
     let named = wait(&scratch, |list| new.iter().all(|server| member(list, server).is_some()));
     assert_eq!(named["epoch"], begun + 1, "one end for both: {named}");
+    let shown = call(&scratch, &["epoch", "show"]);
+    assert!(shown["former_epoch_seconds"].as_u64() < Some(120), "by the agreed times: {shown}");
+    assert!(shown["former_epoch_seconds"].as_u64() >= Some(30), "MEM-52: {shown}");
     assert_eq!(dev.stop("TERM"), 0);
 }
 

@@ -1,8 +1,8 @@
 //! Votes that the epoch ends: `f + 1` of them fix its changes.
 //!
 //! # Invariants
-//! - MEM-52: a correct member votes for an end because of a risk only behind a quarter of the
-//!   epoch's length, so servers that come and go make epochs shorter by a factor that is known.
+//! - MEM-52: a correct member votes for an end because of a risk, or of changes, only behind a
+//!   quarter of the epoch's length, so servers that come and go make epochs shorter by a factor that is known.
 //! - MEM-57: whatever the reason is, it votes only some seconds after it began the epoch, by its
 //!   own clock: all that are reachable have time to deposit, also where an epoch is over when it
 //!   begins, because all servers were stopped or a leader let the time of the log stand still. The
@@ -47,13 +47,17 @@ impl Handover {
 
     fn wish_what_is_due(&mut self, now: Now) {
         let changes = self.own.as_ref().map_or(0, |news| news.change_count);
-        if changes >= self.setup.policy.change_count_max {
-            self.wish_end(EndReason::Changes);
-        }
         if self.has_lasted() {
             self.wish_end(EndReason::Time);
         }
-        if self.is_at_risk && self.may_end_early(now) {
+        // MEM-52: changes and risks that stay would end one epoch after the other.
+        if !self.may_end_early(now) {
+            return;
+        }
+        if changes >= self.setup.policy.change_count_max {
+            self.wish_end(EndReason::Changes);
+        }
+        if self.is_at_risk {
             self.wish_end(EndReason::WindowAtRisk);
         }
     }
@@ -76,7 +80,7 @@ impl Handover {
     }
 
     // MEM-52: whoever comes and goes, an epoch lasts as long as this.
-    /// Has the epoch lasted so long that it may end for a risk?
+    /// Has the epoch lasted so long that it may end for a risk, or for changes?
     fn may_end_early(&self, now: Now) -> bool {
         let begun = self.setup.configuration.created.as_micros();
         let least = begun.saturating_add(self.part_of_length().as_micros());
