@@ -24,7 +24,7 @@ use quorate_bft::Inheritance;
 use quorate_duties::turnover::Event;
 use quorate_membership::monitor::{Evidence, ProberOutput};
 use quorate_membership::{Docket, DocketCounts};
-use quorate_types::{Configuration, Epoch, MemberStatus, NodeId};
+use quorate_types::{Configuration, Digest, Epoch, MemberStatus, NodeId};
 
 use crate::keys::roots::RootState;
 use crate::keys::{ServerIdentity, ServerKeys};
@@ -214,8 +214,8 @@ pub enum Happening {
     Event(Box<Event>),
     /// The final state of the epoch before this one is there.
     Inherited(Epoch, Box<Inheritance>),
-    /// The attempt failed in which the share of the epoch behind this one was made.
-    Abandoned(Epoch),
+    /// The attempt of this session failed; it made a share of the epoch behind this one.
+    Abandoned(Epoch, Digest),
     /// The tree of another root of the identity is made.
     RootMade(Box<ServerIdentity>),
     /// The participant of an epoch took a step.

@@ -254,6 +254,10 @@ impl Turnover {
                 if let Some(period) = self.period(epoch) {
                     period.header = Some(header);
                 }
+                // DUT-5: what its participant wrote until then is there now.
+                if epoch.next() == self.now.epoch() {
+                    self.erase_without_seat(&mut orders);
+                }
                 self.seek_members(&mut orders);
             }
             Event::Members(epoch, members) => self.on_members(epoch, members, &mut orders),
@@ -337,10 +341,11 @@ impl Turnover {
         if !planted(Plant::ShareKept) {
             orders.push(Order::EraseShare(former.epoch()));
         }
-        self.erase_without_seat(orders);
+        // DUT-5: the participant first, which may be about to make another share durable.
         if is_next && !planted(Plant::ParticipantKeepsShare) {
             orders.push(Order::TellSigned(former.epoch(), header));
         }
+        self.erase_without_seat(orders);
         let over = self.before.replace(former);
         // Who was away for longer serves nobody with what it had.
         let missed = if is_next { None } else { self.before.take() };

@@ -42,7 +42,8 @@ pub enum MemberStatus {
 pub struct MemberRecord {
     /// Its place on the ring.
     pub id: NodeId,
-    /// The key that stays: it certifies the key of each epoch, and signs nothing else.
+    /// The key that stays: it certifies the key of each epoch, and signs nothing else but the
+    /// admission of its server.
     pub identity_key: IdentityKey,
     /// The root by which the identity certifies keys of later epochs, if the first was replaced.
     pub later_root: Option<IdentityRoot>,

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_crypto::Signer;
 use quorate_history::Prng;
-use quorate_machine::Effects;
+use quorate_machine::{Effects, Plant, planted};
 use quorate_membership::handover::machine as participant;
 use quorate_membership::handover::{CommitmentBytes, PublishedDealing, SignedDealing};
 use quorate_membership::{EpochKeyCertificate, EpochKeyStatement, Identity, IdentitySigner};
@@ -234,10 +234,13 @@ impl Cabinet {
         Some(share_in(bytes))
     }
 
-    /// Erases the share of an attempt that was given up; what opens the next attempt's subshares
-    /// stays.
-    pub(super) fn abandon(&mut self, ink: Ink<'_>, epoch: Epoch) {
-        self.erase(ink, Name::Share(epoch));
+    /// Erases the share of the attempt of this session, which was given up; what opens the next
+    /// attempt's subshares stays, and its share, if that is there by now.
+    pub(super) fn abandon(&mut self, ink: Ink<'_>, (epoch, session): (Epoch, Digest)) {
+        let is_of_it = self.share(epoch).is_some_and(|(of, _)| of == session);
+        if is_of_it || planted(Plant::AnyShareAbandoned) {
+            self.erase(ink, Name::Share(epoch));
+        }
     }
 
     /// Erases the share of an epoch, the seed of what was dealt of it, and what opened subshares.

@@ -15,7 +15,7 @@ use quorate_membership::handover::{Handover, HandoverOperation, Policy};
 use quorate_membership::{
     FreshnessResponder, MembershipService, ResponderOutput, ResponderRecord, VerifiedConfiguration,
 };
-use quorate_types::{Epoch, GroupConfiguration, NodeId, Now, Peer};
+use quorate_types::{Digest, Epoch, GroupConfiguration, NodeId, Now, Peer};
 
 use super::cabinet::Cabinet;
 use super::founding::Kit;
@@ -76,7 +76,7 @@ pub struct ServerSeat {
 enum Task {
     Event(Event),
     Inherited(Epoch, Box<Inheritance>),
-    Abandoned(Epoch),
+    Abandoned(Epoch, Digest),
 }
 
 impl From<Event> for Task {
@@ -325,8 +325,8 @@ impl ServerSeat {
                     turn.effects.emit(Output::Cheated(epoch, proof.server));
                     self.accuse(turn, *proof);
                 }
-                Effect::Emit(participant::Output::Abandoned) => {
-                    turn.todo.push_back(Task::Abandoned(epoch));
+                Effect::Emit(participant::Output::Abandoned(session)) => {
+                    turn.todo.push_back(Task::Abandoned(epoch, session));
                 }
                 Effect::Release(_) => {}
                 Effect::Mark(mark) => turn.effects.mark(mark),

@@ -65,7 +65,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::mpsc::{Receiver, sync_channel};
 
-    use quorate_types::Epoch;
+    use quorate_types::{Digest, Epoch};
 
     use super::super::{Happening, Said};
     use super::Conducted;
@@ -105,7 +105,8 @@ mod tests {
     #[test]
     fn it_is_told_to_stop_though_there_is_no_room_for_a_word() {
         let (told, happenings) = sync_channel(1);
-        told.try_send(Happening::Abandoned(Epoch::ZERO).into()).expect("room for one");
+        told.try_send(Happening::Abandoned(Epoch::ZERO, Digest::ZERO).into())
+            .expect("room for one");
         let work = move || {
             take_time();
             until_stopped(&happenings);

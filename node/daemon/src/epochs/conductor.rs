@@ -25,7 +25,7 @@ use super::lookout::{Asker, Lookout};
 use super::machines::{Ground, ReadyReplica, base, handover_channel, membership_channel};
 use super::mending::Mending;
 use super::steps::Step;
-use super::{Chain, Conducted, Happening, Said, lock, say};
+use super::{Chain, Conducted, Happening, Said, lock, say, shares};
 use crate::error::ServerError;
 use crate::host::ordering;
 use crate::monitoring::Monitoring;
@@ -172,7 +172,11 @@ impl Conductor {
                 self.retire_succession(epoch);
                 self.inherit(epoch, inheritance)
             }
-            Happening::Abandoned(epoch) => self.abandon(epoch.next()),
+            Happening::Abandoned(epoch, session) => {
+                let keys = &self.all.ground.keys;
+                let abandoned = shares::abandon(keys, epoch.next(), session);
+                abandoned.map_err(|source| ServerError::Keys { source })
+            }
             Happening::RootMade(tree) => self.all.ground.keep_root(*tree),
             Happening::Probed(found) => {
                 let orders = self.report(found);
@@ -191,7 +195,7 @@ impl Conductor {
             Happening::Event(event) => Step::of_event(event, old),
             Happening::Stepped(epoch, step) => Some((*epoch, *step)),
             Happening::Inherited(..)
-            | Happening::Abandoned(_)
+            | Happening::Abandoned(..)
             | Happening::Proved(..)
             | Happening::Probed(_)
             | Happening::Watched(..)
@@ -367,12 +371,6 @@ impl Conductor {
         let keys = lock(&self.all.ground.keys);
         keys.erase_share(epoch).map_err(|source| ServerError::Keys { source })?;
         keys.erase_decryption(epoch).map_err(|source| ServerError::Keys { source })
-    }
-
-    /// The share of an attempt that failed goes; what opens the next attempt's subshares stays.
-    fn abandon(&self, epoch: Epoch) -> Result<(), ServerError> {
-        let keys = lock(&self.all.ground.keys);
-        keys.erase_share(epoch).map_err(|source| ServerError::Keys { source })
     }
 
     fn begin_participant(&mut self, epoch: Epoch) -> Result<(), ServerError> {

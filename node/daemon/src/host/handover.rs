@@ -98,7 +98,7 @@ impl Hosted for HandoverHost {
             Output::Announce(operation) => Event::Announce(epoch, operation).into(),
             Output::Certified(header) => Event::Certified(epoch, header).into(),
             Output::Cheated(proof) => Happening::Proved(epoch, proof),
-            Output::Abandoned => Happening::Abandoned(epoch),
+            Output::Abandoned(session) => Happening::Abandoned(epoch, session),
         };
         say(&self.events, happening);
     }

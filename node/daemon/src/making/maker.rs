@@ -18,7 +18,7 @@ use quorate_threshold::PublicKey;
 use quorate_types::{Epoch, MemberRecord, NodeId};
 
 use super::waiting::Waiting;
-use crate::epochs::{Accusing, Conducted, Happening, Said, SharedKeys, Told, lock, say};
+use crate::epochs::{Accusing, Conducted, Happening, Said, SharedKeys, Told, say, shares};
 use crate::error::ServerError;
 
 /// When it is first said what a founding waits for.
@@ -100,9 +100,9 @@ impl Maker {
                     tracing::info!("{}", self.waiting);
                     word = Instant::now() + NEXT_WORD;
                 }
-                Ok(Happening::Abandoned(epoch)) => {
-                    let erased = lock(&self.keys).erase_share(epoch.next());
-                    erased.map_err(|source| ServerError::Keys { source })?;
+                Ok(Happening::Abandoned(epoch, session)) => {
+                    let abandoned = shares::abandon(&self.keys, epoch.next(), session);
+                    abandoned.map_err(|source| ServerError::Keys { source })?;
                 }
                 Ok(Happening::Proved(_, proof)) => self.keep(*proof)?,
                 Ok(Happening::Event(event)) => {

@@ -59,6 +59,8 @@ struct Server {
     successions: BTreeMap<Epoch, (Succession, Arc<GroupConfiguration>)>,
     inheritances: BTreeMap<Epoch, Inheritance>,
     shares: BTreeMap<Epoch, KeyShare>,
+    /// In which session each of them was made.
+    sessions: BTreeMap<Epoch, Digest>,
     alarms: BTreeMap<Alarm, Instant>,
     is_vouching_for: Option<Epoch>,
 }
@@ -141,6 +143,7 @@ impl Server {
             successions: BTreeMap::new(),
             inheritances: BTreeMap::new(),
             shares: share.into_iter().map(|share| (epoch, share)).collect(),
+            sessions: BTreeMap::new(),
             alarms: BTreeMap::new(),
             is_vouching_for: duties.membership().map(|_| epoch),
         };
@@ -497,14 +500,18 @@ impl Town {
                 Effect::Emit(HandoverOutput::Certified(header)) => {
                     self.tell(id, Event::Certified(epoch, header));
                 }
-                Effect::Persist(machine::Record::Share { share, .. }) => {
+                Effect::Persist(machine::Record::Share { share, session }) => {
                     self.tally.kept("handover");
                     let share =
                         KeyShare::decode(share.encode().as_ref()).expect("it is the test's own");
                     self.server(id).shares.insert(epoch.next(), share);
+                    self.server(id).sessions.insert(epoch.next(), session);
                 }
-                Effect::Emit(HandoverOutput::Abandoned) => {
-                    self.server(id).shares.remove(&epoch.next());
+                Effect::Emit(HandoverOutput::Abandoned(session)) => {
+                    let server = self.server(id);
+                    if server.sessions.get(&epoch.next()) == Some(&session) {
+                        server.shares.remove(&epoch.next());
+                    }
                 }
                 Effect::Emit(HandoverOutput::Cheated(proof)) => {
                     unreachable!("{} cheats nobody", proof.server)

@@ -90,8 +90,9 @@ pub enum Output {
     /// A dealer was proved to cheat: evidence for the log, once of each dealer. It is to be durable
     /// before it is announced.
     Cheated(Box<Evidence>),
-    /// The attempt failed: the share that was made in it is to be erased.
-    Abandoned,
+    /// The attempt of this session failed: the share that was made in it is to be erased, and no
+    /// other, since that of the next attempt may lie in its place by then.
+    Abandoned(Digest),
 }
 
 /// What must survive a crash.

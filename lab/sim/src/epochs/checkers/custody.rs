@@ -28,6 +28,8 @@ pub(in crate::epochs) struct Custody {
     attempts: BTreeMap<(Epoch, Digest), u32>,
     /// The session of the share that a server has of an epoch.
     shares: BTreeMap<(Node, Epoch), Digest>,
+    /// The session in which a server is.
+    present: BTreeMap<(Node, Epoch), Digest>,
 }
 
 /// Should this file be gone, where this is the newest epoch and the server has a seat in it or not?
@@ -49,7 +51,8 @@ fn is_overdue(name: Name, newest: Epoch, has_seat: bool) -> bool {
 
 impl Custody {
     pub(in crate::epochs) fn new((servers, disks): (Vec<NodeId>, Disks)) -> Self {
-        Self { servers, disks, attempts: BTreeMap::new(), shares: BTreeMap::new() }
+        let (attempts, shares, present) = Default::default();
+        Self { servers, disks, attempts, shares, present }
     }
 
     /// May a server erase its share of the newest epoch? Only one of an attempt that was given up:
@@ -105,6 +108,15 @@ impl Checker<EpochsMachine> for Custody {
             let what = format!("{:?} erased its share of {epoch}, the newest epoch", at.node);
             return Err(Broken::new(ID, what));
         }
+        let place = (at.node, *epoch);
+        let erased = self.shares.remove(&place);
+        if *epoch > disk.newest().epoch()
+            && erased.is_some_and(|it| self.present.get(&place) == Some(&it))
+        {
+            let what =
+                format!("{:?} erased its share of the attempt at {epoch} that goes on", at.node);
+            return Err(Broken::new(ID, what));
+        }
         Ok(())
     }
 
@@ -153,6 +165,7 @@ impl Checker<EpochsMachine> for Custody {
         let Some(seat) = machine.server().filter(|_| at.is_good()) else { return Ok(()) };
         for (epoch, handover) in seat.handovers() {
             if let Some((attempt, session)) = handover.receives() {
+                self.present.insert((at.node, epoch.next()), session);
                 self.attempts.entry((epoch.next(), session)).or_insert(attempt);
             }
         }

@@ -35,7 +35,9 @@ impl ServerSeat {
                 self.inheritances.insert(epoch, inheritance);
                 self.tell(turn, Event::StateGot(epoch));
             }
-            Task::Abandoned(epoch) => self.cabinet.abandon(turn.effects, epoch.next()),
+            Task::Abandoned(epoch, session) => {
+                self.cabinet.abandon(turn.effects, (epoch.next(), session));
+            }
         }
     }
 

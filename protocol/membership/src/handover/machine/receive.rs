@@ -97,17 +97,18 @@ impl Receiving {
         self.share = None;
     }
 
-    /// Leaves everything of the attempt before behind; was there a share in it?
-    fn enter(&mut self, session: Digest) -> bool {
+    /// Leaves everything of the attempt before behind; the session of the share in it, if there was
+    /// one.
+    fn enter(&mut self, session: Digest) -> Option<Digest> {
         if self.session == Some(session) {
-            return false;
+            return None;
         }
         self.session = Some(session);
         self.held.clear();
         self.help.clear();
         self.judged.clear();
         self.sharing = None;
-        self.share.take_if(|(known, _)| *known != session).is_some()
+        self.share.take_if(|(known, _)| *known != session).map(|(left, _)| left)
     }
 }
 
@@ -216,8 +217,8 @@ impl Handover {
     pub(super) fn receive(&mut self, turn: &mut Turn<'_>) {
         let Some(session) = self.session() else { return };
         let session = Digest::new(*session.as_bytes());
-        if self.receiving.enter(session) {
-            turn.effects.emit(Output::Abandoned);
+        if let Some(left) = self.receiving.enter(session) {
+            turn.effects.emit(Output::Abandoned(left));
         }
         if self.seat().is_none() {
             return;

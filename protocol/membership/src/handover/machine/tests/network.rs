@@ -278,7 +278,7 @@ impl Network {
             }
             Effect::Emit(Output::Certified(header)) => node.certified = Some(*header),
             Effect::Emit(Output::Cheated(proof)) => node.cheats.push(*proof),
-            Effect::Emit(Output::Abandoned) => {}
+            Effect::Emit(Output::Abandoned(_)) => {}
         }
     }
 
