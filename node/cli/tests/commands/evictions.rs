@@ -90,6 +90,27 @@ fn the_epoch_is_shown_with_the_condition_of_the_cluster(scratch: &Scratch) {
     }
 }
 
+/// As the servers have made it; offline, and not with another key, nor with a byte changed.
+fn the_chain_of_all_epochs_is_exported_and_verified_with_the_key_alone(scratch: &Scratch) {
+    let export = ["epoch", "export", "chain", "--json"];
+    let exported = scratch.succeed(&[&export[..], &CLUSTER].concat());
+    let exported: Value = serde_json::from_str(&exported).expect("JSON");
+    let key = ClusterFile::read(&scratch.join(CLUSTER[1])).expect("a cluster file").system_key;
+    let key: String = key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let verify = ["epoch", "verify", "chain", "--system-key", &key, "--json"];
+    let verified: Value = serde_json::from_str(&scratch.succeed(&verify)).expect("JSON");
+    assert_eq!(verified["first_epoch"], 1, "the first that is signed: {verified}");
+    assert_eq!(verified["epoch"], exported["epoch"], "{verified}");
+    assert_eq!(verified["configurations"], exported["epoch"], "none is left out: {verified}");
+    let file = scratch.join("chain");
+    let mut bytes = std::fs::read(&file).expect("what was exported");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).expect("it can be written");
+    let (code, said) = scratch.fail(&verify);
+    assert_eq!(code, 12, "a byte was changed: {said}");
+}
+
 #[test]
 fn a_killed_server_is_inactive_within_three_epochs_and_active_again_when_it_is_back() {
     let scratch = Scratch::new();
@@ -129,6 +150,7 @@ fn a_killed_server_is_inactive_within_three_epochs_and_active_again_when_it_is_b
     assert!(epoch_of(&back) <= back_in + 3, "back in {back_in}: {back}");
     assert_eq!(back["active"], 6, "{back}");
     an_expired_certificate_is_refused_and_changes_nothing(&scratch);
+    the_chain_of_all_epochs_is_exported_and_verified_with_the_key_alone(&scratch);
     assert_eq!(dev.stop("TERM"), 0);
     assert!(by_hand.wait().expect("its end").success(), "dev stopped it, too");
 }

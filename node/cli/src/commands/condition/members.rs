@@ -104,3 +104,68 @@ pub(super) fn domain_facts(domains: &[Domain]) -> Value {
     };
     domains.iter().map(facts).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    //! Suspicion is shown before anything follows from it, and what follows, and why it waits.
+    use quorate_membership::Standing;
+    use quorate_membership::monitor::caps::Held;
+    use quorate_membership::monitor::{Finding, Found};
+    use quorate_types::{
+        Configuration, Epoch, NodeId, PublicKey, Resilience, Slot, SystemId, UnixTime,
+    };
+
+    use super::{found_facts, found_lines};
+
+    fn configuration() -> Configuration {
+        let one = Resilience::new(1).unwrap();
+        Configuration {
+            system: SystemId::new([1; 32]),
+            epoch: Epoch::new(3),
+            ring_epoch: Epoch::new(1),
+            storage: one,
+            membership: one,
+            authority_key: PublicKey::new([2; 32]),
+            membership_group: Vec::new(),
+            created: UnixTime::ZERO,
+            members: Vec::new(),
+        }
+    }
+
+    fn standing(suspecting: u16, held: Option<Option<Held>>) -> Standing {
+        let server = NodeId::new([7; 32]);
+        let finding = |held| Finding {
+            epoch: Epoch::new(3),
+            slot: Slot::new(9),
+            server,
+            found: Found::Silent,
+            is_rebutted: false,
+            held,
+        };
+        Standing { server, suspecting, next: held.map(finding), later: None, convicted: None }
+    }
+
+    #[test]
+    fn who_is_suspected_is_shown_with_by_how_many_and_what_becomes_of_it() {
+        let shown = |standing: Standing| {
+            let facts = found_facts(&configuration(), std::slice::from_ref(&standing));
+            (found_lines(&configuration(), &[standing]), facts[0].clone())
+        };
+        let (lines, facts) = shown(standing(1, None));
+        assert!(lines[0].ends_with(" called silent by 1 members"), "{lines:?}");
+        assert_eq!((&facts["suspecting"], facts["found"].is_null()), (&1.into(), true), "{facts}");
+
+        let (lines, facts) = shown(standing(2, Some(None)));
+        assert!(lines[0].contains("to lose its duties behind epoch "), "{lines:?}");
+        assert!(lines[0].ends_with("; called silent by 2 members"), "{lines:?}");
+        assert_eq!((&facts["found"], &facts["is_postponed"]), (&"silent".into(), &false.into()));
+
+        let (lines, facts) = shown(standing(0, Some(Some(Held::Seat))));
+        assert!(lines[0].contains("to lose its duties, but waits: "), "{lines:?}");
+        assert_eq!(facts["is_postponed"], true, "{facts}");
+
+        let (lines, facts) = shown(standing(0, None));
+        assert!(lines.is_empty(), "nothing is found of it: {lines:?}");
+        assert_eq!(facts["suspecting"], 0, "{facts}");
+    }
+}
