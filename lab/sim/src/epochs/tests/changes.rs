@@ -124,7 +124,7 @@ fn a_group_grows_and_shrinks_again_under_one_key() {
     let setting = (1..).zip(sizes).fold(setting, |setting, (sequence, (at_us, f))| {
         asked(setting, at_us, &resize(NINE, f, sequence))
     });
-    let quiet = setting.clone().run();
+    let quiet = setting.run();
     let (frozen_us, _) = quiet.when(|news| freezes(news, Epoch::ZERO)).expect("it ends");
     let dark = |node| FaultKind::Crash { node: Node::at(node) };
     let dark =

@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //! - MEM-52: a correct member votes for an end because of a risk, or of changes, only behind a
-//!   quarter of the epoch's length, so servers that come and go make epochs shorter by a factor that is known.
+//!   quarter of the epoch's length, so servers that come and go make epochs shorter by a factor
+//!   that is known.
 //! - MEM-57: whatever the reason is, it votes only some seconds after it began the epoch, by its
 //!   own clock: all that are reachable have time to deposit, also where an epoch is over when it
 //!   begins, because all servers were stopped or a leader let the time of the log stand still. The
