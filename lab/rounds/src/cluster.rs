@@ -1,22 +1,28 @@
 //! Servers as processes: founded with the commands that users call, started, killed and paused.
 //!
-//! Every process that is started here is ended here, by its own handle, whatever happens.
+//! Every process that is started here is ended here, by its own handle, whatever happens. A system
+//! can also be made and run by `quorate dev`: then that starts its servers and whatever joins them,
+//! and only those that come back, or lie, are started here.
 
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use quorate_client::cluster_file::ClusterFile;
 
+use crate::dev::{self, Dev};
 use crate::metrics;
+use crate::process::{Process, signal};
 use crate::programs::Programs;
 
 /// Longest time in which a server must answer after its start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-/// The key of the authority of every system that is founded here, in its directory.
-pub const AUTHORITY_KEY: &str = "authority/authority.key";
+/// The key of the authority of a system that is founded here, in its directory.
+const AUTHORITY_KEY: &str = "authority/authority.key";
+/// What a client needs to know of such a system.
+const CLUSTER_FILE: &str = "system/cluster.toml";
 /// Time between two looks.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -67,8 +73,10 @@ impl Default for Terms {
 pub struct Cluster {
     programs: Programs,
     seats: Vec<Seat>,
-    children: Vec<Option<Child>>,
+    children: Vec<Option<Process>>,
     clients: Vec<ClusterFile>,
+    /// What runs the servers that were not started here.
+    dev: Option<Dev>,
 }
 
 /// Calls a program that must succeed; gives what it printed.
@@ -110,16 +118,81 @@ impl Cluster {
         quorate(&words)?;
         install(root, terms, &seats)?;
         let children = seats.iter().map(|_| None).collect();
-        let mut cluster = Self { programs: programs.clone(), seats, children, clients: Vec::new() };
+        let mut cluster = Self::of(programs, (seats, children), None);
         cluster.start_all()?;
         let seconds = terms.epoch_seconds.map(|seconds| seconds.to_string());
-        let mut words = vec!["system-key", "system/genesis", "--out", "system/cluster.toml"];
+        let mut words = vec!["system-key", "system/genesis", "--out", CLUSTER_FILE];
         words.extend(seconds.iter().flat_map(|seconds| ["--epoch-seconds", seconds]));
         quorate(&words)?;
         cluster.kill_all();
-        let clients = (0..clients).map(|number| new_client(programs, root, number));
-        cluster.clients = clients.collect::<Result<_, _>>()?;
+        cluster.make_clients(root, clients)?;
         Ok(cluster)
+    }
+
+    /// Has `quorate dev` make a system with so many servers, all of which serve afterwards.
+    ///
+    /// # Errors
+    /// What it or a command complained about, or the end of the log of a server.
+    pub fn found_by_dev(
+        programs: &Programs,
+        root: &Path,
+        (terms, servers): (Terms, usize),
+        clients: usize,
+    ) -> Result<Self, String> {
+        let (dev, seats) = Dev::found(programs, root, (terms, servers))?;
+        let children = (0..servers).map(|server| Some(Process::Devs(dev.ward(server)))).collect();
+        let mut cluster = Self::of(programs, (seats, children), Some(dev));
+        (0..servers).try_for_each(|server| cluster.await_health(server))?;
+        cluster.make_clients(root, clients)?;
+        Ok(cluster)
+    }
+
+    fn of(
+        programs: &Programs,
+        (seats, children): (Vec<Seat>, Vec<Option<Process>>),
+        dev: Option<Dev>,
+    ) -> Self {
+        Self { programs: programs.clone(), seats, children, clients: Vec::new(), dev }
+    }
+
+    fn make_clients(&mut self, root: &Path, count: usize) -> Result<(), String> {
+        let cluster_file = if self.dev.is_some() { dev::CLUSTER_FILE } else { CLUSTER_FILE };
+        let files = (self.authority_key(), cluster_file);
+        let clients = (0..count).map(|number| new_client(&self.programs, root, (files, number)));
+        self.clients = clients.collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// The key of the authority, in the directory of the run.
+    #[must_use]
+    pub const fn authority_key(&self) -> &'static str {
+        if self.dev.is_some() { dev::AUTHORITY_KEY } else { AUTHORITY_KEY }
+    }
+
+    /// Does what runs the servers run, if anything does?
+    pub fn is_looked_after(&mut self) -> bool {
+        self.dev.as_mut().is_none_or(Dev::is_up)
+    }
+
+    /// Ends all servers, those of `quorate dev` by asking it to end.
+    ///
+    /// # Errors
+    /// That it did not end well.
+    pub fn end(&mut self) -> Result<(), String> {
+        let ended = self.dev.take().map_or(Ok(()), Dev::end);
+        if ended.is_err() {
+            self.kill_orphans();
+        }
+        self.kill_all();
+        ended
+    }
+
+    /// Kills those that `quorate dev` left behind: nobody says any more how they end.
+    fn kill_orphans(&mut self) {
+        let theirs = |child: &&mut Option<Process>| matches!(child, Some(Process::Devs(_)));
+        for child in self.children.iter_mut().filter(theirs) {
+            child.take().iter_mut().for_each(Process::begin_to_kill);
+        }
     }
 
     /// The files of the clients, each with a key of its own.
@@ -183,11 +256,18 @@ impl Cluster {
         self.run(server, &program, &[])
     }
 
-    /// Starts a server that does not serve before it has joined.
+    /// Starts a server that does not serve before it has joined. `quorate dev` does that by itself
+    /// as soon as it is made.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// What the operating system says, or that it was not started.
     pub fn launch(&mut self, server: usize) -> Result<(), String> {
+        if let Some(dev) = &self.dev {
+            let ward = dev.ward(server);
+            ward.await_start()?;
+            self.children[server] = Some(Process::Devs(ward));
+            return Ok(());
+        }
         let program = self.programs.quorate.clone();
         self.spawn(server, &program, &[])
     }
@@ -229,7 +309,7 @@ impl Cluster {
         command.args(["node", "run", "--config"]).arg(seat.folder.join("node.toml")).args(words);
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
-        self.children[server] = Some(child);
+        self.children[server] = Some(Process::Own(child));
         Ok(())
     }
 
@@ -237,7 +317,7 @@ impl Cluster {
         let end = Instant::now() + START_TIMEOUT;
         while self.page(server, "/health").is_none_or(|said| !said.starts_with("ok")) {
             let child = self.children[server].as_mut().expect("it was started just now");
-            let ended = child.try_wait().map_err(|error| error.to_string())?;
+            let ended = child.try_wait()?;
             if ended.is_some() || Instant::now() > end {
                 let log = std::fs::read_to_string(self.seats[server].folder.join("log"));
                 let log = log.unwrap_or_default();
@@ -275,20 +355,13 @@ impl Cluster {
 
     /// Ends a server with SIGKILL; tells whether that is what ended it.
     pub fn kill(&mut self, server: usize) -> bool {
-        use std::os::unix::process::ExitStatusExt;
-
-        let Some(mut child) = self.children[server].take() else { return false };
-        // A process that has ended by itself is found out by its status.
-        drop(child.kill());
-        child.wait().is_ok_and(|status| status.signal() == Some(9))
+        self.children[server].take().is_some_and(Process::kill)
     }
 
     /// Ends all servers with SIGKILL.
     pub fn kill_all(&mut self) {
-        for child in self.children.iter_mut().flatten() {
-            // All are told to end before any is waited for.
-            drop(child.kill());
-        }
+        // All are told to end before any is waited for.
+        self.children.iter_mut().flatten().for_each(Process::begin_to_kill);
         for server in 0..self.size() {
             self.kill(server);
         }
@@ -313,16 +386,14 @@ impl Cluster {
     }
 
     fn signal(&self, server: usize, name: &str) {
-        let Some(child) = &self.children[server] else { return };
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", "kill -s \"$0\" \"$1\"", name, &child.id().to_string()]);
         // Whether it had an effect is looked up in the state of the process.
-        drop(command.stdin(Stdio::null()).stderr(Stdio::null()).status());
+        let pid = self.children[server].as_ref().and_then(Process::id);
+        pid.into_iter().for_each(|pid| signal(pid, name));
     }
 
     /// The state of the process as the system shows it: the letter behind its name.
     fn state(&self, server: usize) -> Option<char> {
-        let pid = self.children[server].as_ref()?.id();
+        let pid = self.children[server].as_ref()?.id()?;
         let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         text.rsplit_once(')')?.1.trim_start().chars().next()
     }
@@ -330,7 +401,7 @@ impl Cluster {
     /// The most memory that a server ever had in use, in KiB.
     #[must_use]
     pub fn memory_peak_kib(&self, server: usize) -> Option<u64> {
-        let pid = self.children[server].as_ref()?.id();
+        let pid = self.children[server].as_ref()?.id()?;
         let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let line = text.lines().find(|line| line.starts_with("VmHWM:"))?;
         line.split_whitespace().nth(1)?.parse().ok()
@@ -339,7 +410,8 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        self.kill_all();
+        // Whoever wants to know how it ended has asked before.
+        drop(self.end());
     }
 }
 
@@ -372,10 +444,14 @@ fn install(root: &Path, terms: Terms, seats: &[Seat]) -> Result<(), String> {
     Ok(())
 }
 
-fn new_client(programs: &Programs, root: &Path, number: usize) -> Result<ClusterFile, String> {
+fn new_client(
+    programs: &Programs,
+    root: &Path,
+    ((authority_key, cluster_file), number): ((&str, &str), usize),
+) -> Result<ClusterFile, String> {
     let (out, name) = (format!("client-{number}"), format!("client {number}"));
-    let mut words = vec!["client", "new", "--authority", AUTHORITY_KEY];
-    words.extend(["--cluster", "system/cluster.toml", "--name", &name, "--out", &out]);
+    let mut words = vec!["client", "new", "--authority", authority_key];
+    words.extend(["--cluster", cluster_file, "--name", &name, "--out", &out]);
     call(&programs.quorate, root, &words)?;
     let file = root.join(out).join("cluster.toml");
     ClusterFile::read(&file).map_err(|error| error.to_string())

@@ -18,6 +18,8 @@
 //! | module | |
 //! |---|---|
 //! | [`cluster`] | servers as processes, found with the commands of users |
+//! | `dev` | the process that makes and runs the servers of a whole system |
+//! | `process` | the process of a server, whoever started it |
 //! | [`proxy`] | between everybody and a server: sees bytes, not messages |
 //! | [`plan`] | the faults of a round, drawn from a seed |
 //! | [`load`] | clients, and the record of what they saw |
@@ -32,6 +34,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cluster;
+mod dev;
 pub mod host;
 pub mod judge;
 pub mod load;
@@ -41,6 +44,7 @@ pub mod network;
 pub mod page;
 pub mod plan;
 pub mod power;
+mod process;
 pub mod programs;
 pub mod proxy;
 pub mod recorder;

@@ -1,7 +1,7 @@
 //! A whole round: found, load, break, heal, read everything, judge.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -85,9 +85,8 @@ pub(crate) fn ports(count: usize) -> Result<Vec<SocketAddr>, String> {
 ///
 /// # Errors
 /// That there are none.
-pub(crate) fn seat(root: &Path, number: usize) -> Result<Seat, String> {
+pub(crate) fn seat(folder: PathBuf) -> Result<Seat, String> {
     let [listen, metrics] = ports(2)?.try_into().expect("as many as were asked for");
-    let folder = root.join(format!("server-{number}"));
     Ok(Seat { folder, listen, address: listen, metrics, namespace: None })
 }
 
@@ -96,7 +95,7 @@ pub(crate) fn seat(root: &Path, number: usize) -> Result<Seat, String> {
 /// # Errors
 /// What the operating system or a command complained about.
 pub fn on_loopback(scratch: &Scratch, servers: usize, terms: Terms) -> Result<Cluster, String> {
-    let seats = (0..servers).map(|number| seat(scratch.path(), number));
+    let seats = (0..servers).map(|number| seat(scratch.path().join(format!("server-{number}"))));
     let seats = seats.collect::<Result<Vec<_>, _>>()?;
     Cluster::found(&Programs::beside_this()?, scratch.path(), (terms, seats), 1)
 }

@@ -90,7 +90,9 @@ fn run_in(scratch: &Scratch, plan: Plan) -> Result<Report, String> {
         return Err(String::from("the client that slept cannot read"));
     }
     town.verify_chain()?;
-    report(&town, &plan, (happened, &shared))
+    let report = report(&town, &plan, (happened, &shared))?;
+    town.cluster.end()?;
+    Ok(report)
 }
 
 /// The time in which things happen, and the time in which they become well again.

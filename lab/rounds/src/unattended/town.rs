@@ -13,7 +13,8 @@ use quorate_types::{MemberStatus, NodeId};
 use super::Plan;
 use super::ledger::{Ledger, Why, bad_in, ring_groups};
 use super::sightings::{Absence, Sighting};
-use crate::cluster::{AUTHORITY_KEY, Cluster};
+use crate::cluster::Cluster;
+use crate::dev;
 use crate::load::credentials;
 use crate::metrics;
 use crate::programs::Programs;
@@ -59,13 +60,11 @@ pub(super) struct Town {
 }
 
 impl Town {
-    /// Founds the system and starts it.
+    /// Has `quorate dev` make the system and run it.
     pub(super) fn found(plan: Plan, root: PathBuf) -> Result<Self, String> {
-        let seats = (0..plan.servers).map(|number| seat(&root, number));
-        let seats = seats.collect::<Result<Vec<_>, _>>()?;
         let programs = Programs::beside_this()?;
-        let mut cluster = Cluster::found(&programs, &root, (plan.terms, seats), CLIENTS)?;
-        cluster.start_all()?;
+        let founded = (plan.terms, plan.servers);
+        let cluster = Cluster::found_by_dev(&programs, &root, founded, CLIENTS)?;
         let configuration = fetch(&cluster)?;
         let servers = configuration.configuration();
         let ring = Ring::new(servers).map_err(|error| error.to_string())?;
@@ -139,6 +138,9 @@ impl Town {
     /// # Errors
     /// Which one has, and with what.
     pub(super) fn check_processes(&mut self) -> Result<(), String> {
+        if !self.cluster.is_looked_after() {
+            return Err(String::from("quorate dev ended by itself"));
+        }
         for server in self.those(State::Runs, |_| true) {
             if !self.cluster.is_up(server) {
                 let code = self.cluster.exit_code(server);
@@ -204,7 +206,7 @@ impl Town {
     /// Makes a server, has the authority admit it, in the place of another one if there is one,
     /// and starts it.
     pub(super) fn admit(&mut self, instead_of: Option<usize>) -> Result<(), String> {
-        let seat = seat(&self.root, self.cluster.size())?;
+        let seat = seat(dev::folder(&self.root, self.cluster.size()))?;
         let server = self.cluster.prepare(&self.root, self.plan.terms, seat)?;
         let admission = self.file(server, "admission");
         let old = instead_of.map(|old| self.address(old));
@@ -255,7 +257,8 @@ impl Town {
 
     /// Calls a command of the operator with the key of the authority.
     fn order(&self, words: &[&str]) -> Result<(), String> {
-        let common = ["--authority", AUTHORITY_KEY, "--cluster", "client-0/cluster.toml"];
+        let common =
+            ["--authority", self.cluster.authority_key(), "--cluster", "client-0/cluster.toml"];
         self.cluster.operate(&self.root, &[words, &common[..]].concat()).map(drop)
     }
 
