@@ -2,7 +2,7 @@
 //! along.
 
 use quorate_machine::RecordNumber;
-use quorate_types::Epoch;
+use quorate_types::{Epoch, NodeId};
 
 use crate::checker::{At, Broken, Checker, End, Verdict};
 use crate::epochs::{EpochsMachine, Record};
@@ -46,6 +46,22 @@ fn epoch_of(machine: &EpochsMachine) -> Epoch {
     }
 }
 
+/// Can the newest epoch of the core end? Who was down when the one before was frozen has no key in
+/// it, and is as good as silent (decision 17). If that and who is bad to the end are more than its
+/// group bears, more servers were away at once than may be, and no further epoch is owed.
+fn can_end(end: &End<'_, EpochsMachine>) -> bool {
+    let machines = end.scenario.core.iter().filter_map(|node| end.machines[node.index()]);
+    let seats: Vec<_> = machines.filter_map(EpochsMachine::server).collect();
+    let configurations = seats.iter().map(|seat| seat.turnover().configuration().configuration());
+    let Some(newest) = configurations.max_by_key(|it| it.epoch) else { return true };
+    let is_able = |id: &&NodeId| {
+        let has_key = newest.member(**id).is_some_and(|member| member.epoch_key.is_some());
+        has_key && seats.iter().any(|seat| seat.id() == **id)
+    };
+    let able = newest.membership_group.iter().filter(is_able).count();
+    able >= newest.membership.quorum()
+}
+
 impl Checker<EpochsMachine> for Progress {
     fn id(&self) -> &'static str {
         ID
@@ -73,7 +89,7 @@ impl Checker<EpochsMachine> for Progress {
     }
 
     fn on_end(&mut self, end: &End<'_, EpochsMachine>) -> Verdict {
-        if end.time_us < self.heal_us + self.bound_us {
+        if end.time_us < self.heal_us + self.bound_us || !can_end(end) {
             return Ok(());
         }
         let owed = self.owed(end.time_us);
