@@ -243,6 +243,20 @@ impl<M: Medium> ServerKeys<M> {
         Ok(self.secrets.get(&Name::Share(epoch).to_string())?.whole())
     }
 
+    /// Erases the share of an epoch if it begins with the session of this attempt, which failed; what
+    /// opens the next attempt's subshares stays. Whoever hears of a failure late finds the share of
+    /// the next attempt there, and leaves it: it may have been counted in a completion.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn abandon_share(&self, epoch: Epoch, session: &[u8]) -> Result<(), KeysError> {
+        let share = self.share(epoch)?;
+        if share.is_some_and(|share| share.starts_with(session)) {
+            self.erase_share(epoch)?;
+        }
+        Ok(())
+    }
+
     /// What is to be said of a share that is there and cannot be read.
     #[must_use]
     pub fn damaged_share(&self, epoch: Epoch) -> KeysError {

@@ -139,8 +139,6 @@ pub enum Plant {
     ShareKept,
     /// A server that was not drawn in the end keeps what attempts that failed have dealt it.
     FailedAttemptKept,
-    /// Whoever hears late of an attempt that failed erases the share of the one behind it.
-    AnyShareAbandoned,
     /// The participant of an epoch that is over is not told so, and keeps the share.
     ParticipantKeepsShare,
     /// A server does not erase its keys of an epoch whose machines it has retired.

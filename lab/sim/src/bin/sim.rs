@@ -528,6 +528,10 @@ fn year(words: &Words) -> Result<bool, String> {
     };
     let usual = Plan::of(words.number("--epochs")?.unwrap_or(YEAR_EPOCHS));
     let (servers, f) = (narrow("--servers", usual.servers)?, narrow("--f", usual.f)?);
+    let seats = 3 * u64::from(f) + 1;
+    if u64::from(servers) < seats {
+        return Err(format!("--f {f} takes a group of {seats}: say --servers {seats} or more"));
+    }
     let seed = words.number("--seed")?.unwrap_or(usual.seed);
     let root_epochs = words.number("--root-epochs")?.map(u32::try_from).transpose();
     let root_epochs = root_epochs.or(Err("--root-epochs is too large"))?;

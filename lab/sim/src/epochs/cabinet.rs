@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_crypto::Signer;
 use quorate_history::Prng;
-use quorate_machine::{Effects, Plant, planted};
+use quorate_machine::Effects;
 use quorate_membership::handover::machine as participant;
 use quorate_membership::handover::{CommitmentBytes, PublishedDealing, SignedDealing};
 use quorate_membership::{EpochKeyCertificate, EpochKeyStatement, Identity, IdentitySigner};
@@ -238,7 +238,7 @@ impl Cabinet {
     /// attempt's subshares stays, and its share, if that is there by now.
     pub(super) fn abandon(&mut self, ink: Ink<'_>, (epoch, session): (Epoch, Digest)) {
         let is_of_it = self.share(epoch).is_some_and(|(of, _)| of == session);
-        if is_of_it || planted(Plant::AnyShareAbandoned) {
+        if is_of_it {
             self.erase(ink, Name::Share(epoch));
         }
     }

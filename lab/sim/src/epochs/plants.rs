@@ -25,13 +25,6 @@ pub(super) const PLANTS: &[Plant] = &[
         "what attempts that failed have dealt stays where there is no seat",
     ),
     Plant::hooked(
-        Bug::AnyShareAbandoned,
-        "any-share-abandoned",
-        "C7",
-        "who hears late of an attempt that failed erases the share of the next one",
-    )
-    .slow(),
-    Plant::hooked(
         Bug::ParticipantKeepsShare,
         "participant-keeps-share",
         "C7",

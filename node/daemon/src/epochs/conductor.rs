@@ -25,7 +25,7 @@ use super::lookout::{Asker, Lookout};
 use super::machines::{Ground, ReadyReplica, base, handover_channel, membership_channel};
 use super::mending::Mending;
 use super::steps::Step;
-use super::{Chain, Conducted, Happening, Said, lock, say, shares};
+use super::{Chain, Conducted, Happening, Said, lock, say};
 use crate::error::ServerError;
 use crate::host::ordering;
 use crate::monitoring::Monitoring;
@@ -173,8 +173,8 @@ impl Conductor {
                 self.inherit(epoch, inheritance)
             }
             Happening::Abandoned(epoch, session) => {
-                let keys = &self.all.ground.keys;
-                let abandoned = shares::abandon(keys, epoch.next(), session);
+                let keys = lock(&self.all.ground.keys);
+                let abandoned = keys.abandon_share(epoch.next(), session.as_bytes());
                 abandoned.map_err(|source| ServerError::Keys { source })
             }
             Happening::RootMade(tree) => self.all.ground.keep_root(*tree),

@@ -41,18 +41,3 @@ pub(crate) fn of(
         .and_then(|(session, share)| Some((Digest::new(*session), KeyShare::decode(share).ok()?)));
     read.map(Some).ok_or_else(|| keys.damaged_share(epoch).into_store())
 }
-
-/// Erases the share of an epoch if it was made in the attempt of this session, which failed; what
-/// opens the next attempt's subshares stays. Whoever hears of a failure late finds the share of the
-/// next attempt there, and must leave it: it may have been counted in a completion.
-///
-/// # Errors
-/// What the disk reports.
-pub(crate) fn abandon(keys: &SharedKeys, epoch: Epoch, session: Digest) -> Result<(), KeysError> {
-    let keys = lock(keys);
-    let bytes = keys.share(epoch)?;
-    if bytes.is_some_and(|bytes| bytes.starts_with(session.as_bytes())) {
-        keys.erase_share(epoch)?;
-    }
-    Ok(())
-}

@@ -18,7 +18,7 @@ use quorate_threshold::PublicKey;
 use quorate_types::{Epoch, MemberRecord, NodeId};
 
 use super::waiting::Waiting;
-use crate::epochs::{Accusing, Conducted, Happening, Said, SharedKeys, Told, say, shares};
+use crate::epochs::{Accusing, Conducted, Happening, Said, SharedKeys, Told, lock, say};
 use crate::error::ServerError;
 
 /// When it is first said what a founding waits for.
@@ -101,7 +101,8 @@ impl Maker {
                     word = Instant::now() + NEXT_WORD;
                 }
                 Ok(Happening::Abandoned(epoch, session)) => {
-                    let abandoned = shares::abandon(&self.keys, epoch.next(), session);
+                    let keys = lock(&self.keys);
+                    let abandoned = keys.abandon_share(epoch.next(), session.as_bytes());
                     abandoned.map_err(|source| ServerError::Keys { source })?;
                 }
                 Ok(Happening::Proved(_, proof)) => self.keep(*proof)?,

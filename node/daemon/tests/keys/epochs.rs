@@ -56,6 +56,21 @@ fn no_leaf_up_to(disk: &FaultyMedium, epoch: u64) {
 }
 
 #[test]
+fn the_share_of_the_attempt_that_failed_goes_and_that_of_the_next_one_stays() {
+    let (disk, epoch) = (made(), Epoch::new(1));
+    let keys = open(&disk).expect("it was made");
+    let (failed, next) = ([[1; 32], [7; 32]].concat(), [[2; 32], [8; 32]].concat());
+    keys.put_share(epoch, &failed).expect("kept");
+    keys.put_share(epoch, &next).expect("kept in its place");
+    keys.abandon_share(epoch, &[1; 32]).expect("heard of late");
+    let kept = keys.share(epoch).expect("readable");
+    assert_eq!(kept.as_deref(), Some(&next), "it is counted in a completion");
+    keys.abandon_share(epoch, &[2; 32]).expect("that one fails too");
+    assert_eq!(keys.share(epoch).expect("readable"), None);
+    assert!(!disk.holds(&next[32..]) && !disk.holds(&failed[32..]), "KEY-3");
+}
+
+#[test]
 fn key_1_and_2_a_crash_at_any_call_changes_no_statement_and_leaves_no_leaf() {
     let mut interrupted = 0;
     for epochs in [&[0, 1, 2][..], &[1, 3]] {
