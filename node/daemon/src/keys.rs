@@ -243,9 +243,9 @@ impl<M: Medium> ServerKeys<M> {
         Ok(self.secrets.get(&Name::Share(epoch).to_string())?.whole())
     }
 
-    /// Erases the share of an epoch if it begins with the session of this attempt, which failed; what
-    /// opens the next attempt's subshares stays. Whoever hears of a failure late finds the share of
-    /// the next attempt there, and leaves it: it may have been counted in a completion.
+    /// Erases the share of an epoch if it begins with the session of this attempt, which failed;
+    /// what opens the next attempt's subshares stays. Whoever hears of a failure late finds the
+    /// share of the next attempt there, and leaves it: it may have been counted in a completion.
     ///
     /// # Errors
     /// What the disk reports.

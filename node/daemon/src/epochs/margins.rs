@@ -21,9 +21,9 @@ pub struct Margins {
     pub window: i64,
     /// Of the worst of all these, if the failure domain failed that is the worst for it.
     pub domain: i64,
-    /// Of single windows, by the server that each begins with: the [`MARGINS_NAMED_MAX`] worst.
+    /// Of single windows, by the server that each begins with: the `MARGINS_NAMED_MAX` worst.
     pub windows: Vec<(String, i64)>,
-    /// Of the worst group if a failure domain failed: the [`MARGINS_NAMED_MAX`] worst domains.
+    /// Of the worst group if a failure domain failed: the `MARGINS_NAMED_MAX` worst domains.
     pub domains: Vec<(String, i64)>,
 }
 
