@@ -50,6 +50,18 @@ impl History {
         self.moment
     }
 
+    /// A content was read. The same one may have been stored more than once, as the empty one
+    /// comes to be in a long run: then it is read for all of them.
+    ///
+    /// # Panics
+    /// If it was not stored.
+    pub fn read(&mut self, key: ObjectKey, is_at_the_end: bool) {
+        let same = self.contents.iter_mut().filter(|content| content.key == key);
+        let mut same = same.peekable();
+        same.peek_mut().expect("what is read was stored").reads += 1;
+        same.for_each(|content| content.is_read_at_the_end |= is_at_the_end);
+    }
+
     /// Operations that came to an outcome.
     #[must_use]
     pub fn acknowledged(&self) -> usize {

@@ -111,3 +111,17 @@ fn a_round_in_which_too_little_happened_is_meaningless() {
         assert!(error.starts_with("meaningless: "), "{error}");
     }
 }
+
+/// Seed 90282189835639594 of the unattended run, in its hour of 2026-11-22.
+#[test]
+fn a_content_that_was_stored_twice_is_lost_only_if_it_cannot_be_read() {
+    let recorder = Recorder::default();
+    let stored = Content { is_read_at_the_end: false, ..content() };
+    recorder.history().contents.extend([stored.clone(), stored.clone()]);
+    let history = recorder.history().clone();
+    assert_eq!(broken(&history), 2, "nobody has read it");
+    recorder.history().read(stored.key, true);
+    let history = recorder.history().clone();
+    assert_eq!(broken(&history), 0);
+    assert_eq!(history.contents.iter().map(|content| content.reads).sum::<u64>(), 1);
+}

@@ -127,11 +127,7 @@ pub(super) async fn read_content(
 ) {
     match cluster.get_content(known.key).await {
         Ok(body) if body.to_vec() == content(known.seed) => {
-            let mut history = shared.recorder.history();
-            let content = history.contents.iter_mut().find(|content| content.key == known.key);
-            let content = content.expect("what is read was stored");
-            content.reads += 1;
-            content.is_read_at_the_end |= is_at_the_end;
+            shared.recorder.history().read(known.key, is_at_the_end);
         }
         Ok(_) => shared.impossible(format!("{:?} came back with other bytes", known.key)),
         Err(error) => shared.refused("read content", &error),

@@ -82,7 +82,8 @@ fn the_epoch_is_shown_with_the_condition_of_the_cluster(scratch: &Scratch) {
         assert!(shown[known].is_u64(), "{known}: {shown}");
     }
     assert!(shown["found"].is_array(), "{shown}");
-    assert_eq!(shown["clock_offset_seconds"], 0, "one machine has one clock: {shown}");
+    let offset = shown["clock_offset_seconds"].as_i64().expect("a number");
+    assert!(offset.unsigned_abs() <= 60, "one machine has one clock: {shown}");
     assert_eq!(shown["domains"][0]["margin_without"], -1, "{shown}");
     let text = scratch.succeed(&[&["epoch", "show"][..], &CLUSTER].concat());
     for part in ["the one before lasted", "5 active, 1 inactive, 0 removed", "seats    of the"] {
