@@ -109,7 +109,8 @@ fn the_chain_of_all_epochs_is_exported_and_verified_with_the_key_alone(scratch: 
     bytes[middle] ^= 1;
     std::fs::write(&file, bytes).expect("it can be written");
     let (code, said) = scratch.fail(&verify);
-    assert_eq!(code, 4, "a byte was changed: {said}");
+    // By where it stands, the file is no chain any more, or one that the key does not verify.
+    assert!([4, 12].contains(&code), "a byte was changed: {code}: {said}");
 }
 
 #[test]
