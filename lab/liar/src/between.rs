@@ -38,9 +38,11 @@ impl Lies {
     }
 
     fn seat<S: Service + 'static>(&mut self, setup: &Setup) -> Between<Replica<S>> {
+        // Who has no key any more has nothing to lie with.
+        let signer = Arc::clone(setup.signer.as_ref()?);
         let details = &mut self.prng.fork("details");
         let villain = villain(&self.villain, details)?;
-        let (group, signer) = (Arc::clone(&setup.group), Arc::clone(&setup.signer));
+        let group = Arc::clone(&setup.group);
         let holdings = Holdings::new(Seat::Replica(setup.me), group, signer);
         Some(Box::new(Seated(Liar::new(holdings, self.prng.fork("villain"), villain))))
     }

@@ -199,6 +199,14 @@ impl<M: Medium> ServerKeys<M> {
         Ok(Some(CertifiedKey { certificate, seed }))
     }
 
+    /// The seed of the key that signs in an epoch, until it is erased.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn signing_seed(&self, epoch: Epoch) -> Result<Option<KeySeed>, KeysError> {
+        self.seed(Name::Signing(epoch))
+    }
+
     /// The seed of the key that opens what is sealed for an epoch, until it is erased.
     ///
     /// # Errors
@@ -261,6 +269,12 @@ impl<M: Medium> ServerKeys<M> {
     #[must_use]
     pub fn damaged_share(&self, epoch: Epoch) -> KeysError {
         self.fault(Name::Share(epoch), KeysFault::Damaged)
+    }
+
+    /// What is to be said of a key that signs, where it is needed and is not there.
+    #[must_use]
+    pub fn damaged_key(&self, epoch: Epoch) -> KeysError {
+        self.fault(Name::Signing(epoch), KeysFault::Damaged)
     }
 
     /// The seed of the dealings with which an epoch ends: the one that is there, or this one.

@@ -317,7 +317,7 @@ impl Machines {
         let Some(Seat { group, me }) = seat else { return Ok(None) };
         let name = hosted.name();
         let channel = Channel::Grouped(ORDERING, group.group);
-        let signer = Arc::clone(&self.epoch);
+        let signer = Some(Arc::clone(&self.epoch));
         let setup = Setup { group, me, signer, parameters: Parameters::default() };
         let interceptor = between(self.epochs.between(), &setup);
         let (machine, journal) = ordering::open((data, name), setup, service)

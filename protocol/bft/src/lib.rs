@@ -25,7 +25,8 @@
 //!   (`replica::commit`).
 //! - BFT-6: decided cuts form one chain, executed in order, each once (`replica::execute`).
 //! - BFT-7: after it entered a view a replica votes in no earlier one (`replica::view_change`).
-//! - BFT-11, BFT-12, BFT-13 (`replica::end`) and BFT-14 (`succession`) stand in their modules.
+//! - BFT-11, BFT-12, BFT-13, BFT-16 (`replica::end`) and BFT-14 (`succession`) stand in their
+//!   modules.
 //! - BFT-15: of a member a replica tells one contradiction at most, and only what the member signed
 //!   (`replica`).
 //!

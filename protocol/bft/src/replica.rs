@@ -53,8 +53,8 @@ pub struct Setup {
     pub group: Arc<GroupConfiguration>,
     /// Which member it is.
     pub me: ReplicaId,
-    /// Signs with the member's key of the epoch.
-    pub signer: Arc<dyn Signer>,
+    /// Signs with the member's key of the epoch; none when that is erased, after the epoch ended.
+    pub signer: Option<Arc<dyn Signer>>,
     /// How the group is tuned.
     pub parameters: Parameters,
 }
@@ -143,7 +143,7 @@ struct LogPosition {
 pub struct Replica<S> {
     group: Arc<GroupConfiguration>,
     me: ReplicaId,
-    signer: Arc<dyn Signer>,
+    signer: Option<Arc<dyn Signer>>,
     parameters: Parameters,
     others: Arc<[Peer]>,
     replica_of: BTreeMap<NodeId, ReplicaId>,
@@ -229,6 +229,17 @@ impl<S: Service> Machine for Replica<S> {
 }
 
 impl<S: Service> Replica<S> {
+    /// Signs as the member.
+    fn signer(&self) -> &dyn Signer {
+        self.signer.as_deref().expect("BFT-16: who has the end certificate signs nothing")
+    }
+
+    /// Does it hold the key of the epoch? BFT-16: not when it has the end certificate.
+    #[must_use]
+    pub const fn holds_key(&self) -> bool {
+        self.signer.is_some()
+    }
+
     /// The member that this replica is.
     #[must_use]
     pub const fn id(&self) -> ReplicaId {

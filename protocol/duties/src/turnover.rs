@@ -14,7 +14,8 @@
 //!   Adopt --> erase the share, old participant too --> participant of the next epoch
 //! in the new group: the final state, from the own replica once Ended or from others
 //!   --> replica of the next epoch --> Begun --> Vouch
-//! Adopt of the epoch behind that --> retire what still served the old one, and erase its keys
+//! Adopt, and Ended or without a replica --> erase the keys of the epoch before
+//! Adopt of the epoch behind that --> retire what still served the old one
 //! ```
 //!
 //! # Invariants
@@ -26,6 +27,14 @@
 //! - DUT-4: a server never goes back to an earlier epoch.
 //! - DUT-5: a server without a seat in the group of an epoch that it has adopted erases the share
 //!   of it that an attempt which failed may have left, and what opens subshares of it (MEM-71).
+//! - DUT-6: a server erases its key of an epoch when it has adopted a later configuration and its
+//!   replica of the epoch has the end certificate, or never ran; and not before. The end of an
+//!   epoch needs the signatures of a quorum of its group; who has them all needs its own no more.
+//!
+//! # Deviations from the notes
+//! - Settled point 9 has a server keep its key of an epoch until a quorum of the next group says
+//!   that it has begun. Nothing is signed for that, so nobody says it: the state and the end
+//!   certificate are served without a key (BFT-16), until a later epoch replaces them.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -167,6 +176,14 @@ impl Period {
     fn epoch(&self) -> Epoch {
         self.configuration.epoch()
     }
+
+    /// May the replica still have to sign how the epoch ended? A quorum of the group has to.
+    fn has_to_sign(&self) -> bool {
+        match self.replica {
+            Replica::Beginning | Replica::Running | Replica::Concluded => true,
+            Replica::None | Replica::Waiting | Replica::Fetching | Replica::Ended => false,
+        }
+    }
 }
 
 /// Which epochs this server is in, and how far.
@@ -248,6 +265,7 @@ impl Turnover {
             Event::VouchesNoMore(epoch) => self.on_silence(epoch, &mut orders),
             Event::Ended(epoch) => {
                 self.advance(epoch, Replica::Ended);
+                self.erase_keys_of_former(&mut orders);
                 self.seek_state(&mut orders);
             }
             Event::Certified(epoch, header) => {
@@ -347,6 +365,7 @@ impl Turnover {
         }
         self.erase_without_seat(orders);
         let over = self.before.replace(former);
+        self.erase_keys_of_former(orders);
         // Who was away for longer serves nobody with what it had.
         let missed = if is_next { None } else { self.before.take() };
         for period in over.into_iter().chain(missed) {
@@ -366,6 +385,17 @@ impl Turnover {
         }
         if !self.now.configuration.has_seat(self.me) {
             orders.push(Order::EraseShare(self.now.epoch()));
+        }
+    }
+
+    // DUT-6: the configuration that made it the former one is durable.
+    fn erase_keys_of_former(&self, orders: &mut Vec<Order>) {
+        let over = self.before.as_ref().filter(|before| !before.has_to_sign());
+        if let Some(former) = over
+            && !planted(Plant::KeysKept)
+            && !planted(Plant::KeysKeptAnEpoch)
+        {
+            orders.push(Order::EraseKeys(former.epoch()));
         }
     }
 

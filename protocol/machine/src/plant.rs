@@ -141,8 +141,10 @@ pub enum Plant {
     FailedAttemptKept,
     /// The participant of an epoch that is over is not told so, and keeps the share.
     ParticipantKeepsShare,
-    /// A server does not erase its keys of an epoch whose machines it has retired.
+    /// A server does not erase its keys of epochs that are over.
     KeysKept,
+    /// A server keeps its key of an epoch that has ended until the epoch behind the next begins.
+    KeysKeptAnEpoch,
     /// A server erases its share before the next configuration is durable.
     ShareErasedEarly,
     /// A server vouches for an epoch before its replica has the state.

@@ -168,6 +168,8 @@ impl FreshnessResponder {
             }
             effects.release(self.record_last);
         }
+        // MEM-6: what vouched for it is of no use any more.
+        self.member.take_if(|member| self.ended >= Some(member.epoch));
 
         assert!(self.ended >= Some(epoch), "MEM-6: the end of an epoch is kept");
         effects.emit(ResponderOutput::EpochEnded(epoch));

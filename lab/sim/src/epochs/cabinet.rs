@@ -91,6 +91,8 @@ pub(super) struct Cabinet {
     keys: Keys,
     system: SystemId,
     files: BTreeMap<Name, Vec<u8>>,
+    /// Keys that were erased while the process lived, which a liar has kept.
+    erased: BTreeMap<Epoch, Vec<u8>>,
     /// A bug that is put into it on purpose.
     flaw: Option<&'static str>,
     prng: Prng,
@@ -106,7 +108,7 @@ impl Cabinet {
         files: BTreeMap<Name, Vec<u8>>,
         (flaw, prng): (Option<&'static str>, Prng),
     ) -> Self {
-        Self { keys, system, files, flaw, prng }
+        Self { keys, system, files, erased: BTreeMap::new(), flaw, prng }
     }
 
     /// What it holds.
@@ -133,7 +135,11 @@ impl Cabinet {
             | Name::Successor(_)
             | Name::RootProof(_) => false,
         };
-        if !is_kept && self.files.remove(&name).is_some() {
+        if let Some(bytes) = self.files.get(&name).filter(|_| !is_kept).cloned() {
+            self.files.remove(&name);
+            if let Name::Signing(epoch) = name {
+                self.erased.insert(epoch, bytes);
+            }
             ink.persist(Record::Erased(name));
         }
     }
@@ -174,8 +180,16 @@ impl Cabinet {
 
     /// The key of an epoch, if it is there.
     pub(super) fn known(&self, epoch: Epoch) -> Option<Arc<dyn Signer>> {
-        let seed = self.files.get(&Name::Signing(epoch))?.as_slice();
-        Some(self.keys.signer(seed.try_into().expect("a seed has 32 bytes")))
+        Some(self.signer_of(self.files.get(&Name::Signing(epoch))?))
+    }
+
+    /// The key of an epoch that was erased: no machine asks for it, only a liar.
+    pub(super) fn erased(&self, epoch: Epoch) -> Option<Arc<dyn Signer>> {
+        Some(self.signer_of(self.erased.get(&epoch)?))
+    }
+
+    fn signer_of(&self, seed: &[u8]) -> Arc<dyn Signer> {
+        self.keys.signer(seed.try_into().expect("a seed has 32 bytes"))
     }
 
     fn identity_in(&mut self, ink: Ink<'_>, epoch: Epoch) -> Option<Identity<LabTree>> {

@@ -31,11 +31,12 @@ pub(super) const PLANTS: &[Plant] = &[
         "the participant of an epoch that is over keeps the share",
     )
     .slow(),
+    Plant::hooked(Bug::KeysKept, "keys-kept", "C7", "the keys of epochs that are over stay"),
     Plant::hooked(
-        Bug::KeysKept,
-        "keys-kept",
+        Bug::KeysKeptAnEpoch,
+        "keys-kept-an-epoch",
         "C7",
-        "the keys of an epoch stay when its machines are retired",
+        "the key of an epoch that has ended stays until the epoch behind the next",
     ),
     Plant::hooked(
         Bug::ShareErasedEarly,

@@ -131,9 +131,9 @@ impl ServerSeat {
         self.cabinet.held_root()
     }
 
-    /// Signs with the key of an epoch, while it has that.
+    /// Signs with the key of an epoch, for a liar: it has kept what its machines have erased.
     pub(super) fn signer(&self, epoch: Epoch) -> Option<Arc<dyn quorate_crypto::Signer>> {
-        self.cabinet.known(epoch)
+        self.cabinet.known(epoch).or_else(|| self.cabinet.erased(epoch))
     }
 
     /// Its name in the system.
@@ -146,6 +146,11 @@ impl ServerSeat {
     #[must_use]
     pub fn replica(&self, epoch: Epoch) -> Option<&Replica<MembershipService>> {
         self.members.get(&epoch).map(|member| &member.replica)
+    }
+
+    /// Has it nothing to sign any more in the group of an epoch?
+    pub(super) fn has_ended(&self, epoch: Epoch) -> bool {
+        self.replica(epoch).is_none_or(|replica| replica.end_certificate().is_some())
     }
 
     /// Items that its machines hold in their queues and tables.

@@ -71,7 +71,7 @@ impl<S: Replicated> GroupHost<S> {
         let setup = Setup {
             group: Arc::clone(&self.setup.group),
             me,
-            signer: Arc::clone(&self.setup.signers[index]),
+            signer: Some(Arc::clone(&self.setup.signers[index])),
             parameters: self.setup.parameters.clone(),
         };
         let mut images = self.images.borrow_mut();

@@ -255,7 +255,10 @@ impl Conductor {
                 self.announce_proofs()?;
             }
             Order::Retire(epoch) => self.retire(epoch)?,
-            Order::EraseKeys(_) => self.erase_past()?,
+            Order::EraseKeys(epoch) => {
+                self.erase_keys(epoch)?;
+                self.erase_past()?;
+            }
         }
         Ok(())
     }
@@ -440,7 +443,7 @@ impl Conductor {
         let group = membership_replicas(&configuration, Slot::ZERO);
         let group = inheritance.begin(group, configuration.hash());
         let directory = ground.replica_directory(epoch);
-        let setup = ground.replica_setup(group)?;
+        let setup = ground.replica_setup(group, Some(ground.signer(epoch)?));
         let (group, interceptor) = (Arc::clone(&setup.group), ground.between.membership(&setup));
         // A mark from before a crash has no state behind it: nothing was said under it.
         base::remove(&ground.data, epoch)?;
@@ -511,12 +514,17 @@ impl Conductor {
                 continue;
             }
             self.all.ground.forget(epoch)?;
-            // The key of the founding signs for the group of the key-value service, which stays.
-            if Some(epoch) != self.all.ground.ring_epoch {
-                let keys = lock(&self.all.ground.keys);
-                keys.erase_epoch(epoch).map_err(|source| ServerError::Keys { source })?;
-            }
+            self.erase_keys(epoch)?;
         }
         Ok(())
+    }
+
+    // The key of the founding signs for the group of the key-value service, which stays.
+    fn erase_keys(&self, epoch: Epoch) -> Result<(), ServerError> {
+        if Some(epoch) == self.all.ground.ring_epoch {
+            return Ok(());
+        }
+        let keys = lock(&self.all.ground.keys);
+        keys.erase_epoch(epoch).map_err(|source| ServerError::Keys { source })
     }
 }

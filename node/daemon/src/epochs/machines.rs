@@ -304,14 +304,34 @@ impl Ground {
         }
     }
 
-    /// A replica of the membership group of an epoch behind the first.
-    ///
-    /// # Errors
-    /// [`ServerError`] says which key or file is wrong.
-    pub(crate) fn replica_setup(&self, group: GroupConfiguration) -> Result<Setup, ServerError> {
+    /// A replica of the membership group of an epoch, with the key of that if it is not erased.
+    pub(crate) fn replica_setup(
+        &self,
+        group: GroupConfiguration,
+        signer: Option<Arc<dyn Signer>>,
+    ) -> Setup {
         let me = group.replica_of(self.me).expect("DUT-3: a replica has a seat");
-        let signer = self.signer(group.epoch)?;
-        Ok(Setup { group: Arc::new(group), me, signer, parameters: Parameters::default() })
+        Setup { group: Arc::new(group), me, signer, parameters: Parameters::default() }
+    }
+
+    /// The same for a replica that has run before.
+    fn setup_again(&self, group: GroupConfiguration) -> Result<Setup, ServerError> {
+        let seed = lock(&self.keys).signing_seed(group.epoch);
+        let seed = seed.map_err(|source| ServerError::Keys { source })?;
+        let signer = seed.map(|seed| -> Arc<dyn Signer> { Arc::new(RealSigner::from_seed(&seed)) });
+        Ok(self.replica_setup(group, signer))
+    }
+
+    /// DUT-6: only the key of an epoch whose end is certified here may be gone.
+    fn reject_lost_key(
+        &self,
+        replica: &Replica<MembershipService>,
+        epoch: Epoch,
+    ) -> Result<(), ServerError> {
+        if replica.holds_key() || replica.end_certificate().is_some() {
+            return Ok(());
+        }
+        Err(ServerError::Keys { source: lock(&self.keys).damaged_key(epoch) })
     }
 
     /// The service that the group of a configuration behind the first replicates.
@@ -328,11 +348,12 @@ impl Ground {
         &mut self,
         genesis: &UnsignedConfiguration,
     ) -> Result<ReadyReplica, ServerError> {
-        let setup = self.replica_setup(membership_replicas(genesis.clone(), Slot::ZERO))?;
+        let setup = self.setup_again(membership_replicas(genesis.clone(), Slot::ZERO))?;
         let interceptor = self.between.membership(&setup);
         let service = MembershipService::genesis(genesis.clone(), Schemes::real());
         let opened = ordering::open((&self.data, "membership"), setup, service)
             .map_err(|source| ServerError::Journal { machine: "membership", source })?;
+        self.reject_lost_key(&opened.0, genesis.configuration().epoch)?;
         Ok(self.replica(&genesis.clone().into(), opened, interceptor))
     }
 
@@ -361,10 +382,13 @@ impl Ground {
         let directory = self.replica_directory(configuration.epoch());
         let group = membership_replicas(configuration, Slot::ZERO);
         let Some(group) = base::of(&self.data, group)? else { return Ok(None) };
-        let setup = self.replica_setup(group)?;
+        let setup = self.setup_again(group)?;
         let interceptor = self.between.membership(&setup);
         let opened = ordering::open_again(&directory, setup, Self::service(configuration))
             .map_err(|source| ServerError::Journal { machine: "membership", source })?;
+        if let Some((replica, _)) = &opened {
+            self.reject_lost_key(replica, configuration.epoch())?;
+        }
         Ok(opened.map(|opened| self.replica(&configuration.into(), opened, interceptor)))
     }
 

@@ -27,6 +27,13 @@ fn epoch_of(directory: &Path) -> Option<u64> {
     names.map(|name| name.expect("a number").parse::<u64>().expect("an epoch")).max()
 }
 
+/// Is a server in the last epoch, with nothing to sign in the one before? Only the end certificate
+/// tells it so, which comes when a quorum has signed.
+fn has_come(directory: &Path, epoch: u64) -> bool {
+    let key_of = |epoch| Thief::place(Label { owner: 0, kind: Kind::Signing, epoch });
+    epoch >= LAST && !directory.join(key_of(epoch - 1)).exists()
+}
+
 /// Where a server is when the test looks.
 #[derive(Clone, Copy, Debug)]
 struct Now {
@@ -45,9 +52,9 @@ impl Now {
 /// May a server have this secret?
 fn is_needed(Label { kind, epoch, .. }: Label, Now { epoch: now, has_seat }: Now) -> bool {
     match kind {
-        // The group of the epoch before is still served, the key of the next one is made ahead, and
-        // storage stays on the ring of the founding with its keys.
-        Kind::Signing => epoch + 1 >= now || epoch == FIRST.get(),
+        // DUT-6: every server has seen the end of the epoch before. The key of the next one is made
+        // ahead, and storage stays on the ring of the founding with its keys.
+        Kind::Signing => epoch >= now || epoch == FIRST.get(),
         // DUT-5: without a seat nothing is left of the attempts at the key of the epoch.
         Kind::Decryption | Kind::Share | Kind::Dealing => epoch > now || epoch == now && has_seat,
         // The leaf of the next epoch has certified its key already.
@@ -125,7 +132,10 @@ impl Lives {
         let servers = founders.nodes.iter().enumerate();
         let servers = servers.map(|(owner, settings)| begin_with(settings, ear(owner))).collect();
         with_servers(servers, async {
-            while !directories.iter().all(|it| epoch_of(it).is_some_and(|epoch| epoch >= LAST)) {
+            while !directories
+                .iter()
+                .all(|it| epoch_of(it).is_some_and(|epoch| has_come(it, epoch)))
+            {
                 thief.look();
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }

@@ -203,9 +203,9 @@ impl<S: Service> Replica<S> {
 
     /// Signs what this replica says of its state after a slot, and tells the others.
     pub(super) fn sign_checkpoint(&mut self, turn: &mut Turn<'_, S>, slot: Slot) {
-        let Some(own) = self.checkpoints.own.get_mut(&slot) else { return };
-        let message = Checkpoint::sign(&self.group, own.statement, (self.me, &*self.signer));
-        own.message = Some(message);
+        let Some(own) = self.checkpoints.own.get(&slot) else { return };
+        let message = Checkpoint::sign(&self.group, own.statement, (self.me, self.signer()));
+        self.checkpoints.own.entry(slot).and_modify(|own| own.message = Some(message));
         self.broadcast(turn, Class::Control, Message::Checkpoint(message));
         self.on_checkpoint(turn, self.me, message);
     }

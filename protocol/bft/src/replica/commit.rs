@@ -25,7 +25,7 @@ impl<S: Service> Replica<S> {
             return;
         }
         let choice = (view, slot, cut.digest());
-        let vote = Vote::sign((Phase::Commit, &self.group), choice, (self.me, &*self.signer));
+        let vote = Vote::sign((Phase::Commit, &self.group), choice, (self.me, self.signer()));
         if planted(Plant::CommitBeforePersist) {
             self.broadcast(turn, Class::Control, Message::Commit(vote));
         }

@@ -21,6 +21,8 @@
 //! - BFT-12: a replica signs the end of an epoch only when its node has asked for it, and when the
 //!   state after the last slot is durable.
 //! - BFT-13: an epoch has ended, and the next one can begin, where a quorum signed the same end.
+//! - BFT-16: a replica that has the end certificate holds no key of the epoch any more, and needs
+//!   none: what it still serves is signed.
 //!
 //! # Deviations from the notes
 //! - Where a replica knows the last slot to be decided by votes on a void one alone, it serves the
@@ -158,6 +160,8 @@ impl<S: Service> Replica<S> {
         let is_end = certificate.is_end(&self.group) || planted(Plant::ShortEnd);
         assert!(is_end, "BFT-13: a quorum signed the end at {}", certificate.statement.slot);
         turn.mark("bft.end_certified");
+        // BFT-16: its record goes before the word to the node, which erases the key upon it.
+        self.signer = None;
         turn.emit(Output::Ended(certificate));
         self.await_certificate(turn);
     }

@@ -133,7 +133,7 @@ impl<S: Service> Replica<S> {
     pub(super) fn next_own_batch(&self, contents: Contents) -> Arc<Batch> {
         let tip = self.lanes.lane(self.me).acknowledged;
         let place = (self.me, tip.seq.next(), tip.digest);
-        Arc::new(Batch::sign(&self.group, place, contents, &*self.signer))
+        Arc::new(Batch::sign(&self.group, place, contents, self.signer()))
     }
 
     /// Says soon what is held: at once, unless that was said a moment ago.
@@ -156,7 +156,7 @@ impl<S: Service> Replica<S> {
     /// acknowledged, before this effect.
     pub(super) fn send_vector(&mut self, turn: &mut Turn<'_, S>) {
         let tips = self.lanes.acknowledged();
-        let vector = AckVector::sign(&self.group, (self.me, turn.now.wall), tips, &*self.signer);
+        let vector = AckVector::sign(&self.group, (self.me, turn.now.wall), tips, self.signer());
         let vector = Arc::new(vector);
         self.acknowledging.is_armed = false;
         self.acknowledging.sent = Some((turn.now.instant, Arc::clone(&vector)));

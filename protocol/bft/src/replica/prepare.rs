@@ -191,8 +191,8 @@ impl<S: Service> Replica<S> {
         let open = self.slots.open_mut(slot);
         let (_, cut) = open.accepted.as_ref().expect("a vote follows an acceptance");
         let choice = (view, slot, cut.digest());
-        let vote = Vote::sign((Phase::Prepare, &self.group), choice, (self.me, &*self.signer));
-        open.prepares.take(&vote);
+        let vote = Vote::sign((Phase::Prepare, &self.group), choice, (self.me, self.signer()));
+        self.slots.open_mut(slot).prepares.take(&vote);
         self.broadcast(turn, Class::Control, Message::Prepare(vote));
         self.commit_prepared(turn, slot);
     }

@@ -32,7 +32,7 @@ impl<S: Service> Replica<S> {
         while let Some(parent) = self.parent_of_proposal(turn) {
             let Some((cut, inline)) = self.next_cut(turn, &parent) else { return };
             let choice = (self.views.view(), &cut);
-            let proposal = SignedProposal::sign(&self.group, choice, &*self.signer);
+            let proposal = SignedProposal::sign(&self.group, choice, self.signer());
             turn.mark("bft.proposed");
             let pre_prepare = Arc::new(PrePrepare { proposal, cut, inline });
             self.lead(turn, &pre_prepare);

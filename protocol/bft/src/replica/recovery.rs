@@ -8,6 +8,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use quorate_crypto::Signer;
 use quorate_machine::{Plant, RecordNumber, Service, planted};
 use quorate_state::Map;
 use quorate_types::{Digest, Instant, Peer, ReplicaId, ReplicaSet, Slot, UnixTime, View};
@@ -205,6 +206,9 @@ impl<S: Service> Replica<S> {
             replica.slots.end_at(&replica.executed.cut);
             replica.end = Some(End::default());
         }
+        let is_certified = replica.end_certificate().is_some();
+        // BFT-16: the key may be there still, after a crash before it was erased.
+        replica.signer = replica.signer.filter(|_| !is_certified);
         replica
     }
 
@@ -217,8 +221,10 @@ impl<S: Service> Replica<S> {
         assert!(is_own, "BFT-14: the image is of this group's epoch");
         assert_eq!(state.root(), statement.root, "the store gives back the state that it got");
         state.discard_changes();
-        let sign = || Checkpoint::sign(&setup.group, statement, (setup.me, &*setup.signer));
-        let message = (!statement.is_last).then(sign);
+        let sign = |signer: &Arc<dyn Signer>| {
+            Checkpoint::sign(&setup.group, statement, (setup.me, &**signer))
+        };
+        let message = setup.signer.as_ref().filter(|_| !statement.is_last).map(sign);
         let snapshot = state.snapshot();
         let executed = Executed { cut: cut.clone(), time: statement.time };
         let mut replica = Self::at(setup, (service, state), executed);

@@ -199,7 +199,7 @@ impl<S: Service> Replica<S> {
         self.checkpoints.own.clear();
         // This replica can vouch for the state too: others may have lost their certificate. For the
         // end of the epoch it does when its node says so.
-        let sign = || Checkpoint::sign(&self.group, statement, (self.me, &*self.signer));
+        let sign = || Checkpoint::sign(&self.group, statement, (self.me, self.signer()));
         let message = (!statement.is_last).then(sign);
         let (cut, snapshot) = (stable.cut.clone(), stable.snapshot.clone());
         let own = OwnCheckpoint { statement, message, cut, snapshot, record };

@@ -110,7 +110,7 @@ impl<S: Service> Replica<S> {
         }
         let has_proof = matches!(invitations.first(), Some(Message::NewLeaderProof(_)));
         if !has_proof && self.views.start().is_none() {
-            let wish = NewLeader::sign(&self.group, next, (self.me, &*self.signer));
+            let wish = NewLeader::sign(&self.group, next, (self.me, self.signer()));
             turn.send(peer, Class::Control, Message::NewLeader(wish));
         }
     }
@@ -191,7 +191,7 @@ impl<S: Service> Replica<S> {
     pub(super) fn vote_again(&mut self, phase: Phase, choice: (Slot, quorate_types::Digest)) {
         let view = self.views.view();
         let choice = (view, choice.0, choice.1);
-        let vote = Vote::sign((phase, &self.group), choice, (self.me, &*self.signer));
+        let vote = Vote::sign((phase, &self.group), choice, (self.me, self.signer()));
         let open = self.slots.open_mut(vote.slot);
         match phase {
             Phase::Prepare => open.prepares.take(&vote),

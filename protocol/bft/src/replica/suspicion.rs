@@ -143,7 +143,7 @@ impl<S: Service> Replica<S> {
     pub(super) fn suspect(&mut self, turn: &mut Turn<'_, S>) {
         self.suspicion.suspects = true;
         let view = self.views.view().next();
-        let wish = NewLeader::sign(&self.group, view, (self.me, &*self.signer));
+        let wish = NewLeader::sign(&self.group, view, (self.me, self.signer()));
         turn.arm(Timer::Suspicion, turn.now.instant.after(self.parameters.suspicion_interval));
         self.broadcast(turn, Class::Control, Message::NewLeader(wish));
         self.on_new_leader(turn, wish);

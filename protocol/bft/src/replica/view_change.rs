@@ -180,7 +180,7 @@ impl<S: Service> Replica<S> {
         let prepared: Vec<Prepared> = open.filter_map(|(_, open)| open.prepared.clone()).collect();
         let signature = Signature::new([0; 64]);
         let unsigned = ViewChange { view, base, prepared, from: self.me, signature };
-        ViewChange::sign(&self.group, unsigned, &*self.signer)
+        ViewChange::sign(&self.group, unsigned, self.signer())
     }
 
     pub(super) fn on_view_change(&mut self, turn: &mut Turn<'_, S>, change: Arc<ViewChange>) {
@@ -195,7 +195,7 @@ impl<S: Service> Replica<S> {
         }
         let changes: Vec<_> =
             self.views.changes.values().take(self.quorum()).map(Arc::clone).collect();
-        let new_view = Arc::new(NewView::sign(&self.group, view, changes, &*self.signer));
+        let new_view = Arc::new(NewView::sign(&self.group, view, changes, self.signer()));
         turn.mark("bft.view_started");
         self.follow(turn, &new_view);
         self.broadcast(turn, Class::Control, Message::NewView(new_view));

@@ -274,7 +274,7 @@ impl Cluster {
         Setup {
             group: Arc::clone(&self.group),
             me,
-            signer: Arc::clone(&self.signers[me.index()]),
+            signer: Some(Arc::clone(&self.signers[me.index()])),
             parameters: self.parameters.clone(),
         }
     }

@@ -104,6 +104,26 @@ fn the_node_is_told_before_anything_is_signed_and_again_after_a_restart() {
 }
 
 #[test]
+fn who_has_the_certificate_helps_laggards_and_heirs_without_a_key_bft_16() {
+    let mut world = World::new(&[FIRST, &[4, 5, 6, 7]]);
+    world.down.extend(3..8);
+    world.call(1, "a");
+    world.announce((0, 1), "END");
+    world.pass(SECOND);
+    assert!((0..3).all(|server| !world.replica((0, server)).holds_key()), "BFT-16");
+    for server in 0..3 {
+        world.crash(server);
+        world.restart(server);
+        assert!(!world.replica((0, server)).holds_key(), "BFT-16: erased is erased");
+    }
+    (3..8).for_each(|server| world.restart(server));
+    world.pass(Duration::from_secs(3));
+    assert_eq!(agree(&world, 0), "a;1:END;");
+    assert!(!world.replica((0, 3)).holds_key(), "BFT-16: it has it from the others");
+    assert_eq!(goes_on(&mut world, (1, 2), "b"), "a;1:END;b;");
+}
+
+#[test]
 fn a_seal_before_the_end_signs_nothing() {
     let mut world = World::new(&[FIRST]);
     world.seal((0, 0));

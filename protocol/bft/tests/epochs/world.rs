@@ -37,6 +37,8 @@ struct Seat {
     disk: Disk,
     /// Durable: the server vouches for the epoch no more.
     vouches_no_more: bool,
+    /// It has had the end certificate, and its key is erased.
+    has_ended: bool,
     /// Effects that are still performed before the power fails.
     effects_left: Option<usize>,
     effect_count: usize,
@@ -196,8 +198,10 @@ impl World {
     fn setup(&self, (epoch, server): Place) -> Setup {
         let group = self.group(epoch);
         let me = group.replica_of(node(server)).expect("a member");
-        let (signer, parameters) = (self.signer((epoch, server)), self.parameters.clone());
-        Setup { group, me, signer, parameters }
+        // BFT-16: the key is erased upon the certificate.
+        let has_key = self.seats.get(&(epoch, server)).is_none_or(|seat| !seat.has_ended);
+        let signer = has_key.then(|| self.signer((epoch, server)));
+        Setup { group, me, signer, parameters: self.parameters.clone() }
     }
 
     /// Starts a server's part in an epoch from what its disk holds.
@@ -363,6 +367,10 @@ impl World {
 
     /// The first server that learns of an end makes the next group known.
     fn on_ended(&mut self, (epoch, server): Place, certificate: &CheckpointCertificate) {
+        let seat = self.seats.get_mut(&(epoch, server)).expect("a seat");
+        seat.has_ended = true;
+        let holds_key = seat.replica.as_ref().is_some_and(Replica::holds_key);
+        assert!(!holds_key, "BFT-16: {server} has the certificate of epoch {epoch}");
         let next = epoch + 1;
         let index = usize::try_from(next).expect("few");
         if index >= self.plan.len() {

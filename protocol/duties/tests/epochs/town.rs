@@ -1,7 +1,7 @@
 //! Servers in memory, each with its machines, and the orders of its turnover carried out.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use quorate_bft::{Inheritance, Output as OrderedOutput, Parameters, Replica, Setup, Succession};
@@ -63,6 +63,8 @@ struct Server {
     sessions: BTreeMap<Epoch, Digest>,
     alarms: BTreeMap<Alarm, Instant>,
     is_vouching_for: Option<Epoch>,
+    /// Epochs that it was in and whose keys it has not erased.
+    keys: BTreeSet<Epoch>,
 }
 
 /// A system of servers.
@@ -146,11 +148,14 @@ impl Server {
             sessions: BTreeMap::new(),
             alarms: BTreeMap::new(),
             is_vouching_for: duties.membership().map(|_| epoch),
+            keys: BTreeSet::from([epoch]),
         };
         if let Some(seat) = duties.membership() {
             let service = duties.membership_service(sharing.clone(), schemes());
             let (group, me) = (seat.group, seat.me);
-            let setup = Setup { group: Arc::clone(&group), me, signer, parameters: parameters() };
+            let group_of = Arc::clone(&group);
+            let signer = Some(signer);
+            let setup = Setup { group: group_of, me, signer, parameters: parameters() };
             server.replicas.insert(epoch, Replica::new(setup, service));
             server.groups.insert(epoch, group);
         }
@@ -642,12 +647,19 @@ impl Town {
                     Alarm::Succession(..) => true,
                 });
             }
-            Order::EraseKeys(_) => {}
+            Order::EraseKeys(epoch) => {
+                let server = self.server(id);
+                let replica = server.replicas.get(&epoch);
+                let has_ended = replica.is_none_or(|it| it.end_certificate().is_some());
+                assert!(has_ended, "DUT-6: its replica of epoch {epoch} may have to sign");
+                server.keys.remove(&epoch);
+            }
         }
     }
 
     /// Whoever adopts tells the others, as dissemination does, and a server that was added starts.
     fn adopt(&mut self, id: NodeId, configuration: &VerifiedConfiguration) {
+        self.server(id).keys.insert(configuration.epoch());
         self.ask_responder(id, ResponderRequest::Adopt(configuration.clone()));
         for member in &configuration.configuration().members {
             let number = self.numbers[&member.identity_key];
@@ -733,7 +745,7 @@ impl Town {
         let group = membership_replicas(&configuration, Slot::ZERO);
         let group = Arc::new(inheritance.begin(group, configuration.hash()));
         let me = group.replica_of(id).expect("it has a seat");
-        let signer = epoch_signer(server.number, epoch);
+        let signer = Some(epoch_signer(server.number, epoch));
         let setup = Setup { group: Arc::clone(&group), me, signer, parameters: parameters() };
         let service = MembershipService::following(configuration, schemes());
         server.replicas.insert(epoch, Replica::succeed(setup, service, inheritance));
@@ -771,6 +783,7 @@ impl Town {
             let mut machines = server.handovers.range(..newest.epoch());
             let holds = machines.any(|(_, handover)| handover.holds_old_share());
             assert!(!holds, "DUT-2: a machine holds the share of an epoch that is over");
+            assert_eq!(server.keys, BTreeSet::from([newest.epoch()]), "DUT-6: of those it was in");
         }
     }
 }

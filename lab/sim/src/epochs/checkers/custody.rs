@@ -38,8 +38,8 @@ fn is_overdue(name: Name, newest: Epoch, has_seat: bool) -> bool {
         Name::Share(epoch) | Name::Dealing(epoch) | Name::Decryption(epoch) => {
             epoch < newest || epoch == newest && !has_seat
         }
-        // The group of the epoch before is still served; the key of the founding serves the
-        // key-value group for good.
+        // The replica of the epoch before may not have signed its end; the key of the founding
+        // serves the key-value group for good.
         Name::Signing(epoch) => epoch.next() < newest && epoch != Epoch::ZERO,
         // The leaf of an epoch is gone when its key is certified.
         Name::Identity(epoch) => epoch <= newest,
@@ -82,6 +82,15 @@ fn written(disk: &Disk) -> Option<Name> {
         texts.iter().any(|text| text.windows(32).any(|part| part == secret))
     });
     found.map(|(name, _)| *name)
+}
+
+/// The epoch before the present one whose key a server has, and with which it has nothing to sign
+/// any more: there is no replica, or that has the end certificate (DUT-6).
+fn with_idle_key(seat: &ServerSeat) -> Option<Epoch> {
+    let newest = seat.turnover().configuration().epoch();
+    let former = Epoch::new(newest.get().checked_sub(1)?);
+    let is_there = former != Epoch::ZERO && seat.files().contains_key(&Name::Signing(former));
+    (is_there && seat.has_ended(former)).then_some(former)
 }
 
 /// The epoch in which a server is, if the tree of its identity is another than the root there.
@@ -168,6 +177,10 @@ impl Checker<EpochsMachine> for Custody {
                 self.present.insert((at.node, epoch.next()), session);
                 self.attempts.entry((epoch.next(), session)).or_insert(attempt);
             }
+        }
+        if let Some(epoch) = with_idle_key(seat) {
+            let what = format!("{:?} has ended epoch {epoch}, and has its key", at.node);
+            return Err(Broken::new(ID, what));
         }
         let newest = seat.turnover().configuration().epoch();
         let mut old = seat.handovers().range(..newest);

@@ -119,6 +119,10 @@ impl ServerSeat {
         let signer = self.cabinet.known(epoch);
         let Some(setup) = self.setup(&group, signer) else { return };
         let replica = Replica::recover(setup, service, image, records);
+        assert!(
+            replica.holds_key() || replica.end_certificate().is_some(),
+            "DUT-6: the key of {epoch} is erased behind its end"
+        );
         self.members.insert(epoch, Member { replica, group, last });
     }
 

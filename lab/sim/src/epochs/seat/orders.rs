@@ -90,7 +90,10 @@ impl ServerSeat {
             Order::BeginReplica(epoch) => self.begin_replica(turn, epoch),
             Order::Vouch(epoch) => self.vouch(turn, epoch),
             Order::Retire(epoch) => self.retire(turn, epoch),
-            Order::EraseKeys(_) => self.erase_past(turn),
+            Order::EraseKeys(epoch) => {
+                self.erase_keys(turn, epoch);
+                self.erase_past(turn);
+            }
         }
     }
 
@@ -196,8 +199,8 @@ impl ServerSeat {
         let group = membership_replicas(&configuration, Slot::ZERO);
         let group = Arc::new(inheritance.begin(group, configuration.hash()));
         let base = Base { slot: group.base_slot, digest: group.base_digest };
-        let certified = self.cabinet.certified(turn.effects, epoch);
-        let Some(setup) = self.setup(&group, certified.map(|it| it.signer)) else { return };
+        let Some(certified) = self.cabinet.certified(turn.effects, epoch) else { return };
+        let Some(setup) = self.setup(&group, Some(certified.signer)) else { return };
         turn.effects.persist(Record::Begun(epoch, base));
         let service = MembershipService::following(configuration, self.kit.schemes.clone());
         let replica = Replica::succeed(setup, service, *inheritance);
@@ -211,7 +214,7 @@ impl ServerSeat {
         group: &Arc<quorate_types::GroupConfiguration>,
         signer: Option<Arc<dyn quorate_crypto::Signer>>,
     ) -> Option<Setup> {
-        let (me, signer) = (group.replica_of(self.id)?, signer?);
+        let me = group.replica_of(self.id)?;
         let parameters = self.kit.parameters.clone();
         Some(Setup { group: Arc::clone(group), me, signer, parameters })
     }
@@ -240,10 +243,14 @@ impl ServerSeat {
                 continue;
             }
             turn.effects.persist(Record::Forgotten(epoch));
-            // The key of the founding signs for the group of the key-value service.
-            if epoch != Epoch::ZERO {
-                self.cabinet.erase_epoch(turn.effects, epoch);
-            }
+            self.erase_keys(turn, epoch);
+        }
+    }
+
+    // The key of the founding signs for the group of the key-value service.
+    fn erase_keys(&mut self, turn: &mut Turn<'_>, epoch: Epoch) {
+        if epoch != Epoch::ZERO {
+            self.cabinet.erase_epoch(turn.effects, epoch);
         }
     }
 }

@@ -70,6 +70,8 @@ pub struct Tally {
     pub roots: u64,
     /// Certificates by trees whose root was replaced.
     pub old_trees: u64,
+    /// Members of groups that could be impersonated, summed over groups and robberies.
+    pub voices: u64,
     /// Signatures that were tried.
     pub signatures: u64,
     /// Bytes of logs and states that were searched.
@@ -161,7 +163,8 @@ impl Thief {
         let group = servers.membership_group.clone();
         let (inside, outside): (Vec<_>, Vec<_>) =
             self.servers.iter().partition(|server| group.contains(server));
-        let room = self.plan.robbed.saturating_sub(self.loot.places(epoch).len());
+        let known = self.loot.places(epoch).len().max(self.voices(configuration));
+        let room = self.plan.robbed.saturating_sub(known);
         self.tally.borrow_mut().missed += self.planned.len() as u64;
         self.planned = self.choose((inside, room), outside);
         for (_, at_us) in &mut self.planned {
@@ -268,10 +271,13 @@ impl Thief {
         self.mix(new)
     }
 
-    /// Is what a server has on its disk what it works with? In the moment in which it goes on to
-    /// another epoch, what it erases is not gone yet: then the thief waits.
+    /// Is what a server has on its disk what it works with, and has it ended the epoch before? In
+    /// the moment in which it goes on to another epoch, what it erases is not gone yet, and it is
+    /// one of the epoch before: then the thief waits.
     fn is_settled(&self, at: &At, seat: &ServerSeat) -> bool {
-        self.disks.borrow()[at.node.index()].files == *seat.files()
+        let former = self.newest.get().checked_sub(1).map(Epoch::new);
+        former.is_none_or(|former| seat.has_ended(former))
+            && self.disks.borrow()[at.node.index()].files == *seat.files()
     }
 
     /// Is it the time in the epoch for which the thief waits?

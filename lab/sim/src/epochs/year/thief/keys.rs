@@ -26,10 +26,10 @@ impl Thief {
     }
 
     /// A key that signs is none that a configuration of an epoch names which is over, but for the
-    /// one whose group is still served and the founding's.
+    /// founding's; and all that were ever found of a group are too few to vouch for its epoch.
     fn try_signing(&mut self, of: (NodeId, Epoch), bytes: &[u8]) -> Verdict {
         let signer = self.keys.signer(bytes.try_into().expect("a seed has 32 bytes"));
-        let over = |epoch: Epoch| epoch.next() < self.newest && epoch != Epoch::ZERO;
+        let over = |epoch: Epoch| epoch < self.newest && epoch != Epoch::ZERO;
         let key = signer.public_key();
         if let Some((epoch, owner)) = self.named.get(&key)
             && over(*epoch)
@@ -47,7 +47,29 @@ impl Thief {
                 return broken(&format!("a vouch for epoch {} verifies", configuration.epoch()));
             }
         }
+        self.count_voices()
+    }
+
+    /// Of no group more members can be impersonated than were robbed in its epoch and the one
+    /// before, in which their keys were made: vouches of several epochs do not add up.
+    fn count_voices(&self) -> Verdict {
+        for configuration in self.configurations.values() {
+            let (epoch, voices) = (configuration.epoch(), self.voices(configuration));
+            self.tally.borrow_mut().voices += voices as u64;
+            if voices > self.plan.robbed && epoch != Epoch::ZERO {
+                let what = format!("{voices} members of the group of epoch {epoch}");
+                return broken(&format!("the keys of {what} were found"));
+            }
+        }
         Ok(())
+    }
+
+    /// Members of the group of an epoch whose key was found, whenever that was.
+    pub(super) fn voices(&self, configuration: &VerifiedConfiguration) -> usize {
+        let servers = configuration.configuration();
+        let members = servers.membership_group.iter().filter_map(|id| servers.member(*id));
+        let keys = members.filter_map(|member| member.epoch_key);
+        keys.filter(|key| self.loot.signing.contains_key(key)).count()
     }
 
     /// A key that opens is none that anything was sealed with for an epoch that is over.
