@@ -93,12 +93,23 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
     pub(super) fn end_fault(&mut self, index: usize) {
         let kind = self.scenario.faults[index].kind;
         if let FaultKind::Byzantine { node, .. } = kind {
-            return match self.other_adversary(index, node) {
-                None => self.repair(node),
-                Some(adversary) => self.corrupt(node, adversary),
-            };
+            self.end_adversary(index, node);
+        } else {
+            self.switch(&kind, false);
         }
-        self.switch(&kind, false);
+    }
+
+    /// One of a node's adversaries goes: another one stays, or its owner repairs it.
+    fn end_adversary(&mut self, index: usize, node: Node) {
+        let Some(present) = &self.nodes[node.index()].adversary else {
+            // The last two went in the same moment.
+            return;
+        };
+        match self.other_adversary(index, node) {
+            Some(other) if other == present.name() => {}
+            Some(other) => self.corrupt(node, other),
+            None => self.repair(node),
+        }
     }
 
     /// Who else stands before a node, when one of its adversaries goes.

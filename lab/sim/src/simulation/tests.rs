@@ -257,6 +257,7 @@ fn a_node_with_two_adversaries_is_good_when_the_last_of_them_is_gone() {
     for faults in [
         vec![fault(0, 50_000), fault(20_000, 200_000)],
         vec![fault(0, 200_000), fault(20_000, 50_000)],
+        vec![fault(0, 200_000), fault(20_000, 200_000)],
     ] {
         let seen = diary_of(scenario(true, faults));
         let crashes = seen.iter().filter(|line| *line == "crash").count();

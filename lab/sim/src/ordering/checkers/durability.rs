@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use quorate_bft::{Output as ReplicaOutput, Record};
-use quorate_machine::RecordNumber;
+use quorate_bft::Output as ReplicaOutput;
+use quorate_bft::message::Message;
+use quorate_machine::Recipients;
+use quorate_types::Slot;
 
 use crate::checker::{At, Broken, Checker, Verdict};
 use crate::node::{Node, Nodes};
@@ -17,29 +19,29 @@ use crate::ordering::{OrderingMachine, Output, Replicated};
 pub(in crate::ordering) struct Durability {
     knowledge: Shared,
     quorum: usize,
-    /// Slots above what is executed in which a vote is taken.
-    window: u64,
     executed: u64,
-    /// Who was bad, and the last slot in which a vote of then may count: what it said holds for
-    /// others when it is good again, and it may not hold it itself.
-    excused: BTreeMap<Node, u64>,
+    /// By slot: who voted for it while it was bad. What it said holds for others when it is good
+    /// again, and it may not hold it itself.
+    said: BTreeMap<u64, Nodes>,
 }
 
 impl Durability {
-    pub(in crate::ordering) const fn new(knowledge: Shared, quorum: usize, window: u64) -> Self {
-        Self { knowledge, quorum, window, executed: 0, excused: BTreeMap::new() }
-    }
-
-    fn excuse(&mut self, at: &At) {
-        for bad in at.bad.iter() {
-            self.excused.insert(bad, self.executed + self.window);
-        }
+    pub(in crate::ordering) const fn new(knowledge: Shared, quorum: usize) -> Self {
+        Self { knowledge, quorum, executed: 0, said: BTreeMap::new() }
     }
 
     /// Who may have voted for this slot without holding it.
     fn untrue(&self, at: &At, slot: u64) -> Nodes {
-        let once = self.excused.iter().filter(|(_, upto)| slot <= **upto).map(|(node, _)| *node);
-        Nodes::from_iter(once).or(at.bad)
+        self.said.get(&slot).map_or(at.bad, |said| said.or(at.bad))
+    }
+}
+
+/// The slot for which a message is a vote; a proposal is the leader's.
+fn slot_of_vote(message: &Message) -> Option<Slot> {
+    match message {
+        Message::PrePrepare(proposal) => Some(proposal.cut.slot),
+        Message::Prepare(vote) | Message::Commit(vote) => Some(vote.slot),
+        _ => None,
     }
 }
 
@@ -86,8 +88,12 @@ impl<S: Replicated> Checker<OrderingMachine<S>> for Durability {
         })
     }
 
-    fn on_durable(&mut self, at: &At, _: RecordNumber, _: &Arc<Record>) -> Verdict {
-        self.excuse(at);
+    fn on_send(&mut self, at: &At, _: &Recipients, message: &Arc<Message>) -> Verdict {
+        if !at.is_good()
+            && let Some(slot) = slot_of_vote(message)
+        {
+            self.said.entry(slot.get()).or_default().insert(at.node);
+        }
         Ok(())
     }
 
@@ -99,7 +105,6 @@ impl<S: Replicated> Checker<OrderingMachine<S>> for Durability {
             return Ok(());
         }
         self.executed = slot.get();
-        self.excuse(at);
         let knowledge = self.knowledge.borrow();
         let replicas = Nodes::range(0, u16::try_from(knowledge.ever.len()).expect("few replicas"));
         let holds = |node: &Node| knowledge.ever[node.index()].holds(slot.get(), *cut);

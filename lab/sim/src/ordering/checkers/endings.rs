@@ -66,14 +66,14 @@ impl<S: Replicated> Checker<OrderingMachine<S>> for Endings {
     }
 
     fn on_output(&mut self, at: &At, output: &Output) -> Verdict {
-        // Also where an adversary stands before the node: it renounces once, and may be good later.
-        if matches!(output, Output::Renounced) {
-            self.renounced.insert(at.node);
-        }
         if !at.is_good() {
             return Ok(());
         }
         match output {
+            Output::Renounced => {
+                self.renounced.insert(at.node);
+                Ok(())
+            }
             Output::Replica(ReplicaOutput::Executed { slot, .. }) => {
                 self.executed = self.executed.max(slot.get());
                 self.nothing_behind(at)

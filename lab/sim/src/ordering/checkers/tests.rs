@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use quorate_bft::Output as ReplicaOutput;
-use quorate_bft::message::{Checkpoint, CheckpointStatement, Message};
+use quorate_bft::message::{Checkpoint, CheckpointStatement, Message, Vote};
 use quorate_machine::Recipients;
 use quorate_types::{
     Digest, Epoch, GroupConfiguration, GroupId, GroupMember, NodeId, PublicKey, ReadMode,
-    ReplicaId, Resilience, Signature, Slot, SystemId, UnixTime,
+    ReplicaId, Resilience, Signature, Slot, SystemId, UnixTime, View,
 };
 
 use super::{Durability, Endings};
@@ -17,8 +17,8 @@ use crate::ordering::knowledge::{Knowledge, Shared};
 use crate::ordering::service::Ledger;
 use crate::ordering::{OrderingMachine, Output};
 
-const WINDOW: u64 = 8;
 const CUT: Digest = Digest::new([7; 32]);
+const NOBODYS: Signature = Signature::new([0; Signature::BYTES]);
 
 fn group() -> Arc<GroupConfiguration> {
     let member =
@@ -51,17 +51,17 @@ fn signs_the_end(checker: Judge<'_>, node: u16) -> Verdict {
         root: CUT,
         is_last: true,
     };
-    let signature = Signature::new([0; Signature::BYTES]);
-    let said = Checkpoint { statement, from: ReplicaId::new(node), signature };
+    let said = Checkpoint { statement, from: ReplicaId::new(node), signature: NOBODYS };
     let to = Recipients::Each([].into());
     checker.on_send(&at(node, &[]), &to, &Arc::new(Message::Checkpoint(said)))
 }
 
 #[test]
-fn c7_who_renounced_while_it_lied_may_sign_the_end_when_it_is_good_again() {
+fn c7_who_renounced_while_it_lied_does_it_again_before_it_signs_the_end() {
     let endings: Judge<'_> = &mut Endings::new(group());
-    assert!(signs_the_end(endings, 2).is_err(), "it vouches still");
     endings.on_output(&at(2, &[2]), &Output::Renounced).expect("nothing is wrong with that");
+    assert!(signs_the_end(endings, 2).is_err(), "what a liar says is no word of its node");
+    endings.on_output(&at(2, &[]), &Output::Renounced).expect("nothing is wrong with that");
     assert_eq!(signs_the_end(endings, 2), Ok(()));
     assert!(signs_the_end(endings, 1).is_err(), "another one vouches still");
 }
@@ -80,17 +80,25 @@ fn holding(nodes: &[usize], slot: u64) -> Shared {
     knowledge
 }
 
+fn votes(checker: Judge<'_>, (node, bad): (u16, &[u16]), slot: u64) {
+    let (slot, from) = (Slot::new(slot), ReplicaId::new(node));
+    let vote = Vote { view: View::ZERO, slot, digest: CUT, from, signature: NOBODYS };
+    let to = Recipients::Each([].into());
+    checker.on_send(&at(node, bad), &to, &Arc::new(Message::Commit(vote))).expect("C8 counts it");
+}
+
 #[test]
 fn c8_what_a_liar_voted_for_may_be_lacking_on_its_disk_when_it_is_good_again() {
-    let durability: Judge<'_> = &mut Durability::new(holding(&[0, 1], 2), 3, WINDOW);
+    let durability: Judge<'_> = &mut Durability::new(holding(&[0, 1], 2), 3);
+    votes(durability, (3, &[3]), 2);
     assert!(executes(durability, (1, &[3])).is_err(), "nobody holds it");
     assert_eq!(executes(durability, (2, &[])), Ok(()), "its vote was one of three");
 }
 
 #[test]
-fn c8_who_was_bad_long_ago_holds_what_it_votes_for() {
-    let late = 2 + WINDOW + 1;
-    let durability: Judge<'_> = &mut Durability::new(holding(&[0, 1], late), 3, WINDOW);
-    assert!(executes(durability, (1, &[3])).is_err(), "nobody holds it");
-    assert!(executes(durability, (late, &[])).is_err(), "a vote of then counts no more");
+fn c8_who_was_bad_holds_what_it_did_not_vote_for_then() {
+    let durability: Judge<'_> = &mut Durability::new(holding(&[0, 1], 2), 3);
+    votes(durability, (3, &[3]), 1);
+    votes(durability, (3, &[]), 2);
+    assert!(executes(durability, (2, &[])).is_err(), "it was good when it voted for this one");
 }
