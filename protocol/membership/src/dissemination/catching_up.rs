@@ -9,6 +9,9 @@
 //! turn take all changes of all epochs: up to [`crate::limits::DELTAS_KEPT_MAX`] epochs deltas are
 //! less, beyond them leaves.
 //!
+//! Pages come from several peers in turn, so that nobody gives all of them; if what they gave does
+//! not fit together, nobody knows whose page was false, and the second time one peer gives all.
+//!
 //! Invariants: MEM-1, MEM-65.
 
 use alloc::collections::BTreeMap;
@@ -38,6 +41,8 @@ pub(super) struct CatchingUp {
     members: Vec<Option<MemberRecord>>,
     /// Positions of the records that this server does not have, the next one last.
     missing: Vec<u32>,
+    /// Pages that have come, each from the peer whose turn it was; none where one gives all.
+    turn: Option<u64>,
 }
 
 /// What a page did.
@@ -52,8 +57,23 @@ pub(super) enum Progress {
 }
 
 impl CatchingUp {
-    pub(super) const fn new(header: VerifiedHeader) -> Self {
-        Self { header, leaves: Vec::new(), members: Vec::new(), missing: Vec::new() }
+    /// Pages come from several peers.
+    pub(super) const fn of_many(header: VerifiedHeader) -> Self {
+        Self::new(header, Some(0))
+    }
+
+    /// All pages come from one peer, which has lied if they do not fit.
+    pub(super) const fn of_one(header: VerifiedHeader) -> Self {
+        Self::new(header, None)
+    }
+
+    const fn new(header: VerifiedHeader, turn: Option<u64>) -> Self {
+        Self { header, leaves: Vec::new(), members: Vec::new(), missing: Vec::new(), turn }
+    }
+
+    /// Whose turn it is to give a page, if several give them.
+    pub(super) const fn turn(&self) -> Option<u64> {
+        self.turn
     }
 
     /// The header of the configuration.
@@ -85,6 +105,7 @@ impl CatchingUp {
         }
 
         self.leaves.extend_from_slice(&page.leaves);
+        self.turn = self.turn.map(|turn| turn + 1);
         if self.leaves.len() < self.member_count() {
             return Progress::More;
         }
@@ -112,6 +133,7 @@ impl CatchingUp {
         if page.hash != self.header.hash() || expected == 0 || page.records.len() != expected {
             return Progress::Wrong;
         }
+        self.turn = self.turn.map(|turn| turn + 1);
         for (position, record) in page.records {
             let leaf = short(&merkle::leaf(&encode(&record)));
             let is_asked = self.missing.last() == Some(&position);

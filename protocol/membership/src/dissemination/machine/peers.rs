@@ -11,6 +11,12 @@ use super::Disseminator;
 
 /// After so many rounds the same peers have their turn again.
 const TURNS: u64 = 4;
+/// The turns of those who are asked when something is lacking begin here.
+const FIRST_HELPER: u64 = 1_000;
+/// The turns of those who give pages begin here.
+const FIRST_GIVER: u64 = 2_000;
+/// Servers that give pages of one configuration, for which as many links are needed.
+const PAGE_GIVERS: u64 = 8;
 /// Members that are looked at for one that is active.
 const LOOKS: u64 = 16;
 
@@ -57,8 +63,13 @@ impl Disseminator {
         let senders: Vec<_> = senders.into_iter().flatten().filter(is_good).collect();
         match senders.get((turn / 2) as usize % senders.len().max(1)) {
             Some(sender) if turn % 2 == 1 => **sender,
-            _ => self.peer(1000 + turn),
+            _ => self.peer(FIRST_HELPER + turn),
         }
+    }
+
+    /// Who gives a page of leaves or records, where several do.
+    pub(super) fn page_giver(&self, turn: u64) -> NodeId {
+        self.peer(FIRST_GIVER + turn % PAGE_GIVERS)
     }
 
     /// Servers do not all compare at the same moment.

@@ -53,7 +53,7 @@ impl Disseminator {
             if distance > DELTAS_KEPT_MAX as u64 || has_no_delta || self.catching_up.is_some() {
                 let is_same = |state: &CatchingUp| state.header().hash() == ahead.hash();
                 if !self.catching_up.as_ref().is_some_and(is_same) {
-                    self.catching_up = Some(CatchingUp::new(ahead.clone()));
+                    self.catching_up = Some(CatchingUp::of_many(ahead.clone()));
                 }
             }
         }
@@ -81,16 +81,21 @@ impl Disseminator {
         };
         match take(state, &self.newest) {
             Progress::More => {
+                let next = state.turn().map_or(from, |turn| self.page_giver(turn));
                 self.repair_count = 0;
-                self.ask(now, from, effects);
+                self.ask(now, next, effects);
             }
             Progress::Complete => self.complete((now, from), effects),
-            Progress::Wrong => self.start_over(from, effects),
+            Progress::Wrong => {
+                let is_of_one = state.turn().is_none();
+                self.start_over(from, is_of_one, effects);
+            }
         }
     }
 
     fn complete(&mut self, (now, from): (Instant, NodeId), effects: &mut Effects<Self>) {
         let Some(state) = self.catching_up.take() else { return };
+        let is_of_one = state.turn().is_none();
         let (header, members) = state.into_members();
         match VerifiedConfiguration::join_after(&self.newest, header, members) {
             Ok(configuration) => {
@@ -99,16 +104,19 @@ impl Disseminator {
             }
             Err(rejected) => {
                 effects.mark(rejected.mark());
-                self.start_over(from, effects);
+                self.start_over(from, is_of_one, effects);
             }
         }
     }
 
-    /// The alarm is set: it asks somebody else, from the first leaf on.
-    fn start_over(&mut self, liar: NodeId, effects: &mut Effects<Self>) {
+    /// The alarm is set: it asks somebody else, from the first leaf on, for everything. Who gave
+    /// all is a liar; of several it may have been any.
+    fn start_over(&mut self, from: NodeId, is_of_one: bool, effects: &mut Effects<Self>) {
         effects.mark("dissemination: page that does not fit");
-        self.catching_up = self.ahead.clone().map(CatchingUp::new);
+        self.catching_up = self.ahead.clone().map(CatchingUp::of_one);
         self.asked = None;
-        self.refuse([liar]);
+        if is_of_one {
+            self.refuse([from]);
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::{Disseminator, DisseminatorOutput, DisseminatorParameters, Disseminat
 use crate::VerifiedConfiguration;
 use crate::delta::Delta;
 use crate::dissemination::{
-    Checked, Chunk, Digest, EncodedDelta, GetDelta, GetLeaves, Leaves, Message, Records,
+    Checked, Chunk, Digest, EncodedDelta, GetDelta, GetLeaves, GetRecords, Leaves, Message, Records,
 };
 use crate::limits::{
     ANSWERED_ALL_BYTES_MAX, ANSWERED_BYTES_MAX, ASSEMBLIES_MAX, CHUNK_BYTES, CHUNKS_MAX,
@@ -273,13 +273,19 @@ fn a_forged_header_moves_nothing_and_is_checked_once() {
     assert_eq!(bench.hear(OTHER, header).marks, ["dissemination: header is not newer"], "MEM-3");
 }
 
-#[test]
-fn who_is_behind_asks_for_the_delta_and_then_compares_leaves_and_is_not_misled() {
+/// A server behind a configuration of which it has one delta less. All founders have keys of the
+/// first epoch, so that all records differ from the second.
+fn behind() -> (Bench, VerifiedConfiguration) {
     let mut bench = Bench::new(40);
-    // All founders have keys of the first epoch, so that all records differ from the second.
     let second = bench.next();
     bench.step(Input::Request(DisseminatorRequest::Adopt(second.clone())));
     let next = bench.world.after(&second, |members| members.push(bench.world.newcomer(61)));
+    (bench, next)
+}
+
+#[test]
+fn who_is_behind_asks_for_the_delta_and_then_compares_leaves_and_is_not_misled() {
+    let (mut bench, next) = behind();
     let header = Message::Header(Box::new(next.header().certified().clone()));
     let did = bench.hear(PEER, header);
     let epoch = next.epoch();
@@ -299,8 +305,12 @@ fn who_is_behind_asks_for_the_delta_and_then_compares_leaves_and_is_not_misled()
     let did = bench.hear(helper, Message::Leaves(short));
     assert_eq!(did.marks, ["dissemination: page that does not fit"]);
     let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
+    let [(liar, Message::GetLeaves(_))] = asked[..] else { panic!("{asked:?}") };
+    let long = Leaves { leaves: [&page.leaves[..], &page.leaves[..1]].concat(), ..page.clone() };
+    bench.hear(liar, Message::Leaves(long));
+    let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
     let [(second, Message::GetLeaves(_))] = asked[..] else { panic!("{asked:?}") };
-    assert_ne!(second, helper);
+    assert_ne!(second, liar, "MEM-65: whoever was to give all has lied");
 
     let asked = bench.hear(second, Message::Leaves(page)).sent;
     let [(_, Message::GetRecords(ref wish))] = asked[..] else { panic!("{asked:?}") };
@@ -310,6 +320,53 @@ fn who_is_behind_asks_for_the_delta_and_then_compares_leaves_and_is_not_misled()
     let records: Vec<_> = wish.positions.iter().map(record).collect();
     let did = bench.hear(second, Message::Records(Records { hash: next.hash(), records }));
     assert_eq!(did.adopted, [next]);
+}
+
+/// Asks for what is ahead as long as nobody answers, up to the leaves; who is asked for them.
+fn asks_for_leaves(bench: &mut Bench, next: &VerifiedConfiguration) -> NodeId {
+    let header = Message::Header(Box::new(next.header().certified().clone()));
+    let mut asked = bench.hear(PEER, header).sent;
+    loop {
+        match asked[..] {
+            [(peer, Message::GetLeaves(_))] => return peer,
+            [(_, Message::GetDelta(_))] => {}
+            _ => panic!("{asked:?}"),
+        }
+        asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
+    }
+}
+
+fn pages(next: &VerifiedConfiguration) -> (Message, impl Fn(&GetRecords) -> Message + use<>) {
+    let (hash, members) = (next.hash(), next.configuration().members.clone());
+    let leaves = next.leaves().iter().map(super::super::catching_up::short).collect();
+    let records = move |wish: &GetRecords| {
+        let record = |position: &u32| (*position, members[*position as usize].clone());
+        let records = wish.positions.iter().map(record).collect();
+        Message::Records(Records { hash, records })
+    };
+    (Message::Leaves(Leaves { hash, from: 0, leaves }), records)
+}
+
+#[test]
+fn pages_come_from_several_peers_and_from_one_if_they_do_not_fit_mem_65() {
+    let (mut bench, next) = behind();
+    let (leaves, records) = pages(&next);
+    let first = asks_for_leaves(&mut bench, &next);
+    let asked = bench.hear(first, leaves.clone()).sent;
+    let [(other, Message::GetRecords(ref wish))] = asked[..] else { panic!("{asked:?}") };
+    assert_ne!(other, first, "nobody gives everything");
+    let Message::Records(mut page) = records(wish) else { panic!("records") };
+    page.records[0].1.address.push('x');
+    let did = bench.hear(other, Message::Records(page));
+    assert_eq!(did.marks, ["dissemination: page that does not fit"]);
+
+    // Any of them may have lied, so nobody is refused, and one gives all.
+    let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
+    let [(one, Message::GetLeaves(_))] = asked[..] else { panic!("{asked:?}") };
+    let asked = bench.hear(one, leaves).sent;
+    let [(giver, Message::GetRecords(ref wish))] = asked[..] else { panic!("{asked:?}") };
+    assert_eq!(giver, one);
+    assert_eq!(bench.hear(one, records(wish)).adopted, [next]);
 }
 
 #[test]
