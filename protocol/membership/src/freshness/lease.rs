@@ -24,8 +24,13 @@ impl Default for LeaseRule {
 
 impl LeaseRule {
     /// The usual leases where epochs last so long: a quarter of that, the time in which no epoch
-    /// ends, so that a lease of an epoch is over before the next one can be; within
-    /// [`LEASE_MIN`] and [`LEASE_DEFAULT`].
+    /// ends (MEM-52), within [`LEASE_MIN`] and [`LEASE_DEFAULT`]. From epochs of 5 s on a lease is
+    /// no longer than an epoch that lasts its time, and half of it is more than a hand-over takes.
+    ///
+    /// Below 20 s the least of a lease is more than a quarter, so it may outlive the epoch behind
+    /// its own if that one ends early, as every lease may behind a hand-over that took long. Nothing
+    /// rests on that it does not: a lease begins only while a quorum has not ended its epoch, and
+    /// outlives that by no more than its own length, whatever begins and ends meanwhile.
     #[must_use]
     pub fn of_epoch(length: Duration) -> Self {
         let part = Duration::from_micros(length.as_micros() / EARLIEST_END_PART);

@@ -6,6 +6,7 @@ use quorate_wire::{decode, encode};
 
 use super::{FreshnessProof, Lease, LeaseRule, Nonce, Round, Subject, Vouch};
 use crate::configuration::VerifiedConfiguration;
+use crate::limits::{EARLIEST_END_PART, LEASE_DEFAULT, LEASE_MIN};
 use crate::rejected::Rejected;
 use crate::testing::{World, registry};
 
@@ -186,8 +187,23 @@ fn mem_5_a_proof_with_too_few_repeated_or_forged_vouches_is_refused() {
 fn leases_follow_the_length_of_epochs_and_leave_time_for_a_hand_over() {
     let of_epoch = |seconds| LeaseRule::of_epoch(Duration::from_secs(seconds)).length();
     assert_eq!([3_600, 1_200].map(of_epoch), [Duration::from_secs(300); 2]);
-    assert_eq!(of_epoch(60), Duration::from_secs(15), "over before the next epoch can be");
+    assert_eq!(of_epoch(60), Duration::from_secs(15), "the time in which no epoch ends");
     assert_eq!([20, 5, 0].map(of_epoch), [Duration::from_secs(5); 3], "never too short to renew");
+}
+
+#[test]
+fn at_no_length_of_epochs_is_a_lease_longer_than_one_or_too_short_to_renew() {
+    let margin = |rule: LeaseRule| rule.length_on_slow_clock().halved();
+    // Another test shows that the time in which nobody vouches is shorter than this.
+    let least = margin(LeaseRule::of_epoch(Duration::from_secs(5)));
+    for tenths in 50..=72_000 {
+        let epoch = Duration::from_millis(100 * tenths);
+        let (rule, lease) = (LeaseRule::of_epoch(epoch), LeaseRule::of_epoch(epoch).length());
+        assert!(lease <= epoch.min(LEASE_DEFAULT), "{lease:?} of {epoch:?}");
+        let quarter = Duration::from_micros(epoch.as_micros() / EARLIEST_END_PART);
+        assert!(lease <= quarter.max(LEASE_MIN), "{lease:?} of {epoch:?}");
+        assert!(margin(rule) >= least, "{:?} of {epoch:?}", margin(rule));
+    }
 }
 
 #[test]
