@@ -6,7 +6,7 @@ use quorate_wire::{decode, encode};
 
 use super::{FreshnessProof, Lease, LeaseRule, Nonce, Round, Subject, Vouch};
 use crate::configuration::VerifiedConfiguration;
-use crate::limits::{EARLIEST_END_PART, LEASE_DEFAULT, LEASE_MIN};
+use crate::limits::{CLOCK_DRIFT_PPM_DEFAULT, EARLIEST_END_PART, LEASE_DEFAULT, LEASE_MIN};
 use crate::rejected::Rejected;
 use crate::testing::{World, registry};
 
@@ -194,8 +194,8 @@ fn leases_follow_the_length_of_epochs_and_leave_time_for_a_hand_over() {
 #[test]
 fn at_no_length_of_epochs_is_a_lease_longer_than_one_or_too_short_to_renew() {
     let margin = |rule: LeaseRule| rule.length_on_slow_clock().halved();
-    // Another test shows that the time in which nobody vouches is shorter than this.
-    let least = margin(LeaseRule::of_epoch(Duration::from_secs(5)));
+    // With the shortest epochs it is this, which is more than the time in which nobody vouches.
+    let least = margin(LeaseRule::new(LEASE_MIN, CLOCK_DRIFT_PPM_DEFAULT).unwrap());
     for tenths in 50..=72_000 {
         let epoch = Duration::from_millis(100 * tenths);
         let (rule, lease) = (LeaseRule::of_epoch(epoch), LeaseRule::of_epoch(epoch).length());
