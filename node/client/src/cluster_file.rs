@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use quorate_crypto::{ClientCertificate, Signer, Verifier, real};
 use quorate_membership::LeaseRule;
+use quorate_membership::limits::EARLIEST_END_PART;
 use quorate_net::limits::PEERS_MAX;
 use quorate_store::keys;
 use quorate_threshold as threshold;
@@ -171,6 +172,37 @@ impl ClusterFile {
     pub fn lease_rule(&self) -> LeaseRule {
         let of = |epoch: Duration| LeaseRule::of_epoch(Length::from_secs(epoch.as_secs()));
         self.epoch.map_or_else(LeaseRule::default, of)
+    }
+
+    /// That what this `file` says of the length of epochs is wrong, by how long the one before
+    /// lasted.
+    ///
+    /// That one may have ended early, though not before a quarter of its time, or late, because its
+    /// end was held up; so only what is off by a factor of more than four is known to be wrong.
+    #[must_use]
+    pub fn wrong_epoch(&self, file: &Path, lasted: Duration) -> Option<Explanation> {
+        let usual = Duration::from_micros(LeaseRule::default().length().as_micros());
+        let part = u32::try_from(EARLIEST_END_PART).expect("a small number");
+        let seconds = lasted.as_secs();
+        let what = match self.epoch {
+            Some(said) if lasted < said / part || lasted > said.saturating_mul(part) => format!(
+                "the file says that epochs last {} s, and the one before lasted {seconds} s",
+                said.as_secs()
+            ),
+            None if lasted < usual => format!(
+                "the file does not say how long epochs last, so leases last {} s, and the epoch \
+                 before lasted {seconds} s",
+                usual.as_secs()
+            ),
+            Some(_) | None => return None,
+        };
+        Some(Explanation {
+            kind: Kind::Configuration,
+            code: "epoch-length",
+            what,
+            place: format!("{}: epoch_seconds", file.display()),
+            remedy: String::from("write the `epoch_seconds` that the servers have in node.toml"),
+        })
     }
 
     /// Loads the client of this file and checks that its certificate is about its key, for this

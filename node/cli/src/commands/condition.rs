@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use quorate_client::cluster::Cluster;
+use quorate_client::cluster_file::ClusterFile;
 use quorate_client::explanation::{Explanation, Kind};
 use quorate_client::findings::{Findings, findings};
 use quorate_client::groups::{Domain, MEMBERSHIP, ServedGroup, domains, groups};
@@ -12,6 +13,7 @@ use quorate_membership::VerifiedConfiguration;
 use quorate_types::{Configuration, NodeId};
 use serde_json::{Map, Value, json};
 
+use super::session::{ClusterArguments, session};
 use crate::failure::Failure;
 
 mod epoch;
@@ -31,12 +33,26 @@ pub(super) struct Condition {
     domains: Vec<Domain>,
     /// Or why the membership group could not be asked.
     found: Result<Findings, String>,
+    /// What is wrong with the file by which it was found.
+    wrong_file: Option<Explanation>,
 }
 
 impl Condition {
-    /// Looks at a cluster. What was found tells the membership group, as long as that serves,
-    /// whatever the others do.
-    pub(super) async fn of(cluster: &Cluster) -> Self {
+    /// Looks at a cluster, and compares what it finds with the file of the call.
+    ///
+    /// # Errors
+    /// What every command that talks to a cluster says.
+    pub(super) fn of(arguments: &ClusterArguments, json: bool) -> Result<Self, Failure> {
+        let file = ClusterFile::read(&arguments.cluster)?;
+        let mut seen = session(arguments, json, async |cluster| Ok(Self::seen(&cluster).await))?;
+        let lasted = seen.found.as_ref().ok().and_then(|found| found.lasted);
+        let lasted = lasted.map(|lasted| Duration::from_micros(lasted.as_micros()));
+        seen.wrong_file = lasted.and_then(|lasted| file.wrong_epoch(&arguments.cluster, lasted));
+        Ok(seen)
+    }
+
+    /// What was found tells the membership group, as long as that serves, whatever the others do.
+    async fn seen(cluster: &Cluster) -> Self {
         let reached = cluster.reach_all(REACH_TIME).await;
         let served = groups(&cluster.configuration(), &reached);
         let found = match served.iter().find(|group| group.name == MEMBERSHIP) {
@@ -47,7 +63,7 @@ impl Condition {
         };
         let configuration = cluster.configuration();
         let domains = domains(&configuration, &reached);
-        Self { configuration, reached, served, domains, found }
+        Self { configuration, reached, served, domains, found, wrong_file: None }
     }
 
     /// The configuration.
@@ -76,6 +92,7 @@ impl Condition {
         let (total, states) = (servers.members.len(), states(servers));
         let mut lines = vec![epoch::line(servers, self.found.as_ref().ok())];
         lines.extend(self.found.as_ref().ok().and_then(|found| epoch::clock_line(found.clock)));
+        lines.extend(self.wrong_file.as_ref().map(|it| format!("file     {}: {it}", it.code)));
         lines.push(format!(
             "servers  {} of {total} reached: {}",
             self.reached.len(),
@@ -130,11 +147,18 @@ impl Condition {
             ("found", found),
             ("not_asked", json!(self.found.as_ref().err())),
             ("domains", members::domain_facts(&self.domains)),
+            ("cluster_file", self.wrong_file.as_ref().map_or(Value::Null, explained)),
         ] {
             facts.insert(String::from(name), fact);
         }
         facts
     }
+}
+
+/// What is wrong, as a failure is told to programs, with nothing that follows from it.
+fn explained(wrong: &Explanation) -> Value {
+    let Explanation { code, what, place, remedy, .. } = wrong;
+    json!({ "code": code, "what": what, "where": place, "remedy": remedy })
 }
 
 fn not_serving(names: &[&str]) -> Failure {

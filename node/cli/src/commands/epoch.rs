@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::commands::condition::{self, Condition};
-use crate::commands::session::{ClusterArguments, session};
+use crate::commands::session::ClusterArguments;
 use crate::commands::system_key::SystemKeyArguments;
 use crate::failure::Failure;
 
@@ -225,7 +225,7 @@ fn show_file(file: &FileArguments, epoch: Option<u64>) -> Result<Answer, Failure
 /// The newest epoch, and what is the matter with its servers.
 fn show_cluster(under: &SystemKeyArguments, json: bool) -> Result<Answer, Failure> {
     let cluster = ClusterArguments { cluster: under.cluster_file()? };
-    let condition = session(&cluster, json, async |cluster| Ok(Condition::of(&cluster).await))?;
+    let condition = Condition::of(&cluster, json)?;
     let shown = condition.configuration();
     let mut facts = shown::facts(shown);
     facts.extend(condition.facts());

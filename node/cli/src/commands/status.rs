@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::condition::Condition;
-use super::session::{ClusterArguments, session};
+use super::session::ClusterArguments;
 use crate::answer::Answer;
 use crate::failure::Failure;
 
@@ -17,9 +17,7 @@ pub(crate) struct StatusArguments {
 }
 
 pub(crate) fn run(arguments: &StatusArguments, json: bool) -> Result<Answer, Failure> {
-    let condition =
-        session(&arguments.cluster, json, async |cluster| Ok(Condition::of(&cluster).await))
-            .map_err(Failure::into_not_serving)?;
+    let condition = Condition::of(&arguments.cluster, json).map_err(Failure::into_not_serving)?;
     let text = condition.lines().join("\n");
     let answer = Answer { text, json: Value::Object(condition.facts()) };
     match condition.failure() {

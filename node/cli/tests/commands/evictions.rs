@@ -91,6 +91,28 @@ fn the_epoch_is_shown_with_the_condition_of_the_cluster(scratch: &Scratch) {
     }
 }
 
+/// Leases follow it: they would outlast epochs, or be renewed far more often than is needed.
+fn a_cluster_file_with_another_length_of_epochs_is_named(scratch: &Scratch) {
+    let text = std::fs::read_to_string(scratch.join(CLUSTER[1])).expect("a cluster file");
+    let line = "epoch_seconds = \"5\"\n";
+    assert!(text.contains(line), "{text}");
+    for (name, other) in [("hourly.toml", "epoch_seconds = \"3600\"\n"), ("silent.toml", "")] {
+        let name = format!("cluster/{name}");
+        std::fs::write(scratch.join(&name), text.replace(line, other)).expect("a file");
+        let status = ["status", "--cluster", &name];
+        let shown = scratch.succeed(&[&status[..], &["--json"]].concat());
+        let shown: Value = serde_json::from_str(&shown).expect("JSON");
+        let wrong = &shown["cluster_file"];
+        assert_eq!(wrong["code"], "epoch-length", "{shown}");
+        assert_eq!(wrong["where"], format!("{name}: epoch_seconds"), "{shown}");
+        for (part, word) in [("what", "lasted"), ("remedy", "node.toml")] {
+            assert!(wrong[part].as_str().is_some_and(|text| text.contains(word)), "{shown}");
+        }
+        let text = scratch.succeed(&status);
+        assert!(text.contains("file     epoch-length: the file "), "{text}");
+    }
+}
+
 /// As the servers have made it; offline, and not with another key, nor with a byte changed.
 fn the_chain_of_all_epochs_is_exported_and_verified_with_the_key_alone(scratch: &Scratch) {
     let export = ["epoch", "export", "chain", "--json"];
@@ -141,6 +163,7 @@ fn a_killed_server_is_inactive_within_three_epochs_and_active_again_when_it_is_b
     assert_eq!((&shown["active"], &shown["inactive"]), (&5.into(), &1.into()), "{shown}");
     assert_eq!(shown["domains"][0]["margin_without"], -1, "one is gone already: {shown}");
     the_epoch_is_shown_with_the_condition_of_the_cluster(&scratch);
+    a_cluster_file_with_another_length_of_epochs_is_named(&scratch);
     let found = scratch.succeed(&[&["blob", "get", id, "-o", "got"][..], &CLUSTER].concat());
     let [put, got] = ["file", "got"].map(|name| std::fs::read(scratch.join(name)).expect("read"));
     assert!(put == got, "{found}");

@@ -8,6 +8,7 @@ use quorate_types::{IdentityKey, PublicKey, SystemId};
 
 use super::{ClientFiles, ClusterFile, ServerContact, parse_address, parse_system_key};
 use crate::carried::from_hex;
+use crate::explanation::Kind;
 use crate::settings::{ConfigurationError, Source};
 
 /// The generator of the group: a point that is a key.
@@ -51,6 +52,30 @@ fn a_cluster_file_comes_back_with_paths_relative_to_it() {
     assert_eq!(parse(&text()), Ok(cluster()));
     let without = ClusterFile { client: None, ..cluster() };
     assert_eq!(parse(&without.to_text(Path::new(""))), Ok(without));
+}
+
+#[test]
+fn a_length_of_epochs_that_cannot_be_is_named_with_its_place_and_what_helps() {
+    let file = Path::new("/etc/quorate/cluster.toml");
+    let wrong = |epoch: Option<u64>, lasted| {
+        let of = ClusterFile { epoch: epoch.map(Duration::from_secs), ..cluster() };
+        of.wrong_epoch(file, Duration::from_secs(lasted))
+    };
+    let right = [(3_600, 900), (3_600, 3_601), (3_600, 14_400), (5, 2), (5, 20), (60, 15)];
+    for (epoch, lasted) in right {
+        assert_eq!(wrong(Some(epoch), lasted), None, "it says {epoch}, and one lasted {lasted}");
+    }
+    assert_eq!([wrong(None, 300), wrong(None, 3_600)], [None, None], "leases are the usual ones");
+    for (epoch, lasted) in [(3_600, 899), (3_600, 14_401), (5, 1), (5, 21)] {
+        let said = wrong(Some(epoch), lasted).unwrap();
+        assert_eq!((said.kind, said.code), (Kind::Configuration, "epoch-length"));
+        let both = format!("says that epochs last {epoch} s, and the one before lasted {lasted} s");
+        assert!(said.what.contains(&both), "{said}");
+        assert_eq!(said.place, "/etc/quorate/cluster.toml: epoch_seconds");
+        assert!(said.remedy.contains("node.toml"), "{said}");
+    }
+    let said = wrong(None, 20).unwrap();
+    assert!(said.what.contains("does not say") && said.what.contains("20 s"), "{said}");
 }
 
 #[test]
