@@ -3,7 +3,9 @@
 //!
 //! Nobody hears of an epoch before it began, so a clock that shows less is behind. One that shows
 //! more may be ahead, or the server heard late: only if it is so with several epochs, one after the
-//! other, it is the clock. Nothing follows from it but that it is said.
+//! other, it is the clock. A clock that shows less with one epoch and more with another, whichever
+//! came first, was set between the two: what was seen before says nothing any more. Nothing follows
+//! from all this but that it is said.
 
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
@@ -18,22 +20,27 @@ const EPOCHS: usize = 3;
 /// What the clock showed when the last epochs were adopted.
 #[derive(Default, Debug)]
 pub struct ClockWatch {
-    /// Seconds behind the times at which they began.
+    /// Seconds behind the times at which they began: the newest, and those before it that are on
+    /// the same side.
     offsets: VecDeque<i64>,
 }
 
 impl ClockWatch {
     /// An epoch that began at this time is adopted.
     pub(super) fn note(&mut self, began: UnixTime, clock: SystemTime) {
-        if self.offsets.len() == EPOCHS {
-            self.offsets.pop_front();
-        }
         let began = SystemTime::UNIX_EPOCH + Duration::from_micros(began.as_micros());
         let seconds = |later: SystemTime, earlier| {
             let passed = later.duration_since(earlier).unwrap_or_default();
             i64::try_from(passed.as_secs()).unwrap_or(i64::MAX)
         };
-        self.offsets.push_back(seconds(clock, began) - seconds(began, clock));
+        let offset = seconds(clock, began) - seconds(began, clock);
+        let was_set = self.offsets.back().is_some_and(|last| offset < 0 || *last < 0);
+        if was_set {
+            self.offsets.clear();
+        } else if self.offsets.len() == EPOCHS {
+            self.offsets.pop_front();
+        }
+        self.offsets.push_back(offset);
     }
 
     /// By how many seconds the clock seems to be off; below 0 it is behind.
@@ -63,7 +70,7 @@ impl ClockWatch {
 
 #[cfg(test)]
 mod tests {
-    //! A clock is behind at once, and ahead after several epochs.
+    //! A clock is behind at once, and ahead after several epochs; right with the next one.
     use std::time::{Duration, SystemTime};
 
     use quorate_types::UnixTime;
@@ -92,5 +99,23 @@ mod tests {
         assert!(said.starts_with("clock-ahead: ") && said.contains(" 3601 s ahead of "), "{said}");
         let said = watch(&[-3_600]).condition().expect("it is off");
         assert!(said.starts_with("clock-behind: ") && said.contains(" 3600 s behind "), "{said}");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_judged_by_what_it_shows_since_then() {
+        let right = [&[-3_600, 1][..], &[-3_600, -3_600, 0], &[3_600, 3_600, 3_600, 2], &[-90, -5]];
+        for offsets in right {
+            assert_eq!(watch(offsets).condition(), None, "{offsets:?}");
+        }
+        assert_eq!(watch(&[-3_600, 1]).offset_seconds(), 1);
+        assert_eq!(watch(&[-90, -70]).offset_seconds(), -70, "as it is now");
+        for (offsets, code) in [
+            (&[3_600, 3_600, 3_600, -3_600][..], "clock-behind: "),
+            (&[-3_600, 3_601, 3_602, 3_603], "clock-ahead: "),
+        ] {
+            let said = watch(offsets).condition().expect("it was set wrong");
+            assert!(said.starts_with(code), "{offsets:?}: {said}");
+        }
+        assert_eq!(watch(&[-3_600, 3_601, 3_602]).condition(), None, "it may have heard late");
     }
 }
