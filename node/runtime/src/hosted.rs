@@ -104,6 +104,11 @@ impl<M: Decode> Decode for Plain<M> {
 /// Stands between a machine and the world and may change both sides. For the lab alone: a node in
 /// production has none.
 pub trait Interceptor<M: Machine>: Send {
+    /// What the machine is told that the time is, so that a clock can be off.
+    fn clock(&mut self, now: Now) -> Now {
+        now
+    }
+
     /// Sees an input before the machine does; what it returns is the input, if there is one.
     fn input(&mut self, _now: Now, input: Input<M>) -> Option<Input<M>> {
         Some(input)

@@ -258,9 +258,12 @@ impl<H: Hosted> Cell<H> {
     /// One step: the machine takes an input; what it wants done is queued, and done if it may be.
     fn step(&mut self, input: Input<H::Machine>, world: &mut World<'_>) {
         let now = world.clock.now();
-        let input = match &mut self.interceptor {
-            Some(interceptor) => interceptor.input(now, input),
-            None => Some(input),
+        let (now, input) = match &mut self.interceptor {
+            Some(interceptor) => {
+                let now = interceptor.clock(now);
+                (now, interceptor.input(now, input))
+            }
+            None => (now, Some(input)),
         };
         let Some(input) = input else { return };
         count(&self.metrics.steps);

@@ -27,7 +27,7 @@ use crate::founders::{
 const SECRET_BYTES: usize = 32;
 
 /// The answer of a server that is asked about its health.
-async fn health(settings: &NodeConfiguration) -> Option<String> {
+pub(crate) async fn health(settings: &NodeConfiguration) -> Option<String> {
     let mut stream = tokio::net::TcpStream::connect(settings.metrics).await.ok()?;
     stream.write_all(b"GET /health HTTP/1.1\r\n\r\n").await.ok()?;
     let mut answer = String::new();

@@ -1,5 +1,6 @@
 //! Servers over real sockets and disks: they make the key of their system, and serve.
 
+mod clocks;
 mod dealt;
 mod erasing;
 mod files;
