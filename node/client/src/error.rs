@@ -6,6 +6,7 @@ use quorate_dht::manifest::ManifestError;
 use quorate_duties::GroupError;
 use quorate_net::BindError;
 use quorate_runtime::{HostError, NodeError};
+use quorate_types::NodeId;
 
 use crate::capacity::Excess;
 use crate::explanation::{Explanation, Kind};
@@ -70,6 +71,17 @@ pub enum ClientError {
     /// A reply of a service that this version does not know.
     #[error("the service answered with bytes that this version does not know; use a newer client")]
     UnknownReply,
+    /// The proof that came is about a server that was not asked about.
+    #[error(
+        "the service was asked for the proof against {asked} and gave one against {got}; more of \
+         its members lie than may"
+    )]
+    OtherProof {
+        /// Whom the question named.
+        asked: NodeId,
+        /// Whom the proof names.
+        got: NodeId,
+    },
     /// The manifest of a file is not one.
     #[error("the manifest of the file is damaged: {0}")]
     Manifest(ManifestError),
@@ -158,6 +170,11 @@ impl ClientError {
             Self::Manifest(_) | Self::WrongHash { .. } => {
                 (Kind::Damaged, "damaged", "check that the id is that of a file")
             }
+            Self::OtherProof { .. } => (
+                Kind::Damaged,
+                "evidence-other",
+                "rely on nothing that this group says, and see `quorate status`",
+            ),
             Self::Local { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 (Kind::DiskFull, "disk-full", "free space on the disk of the file")
             }

@@ -42,7 +42,7 @@ pub enum Unproven {
 /// The proof against a server, if the log has one.
 ///
 /// # Errors
-/// What [`Cluster::membership`] says.
+/// What [`Cluster::membership`] says; [`ClientError::OtherProof`] if what came is not about it.
 pub async fn proof_against(
     cluster: &Cluster,
     server: NodeId,
@@ -51,7 +51,13 @@ pub async fn proof_against(
     let MembershipReply::Conviction(proof) = answered.reply else {
         return Err(ClientError::UnknownReply);
     };
-    Ok(proof.map(|proof| *proof))
+    proof.map(|proof| about(server, *proof)).transpose()
+}
+
+/// The proof, if it is one against this server: what a liar signed says nothing of anybody else.
+fn about(server: NodeId, proof: Conviction) -> Result<Conviction, ClientError> {
+    let got = proof.accusation.evidence.server;
+    if got == server { Ok(proof) } else { Err(ClientError::OtherProof { asked: server, got }) }
 }
 
 /// Checks proofs, with configurations from the chain that the servers keep, each verified under

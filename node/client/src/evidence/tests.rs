@@ -14,7 +14,9 @@ use quorate_types::{
     Slot, SoftwareVersion, SystemId, UnixTime, View,
 };
 
-use super::{Said, Unproven, check, read_statement};
+use super::{Said, Unproven, about, check, read_statement};
+use crate::error::ClientError;
+use crate::explanation::Kind;
 
 const LIAR: NodeId = NodeId::new([2; 32]);
 
@@ -100,6 +102,20 @@ fn two_votes_convict_with_the_configurations_of_their_epochs_and_without_them_do
     both.second.signature = both.first.signature;
     let refused = Err(Unproven::Unfounded(Unfounded::BadSignature));
     assert_eq!(verdict(forged, &[&seventh]), refused);
+}
+
+#[test]
+fn a_proof_against_another_server_than_was_asked_about_is_none_against_this_one() {
+    assert_eq!(about(LIAR, proof(7)).unwrap(), proof(7));
+    let other = NodeId::new([3; 32]);
+    let refused = about(other, proof(7)).unwrap_err();
+    assert!(
+        matches!(refused, ClientError::OtherProof { asked, got } if (asked, got) == (other, LIAR)),
+        "{refused}"
+    );
+    let said = refused.explain();
+    assert_eq!((said.kind, said.code), (Kind::Damaged, "evidence-other"));
+    assert!(said.what.contains(&LIAR.to_string()), "{said}");
 }
 
 #[test]
