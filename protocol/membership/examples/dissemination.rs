@@ -14,6 +14,8 @@
 
 #[path = "dissemination/curve.rs"]
 mod curve;
+#[path = "dissemination/deposits.rs"]
+mod deposits;
 #[path = "dissemination/growth.rs"]
 mod growth;
 #[path = "dissemination/hours.rs"]
@@ -55,6 +57,8 @@ fn main() {
         measured.push((count, hours));
     }
     loads::print_probes();
+    loads::print_deposits();
+    measured.iter().for_each(|(count, _)| loads::print_members(*count));
     let written = "the file can be written";
     if let Some(file) = svg {
         std::fs::write(file, curve::draw(&measured)).expect(written);

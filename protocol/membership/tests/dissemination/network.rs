@@ -17,6 +17,11 @@ const FRAME_BYTES: u64 = 90;
 const PACKET_BYTES: u64 = 1400;
 const PACKET_HEAD_BYTES: u64 = 60;
 
+/// Bytes on a line for a message of so many.
+pub(crate) const fn line_bytes(message_bytes: u64) -> u64 {
+    message_bytes + FRAME_BYTES + message_bytes / PACKET_BYTES * PACKET_HEAD_BYTES
+}
+
 /// What the network does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conditions {
@@ -188,7 +193,7 @@ impl Network {
         } else {
             encode(&message).len() as u64
         };
-        let bytes = message_bytes + FRAME_BYTES + message_bytes / PACKET_BYTES * PACKET_HEAD_BYTES;
+        let bytes = line_bytes(message_bytes);
         let takes = bytes * 1_000_000 / self.conditions.line_bytes;
         let (shortest, longest) = self.conditions.delay;
         let delay = shortest + self.drawn(longest - shortest + 1);
