@@ -58,8 +58,8 @@
 //!
 //! # Not here
 //! Acknowledgements, the order of the log, the erasure of old shares on disk (membership); proofs
-//! of possession of a genesis with many dealers; randomness (an input); a scheme for the simulator
-//! (it implements [`ThresholdScheme`]).
+//! that the many dealers of a founding know what they deal (acknowledgements of a quorum are);
+//! randomness (an input); a scheme for the simulator (it implements [`ThresholdScheme`]).
 #![no_std]
 // Not `forbid(unsafe_code)`: the workspace denies it, and `backend/blst.rs` alone is excepted.
 

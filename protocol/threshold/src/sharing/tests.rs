@@ -4,13 +4,17 @@ use std::vec;
 use std::vec::Vec;
 
 use super::Sharing;
-use crate::dealing::{CheckedDealing, Dealer, Dealt};
+use crate::commitment::Commitment;
+use crate::dealing::{CheckedDealing, Dealer, Dealing, Dealt, Subshare};
 use crate::domain::Domain;
 use crate::group::GroupKey;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, ShareIndex};
+use crate::point::KeyPoint;
 use crate::rejected::Rejected;
+use crate::scalar::Scalar;
 use crate::testing::{
-    Committee, assemble, committee, deal_fresh, index, parameters, seed, session, subshares_for,
+    Committee, GROUPS, assemble, committee, deal_fresh, index, parameters, seed, session,
+    subshares_for,
 };
 
 /// The dealings of the old members with these numbers in the session with this byte.
@@ -109,6 +113,65 @@ fn the_sum_of_several_fresh_dealings_is_a_sharing() {
     assert!(sign(&committee, &[3, 1]));
     for dealt in &dealt {
         assert_ne!(committee.group.public_key(), dealt.dealing.commitment().public_key());
+    }
+}
+
+/// The coefficients of the polynomial that is 1 at zero and zero at the first so many indices.
+fn vanishing(count: u16) -> Vec<Scalar> {
+    let zero = || Scalar::from_u16(0);
+    let times = |old: Vec<Scalar>, index: u16| {
+        let part = Scalar::from_u16(index).invert();
+        let moved = core::iter::once(zero()).chain(old.iter().map(|it| it.mul(&part)));
+        let moved: Vec<_> = moved.collect();
+        let kept = old.into_iter().chain([zero()]);
+        kept.zip(&moved).map(|(kept, moved)| kept.sub(moved)).collect()
+    };
+    (1..=count).fold(vec![Scalar::from_u16(1)], times)
+}
+
+/// The constant term is a key of the dealer less the keys of others, so that it does not know the
+/// secret of it; but it can choose what the polynomial is at one index fewer than shares sign.
+#[test]
+fn r22_a_dealing_that_cancels_others_can_serve_fewer_recipients_than_sign() {
+    for (threshold, share_count) in GROUPS {
+        let size = parameters(threshold, share_count);
+        let own = deal_fresh(size, 1).dealing.commitment().clone();
+        let check =
+            |dealer| deal_fresh(size, dealer).dealing.check_fresh(session(1), size).unwrap();
+        let others: Vec<_> = (2..=threshold).map(check).collect();
+        let minus = Scalar::from_u16(0).sub(&Scalar::from_u16(1));
+        let less = |sum: KeyPoint, other: &CheckedDealing| {
+            sum.add(&other.dealing().commitment().constant_term().mul(&minus))
+        };
+        let constant = others.iter().fold(*own.constant_term(), less);
+
+        // Known to the dealer: what it adds to the multiples of a term that it does not know.
+        let chosen: Vec<_> = (0..threshold).map(|it| Scalar::from_u16(it * 1_000)).collect();
+        let vanishing = vanishing(threshold - 1);
+        let points = vanishing.iter().zip(&chosen).map(|(part, own)| {
+            let known = KeyPoint::of(own);
+            if own.is_zero() { constant.mul(part) } else { constant.mul(part).add(&known) }
+        });
+        let bytes: Vec<u8> = points.flat_map(|point| point.encode()).collect();
+        let commitment = Commitment::decode(&bytes, size).unwrap();
+        let rogue = Dealing::new(session(1), index(1), commitment);
+        let rogue = rogue.check_fresh(session(1), size).expect("nothing is seen on it");
+        let all = vec![rogue.clone()].into_iter().chain(others).collect();
+        let sharing = Sharing::fresh(all).unwrap();
+        assert_eq!(sharing.group_key().public_key(), own.public_key(), "it would have the key");
+
+        let is_served = |recipient: &ShareIndex| {
+            let place = Scalar::from_u16(recipient.get());
+            let add = |value: Scalar, it: &Scalar| value.mul(&place).add(it);
+            let value = chosen.iter().rev().fold(Scalar::from_u16(0), add);
+            rogue.check_subshare(*recipient, &Subshare::new(index(1), *recipient, value)).is_ok()
+        };
+        let served: Vec<_> = size.indices().filter(is_served).map(ShareIndex::get).collect();
+        assert_eq!(
+            served,
+            (1..threshold).collect::<Vec<_>>(),
+            "a quorum has one more that is correct"
+        );
     }
 }
 

@@ -1,11 +1,14 @@
 //! What members and recipients may do to the others, and what comes of it.
 use std::boxed::Box;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::vec::Vec;
 
-use quorate_threshold::{Dealer, KeyShare, PartialSignature, Seed, ShareIndex};
+use quorate_threshold::{
+    CheckedDealing, Commitment, Dealer, Dealing, KeyShare, PUBLIC_KEY_BYTES, PartialSignature,
+    PublicKey, Seed, ShareIndex, Sharing,
+};
 use quorate_types::{Digest, NodeId};
 
 use super::super::Record;
@@ -50,6 +53,49 @@ fn signed(network: &Network, villain: NodeId, dealing: PublishedDealing) -> Sign
     let (system, epoch) = (configuration.system, configuration.epoch);
     let signer = network.world.signer(villain, epoch);
     SignedDealing::sign(dealing, (system, epoch), &*signer)
+}
+
+/// What a founder deals that has seen the dealing of another: its own less that one, so that the
+/// sum of the two is its own, which it knows. To the recipients it deals its own.
+fn cancelling(
+    network: &Network,
+    villain: NodeId,
+    other: &PublishedDealing,
+) -> (SignedDealing, PublicKey) {
+    let configuration = network.world.first.configuration();
+    let occasion = Occasion {
+        system: configuration.system,
+        epoch: configuration.epoch.next(),
+        system_key: None,
+    };
+    let attempt = attempt(network);
+    let (session, parameters) = (attempt.session(&occasion), attempt.parameters());
+    let check = |dealer: u16, commitment: Commitment| {
+        let dealing = Dealing::new(session, ShareIndex::new(dealer).unwrap(), commitment);
+        dealing.check_fresh(session, parameters).unwrap()
+    };
+    let sum = |dealings: Vec<CheckedDealing>| {
+        Sharing::fresh(dealings).unwrap().group_key().commitment().clone()
+    };
+    let place = network.members().iter().position(|member| *member == villain).unwrap();
+    let me = u16::try_from(place + 1).unwrap();
+    let (seed, index) = (Seed::new([77; 32]), ShareIndex::new(me).unwrap());
+    let dealer = Dealer { seed: &seed, session, parameters };
+    let dealt = dealer.deal_fresh(index);
+    let own = dealt.dealing.commitment().clone();
+
+    // A compressed point has its sign in one bit.
+    let mut minus = other.commitment.0.clone();
+    minus.iter_mut().step_by(PUBLIC_KEY_BYTES).for_each(|byte| *byte ^= 0x20);
+    let minus = Commitment::decode(&minus, parameters).unwrap();
+    let less = sum(Vec::from([check(me, own.clone()), check(other.dealer, minus)]));
+    let seen = Commitment::decode(&other.commitment.0, parameters).unwrap();
+    let both = sum(Vec::from([check(me, less.clone()), check(other.dealer, seen)]));
+    assert_eq!(both, own, "together they would be what the founder knows");
+
+    let sealed = dealer.seal(&dealt, &attempt.encryption_keys().unwrap()).unwrap();
+    let rogue = PublishedDealing::new(&Dealing::new(session, index, less), &sealed);
+    (signed(network, villain, rogue), own.public_key())
 }
 
 /// The log takes this dealing of a villain with the acknowledgements of recipients that hold what
@@ -147,6 +193,56 @@ fn assert_exposed(network: &Network, villain: NodeId) {
         let accusation = Accusation { evidence: proof.clone(), certificate: None };
         assert_eq!(accusation.check(record, &known, &registry()), Ok(()), "MEM-54");
     }
+}
+
+#[test]
+fn r22_a_founder_that_deals_last_gets_no_acknowledgement_for_what_cancels_the_others() {
+    let mut network = Network::founding(1, 5);
+    while !matches!(network.log.news.stage, Stage::Dealing(_)) {
+        network.turn();
+    }
+    let villain = network.members()[2];
+    let seen: Rc<RefCell<Option<PublishedDealing>>> = Rc::default();
+    let rogue: Rc<RefCell<Option<SignedDealing>>> = Rc::default();
+    let told: Rc<RefCell<BTreeSet<NodeId>>> = Rc::default();
+    let acknowledged: Rc<RefCell<BTreeSet<NodeId>>> = Rc::default();
+    let (first, bad) = (Rc::clone(&seen), Rc::clone(&rogue));
+    let (reached, believed) = (Rc::clone(&told), Rc::clone(&acknowledged));
+    network.rule = Box::new(move |from, to, message| match message {
+        Message::Dealing(_) if from == villain => {
+            let Some(bad) = bad.borrow().clone() else { return Vec::new() };
+            reached.borrow_mut().insert(to);
+            Vec::from([Message::Dealing(Box::new(bad))])
+        }
+        Message::Dealing(dealt) => {
+            first.borrow_mut().get_or_insert_with(|| dealt.dealing.clone());
+            Vec::from([Message::Dealing(dealt)])
+        }
+        Message::Acknowledgement(word) if to == villain => {
+            believed.borrow_mut().insert(word.by);
+            Vec::new()
+        }
+        // One dealing that it has seen is certified, and the place of the other is free for it.
+        Message::Acknowledgement(word) => {
+            let of_first = first.borrow().as_ref().is_some_and(|it| it.dealer == word.said.dealer);
+            let is_free = of_first || reached.borrow().len() == 3;
+            if is_free { Vec::from([Message::Acknowledgement(word)]) } else { Vec::new() }
+        }
+        message => Vec::from([message]),
+    });
+    while seen.borrow().is_none() {
+        network.turn();
+    }
+    let other = seen.borrow().clone().unwrap();
+    let (dealing, known_key) = cancelling(&network, villain, &other);
+    *rogue.borrow_mut() = Some(dealing);
+    network.run();
+
+    assert_handed_over(&network);
+    assert_eq!(told.borrow().len(), 3, "all the others were told");
+    assert!(acknowledged.borrow().is_empty(), "{acknowledged:?}: none holds what it is owed");
+    assert_ne!(network.log.sharing().public_key(), known_key);
+    assert_exposed(&network, villain);
 }
 
 #[test]
