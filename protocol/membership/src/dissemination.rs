@@ -17,6 +17,11 @@
 //! - `catching_up`: to the newest configuration over any number of epochs.
 //! - `machine`: the participant on every server.
 //!
+//! # Deviations from the specification
+//! - MD 2.3 and 9, point 10: who is far behind compares the leaves of the Merkle tree and not its
+//!   inner nodes. Where few records differ deltas are shorter, and where many do, the nodes above
+//!   them are about as many bytes as all leaves are (decision 20).
+//!
 //! # Invariants
 //! - MEM-61: a delta makes one configuration out of one other, and is written in one way.
 //! - MEM-62: a chain is believed from its beginning to its end, without a gap.

@@ -1,6 +1,6 @@
 //! To the newest configuration over any number of epochs, with the records that differ.
 //!
-//! MD 2.3 (Merkle trees to find what differs), 7b point 10. The header comes first and is checked
+//! MD 2.3 (Merkle trees to find what differs), 9 point 10. The header comes first and is checked
 //! under the one key; then the leaves of the tree under its root, then the records whose leaves
 //! this server does not have. Leaves are compared as a set: with one server more at the front every
 //! position moves, so inner nodes of two trees have nothing in common.

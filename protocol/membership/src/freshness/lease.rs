@@ -28,9 +28,9 @@ impl LeaseRule {
     /// no longer than an epoch that lasts its time, and half of it is more than a hand-over takes.
     ///
     /// Below 20 s the least of a lease is more than a quarter, so it may outlive the epoch behind
-    /// its own if that one ends early, as every lease may behind a hand-over that took long. Nothing
-    /// rests on that it does not: a lease begins only while a quorum has not ended its epoch, and
-    /// outlives that by no more than its own length, whatever begins and ends meanwhile.
+    /// its own if that one ends early, as every lease may behind a hand-over that took long.
+    /// Nothing rests on that it does not: no lease begins when the next epoch may be active, and
+    /// each outlives its epoch by no more than its own length, whatever begins and ends meanwhile.
     #[must_use]
     pub fn of_epoch(length: Duration) -> Self {
         let part = Duration::from_micros(length.as_micros() / EARLIEST_END_PART);
