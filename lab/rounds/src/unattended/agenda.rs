@@ -2,7 +2,9 @@
 //! meant is known only when it happens.
 //!
 //! Every kind comes once before any comes twice, so that a short run has all of them; but nobody
-//! waits for what may never become possible.
+//! waits for what may never become possible. One thing does not come in turn, but once and late: a
+//! server that holds objects is lost for good. Until objects move, nothing brings back what its
+//! groups of the ring can bear.
 
 use std::fmt;
 
@@ -21,9 +23,11 @@ pub enum Kind {
     Replace,
     /// The liar is honest from now on, and another server lies.
     Swap,
+    /// A server that founded the system loses its disk, and another one takes its place.
+    Lose,
 }
 
-/// All of them.
+/// Those that come in turn.
 pub const KINDS: [Kind; 5] = [Kind::Kill, Kind::Add, Kind::Remove, Kind::Replace, Kind::Swap];
 
 impl fmt::Display for Kind {
@@ -34,6 +38,7 @@ impl fmt::Display for Kind {
             Self::Remove => "remove",
             Self::Replace => "replace",
             Self::Swap => "another liar",
+            Self::Lose => "lose a founder",
         })
     }
 }

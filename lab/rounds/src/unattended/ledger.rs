@@ -298,6 +298,7 @@ mod tests {
 
         ledger.fall(NOW, 10, Why::Down);
         assert!(!ledger.may_join(None) && ledger.may_join(Some(10)));
+        assert!(!ledger.may_join(Some(8)), "one that is well leaves no place");
         ledger.await_newcomer(NOW, 11, Some(10));
         assert!(!ledger.may_fall(11), "both at a time are one too many");
         ledger.lose(NOW, 10);

@@ -9,8 +9,8 @@ use quorate_adversary::ordering::REPLICA_VILLAINS;
 use super::Plan;
 use super::agenda::{Agenda, KINDS, Kind};
 use super::ledger::Why;
-use super::sightings::{outages, too_long};
-use super::town::{State, Town};
+use super::sightings::{Judged, Past, too_long};
+use super::town::{State, Town, sweeps};
 use crate::judge::violations;
 use crate::load::{Clients, FEW, Mark, Shared, perform_register, read_back, session};
 use crate::scratch::Scratch;
@@ -25,7 +25,8 @@ const SURPLUS_MAX: usize = 4;
 /// Epochs in which the ordered service answers at least one call: no group has more bad servers
 /// than it bears.
 const STANDSTILL_EPOCHS_MAX: u32 = 4;
-/// Epochs in which everything must be well again at the end.
+/// Epochs in which everything must be well again at the end, with the time that sweeps take: a
+/// server is down for up to 3 1/4, and has to catch up.
 const LAST_EPOCHS: u32 = 4;
 
 /// What the run came to.
@@ -37,8 +38,12 @@ pub struct Report {
     pub happened: BTreeMap<Kind, u64>,
     /// The most bad servers at a time: in all, and in one group of the ring.
     pub worst: (usize, usize),
-    /// The longest time in which a server that never lied was without duties.
+    /// The longest time in which a server was without duties that nobody had proved to lie.
     pub longest_outage: Duration,
+    /// The most by which such a time was longer than its server was unreachable, or lied.
+    pub largest_excess: Duration,
+    /// How many servers were proved to lie.
+    pub convicted: usize,
     /// What liars did that no honest server does.
     pub lies: u64,
     /// Operations of clients that came to an outcome, and without one.
@@ -52,7 +57,9 @@ impl fmt::Display for Report {
         write!(f, "{} epochs; {happened}; ", self.epochs)?;
         let (in_all, in_group) = self.worst;
         write!(f, "at most {in_all} bad servers at a time, {in_group} in a group of the ring; ")?;
-        write!(f, "longest outage {} s; {} lies; ", self.longest_outage.as_secs(), self.lies)?;
+        let [longest, excess] = [self.longest_outage, self.largest_excess].map(|it| it.as_secs());
+        write!(f, "longest outage {longest} s, {excess} s more than away at the most; ")?;
+        write!(f, "{} lies, {} convicted; ", self.lies, self.convicted)?;
         write!(f, "{} operations, {} without outcome", self.operations.0, self.operations.1)
     }
 }
@@ -101,7 +108,7 @@ fn live(town: &mut Town, plan: &Plan, shared: &Shared) -> Result<BTreeMap<Kind, 
     let mut happened = BTreeMap::new();
     let (mut next, mut looks) = (plan.epoch(), 0_u64);
     let (mut answered, mut moved) = (0, town.now());
-    let end = plan.lasts + plan.epoch() * LAST_EPOCHS;
+    let end = plan.lasts + plan.epoch() * LAST_EPOCHS + sweeps();
     while town.now() < end {
         std::thread::sleep(LOOK_INTERVAL);
         looks += 1;
@@ -127,7 +134,13 @@ fn live(town: &mut Town, plan: &Plan, shared: &Shared) -> Result<BTreeMap<Kind, 
         if town.now() > plan.lasts || town.now() < next {
             continue;
         }
-        let Some(kind) = agenda.next(|kind| is_possible(town, kind)) else { continue };
+        // Once it is time to lose a founder, nobody else falls before that is possible.
+        let is_due = town.now() >= plan.loses_from() && !happened.contains_key(&Kind::Lose);
+        let kind = match is_due {
+            true => Some(Kind::Lose).filter(|kind| is_possible(town, *kind)),
+            false => agenda.next(|kind| is_possible(town, kind)),
+        };
+        let Some(kind) = kind else { continue };
         tell(&format!("{} s: {kind}", town.now().as_secs()));
         happen(town, (plan, &mut agenda), kind)?;
         *happened.entry(kind).or_default() += 1;
@@ -136,9 +149,9 @@ fn live(town: &mut Town, plan: &Plan, shared: &Shared) -> Result<BTreeMap<Kind, 
     if let Some(last) = liar(town) {
         town.count_lies(last);
     }
-    match town.those(State::Runs, |server| town.ledger.why(server) == Some(Why::Behind)) {
-        behind if behind.is_empty() => Ok(happened),
-        behind => Err(format!("servers {behind:?} have not caught up at the end")),
+    match town.unsettled() {
+        unsettled if unsettled.is_empty() => Ok(happened),
+        unsettled => Err(format!("servers {unsettled:?} are not well at the end")),
     }
 }
 
@@ -153,13 +166,14 @@ fn is_possible(town: &Town, kind: Kind) -> bool {
         && town.those(State::Lost, |_| true).is_empty();
     match kind {
         Kind::Kill => !town.victims(|_| true).is_empty(),
-        Kind::Add => is_settled && active < enough + SURPLUS_MAX,
+        Kind::Add => is_settled && active < enough + SURPLUS_MAX && town.ledger.may_join(None),
         Kind::Remove => is_settled && newcomers > 0 && active > enough,
         Kind::Replace => is_settled && !town.victims(|it| town.is_newcomer(it)).is_empty(),
         Kind::Swap => match liar(town) {
             Some(_) => true,
             None => !town.victims(|it| !town.is_newcomer(it)).is_empty(),
         },
+        Kind::Lose => is_settled && !town.victims(|it| !town.is_newcomer(it)).is_empty(),
     }
 }
 
@@ -173,8 +187,7 @@ fn happen(town: &mut Town, (plan, agenda): (&Plan, &mut Agenda), kind: Kind) -> 
             let millis = u64::try_from(plan.epoch().as_millis()).unwrap_or(u64::MAX);
             let lasts = Duration::from_millis(millis / 4 + agenda.below(3 * millis));
             let victim = agenda.choose(&town.victims(|_| true)).expect("it is possible");
-            town.kill(victim, lasts);
-            Ok(())
+            town.kill(victim, lasts)
         }
         Kind::Add => town.admit(None),
         Kind::Remove => {
@@ -189,11 +202,7 @@ fn happen(town: &mut Town, (plan, agenda): (&Plan, &mut Agenda), kind: Kind) -> 
         }
         // An honest one first has to catch up; then the next one may lie.
         Kind::Swap => match liar(town) {
-            Some(former) => {
-                town.count_lies(former);
-                town.cluster.kill(former);
-                town.start_again(former)
-            }
+            Some(former) => town.reform(former),
             None => {
                 let victims = town.victims(|server| !town.is_newcomer(server));
                 let victim = agenda.choose(&victims).expect("it is possible");
@@ -202,6 +211,15 @@ fn happen(town: &mut Town, (plan, agenda): (&Plan, &mut Agenda), kind: Kind) -> 
                 town.corrupt(victim, REPLICA_VILLAINS[drawn])
             }
         },
+        // One among neighbours with duties, if there is one: the system lets it go by itself.
+        Kind::Lose => {
+            let is_founder = |server| !town.is_newcomer(server);
+            let amid = town.victims(|server| is_founder(server) && town.is_amid_active(server));
+            let among = if amid.is_empty() { town.victims(is_founder) } else { amid };
+            let victim = agenda.choose(&among).expect("it is possible");
+            town.destroy(victim)?;
+            town.admit(Some(victim))
+        }
     }
 }
 
@@ -213,22 +231,29 @@ fn report(
 ) -> Result<Report, String> {
     let history = shared.recorder.history();
     let broken = violations(&history);
-    let mut out = outages(&town.sightings, town.now());
-    // Who was proved to lie stays out for good; nothing is promised to those who lied.
-    out.retain(|outage| !town.liars.contains(&outage.server));
-    let long = too_long(&out, &town.absences, plan.epoch());
-    let longest_outage = out.iter().map(|out| out.until - out.from).max().unwrap_or_default();
+    let convictions = &town.convictions()?;
+    let (sightings, absences) = (&town.sightings[..], &town.absences[..]);
+    let judged =
+        Past { sightings, absences, convictions, epoch: plan.epoch(), end: town.now() }.judged();
+    let long = too_long(&judged, plan.epoch());
+    let outages = judged.iter().map(|judged| judged.outage);
     let report = Report {
         epochs: town.epoch(),
         happened,
         worst: town.ledger.worst(),
-        longest_outage,
+        longest_outage: outages.map(|outage| outage.length()).max().unwrap_or_default(),
+        largest_excess: judged.iter().map(Judged::excess).max().unwrap_or_default(),
+        convicted: convictions.len(),
         lies: town.lies,
         operations: (history.acknowledged(), history.failures.len()),
     };
-    let missing: Vec<_> = KINDS.iter().filter(|kind| !report.happened.contains_key(kind)).collect();
+    let due = KINDS.iter().chain(&[Kind::Lose]);
+    let missing: Vec<_> = due.filter(|kind| !report.happened.contains_key(kind)).collect();
     let mut faults: Vec<String> = broken.iter().map(ToString::to_string).collect();
-    faults.extend(long.iter().map(|it| format!("out for too long: {it:?}")));
+    for judged in &judged {
+        tell(&judged.to_string());
+    }
+    faults.extend(long.iter().map(|it| format!("out for too long: {it}")));
     faults.extend(missing.iter().map(|kind| format!("meaningless: no {kind}")));
     if report.lies == 0 {
         faults.push(String::from("meaningless: nobody lied"));

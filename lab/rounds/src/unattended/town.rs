@@ -1,10 +1,11 @@
 //! The servers of the run, what is done to them, and the books about it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use quorate_client::cluster::fetch_configuration;
+use quorate_client::findings::findings;
 use quorate_dht::Ring;
 use quorate_dht::limits::SWEEP_BOUND;
 use quorate_membership::VerifiedConfiguration;
@@ -12,10 +13,10 @@ use quorate_types::{MemberStatus, NodeId};
 
 use super::Plan;
 use super::ledger::{Ledger, Why, bad_in, ring_groups};
-use super::sightings::{Absence, Sighting};
+use super::sightings::{Absence, Cause, Sighting};
 use crate::cluster::Cluster;
 use crate::dev;
-use crate::load::credentials;
+use crate::load::{credentials, session};
 use crate::metrics;
 use crate::programs::Programs;
 use crate::round::seat;
@@ -23,6 +24,9 @@ use crate::telling::tell;
 
 /// Clients: one that works, and one that sleeps through all of it.
 const CLIENTS: usize = 2;
+
+/// What a server ends with that was removed.
+const EXIT_REMOVED: i32 = 16;
 
 /// Where a server is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,9 +54,9 @@ pub(super) struct Town {
     pub(super) states: BTreeMap<usize, State>,
     /// What liars did that no honest server does.
     pub(super) lies: u64,
-    /// Servers that have lied: who is proved to has no duties any more, however honest it is now.
-    pub(super) liars: BTreeSet<usize>,
-    /// Servers that run and catch up, since when.
+    /// Servers that have lied, and the epoch in which each began to.
+    pub(super) liars: BTreeMap<usize, u64>,
+    /// Servers that run and catch up, and when they can have done so at the earliest.
     behind: BTreeMap<usize, Duration>,
     plan: Plan,
     root: PathBuf,
@@ -125,12 +129,40 @@ impl Town {
         states.filter(|state| **state == MemberStatus::Active).count()
     }
 
-    pub(super) fn kill(&mut self, server: usize, lasts: Duration) {
+    /// Kills a server that is started again after this time.
+    ///
+    /// # Errors
+    /// That it had ended by itself.
+    pub(super) fn kill(&mut self, server: usize, lasts: Duration) -> Result<(), String> {
         let now = self.now();
         self.ledger.fall((now, &format!("server {server} is killed")), server, Why::Down);
-        self.absences.push(Absence { server, from: now, until: None });
-        self.cluster.kill(server);
+        self.absences.push(Absence { server, cause: Cause::Away, from: now, until: None });
         self.states.insert(server, State::Down(now + lasts));
+        self.end(server)
+    }
+
+    /// Ends a process that should run.
+    fn end(&mut self, server: usize) -> Result<(), String> {
+        let ended = || format!("server {server} had ended by itself when it was killed");
+        self.cluster.kill(server).then_some(()).ok_or_else(ended)
+    }
+
+    /// The liar is honest from now on.
+    ///
+    /// # Errors
+    /// That it had ended by itself, or does not start.
+    pub(super) fn reform(&mut self, liar: usize) -> Result<(), String> {
+        self.count_lies(liar);
+        self.end(liar)?;
+        self.start_again(liar)
+    }
+
+    /// Do all that share a group of the ring with this server have their duties, as far as anybody
+    /// knows? Then the system lets it go.
+    pub(super) fn is_amid_active(&self, server: usize) -> bool {
+        let Some(sighting) = self.sightings.last() else { return false };
+        let is_active = |other| sighting.states.get(other) == Some(&MemberStatus::Active);
+        self.ledger.neighbours(server).iter().all(is_active)
     }
 
     /// Has no server ended by itself that should run?
@@ -141,8 +173,14 @@ impl Town {
         if !self.cluster.is_looked_after() {
             return Err(String::from("quorate dev ended by itself"));
         }
-        for server in self.those(State::Runs, |_| true) {
-            if !self.cluster.is_up(server) {
+        for (server, state) in self.states.clone() {
+            let may_end = match state {
+                State::Joins | State::Runs => false,
+                // It may have heard of it before this run did.
+                State::Leaves => self.cluster.exit_code(server) == Some(EXIT_REMOVED),
+                State::Down(_) | State::Lost | State::Gone => true,
+            };
+            if !may_end && !self.cluster.is_up(server) {
                 let code = self.cluster.exit_code(server);
                 return Err(format!("server {server} ended by itself ({code:?})"));
             }
@@ -168,23 +206,60 @@ impl Town {
         }
         self.ledger.fall((now, &format!("server {server} is back")), server, Why::Behind);
         self.states.insert(server, State::Runs);
-        self.behind.insert(server, now);
+        self.behind.insert(server, now + sweeps());
         Ok(())
     }
 
-    /// Whoever is in the newest epoch, and has had the time in which sweeps mend everything, has
-    /// caught up.
+    /// Whoever serves in the newest epoch, and has had the time in which sweeps mend everything,
+    /// has caught up. Nothing has to be mended on a server that just joined: it holds nothing.
     pub(super) fn note_who_caught_up(&mut self) {
-        let (now, newest) = (self.now(), self.epoch());
-        let sweeps = Duration::from_micros(SWEEP_BOUND.as_micros());
-        for (server, since) in self.behind.clone() {
-            let page = self.cluster.page(server, "/metrics").unwrap_or_default();
-            let epoch = metrics::sum(&page, &["quorate_epoch "]);
-            if epoch >= newest && now > since + sweeps {
+        let now = self.now();
+        for (server, earliest) in self.behind.clone() {
+            if now >= earliest && self.serves_in(server, self.epoch()) {
                 self.behind.remove(&server);
                 self.ledger.rise((now, &format!("server {server} has caught up")), server);
             }
         }
+    }
+
+    /// Does a server serve, and has it this epoch's configuration?
+    fn serves_in(&self, server: usize, epoch: u64) -> bool {
+        let health = self.cluster.page(server, "/health").unwrap_or_default();
+        let page = self.cluster.page(server, "/metrics").unwrap_or_default();
+        health.starts_with("ok") && metrics::sum(&page, &["quorate_epoch "]) >= epoch
+    }
+
+    /// Servers that are neither in the system nor out of it, or have not caught up.
+    pub(super) fn unsettled(&self) -> Vec<usize> {
+        let is_unsettled = |(server, state): &(&usize, &State)| match state {
+            State::Joins | State::Leaves | State::Lost | State::Down(_) => true,
+            State::Runs => self.ledger.why(**server) == Some(Why::Behind),
+            State::Gone => false,
+        };
+        self.states.iter().filter(is_unsettled).map(|(server, _)| *server).collect()
+    }
+
+    /// Who was proved to lie, as the system says, and in which epoch.
+    ///
+    /// # Errors
+    /// That it does not say so, or that it convicted a server that had not lied.
+    pub(super) fn convictions(&self) -> Result<BTreeMap<usize, u64>, String> {
+        let found = session(&self.cluster.clients()[0], async |cluster| findings(&cluster).await)?;
+        let found = found.map_err(|error| format!("what was found of servers: {error}"))?;
+        let configuration = fetch(&self.cluster)?;
+        let mut convictions = BTreeMap::new();
+        for standing in &found.standings {
+            let Some(convicted) = standing.convicted else { continue };
+            let server = number_of(&self.cluster, &configuration, standing.server);
+            let server = server.ok_or("somebody unknown was proved to lie")?;
+            let (epoch, began) = (convicted.epoch.get(), self.liars.get(&server));
+            tell(&format!("server {server} was proved to lie in epoch {epoch}"));
+            if began.is_none_or(|began| *began > epoch) {
+                return Err(format!("server {server} was convicted in {epoch}, lied: {began:?}"));
+            }
+            convictions.insert(server, epoch);
+        }
+        Ok(convictions)
     }
 
     /// Counts what a liar did that no honest server does, before its process ends.
@@ -198,8 +273,10 @@ impl Town {
         let now = self.now();
         let what = format!("server {server} plays `{villain}`");
         self.ledger.fall((now, &what), server, Why::Lies);
-        self.liars.insert(server);
-        self.cluster.kill(server);
+        let epoch = self.epoch();
+        self.liars.entry(server).or_insert(epoch);
+        self.absences.push(Absence { server, cause: Cause::Lies, from: now, until: None });
+        self.end(server)?;
         self.cluster.start_liar(server, villain)
     }
 
@@ -210,16 +287,15 @@ impl Town {
         let server = self.cluster.prepare(&self.root, self.plan.terms, seat)?;
         let admission = self.file(server, "admission");
         let old = instead_of.map(|old| self.address(old));
-        let words = match &old {
-            None => vec!["node", "add", &admission],
-            Some(old) => vec!["node", "replace", old, &admission],
-        };
-        self.order(&words)?;
+        match &old {
+            None => self.order(&["node", "add", &admission])?,
+            Some(old) => self.order_replacement(&["node", "replace", old, &admission])?,
+        }
         let what = match instead_of {
             None => format!("server {server} is added"),
             Some(old) => format!("server {old} is replaced by {server}"),
         };
-        self.ledger.note(self.now(), &what);
+        self.ledger.await_newcomer((self.now(), &what), server, instead_of);
         self.states.insert(server, State::Joins);
         self.cluster.launch(server)
     }
@@ -228,9 +304,9 @@ impl Town {
     pub(super) fn destroy(&mut self, server: usize) -> Result<(), String> {
         let now = self.now();
         self.ledger.fall((now, &format!("server {server} is lost")), server, Why::Down);
-        self.absences.push(Absence { server, from: now, until: None });
-        self.cluster.kill(server);
+        self.absences.push(Absence { server, cause: Cause::Away, from: now, until: None });
         self.states.insert(server, State::Lost);
+        self.end(server)?;
         let data = self.cluster.folder(server).join("data");
         match std::fs::remove_dir_all(&data) {
             // A configuration may name it before its process has begun with that.
@@ -253,6 +329,18 @@ impl Town {
 
     fn file(&self, server: usize, name: &str) -> String {
         self.cluster.folder(server).join(name).to_string_lossy().into_owned()
+    }
+
+    /// Has a server replaced that is lost, as the operator's chapter tells: with `--override` where
+    /// a neighbour of it is without duties for good, since it was convicted.
+    fn order_replacement(&self, words: &[&str]) -> Result<(), String> {
+        match self.order(words) {
+            Err(error) if error.contains("too-many-neighbours") => {
+                tell("too-many-neighbours: once more, with --override");
+                self.order(&[words, &["--override"]].concat())
+            }
+            said => said,
+        }
     }
 
     /// Calls a command of the operator with the key of the authority.
@@ -316,8 +404,8 @@ impl Town {
         if bad > usize::from(self.plan.terms.f_ms) {
             return Err(format!("the ledger is wrong: {what}"));
         }
+        self.sightings.push(Sighting { at: now, epoch, states: states.clone() });
         self.settle(&states);
-        self.sightings.push(Sighting { at: now, epoch, states });
         Ok(())
     }
 
@@ -327,21 +415,47 @@ impl Town {
         for (server, state) in self.states.clone() {
             let is_member =
                 named.get(&server).is_some_and(|status| *status != MemberStatus::Removed);
+            let leaves = format!("server {server} is no member");
             match state {
-                State::Joins if is_member => {
-                    self.states.insert(server, State::Runs);
-                    self.ledger.note(now, &format!("server {server} is a member"));
-                }
-                State::Leaves | State::Lost if !is_member => {
+                State::Joins if is_member => self.take_in(server),
+                State::Leaves if !is_member => {
                     self.cluster.kill(server);
+                    self.behind.remove(&server);
                     self.states.insert(server, State::Gone);
-                    self.ledger.rise((now, &format!("server {server} is no member")), server);
+                    self.ledger.rise((now, &leaves), server);
+                }
+                State::Lost if !is_member => {
+                    self.states.insert(server, State::Gone);
+                    self.ledger.lose((now, &leaves), server);
                 }
                 State::Joins | State::Leaves | State::Lost => {}
                 State::Runs | State::Down(_) | State::Gone => {}
             }
         }
     }
+
+    /// A configuration names a server that joins.
+    fn take_in(&mut self, server: usize) {
+        let now = self.now();
+        let what = format!("server {server} is a member");
+        if self.serves_in(server, self.epoch()) {
+            self.ledger.rise((now, &what), server);
+        } else if self.ledger.may_fall(server) {
+            self.ledger.fall((now, &what), server, Why::Behind);
+            self.behind.insert(server, now);
+        } else {
+            // The one on whom it follows goes with the next configuration: the end of an epoch came
+            // between the two orders. In this epoch it is in no group.
+            self.ledger.note(now, &format!("{what} before its predecessor has gone"));
+            return;
+        }
+        self.states.insert(server, State::Runs);
+    }
+}
+
+/// The time in which sweeps mend everything.
+pub(super) const fn sweeps() -> Duration {
+    Duration::from_micros(SWEEP_BOUND.as_micros())
 }
 
 fn fetch(cluster: &Cluster) -> Result<VerifiedConfiguration, String> {
