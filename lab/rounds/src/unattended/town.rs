@@ -309,8 +309,12 @@ impl Town {
         self.end(server)?;
         let data = self.cluster.folder(server).join("data");
         match std::fs::remove_dir_all(&data) {
-            // A configuration may name it before its process has begun with that.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            // A configuration may name a newcomer before its process has begun with that.
+            Err(error)
+                if error.kind() == std::io::ErrorKind::NotFound && self.is_newcomer(server) =>
+            {
+                Ok(())
+            }
             removed => removed.map_err(|error| format!("{}: {error}", data.display())),
         }
     }
