@@ -211,12 +211,15 @@ fn happen(town: &mut Town, (plan, agenda): (&Plan, &mut Agenda), kind: Kind) -> 
                 town.corrupt(victim, REPLICA_VILLAINS[drawn])
             }
         },
-        // One among neighbours with duties, if there is one: the system lets it go by itself.
+        // A good one among neighbours with duties, if there is one; if not, one that was convicted,
+        // so that no more have gone than had before; if not, any.
         Kind::Lose => {
-            let is_founder = |server| !town.is_newcomer(server);
-            let amid = town.victims(|server| is_founder(server) && town.is_amid_active(server));
-            let among = if amid.is_empty() { town.victims(is_founder) } else { amid };
-            let victim = agenda.choose(&among).expect("it is possible");
+            let founders = town.victims(|server| !town.is_newcomer(server));
+            let has_duties = |server: &&usize| town.has_duties(**server);
+            let (good, convicted): (Vec<_>, Vec<_>) = founders.iter().partition(has_duties);
+            let amid = good.into_iter().filter(|server| town.is_amid_active(*server)).collect();
+            let rows: [Vec<usize>; 3] = [amid, convicted, founders];
+            let victim = rows.iter().find_map(|row| agenda.choose(row)).expect("it is possible");
             town.destroy(victim)?;
             town.admit(Some(victim))
         }

@@ -157,12 +157,16 @@ impl Town {
         self.start_again(liar)
     }
 
-    /// Do all that share a group of the ring with this server have their duties, as far as anybody
-    /// knows? Then the system lets it go.
+    /// Does the newest configuration give a server duties?
+    pub(super) fn has_duties(&self, server: usize) -> bool {
+        let state = self.sightings.last().and_then(|sighting| sighting.states.get(&server));
+        state == Some(&MemberStatus::Active)
+    }
+
+    /// Do all that share a group of the ring with this server have duties? Then the system lets it
+    /// go by itself.
     pub(super) fn is_amid_active(&self, server: usize) -> bool {
-        let Some(sighting) = self.sightings.last() else { return false };
-        let is_active = |other| sighting.states.get(other) == Some(&MemberStatus::Active);
-        self.ledger.neighbours(server).iter().all(is_active)
+        self.ledger.neighbours(server).iter().all(|other| self.has_duties(*other))
     }
 
     /// Has no server ended by itself that should run?
