@@ -204,8 +204,12 @@ fn happen(town: &mut Town, (plan, agenda): (&Plan, &mut Agenda), kind: Kind) -> 
         Kind::Swap => match liar(town) {
             Some(former) => town.reform(former),
             None => {
-                let victims = town.victims(|server| !town.is_newcomer(server));
-                let victim = agenda.choose(&victims).expect("it is possible");
+                // Who was convicted has no duties any more, so its lies say less.
+                let founders = town.victims(|server| !town.is_newcomer(server));
+                let with_duties = founders.iter().copied().filter(|it| town.has_duties(*it));
+                let rows: [Vec<usize>; 2] = [with_duties.collect(), founders.clone()];
+                let victim = rows.iter().find_map(|row| agenda.choose(row));
+                let victim = victim.expect("it is possible");
                 let villains = u64::try_from(REPLICA_VILLAINS.len()).expect("they are few");
                 let drawn = usize::try_from(agenda.below(villains)).expect("they are few");
                 town.corrupt(victim, REPLICA_VILLAINS[drawn])
