@@ -7,10 +7,21 @@ use quorate_wire::{DecodeError, Limit, Reader, Writer};
 
 /// Version of the documents of this crate that are kept for years: the first byte of each.
 pub(crate) const FORMAT: u8 = 1;
+/// The same of documents with records of servers. In 1 a record did not say whether its server is
+/// in the pool, nor since when it has its root.
+pub(crate) const RECORDS_FORMAT: u8 = 2;
 
 pub(crate) fn read_format(reader: &mut Reader<'_>, of: &'static str) -> Result<(), DecodeError> {
+    read_format_of(FORMAT, reader, of)
+}
+
+pub(crate) fn read_format_of(
+    format: u8,
+    reader: &mut Reader<'_>,
+    of: &'static str,
+) -> Result<(), DecodeError> {
     match reader.tag()? {
-        FORMAT => Ok(()),
+        tag if tag == format => Ok(()),
         tag => Err(DecodeError::UnknownTag { of, tag }),
     }
 }

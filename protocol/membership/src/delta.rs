@@ -21,7 +21,7 @@ use quorate_types::limits::MEMBERS_MAX;
 use quorate_types::{MemberRecord, PublicKey};
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
-use crate::codec::{FORMAT, read_format};
+use crate::codec::{RECORDS_FORMAT, read_format_of};
 use crate::configuration::VerifiedConfiguration;
 use crate::header::CertifiedHeader;
 use crate::rejected::Rejected;
@@ -179,7 +179,7 @@ fn is_same_but_key(left: &MemberRecord, right: &MemberRecord) -> bool {
 
 impl Encode for Delta {
     fn encode(&self, writer: &mut Writer) {
-        writer.tag(FORMAT);
+        writer.tag(RECORDS_FORMAT);
         self.certified.encode(writer);
         writer.sequence(&self.gone);
         writer.sequence(&self.changed);
@@ -189,7 +189,7 @@ impl Encode for Delta {
 
 impl Decode for Delta {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        read_format(reader, "Delta")?;
+        read_format_of(RECORDS_FORMAT, reader, "Delta")?;
         Ok(Self {
             certified: Decode::decode(reader)?,
             gone: reader.sequence(MEMBERS)?,

@@ -2,7 +2,7 @@
 //! configuration that was signed under it. Written once, when the system was founded.
 //!
 //! ```text
-//! "quorate founding" [16] | version u16 = 1 | system key [48] | certified configuration
+//! "quorate founding" [16] | version u16 = 2 | system key [48] | certified configuration
 //! | BLAKE3 of all of it [32]
 //! ```
 
@@ -18,7 +18,7 @@ use super::verified::VerifiedFounding;
 /// What it is called.
 pub(super) const FOUNDING: &str = "founding";
 
-const LABEL: Label = Label { magic: b"quorate founding", version: 1 };
+const LABEL: Label = Label { magic: b"quorate founding", version: 2 };
 
 /// Reads the file of a server whose genesis this is.
 pub(super) fn read_pinned(

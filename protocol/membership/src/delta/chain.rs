@@ -12,7 +12,7 @@ use quorate_threshold as threshold;
 use quorate_types::Epoch;
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
-use crate::codec::{FORMAT, read_format};
+use crate::codec::{RECORDS_FORMAT, read_format_of};
 use crate::configuration::{CertifiedConfiguration, VerifiedConfiguration};
 use crate::delta::Delta;
 use crate::limits::CHAIN_DELTAS_MAX;
@@ -92,7 +92,7 @@ impl core::error::Error for Broken {}
 impl Encode for Chain {
     fn encode(&self, writer: &mut Writer) {
         writer.raw(MAGIC);
-        writer.tag(FORMAT);
+        writer.tag(RECORDS_FORMAT);
         self.first.encode(writer);
         writer.sequence(&self.deltas);
     }
@@ -103,7 +103,7 @@ impl Decode for Chain {
         if reader.array()? != *MAGIC {
             return Err(DecodeError::NotCanonical { of: "Chain" });
         }
-        read_format(reader, "Chain")?;
+        read_format_of(RECORDS_FORMAT, reader, "Chain")?;
         Ok(Self { first: Decode::decode(reader)?, deltas: reader.sequence(DELTAS)? })
     }
 }

@@ -6,7 +6,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 use quorate_threshold::SIGNATURE_BYTES;
 use quorate_types::{MemberRecord, MemberStatus};
-use quorate_wire::{decode, encode};
+use quorate_wire::{DecodeError, decode, encode};
 
 use super::{Broken, Chain, Delta};
 use crate::VerifiedConfiguration;
@@ -94,6 +94,23 @@ fn what_a_liar_makes_of_a_delta_is_refused() {
     for shape in shapes {
         assert_eq!(refused(shape), Rejected::DeltaShape, "MEM-61: one way to say it");
     }
+}
+
+#[test]
+fn documents_with_records_of_another_form_are_refused_by_their_version() {
+    let world = World::new(12, 1);
+    let delta = Delta::between(&world.first, &churn(&world, &world.first)).unwrap();
+    let mut bytes = encode(&delta);
+    assert_eq!(bytes[0], 2, "the form of records of today");
+    bytes[0] = 1;
+    let refused = DecodeError::UnknownTag { of: "Delta", tag: 1 };
+    assert_eq!(decode::<Delta>(&bytes), Err(refused));
+    let chain = Chain { first: world.first.to_certified(), deltas: vec![delta] };
+    let mut bytes = encode(&chain);
+    let version = bytes.iter().position(|byte| *byte == 2).unwrap();
+    bytes[version] = 1;
+    let refused = DecodeError::UnknownTag { of: "Chain", tag: 1 };
+    assert_eq!(decode::<Chain>(&bytes), Err(refused));
 }
 
 #[test]
