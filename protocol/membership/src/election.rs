@@ -48,11 +48,12 @@ pub fn elect(
 }
 
 /// MEM-10: as [`elect`], where so many of the old group's members keep their seats, if so many are
-/// candidates: those whom the lot favours among them.
+/// there: those whom the lot favours among them. The others compete with the candidates only if
+/// they are such themselves.
 #[must_use]
 pub(crate) fn elect_beside(
     (randomness, attempt): (Digest, u32),
-    (candidates, (old, kept)): (Vec<NodeId>, (&[NodeId], usize)),
+    (candidates, (old, kept)): (Vec<NodeId>, (Vec<NodeId>, usize)),
     resilience: Resilience,
 ) -> Option<Vec<NodeId>> {
     let in_order = |some: Vec<NodeId>| {
@@ -62,11 +63,10 @@ pub(crate) fn elect_beside(
         some.dedup();
         some
     };
-    let (mut staying, coming): (Vec<_>, Vec<_>) =
-        in_order(candidates).into_iter().partition(|(_, id)| old.contains(id));
-    let mut others = staying.split_off(kept.min(staying.len()));
-    others.extend(coming);
-    others.sort_unstable();
+    let mut staying = in_order(old);
+    staying.truncate(kept);
+    let mut others = in_order(candidates);
+    others.retain(|drawn| !staying.contains(drawn));
     let wanted = resilience.replicas().checked_sub(staying.len())?;
     staying.extend(others.get(..wanted)?);
     staying.sort_unstable();

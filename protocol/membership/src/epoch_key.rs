@@ -138,6 +138,11 @@ impl EpochKeyCertificate {
         self.check(root).is_some_and(|check| verifier.is_valid(&check))
     }
 
+    /// How many epochs of the tree that it is by have passed.
+    pub(crate) fn passed(&self) -> u64 {
+        self.statement.epoch.get().saturating_sub(self.signature.first_epoch().get())
+    }
+
     /// The root that it is by; `None` if there is no leaf of that epoch in a tree like that.
     #[must_use]
     pub fn root(&self) -> Option<IdentityRoot> {

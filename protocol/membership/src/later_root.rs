@@ -21,6 +21,8 @@
 //! # Invariants
 //! - MEM-18: an identity gets another root only by the word of the one that it has, about an epoch
 //!   in which the server has a key; from the next one on no other root certifies its keys.
+//! - MEM-72: servers that are asked for no keys name so many roots with an epoch as [`RootQuota`]
+//!   says, and no more; whose tree is in its last quarter is not kept out by others.
 //!
 //! # Not here
 //! What becomes of the deposit: the log's side. Files: the node's.
@@ -32,6 +34,9 @@ use quorate_wire::{Decode, DecodeError, Encode, Reader, Writer};
 
 use crate::identity::{IDENTITY_EPOCHS, Identity, IdentitySignature, IdentitySigner};
 use crate::limits::ROOT_EPOCHS_DEFAULT;
+
+mod quota;
+pub(crate) use quota::{RootNeed, RootQuota};
 
 /// Servers ask for another root at different times: up to this part of the time later.
 const SPREAD_PART: u32 = 6;

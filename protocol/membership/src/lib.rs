@@ -34,6 +34,10 @@
 //! - MEM-13: what `f + 1` founders call the system's key is its key (`pinning`).
 //! - MEM-18: an identity gets another root only by the word of the one that it has (`later_root`).
 //! - MEM-69: who brings keys to an epoch follows from its configuration alone (`shortlist`).
+//! - MEM-72: servers that are asked for no keys name a bounded number of roots with an epoch
+//!   (`later_root`).
+//! - MEM-73: changes that were postponed, and what was found, end no epoch by their number
+//!   (`service`).
 //! - MEM-67, MEM-68: what a server gives from its chain, and who believes it (`archive`).
 //! - MEM-20 to MEM-25: what the log decides about the end of an epoch (`service`).
 //!

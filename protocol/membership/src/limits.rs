@@ -43,6 +43,18 @@ pub const KNOWN_KEYS_MAX: u64 = 2 * MEMBERS_MAX as u64;
 pub const ROOT_EPOCHS_DEFAULT: u32 = 3072;
 /// Most epochs of a tree before it is replaced, whatever is configured: some are left even then.
 pub const ROOT_EPOCHS_MAX: u32 = 3456;
+/// Other roots that an epoch brings to servers off its shortlist: about as many bytes in a delta as
+/// the keys of the shortlist are.
+pub const ROOTS_MAX: u64 = 1024;
+/// In a larger system one in so many servers: twice what all of them need who name theirs in the
+/// last eighth of a tree.
+pub const ROOTS_ONE_IN: u64 = 128;
+/// This part of them is for trees that have not come into their last quarter.
+pub const ROOTS_EARLY_PART: u64 = 2;
+/// This part of them is for identities whose root was replaced a short while ago.
+pub const ROOTS_AGAIN_PART: u64 = 16;
+/// A short while: a sixteenth of the epochs of a tree.
+pub const ROOT_REST_EPOCHS: u64 = 256;
 /// Most servers that a client asks for configurations.
 pub const CONTACTS_MAX: usize = 128;
 /// How long a freshness proof lets a client act, where nothing else is configured; and the most of

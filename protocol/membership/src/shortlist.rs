@@ -3,47 +3,64 @@
 //! Settled point 14 has each eligible server deposit keys in each epoch. Where there are 100,000
 //! that would be 140 MB in the log, and 3.6 MB of new keys in every delta, for a group of some ten.
 //! So a large system has a *shortlist* in each epoch, drawn by lot with the epoch's randomness:
-//! about [`SHORTLIST_SERVERS`], all of them where there are no more. If the authority has named a
-//! pool ([`Rotation`](crate::Rotation)), its servers are on the list too. A group drawn by lot from
-//! those who were drawn by lot is as good as one that is drawn from all (decision 29).
+//! about [`SHORTLIST_SERVERS`] of its active servers, all of them where there are no more.
+//! Records of others do not count: nobody is drawn for a group who has no duties. If the
+//! authority has named a pool ([`Rotation`](crate::Rotation)), its servers are on the list too. A
+//! group drawn by lot from those who were drawn by lot is as good as one that is drawn from all
+//! (decision 29).
 //!
 //! Who is on it follows from the configuration, so that each server, and the log, decide alike.
 //!
 //! Invariants: MEM-69.
 
 use quorate_crypto::{Domain, Hasher};
-use quorate_types::{Digest, MemberRecord, NodeId};
+use quorate_types::{Digest, MemberRecord, MemberStatus, NodeId};
 
 use crate::header::ConfigurationHeader;
-use crate::limits::SHORTLIST_SERVERS;
+use crate::limits::{ADMISSIONS_MAX, SHORTLIST_SERVERS};
+
+const _: () = assert!(
+    ADMISSIONS_MAX <= SHORTLIST_SERVERS,
+    "a founding waits for the keys of every founder, so all of them are on the list"
+);
 
 /// MEM-69: who is on the shortlist of an epoch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shortlist {
     randomness: Digest,
-    member_count: u32,
+    active_count: u64,
 }
 
 impl Shortlist {
-    /// The shortlist of the epoch of a header.
+    /// The shortlist of the epoch of a header, whose members these are.
     #[must_use]
-    pub const fn of(header: &ConfigurationHeader) -> Self {
-        Self { randomness: header.lineage.randomness, member_count: header.member_count }
+    pub fn of(header: &ConfigurationHeader, members: &[MemberRecord]) -> Self {
+        Self::among(header, active_count(members))
+    }
+
+    /// The same, where it is known how many of the members are active.
+    pub(crate) const fn among(header: &ConfigurationHeader, active_count: u64) -> Self {
+        Self { randomness: header.lineage.randomness, active_count }
     }
 
     /// Is this member of the epoch on it?
     #[must_use]
     pub fn has(&self, member: &MemberRecord) -> bool {
-        member.is_in_pool || self.draws(member.id)
+        member.is_in_pool || member.status == MemberStatus::Active && self.draws(member.id)
     }
 
-    /// Is it by lot? A server's lot is a number below 2^64; so many of all members are drawn as are
-    /// wanted.
+    /// Is an active server on it by lot? A server's lot is a number below 2^64; so many of all
+    /// active ones are drawn as are wanted.
     #[must_use]
     pub fn draws(&self, id: NodeId) -> bool {
         let lot = u128::from(lot(self.randomness, id));
-        lot * u128::from(self.member_count) < (SHORTLIST_SERVERS as u128) << u64::BITS
+        lot * u128::from(self.active_count) < (SHORTLIST_SERVERS as u128) << u64::BITS
     }
+}
+
+/// How many of these have duties.
+pub(crate) fn active_count(members: &[MemberRecord]) -> u64 {
+    members.iter().filter(|member| member.status == MemberStatus::Active).count() as u64
 }
 
 fn lot(randomness: Digest, id: NodeId) -> u64 {
@@ -66,7 +83,7 @@ mod tests {
 
     fn drawn(randomness: u8, count: u32) -> Vec<u32> {
         let randomness = Digest::new([randomness; 32]);
-        let list = Shortlist { randomness, member_count: count };
+        let list = Shortlist { randomness, active_count: u64::from(count) };
         let id = |number: u32| NodeId::new(*hash(Domain::Node, &number.to_be_bytes()).as_bytes());
         (0..count).filter(|number| list.draws(id(*number))).collect()
     }

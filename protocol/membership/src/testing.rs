@@ -23,6 +23,7 @@ use crate::genesis::{CheckedGenesis, Founding, Genesis};
 use crate::handover::deposit::Deposit;
 use crate::header::{ConfigurationHeader, Lineage};
 use crate::identity::{Identity, IdentitySigner};
+use crate::later_root::RootProof;
 use crate::schemes::Schemes;
 
 pub(crate) fn registry() -> IdealRegistry {
@@ -216,6 +217,17 @@ pub(crate) fn deposit(world: &World, server: usize, epoch: Epoch) -> Deposit {
     let statement = EpochKeyStatement::of_system(system, identity_key, epoch, signer.public_key());
     let certificate = EpochKeyCertificate::issue(statement, &identity_in(server, statement.epoch));
     Deposit::new(certificate, &signer, &decryption_key(server))
+}
+
+/// The same, where another root is named.
+pub(crate) fn deposit_naming(world: &World, server: usize, epoch: Epoch) -> Deposit {
+    let mut heir = successor(server, b'x', epoch);
+    let (root, system) = (heir.root(), world.first.configuration().system);
+    let statement = deposit(world, server, epoch).certificate.statement.naming(Some(root));
+    let certificate = EpochKeyCertificate::issue(statement, &identity_in(server, epoch));
+    let signer = epoch_signer(server, epoch);
+    let proof = RootProof::give(system, &mut heir).unwrap();
+    Deposit::new(certificate, &signer, &decryption_key(server)).proving(Some(proof))
 }
 
 /// What opens the subshares that are sealed for a server.

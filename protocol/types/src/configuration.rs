@@ -37,6 +37,15 @@ pub enum MemberStatus {
     Removed,
 }
 
+/// The root of an identity that is not its first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LaterRoot {
+    /// The root.
+    pub root: IdentityRoot,
+    /// The first epoch whose configuration has it.
+    pub since: Epoch,
+}
+
 /// One server in a configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MemberRecord {
@@ -45,8 +54,8 @@ pub struct MemberRecord {
     /// The key that stays: it certifies the key of each epoch, and signs nothing else but the
     /// admission of its server.
     pub identity_key: IdentityKey,
-    /// The root by which the identity certifies keys of later epochs, if the first was replaced.
-    pub later_root: Option<IdentityRoot>,
+    /// What its identity certifies keys of later epochs by, if the first root was replaced.
+    pub later_root: Option<LaterRoot>,
     /// The key that it signs with in this epoch, if it deposited one for it in time. Whoever has
     /// none is in no group; on links everybody shows a certificate of its own.
     pub epoch_key: Option<PublicKey>,
@@ -76,7 +85,7 @@ impl MemberRecord {
     /// The root by which its identity certifies keys of later epochs than this one.
     #[must_use]
     pub fn root(&self) -> IdentityRoot {
-        self.later_root.unwrap_or_else(|| self.identity_key.first_root())
+        self.later_root.map_or_else(|| self.identity_key.first_root(), |later| later.root)
     }
 }
 

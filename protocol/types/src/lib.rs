@@ -23,8 +23,8 @@ pub use bytes::{
     Signature, SystemId,
 };
 pub use configuration::{
-    Configuration, FailureDomain, GroupConfiguration, GroupMember, MemberRecord, MemberStatus,
-    ReadMode, SoftwareVersion,
+    Configuration, FailureDomain, GroupConfiguration, GroupMember, LaterRoot, MemberRecord,
+    MemberStatus, ReadMode, SoftwareVersion,
 };
 pub use counters::{Epoch, LaneSeq, RequestId, Slot, View};
 pub use peer::Peer;

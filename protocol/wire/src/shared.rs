@@ -10,8 +10,9 @@ use quorate_types::limits::{
 };
 use quorate_types::{
     ClientId, Configuration, Digest, Duration, Epoch, FailureDomain, GroupId, IdentityKey,
-    IdentityRoot, LaneSeq, MemberRecord, MemberStatus, NodeId, ObjectId, PublicKey, ReplicaId,
-    ReplicaSet, RequestId, Resilience, Signature, Slot, SoftwareVersion, SystemId, UnixTime, View,
+    IdentityRoot, LaneSeq, LaterRoot, MemberRecord, MemberStatus, NodeId, ObjectId, PublicKey,
+    ReplicaId, ReplicaSet, RequestId, Resilience, Signature, Slot, SoftwareVersion, SystemId,
+    UnixTime, View,
 };
 
 use crate::codec::{Decode, DecodeError, Encode, Limit, Reader, Writer};
@@ -236,6 +237,8 @@ impl Decode for MemberStatus {
         }
     }
 }
+
+fields!(LaterRoot { root, since });
 
 impl Encode for MemberRecord {
     fn encode(&self, writer: &mut Writer) {

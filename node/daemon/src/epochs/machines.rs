@@ -235,7 +235,10 @@ impl Ground {
         let is_member = configuration.has_seat(self.me);
         let setup = handover::Setup {
             configuration: Arc::new(configuration.configuration().clone()),
-            shortlist: Shortlist::of(configuration.header()),
+            shortlist: Shortlist::of(
+                configuration.header(),
+                &configuration.configuration().members,
+            ),
             system_key: self.system_key,
             me: self.me,
             member: is_member.then(|| self.member_secrets(epoch)).transpose()?,

@@ -701,7 +701,10 @@ impl Town {
         let deposit = Deposit::new(certificate, &*signer, &decryption_key);
         let setup = quorate_membership::handover::Setup {
             configuration: Arc::new(configuration.configuration().clone()),
-            shortlist: quorate_membership::Shortlist::of(configuration.header().header()),
+            shortlist: quorate_membership::Shortlist::of(
+                configuration.header().header(),
+                &configuration.configuration().members,
+            ),
             system_key: Some(*configuration.header().system_key()),
             me: id,
             member,

@@ -141,6 +141,8 @@ pub struct Handover {
     group_key: Option<Arc<GroupKey>>,
     /// When whose keys were last put into the log.
     deposited: BTreeMap<NodeId, Instant>,
+    /// Who has named another root that is not asked for keys, as far as this member passed it on.
+    roots: BTreeSet<NodeId>,
     /// It has lasted long enough.
     is_due: bool,
     earliest_end: Instant,
@@ -223,6 +225,7 @@ impl Handover {
             claims: BTreeMap::new(),
             group_key: None,
             deposited: BTreeMap::new(),
+            roots: BTreeSet::new(),
             is_due: false,
             earliest_end: Instant::ZERO,
             end_wish: None,

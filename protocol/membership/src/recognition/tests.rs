@@ -4,7 +4,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 use quorate_crypto::Signer;
 use quorate_kes::IdealTree;
-use quorate_types::{Epoch, IdentityKey, PublicKey, SystemId};
+use quorate_types::{Epoch, IdentityKey, LaterRoot, PublicKey, SystemId};
 use quorate_wire::{decode, encode};
 
 use super::{Recognition, Unrecognised};
@@ -160,7 +160,8 @@ fn with_later_root(door: &Door, of: usize, epoch_key: Option<PublicKey>) -> Reco
     let key = identity(of).identity_key();
     let record = configuration.members.iter_mut().find(|member| member.identity_key == key);
     let record = record.unwrap();
-    record.later_root = Some(heir(of, Epoch::new(1)).root());
+    record.later_root =
+        Some(LaterRoot { root: heir(of, Epoch::new(1)).root(), since: Epoch::new(1) });
     record.epoch_key = epoch_key;
     let lineage = door.second.header().header().lineage;
     let certified = door.world.certify(configuration, lineage);

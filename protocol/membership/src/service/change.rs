@@ -189,7 +189,7 @@ impl Statement {
             record.removed_until = record.removed_until.max(Some(last_epoch));
         }
         let epoch = reader.open_batch();
-        tally.waiting += u64::from(reader.pending_change(epoch, key).is_none());
+        tally.await_change(reader.pending_change(epoch, key).is_none());
         tally.replace(reader.prospect(key), reader.outcome(&self));
         table.put_tally(tally);
         table.put_key_record(key, record);

@@ -67,6 +67,8 @@ pub(super) enum Outcome {
         keys: SeatKeys,
         /// Its other root.
         successor: Option<IdentityRoot>,
+        /// MEM-72: whether it is asked for its keys, or brings them for the sake of that alone.
+        is_asked: bool,
     },
     /// The changes of the epoch are fixed.
     Frozen(Frozen),
@@ -131,14 +133,19 @@ impl Outcome {
     /// Writes it.
     pub(super) fn record(self, table: &mut Table<'_>) {
         match self {
-            Self::Deposited { key, keys, successor } => {
+            Self::Deposited { key, keys, successor, is_asked } => {
+                if !is_asked {
+                    let tally = table.reader().tally();
+                    let roots = tally.roots + 1;
+                    table.put_tally(super::table::Tally { roots, ..tally });
+                }
                 table.put_deposit(key, &keys);
                 successor.into_iter().for_each(|root| table.put_successor(key, root));
             }
             Self::Frozen(frozen) => {
                 // MEM-22: from here on changes are counted for the next freeze.
                 let tally = table.reader().tally();
-                table.put_tally(super::table::Tally { waiting: 0, ..tally });
+                table.put_tally(super::table::Tally { waiting: 0, fresh: 0, ..tally });
                 table.put_stage(&Stage::Frozen(frozen));
             }
             Self::Reached(stage) => table.put_stage(&stage),

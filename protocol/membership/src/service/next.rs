@@ -14,7 +14,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use quorate_types::{
-    Configuration, Digest, Duration, IdentityKey, IdentityRoot, MemberRecord, MemberStatus, NodeId,
+    Configuration, Digest, Duration, IdentityKey, LaterRoot, MemberRecord, MemberStatus, NodeId,
     PublicKey, Resilience, UnixTime,
 };
 
@@ -29,6 +29,7 @@ use crate::header::{ConfigurationHeader, Lineage};
 use crate::monitor::Finding;
 use crate::monitor::caps::Held;
 use crate::rotation::Rotation;
+use crate::shortlist::active_count;
 
 /// The next epoch.
 pub(super) struct Next {
@@ -36,7 +37,7 @@ pub(super) struct Next {
     members: Vec<MemberRecord>,
     joined: Vec<(IdentityKey, NodeId)>,
     left: Vec<(IdentityKey, NodeId)>,
-    succeeded: Vec<(IdentityKey, IdentityRoot)>,
+    succeeded: Vec<(IdentityKey, LaterRoot)>,
     postponed: Vec<PendingChange>,
     /// Who has lost its duties, and who has them again.
     switched: Vec<(IdentityKey, MemberStatus)>,
@@ -115,6 +116,7 @@ impl Next {
         let is_open = |finding: &Finding| reader.finding(finding.epoch, finding.server).is_none();
         let held: Vec<_> = self.held.into_iter().filter(is_open).collect();
         tally.waiting += held.len() as u64;
+        (tally.present, tally.roots) = (active_count(&self.members), 0);
         for (key, status) in self.switched {
             tally.switch(prospect_behind(&reader, key), status);
         }
@@ -183,7 +185,7 @@ struct Changeover {
     members: BTreeMap<NodeId, MemberRecord>,
     joined: Vec<(IdentityKey, NodeId)>,
     left: Vec<(IdentityKey, NodeId)>,
-    succeeded: Vec<(IdentityKey, IdentityRoot)>,
+    succeeded: Vec<(IdentityKey, LaterRoot)>,
     postponed: Vec<PendingChange>,
     switched: Vec<(IdentityKey, MemberStatus)>,
     held: Vec<Finding>,
@@ -225,6 +227,7 @@ impl Changeover {
 
     /// What the servers of the next epoch deposited: their keys, and other roots.
     fn take_deposits(&mut self, reader: &Reader<'_>) {
+        let since = reader.header().epoch.next();
         for member in self.members.values_mut() {
             let deposited = reader.deposit(member.identity_key).map(|keys| keys.epoch_key);
             // Whoever stays in a group without a deposit is silent there. The key of the epoch that
@@ -234,8 +237,9 @@ impl Changeover {
             member.epoch_key = deposited.filter(|_| has_duties);
             // MEM-18: with the epoch of the deposit, so that no other root has certified its key.
             if let Some(root) = reader.successor(member.identity_key).filter(|_| has_duties) {
-                member.later_root = Some(root);
-                self.succeeded.push((member.identity_key, root));
+                let later = LaterRoot { root, since };
+                member.later_root = Some(later);
+                self.succeeded.push((member.identity_key, later));
             }
         }
     }

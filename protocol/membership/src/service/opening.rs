@@ -7,7 +7,13 @@
 //! none. The group of the genesis makes it at the end of that epoch, and the first configuration
 //! that is signed is that of epoch 1; it names the hash of the genesis' header as the one before.
 //!
-//! Invariants: MEM-1, MEM-24.
+//! # Invariants
+//! - MEM-73: what ends an epoch before its time by its number are changes of the authority, each
+//!   once: what was postponed does not count again, and what was found of servers does not at all.
+//!   Else bad servers, who can be evicted and come back for ever, or whom the caps hold back, would
+//!   end one epoch after the other.
+//!
+//! Also MEM-1, MEM-24.
 
 use quorate_threshold::Signature as ThresholdSignature;
 use quorate_types::{Epoch, MemberRecord};
@@ -17,6 +23,7 @@ use crate::configuration::VerifiedConfiguration;
 use crate::genesis::UnsignedConfiguration;
 use crate::handover::{CommitmentBytes, Decided, News, Stage};
 use crate::header::ConfigurationHeader;
+use crate::shortlist::active_count;
 
 /// What a group begins with.
 #[derive(Clone, Debug)]
@@ -102,6 +109,7 @@ impl Opening {
             tally.known_keys += 1;
             tally.replace(None, Some(member.status));
         }
+        tally.present = active_count(self.members());
         table.put_tally(tally);
     }
 
@@ -137,7 +145,8 @@ impl Opening {
             epoch: self.epoch(),
             header: self.header().hash(),
             sharing,
-            change_count: u32::try_from(reader.tally().waiting).unwrap_or(u32::MAX),
+            // MEM-73: nothing else comes again by itself.
+            change_count: u32::try_from(reader.tally().fresh).unwrap_or(u32::MAX),
             awaited: self.awaited(reader),
             stage,
         }

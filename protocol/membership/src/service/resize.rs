@@ -49,7 +49,7 @@ impl ResizeCertificate {
         let reader = table.reader();
         let sequence = self.grant.validity.sequence;
         let (epoch, mut tally) = (reader.open_batch(), reader.tally());
-        tally.waiting += u64::from(reader.pending_resize(epoch).is_none());
+        tally.await_change(reader.pending_resize(epoch).is_none());
 
         assert!(reader.highest_resize() < Some(sequence), "MEM-4: a certificate counts once");
 

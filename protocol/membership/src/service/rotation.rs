@@ -61,7 +61,7 @@ impl RotationCertificate {
 
         assert!(highest < Some(record.sequence), "MEM-4: a certificate counts once");
 
-        tally.waiting += u64::from(reader.pending_rotation(epoch).is_none());
+        tally.await_change(reader.pending_rotation(epoch).is_none());
         table.put_tally(tally);
         table.put_pending_rotation(epoch, &record);
         epoch

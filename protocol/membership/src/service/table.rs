@@ -33,7 +33,8 @@ use core::iter;
 use quorate_machine::{Plant, ServiceState, planted};
 use quorate_threshold::{Commitment, GroupKey, Signature as ThresholdSignature};
 use quorate_types::{
-    Duration, Epoch, IdentityKey, IdentityRoot, MemberRecord, MemberStatus, NodeId, Resilience,
+    Duration, Epoch, IdentityKey, IdentityRoot, LaterRoot, MemberRecord, MemberStatus, NodeId,
+    Resilience,
 };
 use quorate_wire::{Decode, DecodeError, Encode, decode, encode};
 
@@ -77,7 +78,7 @@ pub struct KeyRecord {
     /// Its id, if it is a member.
     pub member: Option<NodeId>,
     /// Its root, if the first was replaced: that stays so, whether it is a member or not.
-    pub later_root: Option<IdentityRoot>,
+    pub later_root: Option<LaterRoot>,
 }
 
 quorate_wire::fields!(KeyRecord { highest_sequence, removed_until, member, later_root });
@@ -114,13 +115,25 @@ pub(super) struct Tally {
     pub(super) members: u64,
     /// Active ones of these.
     pub(super) active: u64,
-    /// Changes that no freeze has taken yet.
+    /// Changes and findings that no freeze has taken yet.
     pub(super) waiting: u64,
+    /// Changes of the authority among these that were not postponed.
+    pub(super) fresh: u64,
+    /// Active members of this epoch, as its configuration says.
+    pub(super) present: u64,
+    /// Roots that servers off the shortlist have named in this epoch.
+    pub(super) roots: u64,
 }
 
-quorate_wire::fields!(Tally { known_keys, members, active, waiting });
+quorate_wire::fields!(Tally { known_keys, members, active, waiting, fresh, present, roots });
 
 impl Tally {
+    /// MEM-73: the authority has recorded a change.
+    pub(super) const fn await_change(&mut self, is_another: bool) {
+        self.waiting += is_another as u64;
+        self.fresh += is_another as u64;
+    }
+
     /// A server has lost its duties, or has them again, and `later` is recorded of it: a removal
     /// that was counted is not counted again.
     pub(super) fn switch(&mut self, later: Option<PendingChange>, after: MemberStatus) {
@@ -320,7 +333,7 @@ impl<'a> Reader<'a> {
 
     /// MEM-69: who brings keys to the epoch.
     pub(super) fn shortlist(&self) -> Shortlist {
-        Shortlist::of(&self.header())
+        Shortlist::among(&self.header(), self.tally().present)
     }
 
     /// By which rule the group is drawn that begins behind an epoch.

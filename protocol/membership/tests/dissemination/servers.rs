@@ -128,7 +128,7 @@ impl Servers {
         let randomness = digest("randomness", epoch.get());
         let (resilience, ids) = (old.configuration().membership, members.iter().map(|m| m.id));
         let group = elect((randomness, 0), ids, resilience).expect("there are enough");
-        let list = Shortlist::of(old.header().header());
+        let list = Shortlist::of(old.header().header(), &old.configuration().members);
         for (index, member) in members.iter_mut().enumerate() {
             let was_there = old.configuration().member(member.id).is_some();
             let has_key = was_there && list.has(member) || group.contains(&member.id);

@@ -135,7 +135,10 @@ impl ServerSeat {
         let is_member = configuration.group_member(self.id).is_some();
         let setup = handover::Setup {
             configuration: Arc::new(configuration.configuration().clone()),
-            shortlist: Shortlist::of(configuration.header().header()),
+            shortlist: Shortlist::of(
+                configuration.header().header(),
+                &configuration.configuration().members,
+            ),
             system_key: Some(self.kit.system_key),
             me: self.id,
             member: is_member.then(|| self.member_secrets(turn, epoch)).flatten(),

@@ -10,19 +10,26 @@ use crate::handover::deposit::Deposit;
 use crate::handover::message::Message;
 use crate::handover::operation::HandoverOperation;
 use crate::handover::stage::Stage;
+use crate::later_root::{RootNeed, RootQuota};
 
-/// After so many repetitions a server asks whether the next header is signed.
+/// After so many repetitions a depositor asks whether the next header is signed.
 const QUESTION_EVERY: u32 = 8;
 /// So often a deposit is said again before the wait doubles: links may have to come up first.
 const SAID_FIRST: u32 = 4;
 
 impl Handover {
-    /// MEM-69: does this server of the epoch bring its keys? A member does, since its group may
-    /// have to stay, and whoever gets another root.
-    fn is_depositor(&self, record: &MemberRecord, deposit: &Deposit) -> bool {
-        self.place_of(record.id).is_some()
-            || self.setup.shortlist.has(record)
-            || deposit.successor().is_some()
+    /// MEM-69: is this server of the epoch asked for its keys? A member is, since its group may
+    /// have to stay.
+    fn is_asked(&self, record: &MemberRecord) -> bool {
+        self.place_of(record.id).is_some() || self.setup.shortlist.has(record)
+    }
+
+    /// MEM-72: is there room for the root that a server names which is not asked for keys? Each
+    /// member counts those that it passes on; the log counts again.
+    fn has_room_for_root(&self, record: &MemberRecord, deposit: &Deposit) -> bool {
+        let quota = RootQuota::of(self.setup.configuration.members.len() as u64);
+        let need = RootNeed::of(record.later_root, &deposit.certificate);
+        self.roots.contains(&record.id) || quota.takes(self.roots.len() as u64, need)
     }
 
     /// Does the log take the keys of a server now: of any, before the freeze; of a member, also
@@ -48,11 +55,14 @@ impl Handover {
     /// Sends the own keys to `f + 1` members, others each time: a lie, a crash or a loss costs no
     /// more than a repetition. Nobody says that they are in the log, and each time they go there
     /// again: so the wait doubles, and begins anew when the epoch is about to end. Every few
-    /// repetitions it is a question, too: the answer is the signed header, if it is there.
+    /// repetitions they are said whatever the log awaits, as a question: whoever has the signed
+    /// header answers with it. A server that brings no keys asks nobody: it gets the header with
+    /// the delta.
     pub(super) fn deposit(&mut self, turn: &mut Turn<'_>) {
         let Some(next) = &self.setup.next else { return };
         let own = self.setup.configuration.member(self.setup.me);
-        if !own.is_some_and(|record| self.is_depositor(record, &next.deposit)) {
+        let brings = |record| self.is_asked(record) || next.deposit.successor().is_some();
+        if !own.is_some_and(brings) {
             return;
         }
         let deposit = Box::new(next.deposit.clone());
@@ -77,11 +87,17 @@ impl Handover {
         let configuration = &self.setup.configuration;
         let record = configuration.member(from);
         let record = record.filter(|record| record.identity_key == deposit.identity_key());
-        let is_asked = self.member_place().is_some() && self.takes_deposit_of(from);
-        let record = record.filter(|record| is_asked && self.is_depositor(record, &deposit));
-        let Some(record) = record else {
+        let is_time = self.member_place().is_some() && self.takes_deposit_of(from);
+        let Some(record) = record.filter(|_| is_time) else {
             return turn.mark("handover.deposit_ignored");
         };
+        let is_asked = self.is_asked(record);
+        if !is_asked && deposit.successor().is_none() {
+            return turn.mark("handover.deposit_ignored");
+        }
+        if !is_asked && !self.has_room_for_root(record, &deposit) {
+            return turn.mark("handover.root_refused");
+        }
         let wait = self.setup.policy.repeat_idle;
         let is_recent = |at: &Instant| turn.now.instant < at.after(wait);
         if self.deposited.get(&from).is_some_and(is_recent) {
@@ -92,6 +108,9 @@ impl Handover {
             return turn.mark("handover.deposit_rejected");
         }
 
+        if !is_asked {
+            self.roots.insert(from);
+        }
         self.deposited.insert(from, turn.now.instant);
         turn.effects.emit(Output::Announce(Box::new(HandoverOperation::Deposit(deposit))));
     }

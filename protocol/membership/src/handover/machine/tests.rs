@@ -16,7 +16,8 @@ use self::network::{Network, POLICY};
 use super::{Message, Record};
 use crate::handover::operation::HandoverOperation;
 use crate::handover::stage::Stage;
-use crate::limits::{DEPOSITS_AWAITED_MAX, EARLIEST_END_PART};
+use crate::limits::{DEPOSITS_AWAITED_MAX, EARLIEST_END_PART, ROOTS_EARLY_PART, ROOTS_MAX};
+use crate::testing::deposit_naming;
 
 /// The next group signs under the key that never changes, everybody that is up has the signed
 /// header, and the shares of the old group are gone.
@@ -85,6 +86,38 @@ fn mem_69_who_is_not_on_the_list_brings_no_keys_and_its_group_does() {
         .collect();
     assert_eq!(deposited, members.iter().map(key_of).collect(), "MEM-69");
     assert_eq!(network.marks["handover.deposit_ignored"], 1);
+}
+
+#[test]
+fn mem_72_a_member_passes_so_many_roots_on_and_no_more() {
+    let mut network = Network::new(7, 1, 4);
+    network.unlist();
+    let members = network.members();
+    let mut outsiders = network.nodes.keys().copied().collect::<Vec<_>>();
+    outsiders.retain(|id| !members.contains(id));
+    let configuration = network.world.first.configuration();
+    let (epoch, first) = (configuration.epoch.next(), members[0]);
+    let naming = |id: &NodeId| {
+        let record = configuration.member(*id).unwrap();
+        let number = network.world.number_of(record.identity_key);
+        (*id, Box::new(deposit_naming(&network.world, number, epoch)))
+    };
+    let deposits: Vec<_> = outsiders[..3].iter().map(naming).collect();
+    let early = usize::try_from(ROOTS_MAX / ROOTS_EARLY_PART).unwrap();
+    let numbered = |number: usize| {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        NodeId::new(bytes)
+    };
+    network.nodes.get_mut(&first).unwrap().handover.roots = (1..early).map(numbered).collect();
+    let passed =
+        |network: &Network| count(network, |it| matches!(it, HandoverOperation::Deposit(_)));
+    let before = passed(&network);
+    for (id, deposit) in &deposits {
+        network.deliver(*id, first, Message::Deposit(deposit.clone()));
+    }
+    assert_eq!(passed(&network), before + 1, "MEM-72");
+    assert_eq!(network.marks["handover.root_refused"], 2);
 }
 
 #[test]

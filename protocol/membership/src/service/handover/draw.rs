@@ -33,14 +33,17 @@ impl Step<'_> {
         if planted(Plant::EvictedKeepsSeat) && plan.evictions().iter().any(is_seated) {
             return self.staying(number);
         }
-        let stay = (&*header.membership_group, rotation.kept(resilience));
         let mut candidates = plan.candidates(&self.reader);
-        let list = (&self.reader, self.reader.shortlist());
-        candidates.retain(drawable(list, &rotation, stay));
-        let free = candidates.iter().copied().filter(|node| !plan.is_held(*node)).collect();
+        candidates.retain(|node| rotation.admits(*node));
+        let is_drawable = drawable((&self.reader, self.reader.shortlist()), &rotation);
         let draw = |candidates: Vec<NodeId>| {
-            elect_beside((randomness, number), (candidates, stay), resilience)
+            let is_old = |node: &NodeId| header.membership_group.contains(node);
+            let old = candidates.iter().copied().filter(is_old).collect();
+            let listed = candidates.into_iter().filter(|node| is_drawable(node)).collect();
+            let kept = rotation.kept(resilience);
+            elect_beside((randomness, number), (listed, (old, kept)), resilience)
         };
+        let free = candidates.iter().copied().filter(|node| !plan.is_held(*node)).collect();
         match draw(free).or_else(|| draw(candidates)) {
             Some(group) => Attempt { number, resilience, seats: seats(&self.reader, &group) },
             None => self.staying(number),
@@ -83,18 +86,15 @@ const fn is_redrawn(number: u32) -> bool {
 }
 
 /// MEM-69: whom of the depositors the lot can fall on. Others than the pool or the shortlist have
-/// deposited too, the group and whoever gets another root: that makes no server's lot better,
-/// unless seats are to be kept. So a pool counts as it is marked in the epoch that ends: servers of
-/// a pool that is new have brought no keys, but for those that are bad.
+/// deposited too, the group and whoever gets another root: that makes no server's lot better, but
+/// for the seats that the old group keeps. So a pool counts as it is marked in the epoch that ends:
+/// servers of a pool that is new have brought no keys, but for those that are bad.
 fn drawable(
     (reader, list): (&Reader<'_>, Shortlist),
     rotation: &Rotation,
-    (old, kept): (&[NodeId], usize),
 ) -> impl Fn(&NodeId) -> bool {
     move |node| {
         let is_marked = || reader.member(*node).is_some_and(|member| member.is_in_pool);
-        let is_listed = list.draws(*node) || rotation.pool.is_some() && is_marked();
-        let keeps_seat = kept > 0 && old.contains(node);
-        rotation.admits(*node) && (is_listed || keeps_seat)
+        list.draws(*node) || rotation.pool.is_some() && is_marked()
     }
 }

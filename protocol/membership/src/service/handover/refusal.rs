@@ -39,11 +39,14 @@ pub enum HandoverRefusal {
     BadSuccessor,
     /// The server is not on the shortlist of the epoch, nor in its group.
     NotListed,
+    /// Servers that are not asked for keys have named as many roots in this epoch as may, or as may
+    /// before those whose trees are about to end.
+    TooManyRoots,
 }
 
 impl HandoverRefusal {
     /// Every reason, in the order of tags, which begin with 1.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NotNow,
         Self::OtherSubject,
         Self::TooFew,
@@ -60,6 +63,7 @@ impl HandoverRefusal {
         Self::BadShare,
         Self::BadSuccessor,
         Self::NotListed,
+        Self::TooManyRoots,
     ];
 
     pub(super) const fn of_words(refused: WordRefused) -> Self {

@@ -15,7 +15,7 @@ use super::log::Log;
 use crate::handover::message::Message;
 use crate::handover::operation::HandoverOperation;
 use crate::handover::stage::News;
-use crate::header::{CertifiedHeader, ConfigurationHeader};
+use crate::header::CertifiedHeader;
 use crate::monitor::Evidence;
 use crate::shortlist::Shortlist;
 use crate::testing::{World, decryption_key, deposit, schemes};
@@ -157,7 +157,7 @@ impl Network {
     pub(super) fn unlist(&mut self) {
         self.queue.clear();
         let header = self.world.first.header().header().clone();
-        let nobody = Shortlist::of(&ConfigurationHeader { member_count: u32::MAX, ..header });
+        let nobody = Shortlist::among(&header, u64::MAX);
         self.nodes.values_mut().for_each(|node| node.handover.setup.shortlist = nobody);
     }
 
@@ -334,7 +334,7 @@ fn setup(world: &World, me: NodeId, (has_share, is_founding): (bool, bool)) -> S
     let deposit = deposit(world, place, epoch.next());
     Setup {
         configuration: Arc::new(configuration.clone()),
-        shortlist: Shortlist::of(world.first.header().header()),
+        shortlist: Shortlist::of(world.first.header().header(), &configuration.members),
         system_key: (!is_founding).then_some(world.founding.system_key),
         me,
         member,

@@ -36,6 +36,7 @@ use crate::identity::{Identity, IdentitySigner};
 use crate::rotation::Rotation;
 use crate::service::table::Reader;
 use crate::service::{HandoverRefusal, MembershipOperation, MembershipReply, MembershipService};
+use crate::shortlist::Shortlist;
 use crate::testing::{
     MapState, World, authority, description, epoch_signer, identity, identity_in, schemes,
     successor,
@@ -70,8 +71,19 @@ impl Town {
 
     /// A system of seven servers, four of them its group, to which so many have come in one epoch.
     pub(super) fn crowded(server_count: usize) -> Self {
+        Self::crowded_with(server_count, 0)
+    }
+
+    /// The same, and so many of those that came have no duties any more.
+    pub(super) fn crowded_with(server_count: usize, idle_count: usize) -> Self {
         let world = World::new(7, 1);
-        let newcomers = (7..server_count).map(|server| world.newcomer(server));
+        let newcomers = (7..server_count).map(|server| {
+            let idle = if server % 2 == 0 { MemberStatus::Inactive } else { MemberStatus::Removed };
+            let status = if server < 7 + idle_count { idle } else { MemberStatus::Active };
+            // Of others that were removed no record is left.
+            let is_on_ring = status == MemberStatus::Removed;
+            MemberRecord { status, is_on_ring, ..world.newcomer(server) }
+        });
         let second = world.after(&world.first, |members| members.extend(newcomers));
         let sharing = CommitmentBytes::of(&world.founding.commitment);
         let service = MembershipService::founded(second.clone(), sharing, schemes());
@@ -107,6 +119,11 @@ impl Town {
             sequence: 0,
         };
         town.execute(&[]);
+        assert_eq!(
+            town.reader().shortlist(),
+            town.shortlist(),
+            "MEM-69: servers and the log agree"
+        );
         town
     }
 
@@ -184,6 +201,12 @@ impl Town {
 
     pub(super) fn group(&self) -> Vec<NodeId> {
         self.configuration.configuration().membership_group.clone()
+    }
+
+    /// Who brings keys to the epoch, as servers see it.
+    pub(super) fn shortlist(&self) -> Shortlist {
+        let configuration = &self.configuration;
+        Shortlist::of(configuration.header().header(), &configuration.configuration().members)
     }
 
     pub(super) fn number_of(&self, id: NodeId) -> usize {
@@ -294,9 +317,13 @@ impl Town {
         self.take(HandoverOperation::Deposit(deposit.into()))
     }
 
-    /// Has all servers deposit keys that have not done so.
+    /// Has all servers that are asked for keys deposit them, and have not done so.
     pub(super) fn deposit_all(&mut self) {
-        for server in self.servers() {
+        let (list, group) = (self.shortlist(), self.group());
+        let is_asked = |record: &MemberRecord| list.has(record) || group.contains(&record.id);
+        let members = self.configuration.configuration().members.iter();
+        let asked: Vec<_> = members.filter(|record| is_asked(record)).map(|it| it.id).collect();
+        for server in asked.into_iter().map(|id| self.number_of(id)).collect::<Vec<_>>() {
             if self.reader().deposit(identity(server).identity_key()).is_none() {
                 self.deposit(server).unwrap();
             }
@@ -532,6 +559,11 @@ impl Town {
         let early = self.news();
         self.execute(&[]);
         assert_eq!(self.news(), early, "what the first request finds is known before");
+        assert_eq!(
+            self.reader().shortlist(),
+            self.shortlist(),
+            "MEM-69: servers and the log agree"
+        );
     }
 
     /// A whole epoch in which nothing goes wrong.

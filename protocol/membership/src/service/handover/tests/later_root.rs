@@ -180,7 +180,7 @@ fn a_removal_of_the_same_epoch_counts_and_no_root_with_it() {
         let place = town.place_of(3).unwrap();
         assert_eq!((place.status, place.later_root), (MemberStatus::Removed, None));
         let again = naming(&town, 3, b'y');
-        take(&mut town, again).unwrap();
+        refused(&mut town, again, HandoverRefusal::Stranger);
         town.live_an_epoch();
         assert_eq!(town.place_of(3).unwrap().later_root, None, "it has no duties");
     }

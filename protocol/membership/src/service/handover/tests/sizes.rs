@@ -55,6 +55,7 @@ fn with_too_few_candidates_for_it_another_size_waits() {
     let shares = town.finish();
     town.turn(shares);
     assert_eq!(town.group(), group, "the old one, as it was");
+    assert_eq!((town.reader().tally().waiting, town.news().change_count), (1, 0), "MEM-73");
     town.live_an_epoch();
     assert_eq!(town.group().len(), 7);
 }
