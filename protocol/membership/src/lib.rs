@@ -36,8 +36,6 @@
 //! - MEM-69: who brings keys to an epoch follows from its configuration alone (`shortlist`).
 //! - MEM-72: servers that are asked for no keys name a bounded number of roots with an epoch
 //!   (`later_root`).
-//! - MEM-73: changes that were postponed, and what was found, end no epoch by their number
-//!   (`service`).
 //! - MEM-67, MEM-68: what a server gives from its chain, and who believes it (`archive`).
 //! - MEM-20 to MEM-25: what the log decides about the end of an epoch (`service`).
 //!
