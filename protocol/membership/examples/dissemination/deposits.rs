@@ -112,7 +112,7 @@ fn setup(
 ) -> Setup {
     Setup {
         configuration: Arc::new(newest.configuration().clone()),
-        shortlist: Shortlist::of(newest.header().header()),
+        shortlist: Shortlist::of(newest.header().header(), &newest.configuration().members),
         system_key: Some(*newest.header().system_key()),
         me,
         member: None,
