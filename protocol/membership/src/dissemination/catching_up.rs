@@ -9,8 +9,9 @@
 //! turn take all changes of all epochs: up to [`crate::limits::DELTAS_KEPT_MAX`] epochs deltas are
 //! less, beyond them leaves.
 //!
-//! Pages come from several peers in turn, so that nobody gives all of them; if what they gave does
-//! not fit together, nobody knows whose page was false, and the second time one peer gives all.
+//! Pages come from several peers in turn, so that nobody gives all of them. If what they gave does
+//! not fit together, nobody knows whose page was false; if they are silent, they may all be gone.
+//! Then one peer gives all, from the first leaf on, so that who gave what does not fit has lied.
 //!
 //! Invariants: MEM-1, MEM-65.
 
@@ -18,7 +19,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use quorate_crypto::merkle;
-use quorate_types::{Digest, MemberRecord};
+use quorate_types::{Digest, MemberRecord, NodeId};
 use quorate_wire::encode;
 
 use crate::configuration::VerifiedConfiguration;
@@ -41,8 +42,16 @@ pub(super) struct CatchingUp {
     members: Vec<Option<MemberRecord>>,
     /// Positions of the records that this server does not have, the next one last.
     missing: Vec<u32>,
-    /// Pages that have come, each from the peer whose turn it was; none where one gives all.
-    turn: Option<u64>,
+    giver: Giver,
+}
+
+/// Who gives the pages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Giver {
+    /// Several peers; whose turn it is.
+    Many(u64),
+    /// This one gives all.
+    One(NodeId),
 }
 
 /// What a page did.
@@ -57,23 +66,20 @@ pub(super) enum Progress {
 }
 
 impl CatchingUp {
-    /// Pages come from several peers.
-    pub(super) const fn of_many(header: VerifiedHeader) -> Self {
-        Self::new(header, Some(0))
+    pub(super) const fn new(header: VerifiedHeader, giver: Giver) -> Self {
+        Self { header, leaves: Vec::new(), members: Vec::new(), missing: Vec::new(), giver }
     }
 
-    /// All pages come from one peer, which has lied if they do not fit.
-    pub(super) const fn of_one(header: VerifiedHeader) -> Self {
-        Self::new(header, None)
+    /// Who gives the next page.
+    pub(super) const fn giver(&self) -> Giver {
+        self.giver
     }
 
-    const fn new(header: VerifiedHeader, turn: Option<u64>) -> Self {
-        Self { header, leaves: Vec::new(), members: Vec::new(), missing: Vec::new(), turn }
-    }
-
-    /// Whose turn it is to give a page, if several give them.
-    pub(super) const fn turn(&self) -> Option<u64> {
-        self.turn
+    /// It is somebody else's turn, if several give pages.
+    pub(super) const fn pass_turn(&mut self) {
+        if let Giver::Many(turn) = &mut self.giver {
+            *turn += 1;
+        }
     }
 
     /// The header of the configuration.
@@ -105,7 +111,7 @@ impl CatchingUp {
         }
 
         self.leaves.extend_from_slice(&page.leaves);
-        self.turn = self.turn.map(|turn| turn + 1);
+        self.pass_turn();
         if self.leaves.len() < self.member_count() {
             return Progress::More;
         }
@@ -133,7 +139,7 @@ impl CatchingUp {
         if page.hash != self.header.hash() || expected == 0 || page.records.len() != expected {
             return Progress::Wrong;
         }
-        self.turn = self.turn.map(|turn| turn + 1);
+        self.pass_turn();
         for (position, record) in page.records {
             let leaf = short(&merkle::leaf(&encode(&record)));
             let is_asked = self.missing.last() == Some(&position);

@@ -94,9 +94,12 @@ pub struct Disseminator {
     assemblies: Assemblies,
     /// Who sent what leads nowhere, in this epoch.
     refused: BTreeSet<NodeId>,
-    /// A signed header of a later epoch.
+    /// A signed header of a later epoch, and who sent it.
     ahead: Option<VerifiedHeader>,
+    herald: Option<NodeId>,
     catching_up: Option<CatchingUp>,
+    /// Several peers may give the pages of a configuration.
+    trusts_many: bool,
     asked: Option<NodeId>,
     repair_count: u32,
     answered: Answered,
@@ -119,7 +122,9 @@ impl Disseminator {
             assemblies: Assemblies::default(),
             refused: BTreeSet::new(),
             ahead: None,
+            herald: None,
             catching_up: None,
+            trusts_many: true,
             asked: None,
             repair_count: 0,
             answered: Answered::default(),
@@ -188,7 +193,7 @@ impl Disseminator {
             }
         };
         effects.mark("dissemination: behind");
-        self.ahead = Some(header);
+        (self.ahead, self.herald) = (Some(header), Some(from));
         if self.catching_up.is_none() && self.assemblies.is_empty() {
             self.repair_count = 0;
             self.ask(now, from, effects);
@@ -287,6 +292,7 @@ impl Disseminator {
         self.assemblies.clear();
         self.refused.clear();
         self.catching_up = None;
+        self.trusts_many = true;
         self.ahead.take_if(|ahead| ahead.header().epoch <= configuration.epoch());
         self.asked = None;
         self.repair_count = 0;

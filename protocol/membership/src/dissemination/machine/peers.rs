@@ -8,6 +8,7 @@ use quorate_crypto::{Domain, Hasher};
 use quorate_types::{Duration, MemberStatus, NodeId};
 
 use super::Disseminator;
+use crate::dissemination::catching_up::Giver;
 
 /// After so many rounds the same peers have their turn again.
 const TURNS: u64 = 4;
@@ -67,9 +68,12 @@ impl Disseminator {
         }
     }
 
-    /// Who gives a page of leaves or records, where several do.
-    pub(super) fn page_giver(&self, turn: u64) -> NodeId {
-        self.peer(FIRST_GIVER + turn % PAGE_GIVERS)
+    /// Who gives the next page of leaves or records.
+    pub(super) fn page_giver(&self, giver: Giver) -> NodeId {
+        match giver {
+            Giver::Many(turn) => self.peer(FIRST_GIVER + turn % PAGE_GIVERS),
+            Giver::One(peer) => peer,
+        }
     }
 
     /// Servers do not all compare at the same moment.

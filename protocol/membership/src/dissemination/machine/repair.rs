@@ -11,9 +11,12 @@ use quorate_types::{Duration, Instant, NodeId, Peer};
 
 use super::{Disseminator, DisseminatorTimer};
 use crate::configuration::VerifiedConfiguration;
-use crate::dissemination::catching_up::{CatchingUp, Progress};
+use crate::dissemination::catching_up::{CatchingUp, Giver, Progress};
 use crate::dissemination::message::{GetDelta, Message};
 use crate::limits::{DELTAS_KEPT_MAX, REPAIRS_MAX};
+
+/// How often a page is asked for before one peer is to give all of them.
+const PAGE_REPAIRS_MAX: u32 = 3;
 
 impl Disseminator {
     /// Nobody answered in time, or not enough.
@@ -29,13 +32,27 @@ impl Disseminator {
             return;
         }
         effects.mark("dissemination: asked again");
-        let peer = self.helper();
+        let peer = self.next_giver().unwrap_or_else(|| self.helper());
         self.ask(now, peer, effects);
+    }
+
+    /// Who is asked for a page that did not come: one of several gives way to the next, one that
+    /// gives all is asked again; then whoever told of the configuration, and then others give all.
+    fn next_giver(&mut self) -> Option<NodeId> {
+        let state = self.catching_up.as_mut()?;
+        if self.repair_count < PAGE_REPAIRS_MAX {
+            state.pass_turn();
+            let giver = state.giver();
+            return Some(self.page_giver(giver));
+        }
+        self.trusts_many = false;
+        let is_first = self.repair_count == PAGE_REPAIRS_MAX;
+        self.herald.filter(|herald| is_first && !self.refused.contains(herald))
     }
 
     /// Asks one peer for what is needed next.
     pub(super) fn ask(&mut self, now: Instant, peer: NodeId, effects: &mut Effects<Self>) {
-        let message = self.wish();
+        let message = self.wish(peer);
         self.asked = Some(peer);
         self.repair_count += 1;
         effects.send(Peer::Node(peer), Class::Control, message);
@@ -44,16 +61,22 @@ impl Disseminator {
     }
 
     /// A delta as long as somebody may have it, otherwise the configuration that is ahead.
-    fn wish(&mut self) -> Message {
+    fn wish(&mut self, peer: NodeId) -> Message {
         let next = self.newest.epoch().next();
         if let Some(ahead) = &self.ahead {
             let distance = ahead.header().epoch.get() - self.newest.epoch().get();
             let is_in_vain = if self.assemblies.is_empty() { 2 } else { 6 };
             let has_no_delta = self.repair_count >= is_in_vain;
             if distance > DELTAS_KEPT_MAX as u64 || has_no_delta || self.catching_up.is_some() {
-                let is_same = |state: &CatchingUp| state.header().hash() == ahead.hash();
-                if !self.catching_up.as_ref().is_some_and(is_same) {
-                    self.catching_up = Some(CatchingUp::of_many(ahead.clone()));
+                // MEM-65: who gives all has given everything that is there.
+                let goes_on = |state: &CatchingUp| match state.giver() {
+                    _ if state.header().hash() != ahead.hash() => false,
+                    Giver::Many(_) => self.trusts_many,
+                    Giver::One(giver) => giver == peer,
+                };
+                if !self.catching_up.as_ref().is_some_and(goes_on) {
+                    let giver = if self.trusts_many { Giver::Many(0) } else { Giver::One(peer) };
+                    self.catching_up = Some(CatchingUp::new(ahead.clone(), giver));
                 }
             }
         }
@@ -81,21 +104,22 @@ impl Disseminator {
         };
         match take(state, &self.newest) {
             Progress::More => {
-                let next = state.turn().map_or(from, |turn| self.page_giver(turn));
+                let giver = state.giver();
+                let next = self.page_giver(giver);
                 self.repair_count = 0;
                 self.ask(now, next, effects);
             }
             Progress::Complete => self.complete((now, from), effects),
             Progress::Wrong => {
-                let is_of_one = state.turn().is_none();
-                self.start_over(from, is_of_one, effects);
+                let giver = state.giver();
+                self.start_over(giver, effects);
             }
         }
     }
 
     fn complete(&mut self, (now, from): (Instant, NodeId), effects: &mut Effects<Self>) {
         let Some(state) = self.catching_up.take() else { return };
-        let is_of_one = state.turn().is_none();
+        let giver = state.giver();
         let (header, members) = state.into_members();
         match VerifiedConfiguration::join_after(&self.newest, header, members) {
             Ok(configuration) => {
@@ -104,19 +128,21 @@ impl Disseminator {
             }
             Err(rejected) => {
                 effects.mark(rejected.mark());
-                self.start_over(from, is_of_one, effects);
+                self.start_over(giver, effects);
             }
         }
     }
 
     /// The alarm is set: it asks somebody else, from the first leaf on, for everything. Who gave
     /// all is a liar; of several it may have been any.
-    fn start_over(&mut self, from: NodeId, is_of_one: bool, effects: &mut Effects<Self>) {
+    fn start_over(&mut self, giver: Giver, effects: &mut Effects<Self>) {
         effects.mark("dissemination: page that does not fit");
-        self.catching_up = self.ahead.clone().map(CatchingUp::of_one);
+        self.trusts_many = false;
+        self.repair_count = self.repair_count.max(PAGE_REPAIRS_MAX);
+        self.catching_up = self.ahead.clone().map(|ahead| CatchingUp::new(ahead, giver));
         self.asked = None;
-        if is_of_one {
-            self.refuse([from]);
+        if let Giver::One(liar) = giver {
+            self.refuse([liar]);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What liars achieve at one server: marks, and a bounded amount of work.
 use std::boxed::Box;
+use std::collections::BTreeSet;
 use std::string::ToString;
 use std::sync::Arc;
 use std::vec;
@@ -367,6 +368,25 @@ fn pages_come_from_several_peers_and_from_one_if_they_do_not_fit_mem_65() {
     let [(giver, Message::GetRecords(ref wish))] = asked[..] else { panic!("{asked:?}") };
     assert_eq!(giver, one);
     assert_eq!(bench.hear(one, records(wish)).adopted, [next]);
+}
+
+#[test]
+fn where_several_are_silent_whoever_told_of_the_configuration_gives_all_of_it() {
+    let (mut bench, next) = behind();
+    let (leaves, records) = pages(&next);
+    let first = asks_for_leaves(&mut bench, &next);
+    let mut asked = bench.hear(first, leaves.clone()).sent;
+    let mut silent = BTreeSet::new();
+    while !matches!(asked[..], [(PEER, _)]) {
+        let [(giver, Message::GetRecords(_))] = asked[..] else { panic!("{asked:?}") };
+        assert!(silent.insert(giver), "each of them is asked once: {silent:?}");
+        asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
+    }
+    assert_eq!(silent.len(), 3);
+    let [(_, Message::GetLeaves(_))] = asked[..] else { panic!("{asked:?}") };
+    let asked = bench.hear(PEER, leaves).sent;
+    let [(PEER, Message::GetRecords(ref wish))] = asked[..] else { panic!("{asked:?}") };
+    assert_eq!(bench.hear(PEER, records(wish)).adopted, [next]);
 }
 
 #[test]
