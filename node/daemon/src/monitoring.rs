@@ -13,7 +13,7 @@ use quorate_membership::monitor::{
     Watch,
 };
 use quorate_runtime::OnDeath;
-use quorate_types::{Configuration, Digest, NodeId, Peer};
+use quorate_types::{Configuration, Digest, Epoch, NodeId, Peer};
 
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
@@ -110,6 +110,11 @@ impl Monitoring {
     /// Answers with this key too: for the epoch that begins.
     pub fn hold(&self, key: AnswerKey) {
         self.answerer.hold(self.server, key);
+    }
+
+    /// Answers with the key of an epoch no more: it is erased.
+    pub fn forget(&self, epoch: Epoch) {
+        self.answerer.forget(self.server, epoch);
     }
 
     /// The members of this configuration's group are those who probe from now on.

@@ -59,6 +59,8 @@ async fn serve(
     let running = server::start(settings, &identity, between).await?;
     let names = Names::of(identity.founding.configuration().configuration());
     let (server, listen) = (names.name(Peer::Node(identity.id)), settings.listen);
+    // DUT-6: it holds the key of the epoch in which the server begins.
+    drop(identity);
     let counted = (running.node().metrics(), names);
     let views = (running.monitoring().view(), running.epochs());
     metrics::serve(settings.metrics, counted, views).await?;

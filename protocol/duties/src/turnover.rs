@@ -365,7 +365,6 @@ impl Turnover {
         }
         self.erase_without_seat(orders);
         let over = self.before.replace(former);
-        self.erase_keys_of_former(orders);
         // Who was away for longer serves nobody with what it had.
         let missed = if is_next { None } else { self.before.take() };
         for period in over.into_iter().chain(missed) {
@@ -374,6 +373,8 @@ impl Turnover {
                 orders.push(Order::EraseKeys(period.epoch()));
             }
         }
+        // Behind the orders to retire: with keys what machines of the past had on the disk goes.
+        self.erase_keys_of_former(orders);
         orders.push(Order::BeginParticipant(self.now.epoch()));
         self.seek_state(orders);
     }

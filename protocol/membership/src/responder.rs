@@ -156,7 +156,15 @@ impl FreshnessResponder {
         let (old, new) = (self.configuration.header(), configuration.header());
         assert!(old.system_key() == new.system_key(), "MEM-1: verified under the pinned key");
 
+        // It vouches no more, and may never hear how its epoch ended.
+        self.member.take_if(|member| member.epoch < configuration.epoch());
         self.configuration = configuration;
+    }
+
+    /// The epoch with whose key it could sign.
+    #[must_use]
+    pub fn holds_key_of(&self) -> Option<Epoch> {
+        self.member.as_ref().map(|member| member.epoch)
     }
 
     fn end_epoch(&mut self, epoch: Epoch, effects: &mut Effects<Self>) {

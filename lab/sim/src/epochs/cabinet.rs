@@ -19,7 +19,7 @@ use quorate_types::{Digest, Epoch, Signature, SystemId};
 use std::sync::Arc;
 
 use super::keys::{Keys, LabTree};
-use super::plants::{DECRYPTION_KEPT, IDENTITY_KEPT, KEY_IN_LOG};
+use super::plants::{ANY_SHARE_ABANDONED, DECRYPTION_KEPT, IDENTITY_KEPT, KEY_IN_LOG};
 use super::{EpochsMachine, Record};
 
 mod roots;
@@ -65,6 +65,12 @@ impl Name {
     #[must_use]
     pub const fn is_secret(self) -> bool {
         !matches!(self, Self::Certificate(_) | Self::RootProof(_))
+    }
+
+    /// Is it the seed of a key that signs?
+    #[must_use]
+    pub const fn is_signing(self) -> bool {
+        matches!(self, Self::Signing(_))
     }
 
     /// Does it hold a tree of leaves, which is no secret of 32 bytes?
@@ -248,10 +254,17 @@ impl Cabinet {
         Some(share_in(bytes))
     }
 
+    /// Is whoever erases still at something else? For some dozens of steps.
+    pub(super) fn is_busy(&mut self) -> bool {
+        self.prng.below(32) != 0
+    }
+
     /// Erases the share of the attempt of this session, which was given up; what opens the next
     /// attempt's subshares stays, and its share, if that is there by now.
     pub(super) fn abandon(&mut self, ink: Ink<'_>, (epoch, session): (Epoch, Digest)) {
-        let is_of_it = self.share(epoch).is_some_and(|(of, _)| of == session);
+        let is_of_it = self
+            .share(epoch)
+            .is_some_and(|(of, _)| of == session || self.flaw == Some(ANY_SHARE_ABANDONED));
         if is_of_it {
             self.erase(ink, Name::Share(epoch));
         }

@@ -8,6 +8,7 @@ use crate::plant::Plant;
 pub(super) const IDENTITY_KEPT: &str = "identity-kept";
 pub(super) const DECRYPTION_KEPT: &str = "decryption-kept";
 pub(super) const KEY_IN_LOG: &str = "key-in-log";
+pub(super) const ANY_SHARE_ABANDONED: &str = "any-share-abandoned";
 pub(super) const ROOT_KEPT: &str = "root-kept";
 pub(super) const SHARE_UNSYNCED: &str = "share-unsynced";
 
@@ -136,6 +137,12 @@ pub(super) const PLANTS: &[Plant] = &[
     .baited("bad-dealer"),
     Plant::own(IDENTITY_KEPT, "C7", "an identity stays when it has moved on"),
     Plant::own(DECRYPTION_KEPT, "C7", "what opens subshares stays behind the epoch"),
+    Plant::own(
+        ANY_SHARE_ABANDONED,
+        "C7",
+        "who hears late that an attempt failed erases the share of the next one",
+    )
+    .slow(),
     Plant::own(ROOT_KEPT, "C7", "the old tree of an identity stays when another took its place"),
     Plant::own(
         SHARE_UNSYNCED,

@@ -62,6 +62,8 @@ pub struct ServerSeat {
     inheritances: BTreeMap<Epoch, Box<Inheritance>>,
     /// What the participant of this epoch had kept before a crash.
     kept: Option<(Epoch, Vec<participant::Record>)>,
+    /// Sessions of attempts that failed, whose shares are still to be erased.
+    abandoned: Vec<(Epoch, Digest)>,
     /// The last configurations.
     chain: BTreeMap<Epoch, VerifiedConfiguration>,
     /// It cheats as a dealer.
@@ -76,7 +78,6 @@ pub struct ServerSeat {
 enum Task {
     Event(Event),
     Inherited(Epoch, Box<Inheritance>),
-    Abandoned(Epoch, Digest),
 }
 
 impl From<Event> for Task {
@@ -148,6 +149,19 @@ impl ServerSeat {
         self.members.get(&epoch).map(|member| &member.replica)
     }
 
+    /// Epochs whose keys it has, on the disk or in one of its machines.
+    pub(super) fn signing_epochs(&self) -> impl Iterator<Item = Epoch> {
+        let keys = self.files().keys().filter(|name| name.is_signing());
+        let files = keys.map(|name| name.epoch());
+        let replicas = self.members.iter().filter(|(_, member)| member.replica.holds_key());
+        let handovers = self.handovers.iter().filter(|(_, handover)| handover.holds_old_share());
+        files
+            .chain(replicas.map(|(epoch, _)| *epoch))
+            .chain(handovers.map(|(epoch, _)| *epoch))
+            .chain(self.responder.holds_key_of())
+            .chain(self.answer_keys())
+    }
+
     /// Has it nothing to sign any more in the group of an epoch?
     pub(super) fn has_ended(&self, epoch: Epoch) -> bool {
         self.replica(epoch).is_none_or(|replica| replica.end_certificate().is_some())
@@ -167,6 +181,7 @@ impl ServerSeat {
     ) {
         let mut own = Effects::new();
         let turn = &mut Turn { now, effects: &mut own, todo: VecDeque::new() };
+        self.erase_abandoned(turn);
         match input {
             Input::Start => self.start(turn),
             Input::Deliver { from, message } => self.deliver(turn, from, message),
@@ -331,7 +346,7 @@ impl ServerSeat {
                     self.accuse(turn, *proof);
                 }
                 Effect::Emit(participant::Output::Abandoned(session)) => {
-                    turn.todo.push_back(Task::Abandoned(epoch, session));
+                    self.abandoned.push((epoch, session));
                 }
                 Effect::Release(_) => {}
                 Effect::Mark(mark) => turn.effects.mark(mark),

@@ -524,6 +524,7 @@ impl Conductor {
         if Some(epoch) == self.all.ground.ring_epoch {
             return Ok(());
         }
+        self.all.monitoring.lock().unwrap_or_else(PoisonError::into_inner).forget(epoch);
         let keys = lock(&self.all.ground.keys);
         keys.erase_epoch(epoch).map_err(|source| ServerError::Keys { source })
     }

@@ -13,7 +13,7 @@ use quorate_net::allowance::Allowance;
 pub use quorate_net::allowance::Rate;
 use quorate_net::datagram::{Datagrams, Received};
 use quorate_runtime::{Background, OnDeath};
-use quorate_types::NodeId;
+use quorate_types::{Epoch, NodeId};
 use quorate_wire::{Writer, decode};
 
 /// How long a look at the socket waits; also how long the end of the server may wait for it.
@@ -109,6 +109,13 @@ impl RunningAnswerer {
     pub fn hold(&self, server: NodeId, key: AnswerKey) {
         if let Some(answerer) = self.answering().answerers.get_mut(&server) {
             answerer.hold(key);
+        }
+    }
+
+    /// Answers for a server with the key of an epoch no more.
+    pub fn forget(&self, server: NodeId, epoch: Epoch) {
+        if let Some(answerer) = self.answering().answerers.get_mut(&server) {
+            answerer.forget(epoch);
         }
     }
 

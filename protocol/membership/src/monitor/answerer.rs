@@ -122,6 +122,19 @@ impl Answerer {
         self.keys.drain(..excess);
     }
 
+    /// Answers with the key of an epoch no more: who asks for it learns that the server lives, and
+    /// in which epoch. The only key stays.
+    pub fn forget(&mut self, epoch: Epoch) {
+        if self.keys.len() > 1 {
+            self.keys.retain(|held| held.epoch != epoch);
+        }
+    }
+
+    /// The epochs with whose keys it answers, in ascending order.
+    pub fn epochs(&self) -> impl Iterator<Item = Epoch> {
+        self.keys.iter().map(|held| held.epoch)
+    }
+
     /// Writes the answer to a question.
     ///
     /// # Errors

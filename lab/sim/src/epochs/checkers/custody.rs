@@ -84,13 +84,14 @@ fn written(disk: &Disk) -> Option<Name> {
     found.map(|(name, _)| *name)
 }
 
-/// The epoch before the present one whose key a server has, and with which it has nothing to sign
-/// any more: there is no replica, or that has the end certificate (DUT-6).
+/// An epoch before the present one whose key a server has, on the disk or in a machine, and with
+/// which it has nothing to sign any more: there is no replica, or that has the end certificate
+/// (DUT-6). The key of the founding serves the key-value group for good.
 fn with_idle_key(seat: &ServerSeat) -> Option<Epoch> {
     let newest = seat.turnover().configuration().epoch();
-    let former = Epoch::new(newest.get().checked_sub(1)?);
-    let is_there = former != Epoch::ZERO && seat.files().contains_key(&Name::Signing(former));
-    (is_there && seat.has_ended(former)).then_some(former)
+    let is_idle =
+        |epoch: &Epoch| *epoch < newest && *epoch != Epoch::ZERO && seat.has_ended(*epoch);
+    seat.signing_epochs().find(is_idle)
 }
 
 /// The epoch in which a server is, if the tree of its identity is another than the root there.

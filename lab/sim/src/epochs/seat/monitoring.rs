@@ -106,6 +106,20 @@ impl ServerSeat {
         }
     }
 
+    /// Answers with the key of an epoch no more.
+    pub(super) fn forget_answer_key(&mut self, epoch: Epoch) {
+        let answerer = self.monitoring.as_mut().and_then(|it| it.answerer.as_mut());
+        if let Some(answerer) = answerer {
+            answerer.forget(epoch);
+        }
+    }
+
+    /// The epochs with whose keys it answers.
+    pub(super) fn answer_keys(&self) -> impl Iterator<Item = Epoch> {
+        let answerer = self.monitoring.as_ref().and_then(|it| it.answerer.as_ref());
+        answerer.into_iter().flat_map(Answerer::epochs)
+    }
+
     /// Answers a probe, whoever asks.
     pub(super) fn on_question(&self, turn: &mut Turn<'_>, from: Peer, question: &Question) {
         let answerer = self.monitoring.as_ref().and_then(|it| it.answerer.as_ref());

@@ -75,6 +75,7 @@ impl ServerSeat {
             members: BTreeMap::new(),
             succession: None,
             inheritances: BTreeMap::new(),
+            abandoned: Vec::new(),
             kept: disk.kept_records(epoch),
             chain: disk.chain.clone(),
             vice: is_bad_dealer.then(BadDealing::default),

@@ -35,9 +35,17 @@ impl ServerSeat {
                 self.inheritances.insert(epoch, inheritance);
                 self.tell(turn, Event::StateGot(epoch));
             }
-            Task::Abandoned(epoch, session) => {
-                self.cabinet.abandon(turn.effects, (epoch.next(), session));
-            }
+        }
+    }
+
+    /// Erases shares of attempts that failed, at times late: in production the thread that does it is
+    /// another one than the participant's, which may have the share of the next attempt by then.
+    pub(super) fn erase_abandoned(&mut self, turn: &mut Turn<'_>) {
+        if self.abandoned.is_empty() || self.cabinet.is_busy() {
+            return;
+        }
+        for (epoch, session) in std::mem::take(&mut self.abandoned) {
+            self.cabinet.abandon(turn.effects, (epoch.next(), session));
         }
     }
 
@@ -254,6 +262,7 @@ impl ServerSeat {
     fn erase_keys(&mut self, turn: &mut Turn<'_>, epoch: Epoch) {
         if epoch != Epoch::ZERO {
             self.cabinet.erase_epoch(turn.effects, epoch);
+            self.forget_answer_key(epoch);
         }
     }
 }

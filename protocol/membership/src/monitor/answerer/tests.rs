@@ -97,6 +97,11 @@ fn without_the_key_of_the_epoch_nothing_is_proved() {
     let wanted = Wanted::Signed { nonce: nonce(), certificate: false };
     let shown = answer(&answerer, &question(3, wanted));
     assert_eq!((shown.epoch, shown.shown), (Epoch::new(5), Shown::Life), "two keys are held");
+    answerer.forget(Epoch::new(4));
+    let shown = answer(&answerer, &question(4, wanted));
+    assert_eq!((shown.epoch, shown.shown), (Epoch::new(5), Shown::Life), "DUT-6: it is erased");
+    answerer.forget(Epoch::new(5));
+    assert!(answerer.epochs().eq([Epoch::new(5)]), "it answers with something");
 }
 
 /// Scenario 11: an asker that chooses its nonce cannot get a signature that counts elsewhere.
