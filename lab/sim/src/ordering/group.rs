@@ -140,13 +140,12 @@ impl<S: Replicated> GroupHost<S> {
     ) -> Vec<Box<dyn Checker<OrderingMachine<S>>>> {
         let knowledge = || Rc::clone(&self.knowledge);
         let GroupSetup { group, verifier, .. } = &self.setup;
-        let quorum = group.resilience.quorum();
         let audit = Audit::new(Arc::clone(group), Arc::clone(verifier), knowledge());
         vec![
             Box::new(Storekeeper(Rc::clone(&self.images), knowledge())),
             Box::new(WriteAhead::new(Arc::clone(group), knowledge())),
             Box::new(audit),
-            Box::new(Durability::new(knowledge(), quorum)),
+            Box::new(Durability::new(knowledge(), group.resilience)),
             Box::new(Endings::new(Arc::clone(group))),
             Box::new(Answers::new(group.members.len(), lens.clients.clone())),
             Box::new(Agreement::new(lens.clone())),

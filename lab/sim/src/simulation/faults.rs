@@ -105,23 +105,29 @@ impl<M: Subject, H: Host<M>> Simulation<M, H> {
             // The last two went in the same moment.
             return;
         };
-        match self.other_adversary(index, node) {
-            Some(other) if other == present.name() => {}
+        let present = present.name();
+        match self.other_adversary(index, (node, present)) {
+            Some(other) if other == present => {}
             Some(other) => self.corrupt(node, other),
             None => self.repair(node),
         }
     }
 
-    /// Who else stands before a node, when one of its adversaries goes.
-    fn other_adversary(&self, gone: usize, of: Node) -> Option<&'static str> {
+    /// Who else stands before a node, when one of its adversaries goes: the present one, if it is
+    /// not that which goes.
+    fn other_adversary(
+        &self,
+        gone: usize,
+        (of, present): (Node, &'static str),
+    ) -> Option<&'static str> {
         let others = self.scenario.faults.iter().enumerate().filter(|(index, _)| *index != gone);
         let in_force =
             others.filter(|(_, fault)| (fault.at_us..fault.ends_us()).contains(&self.now_us));
-        let mut found = in_force.filter_map(|(_, fault)| {
+        let found = in_force.filter_map(|(_, fault)| {
             let FaultKind::Byzantine { node, adversary } = fault.kind else { return None };
             (node == of).then_some(adversary)
         });
-        found.next()
+        found.max_by_key(|adversary| *adversary == present)
     }
 
     /// A node gets an adversary.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use quorate_bft::Output as ReplicaOutput;
 use quorate_bft::message::Message;
 use quorate_machine::Recipients;
-use quorate_types::Slot;
+use quorate_types::{ReplicaId, Resilience, Slot};
 
 use crate::checker::{At, Broken, Checker, Verdict};
 use crate::node::{Node, Nodes};
@@ -18,7 +18,7 @@ use crate::ordering::{OrderingMachine, Output, Replicated};
 #[derive(Debug)]
 pub(in crate::ordering) struct Durability {
     knowledge: Shared,
-    quorum: usize,
+    resilience: Resilience,
     executed: u64,
     /// By slot: who voted for it while it was bad. What it said holds for others when it is good
     /// again, and it may not hold it itself.
@@ -26,8 +26,8 @@ pub(in crate::ordering) struct Durability {
 }
 
 impl Durability {
-    pub(in crate::ordering) const fn new(knowledge: Shared, quorum: usize) -> Self {
-        Self { knowledge, quorum, executed: 0, said: BTreeMap::new() }
+    pub(in crate::ordering) const fn new(knowledge: Shared, resilience: Resilience) -> Self {
+        Self { knowledge, resilience, executed: 0, said: BTreeMap::new() }
     }
 
     /// Who may have voted for this slot without holding it.
@@ -36,11 +36,11 @@ impl Durability {
     }
 }
 
-/// The slot for which a message is a vote; a proposal is the leader's.
-fn slot_of_vote(message: &Message) -> Option<Slot> {
+/// The slot for which a message is a vote, and whose; a proposal is the leader's.
+fn vote_in(message: &Message, resilience: Resilience) -> Option<(Slot, ReplicaId)> {
     match message {
-        Message::PrePrepare(proposal) => Some(proposal.cut.slot),
-        Message::Prepare(vote) | Message::Commit(vote) => Some(vote.slot),
+        Message::PrePrepare(said) => Some((said.cut.slot, resilience.leader(said.proposal.view))),
+        Message::Prepare(vote) | Message::Commit(vote) => Some((vote.slot, vote.from)),
         _ => None,
     }
 }
@@ -89,10 +89,11 @@ impl<S: Replicated> Checker<OrderingMachine<S>> for Durability {
     }
 
     fn on_send(&mut self, at: &At, _: &Recipients, message: &Arc<Message>) -> Verdict {
-        if !at.is_good()
-            && let Some(slot) = slot_of_vote(message)
+        // Liars may send each other's votes, and those of good replicas.
+        if let Some((slot, voter)) = vote_in(message, self.resilience)
+            && at.bad.contains(Node::new(voter.get()))
         {
-            self.said.entry(slot.get()).or_default().insert(at.node);
+            self.said.entry(slot.get()).or_default().insert(Node::new(voter.get()));
         }
         Ok(())
     }
@@ -110,7 +111,7 @@ impl<S: Replicated> Checker<OrderingMachine<S>> for Durability {
         let holds = |node: &Node| knowledge.ever[node.index()].holds(slot.get(), *cut);
         let untrue = replicas.and(self.untrue(at, slot.get()));
         let holders = replicas.without(untrue).iter().filter(holds).count();
-        let needed = self.quorum.saturating_sub(untrue.len());
+        let needed = self.resilience.quorum().saturating_sub(untrue.len());
         if holders >= needed {
             return Ok(());
         }

@@ -89,7 +89,7 @@ fn votes(checker: Judge<'_>, (node, bad): (u16, &[u16]), slot: u64) {
 
 #[test]
 fn c8_what_a_liar_voted_for_may_be_lacking_on_its_disk_when_it_is_good_again() {
-    let durability: Judge<'_> = &mut Durability::new(holding(&[0, 1], 2), 3);
+    let durability: Judge<'_> = &mut Durability::new(holding(&[0, 1], 2), group().resilience);
     votes(durability, (3, &[3]), 2);
     assert!(executes(durability, (1, &[3])).is_err(), "nobody holds it");
     assert_eq!(executes(durability, (2, &[])), Ok(()), "its vote was one of three");
@@ -97,7 +97,7 @@ fn c8_what_a_liar_voted_for_may_be_lacking_on_its_disk_when_it_is_good_again() {
 
 #[test]
 fn c8_who_was_bad_holds_what_it_did_not_vote_for_then() {
-    let durability: Judge<'_> = &mut Durability::new(holding(&[0, 1], 2), 3);
+    let durability: Judge<'_> = &mut Durability::new(holding(&[0, 1], 2), group().resilience);
     votes(durability, (3, &[3]), 1);
     votes(durability, (3, &[]), 2);
     assert!(executes(durability, (2, &[])).is_err(), "it was good when it voted for this one");
