@@ -127,6 +127,11 @@ pub const ROUND_DEFAULT: Duration = Duration::from_secs(10);
 pub const REPAIR_DEFAULT: Duration = Duration::from_millis(500);
 /// How often a server asks for the same thing; the next round begins again.
 pub const REPAIRS_MAX: u32 = 12;
+/// Servers that give pages of a configuration in turn: so that nobody gives all, and few links are
+/// needed.
+pub const PAGE_GIVERS: u64 = 8;
+/// How often a page is asked for before one peer is to give all of them.
+pub const PAGE_REPAIRS_MAX: u32 = 3;
 /// Leaves in one message.
 pub const LEAVES_MAX: usize = 4096;
 /// Records in one message.

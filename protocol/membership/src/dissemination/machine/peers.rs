@@ -9,6 +9,7 @@ use quorate_types::{Duration, MemberStatus, NodeId};
 
 use super::Disseminator;
 use crate::dissemination::catching_up::Giver;
+use crate::limits::PAGE_GIVERS;
 
 /// After so many rounds the same peers have their turn again.
 const TURNS: u64 = 4;
@@ -16,8 +17,6 @@ const TURNS: u64 = 4;
 const FIRST_HELPER: u64 = 1_000;
 /// The turns of those who give pages begin here.
 const FIRST_GIVER: u64 = 2_000;
-/// Servers that give pages of one configuration, for which as many links are needed.
-const PAGE_GIVERS: u64 = 8;
 /// Members that are looked at for one that is active.
 const LOOKS: u64 = 16;
 

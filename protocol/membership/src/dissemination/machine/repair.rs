@@ -13,10 +13,7 @@ use super::{Disseminator, DisseminatorTimer};
 use crate::configuration::VerifiedConfiguration;
 use crate::dissemination::catching_up::{CatchingUp, Giver, Progress};
 use crate::dissemination::message::{GetDelta, Message};
-use crate::limits::{DELTAS_KEPT_MAX, REPAIRS_MAX};
-
-/// How often a page is asked for before one peer is to give all of them.
-const PAGE_REPAIRS_MAX: u32 = 3;
+use crate::limits::{DELTAS_KEPT_MAX, PAGE_REPAIRS_MAX, REPAIRS_MAX};
 
 impl Disseminator {
     /// Nobody answered in time, or not enough.
