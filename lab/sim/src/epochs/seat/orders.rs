@@ -38,8 +38,8 @@ impl ServerSeat {
         }
     }
 
-    /// Erases shares of attempts that failed, at times late: in production the thread that does it is
-    /// another one than the participant's, which may have the share of the next attempt by then.
+    /// Erases shares of attempts that failed, at times late: in production another thread does it
+    /// than the participant's, which may have the share of the next attempt by then.
     pub(super) fn erase_abandoned(&mut self, turn: &mut Turn<'_>) {
         if self.abandoned.is_empty() || self.cabinet.is_busy() {
             return;
