@@ -132,6 +132,9 @@ pub const REPAIRS_MAX: u32 = 12;
 pub const PAGE_GIVERS: u64 = 8;
 /// How often a page is asked for before one peer is to give all of them.
 pub const PAGE_REPAIRS_MAX: u32 = 3;
+/// How often a page is asked for of one that is to give all, before another is: longer than a
+/// round, in which it answers so much and no more.
+pub const ONE_REPAIRS_MAX: u32 = 5;
 /// Leaves in one message.
 pub const LEAVES_MAX: usize = 4096;
 /// Records in one message.

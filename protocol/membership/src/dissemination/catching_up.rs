@@ -61,7 +61,10 @@ pub(super) enum Progress {
     More,
     /// Nothing is missing any more.
     Complete,
-    /// It is not what was asked for.
+    /// It is not the page that was asked for last: another one, or one that came twice. Nothing
+    /// changes.
+    Stale,
+    /// It is false.
     Wrong,
 }
 
@@ -107,7 +110,7 @@ impl CatchingUp {
         let rest = self.member_count() - self.leaves.len();
         let is_next = page.hash == self.header.hash() && page.from as usize == self.leaves.len();
         if !is_next || rest == 0 || page.leaves.len() != rest.min(LEAVES_MAX) {
-            return Progress::Wrong;
+            return Progress::Stale;
         }
 
         self.leaves.extend_from_slice(&page.leaves);
@@ -135,15 +138,15 @@ impl CatchingUp {
 
     /// Takes the records that were asked for, in the order in which they were.
     pub(super) fn on_records(&mut self, page: Records) -> Progress {
-        let expected = self.missing.len().min(RECORDS_MAX);
-        if page.hash != self.header.hash() || expected == 0 || page.records.len() != expected {
-            return Progress::Wrong;
+        let asked = self.missing.iter().rev().take(RECORDS_MAX);
+        let is_asked = asked.eq(page.records.iter().map(|(position, _)| position));
+        if page.hash != self.header.hash() || page.records.is_empty() || !is_asked {
+            return Progress::Stale;
         }
         self.pass_turn();
         for (position, record) in page.records {
             let leaf = short(&merkle::leaf(&encode(&record)));
-            let is_asked = self.missing.last() == Some(&position);
-            if !is_asked || self.leaves.get(position as usize) != Some(&leaf) {
+            if self.leaves.get(position as usize) != Some(&leaf) {
                 return Progress::Wrong;
             }
             self.members[position as usize] = Some(record);

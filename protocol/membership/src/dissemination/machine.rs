@@ -100,6 +100,8 @@ pub struct Disseminator {
     catching_up: Option<CatchingUp>,
     /// Several peers may give the pages of a configuration.
     trusts_many: bool,
+    /// Peers that were to give all pages, since the last configuration.
+    one_count: u64,
     asked: Option<NodeId>,
     repair_count: u32,
     answered: Answered,
@@ -125,6 +127,7 @@ impl Disseminator {
             herald: None,
             catching_up: None,
             trusts_many: true,
+            one_count: 0,
             asked: None,
             repair_count: 0,
             answered: Answered::default(),
@@ -193,10 +196,17 @@ impl Disseminator {
             }
         };
         effects.mark("dissemination: behind");
-        (self.ahead, self.herald) = (Some(header), Some(from));
+        self.ahead = Some(header);
+        if self.one_count == 0 {
+            self.herald = Some(from);
+        }
         if self.catching_up.is_none() && self.assemblies.is_empty() {
             self.repair_count = 0;
             self.ask(now, from, effects);
+        } else if !self.trusts_many {
+            // Whoever was to give all was too slow for the length of an epoch.
+            let next = self.next_one();
+            self.ask(now, next, effects);
         }
     }
 
@@ -292,7 +302,7 @@ impl Disseminator {
         self.assemblies.clear();
         self.refused.clear();
         self.catching_up = None;
-        self.trusts_many = true;
+        (self.trusts_many, self.one_count, self.herald) = (true, 0, None);
         self.ahead.take_if(|ahead| ahead.header().epoch <= configuration.epoch());
         self.asked = None;
         self.repair_count = 0;

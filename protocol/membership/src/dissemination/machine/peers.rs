@@ -17,6 +17,8 @@ const TURNS: u64 = 4;
 const FIRST_HELPER: u64 = 1_000;
 /// The turns of those who give pages begin here.
 const FIRST_GIVER: u64 = 2_000;
+/// The turns of those who give all pages begin here.
+const FIRST_ONE: u64 = 3_000;
 /// Members that are looked at for one that is active.
 const LOOKS: u64 = 16;
 
@@ -73,6 +75,14 @@ impl Disseminator {
             Giver::Many(turn) => self.peer(FIRST_GIVER + turn % PAGE_GIVERS),
             Giver::One(peer) => peer,
         }
+    }
+
+    /// Who gives all pages now: first whoever told of the configuration, then others, each once
+    /// until there is a configuration.
+    pub(super) fn next_one(&mut self) -> NodeId {
+        let herald = self.herald.take().filter(|herald| !self.refused.contains(herald));
+        self.one_count += 1;
+        herald.unwrap_or_else(|| self.peer(FIRST_ONE + self.one_count))
     }
 
     /// Servers do not all compare at the same moment.

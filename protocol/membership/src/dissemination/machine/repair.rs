@@ -13,13 +13,13 @@ use super::{Disseminator, DisseminatorTimer};
 use crate::configuration::VerifiedConfiguration;
 use crate::dissemination::catching_up::{CatchingUp, Giver, Progress};
 use crate::dissemination::message::{GetDelta, Message};
-use crate::limits::{DELTAS_KEPT_MAX, PAGE_REPAIRS_MAX, REPAIRS_MAX};
+use crate::limits::{DELTAS_KEPT_MAX, ONE_REPAIRS_MAX, PAGE_GIVERS, PAGE_REPAIRS_MAX, REPAIRS_MAX};
 
 impl Disseminator {
     /// Nobody answered in time, or not enough.
     pub(super) fn on_repair(&mut self, now: Instant, effects: &mut Effects<Self>) {
         let is_waiting = self.ahead.is_some() || !self.assemblies.is_empty();
-        if !is_waiting || self.repair_count >= REPAIRS_MAX {
+        if !is_waiting || self.has_asked_enough() {
             // The next round finds out again whether there is something to wait for.
             self.ahead = None;
             self.catching_up = None;
@@ -34,17 +34,28 @@ impl Disseminator {
     }
 
     /// Who is asked for a page that did not come: one of several gives way to the next, one that
-    /// gives all is asked again; then whoever told of the configuration, and then others give all.
+    /// gives all is asked again; then another gives all.
     fn next_giver(&mut self) -> Option<NodeId> {
         let state = self.catching_up.as_mut()?;
-        if self.repair_count < PAGE_REPAIRS_MAX {
+        let patience = match state.giver() {
+            Giver::Many(_) => PAGE_REPAIRS_MAX,
+            Giver::One(_) => ONE_REPAIRS_MAX,
+        };
+        if self.repair_count < patience {
             state.pass_turn();
             let giver = state.giver();
             return Some(self.page_giver(giver));
         }
         self.trusts_many = false;
-        let is_first = self.repair_count == PAGE_REPAIRS_MAX;
-        self.herald.filter(|herald| is_first && !self.refused.contains(herald))
+        self.repair_count = 0;
+        Some(self.next_one())
+    }
+
+    /// Of one peer after the other that was to give all, the last was in vain too; or nobody knows
+    /// anything.
+    fn has_asked_enough(&self) -> bool {
+        let is_last_one = self.one_count > 0 && self.one_count.is_multiple_of(PAGE_GIVERS);
+        self.repair_count >= if is_last_one { ONE_REPAIRS_MAX } else { REPAIRS_MAX }
     }
 
     /// Asks one peer for what is needed next.
@@ -74,6 +85,7 @@ impl Disseminator {
                 if !self.catching_up.as_ref().is_some_and(goes_on) {
                     let giver = if self.trusts_many { Giver::Many(0) } else { Giver::One(peer) };
                     self.catching_up = Some(CatchingUp::new(ahead.clone(), giver));
+                    self.repair_count = if self.trusts_many { 0 } else { self.repair_count };
                 }
             }
         }
@@ -107,6 +119,7 @@ impl Disseminator {
                 self.ask(now, next, effects);
             }
             Progress::Complete => self.complete((now, from), effects),
+            Progress::Stale => effects.mark("dissemination: page that was not asked for last"),
             Progress::Wrong => {
                 let giver = state.giver();
                 self.start_over(giver, effects);
@@ -135,7 +148,7 @@ impl Disseminator {
     fn start_over(&mut self, giver: Giver, effects: &mut Effects<Self>) {
         effects.mark("dissemination: page that does not fit");
         self.trusts_many = false;
-        self.repair_count = self.repair_count.max(PAGE_REPAIRS_MAX);
+        self.repair_count = self.repair_count.max(ONE_REPAIRS_MAX);
         self.catching_up = self.ahead.clone().map(|ahead| CatchingUp::new(ahead, giver));
         self.asked = None;
         if let Giver::One(liar) = giver {

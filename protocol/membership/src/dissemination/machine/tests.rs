@@ -304,22 +304,18 @@ fn who_is_behind_asks_for_the_delta_and_then_compares_leaves_and_is_not_misled()
     assert_eq!(did.marks, ["dissemination: page that nobody asked for"]);
     let short = Leaves { leaves: page.leaves[1..].to_vec(), ..page.clone() };
     let did = bench.hear(helper, Message::Leaves(short));
-    assert_eq!(did.marks, ["dissemination: page that does not fit"]);
-    let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
-    let [(liar, Message::GetLeaves(_))] = asked[..] else { panic!("{asked:?}") };
-    let long = Leaves { leaves: [&page.leaves[..], &page.leaves[..1]].concat(), ..page.clone() };
-    bench.hear(liar, Message::Leaves(long));
+    assert_eq!(did.marks, ["dissemination: page that was not asked for last"]);
     let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
     let [(second, Message::GetLeaves(_))] = asked[..] else { panic!("{asked:?}") };
-    assert_ne!(second, liar, "MEM-65: whoever was to give all has lied");
+    assert_ne!(second, helper, "somebody else is asked");
 
     let asked = bench.hear(second, Message::Leaves(page)).sent;
-    let [(_, Message::GetRecords(ref wish))] = asked[..] else { panic!("{asked:?}") };
+    let [(third, Message::GetRecords(ref wish))] = asked[..] else { panic!("{asked:?}") };
     assert_eq!(wish.positions.len(), 5, "one that came, and the keys of the group: {wish:?}");
     let members = &next.configuration().members;
     let record = |position: &u32| (*position, members[*position as usize].clone());
     let records: Vec<_> = wish.positions.iter().map(record).collect();
-    let did = bench.hear(second, Message::Records(Records { hash: next.hash(), records }));
+    let did = bench.hear(third, Message::Records(Records { hash: next.hash(), records }));
     assert_eq!(did.adopted, [next]);
 }
 
@@ -361,13 +357,50 @@ fn pages_come_from_several_peers_and_from_one_if_they_do_not_fit_mem_65() {
     let did = bench.hear(other, Message::Records(page));
     assert_eq!(did.marks, ["dissemination: page that does not fit"]);
 
-    // Any of them may have lied, so nobody is refused, and one gives all.
+    // Any of them may have lied, so nobody is refused, and one gives all; pages that come twice,
+    // since they were late and asked for again, are no lie.
+    let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
+    assert!(matches!(asked[..], [(PEER, Message::GetLeaves(_))]), "who told of it: {asked:?}");
+    let asked = bench.hear(PEER, leaves.clone()).sent;
+    let [(PEER, Message::GetRecords(ref wish))] = asked[..] else { panic!("{asked:?}") };
+    let again = bench.hear(PEER, leaves.clone());
+    assert_eq!(again.marks, ["dissemination: page that was not asked for last"]);
+    let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
+    assert_eq!(asked, [(PEER, Message::GetRecords(wish.clone()))], "it gives all, and slowly");
+
+    // Who gave all that does not fit has lied: another gives all, from the first leaf on.
+    let Message::Records(mut page) = records(wish) else { panic!("records") };
+    page.records[0].1.address.push('x');
+    let did = bench.hear(PEER, Message::Records(page));
+    assert_eq!(did.marks, ["dissemination: page that does not fit"]);
     let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
     let [(one, Message::GetLeaves(_))] = asked[..] else { panic!("{asked:?}") };
+    assert_ne!(one, PEER, "MEM-65");
     let asked = bench.hear(one, leaves).sent;
     let [(giver, Message::GetRecords(ref wish))] = asked[..] else { panic!("{asked:?}") };
     assert_eq!(giver, one);
     assert_eq!(bench.hear(one, records(wish)).adopted, [next]);
+}
+
+/// Two liars that give everything but the last page, in turn, are each asked once.
+#[test]
+fn who_was_to_give_all_and_did_not_is_not_asked_again_before_others() {
+    let (mut bench, next) = behind();
+    let (leaves, _) = pages(&next);
+    asks_for_leaves(&mut bench, &next);
+    let mut givers = Vec::new();
+    while givers.len() < 4 {
+        let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
+        let [(giver, Message::GetLeaves(_))] = asked[..] else { continue };
+        let asked = bench.hear(giver, leaves.clone()).sent;
+        let [(next, Message::GetRecords(_))] = asked[..] else { panic!("{asked:?}") };
+        if next == giver && givers.last() != Some(&giver) {
+            givers.push(giver);
+        }
+    }
+    let distinct: BTreeSet<_> = givers.iter().collect();
+    assert_eq!(givers[0], PEER, "who told of it");
+    assert_eq!(distinct.len(), givers.len(), "each of them once: {givers:?}");
 }
 
 #[test]
