@@ -24,13 +24,16 @@ use crate::handover::word::Words;
 use crate::monitor::{Accusation, Known};
 use crate::testing::{decryption_key, registry};
 
+/// What the dealing of a villain that cheats follows from.
+pub(super) const CHEATING_SEED: [u8; 32] = [77; 32];
+
 fn attempt(network: &Network) -> Attempt {
     let Stage::Dealing(underway) = &network.log.news.stage else { panic!("a group is drawn") };
     underway.attempt.clone()
 }
 
 /// A dealing of a member's true share with other randomness than its own.
-fn dealing(network: &Network, villain: NodeId, seed: u8) -> PublishedDealing {
+fn dealing(network: &Network, villain: NodeId, seed: [u8; 32]) -> PublishedDealing {
     let configuration = network.world.first.configuration();
     let occasion = Occasion {
         system: configuration.system,
@@ -38,7 +41,7 @@ fn dealing(network: &Network, villain: NodeId, seed: u8) -> PublishedDealing {
         system_key: Some(network.world.founding.system_key),
     };
     let attempt = attempt(network);
-    let (seed, session) = (Seed::new([seed; 32]), attempt.session(&occasion));
+    let (seed, session) = (Seed::new(seed), attempt.session(&occasion));
     let dealer = Dealer { seed: &seed, session, parameters: attempt.parameters() };
     let shares = &network.world.founding.shares;
     let bytes = shares.iter().find(|(node, _)| *node == villain).unwrap().1.encode();
@@ -100,12 +103,12 @@ fn cancelling(
 
 /// The log takes this dealing of a villain with the acknowledgements of recipients that hold what
 /// they are owed, before any other dealing.
-fn cheat(seed: u64, victim_place: usize) -> (Network, NodeId) {
+pub(super) fn cheat(seed: u64, victim_place: usize) -> (Network, NodeId) {
     let (mut network, seats) = drawn(7, seed);
     let villain = network.members()[0];
     let others: Vec<_> = seats.iter().filter(|node| **node != villain).copied().collect();
     let victim = others[victim_place];
-    let mut published = dealing(&network, villain, 77);
+    let mut published = dealing(&network, villain, CHEATING_SEED);
     let slot = 48 + 32 * seats.iter().position(|node| *node == victim).unwrap();
     published.sealed[slot + 31] ^= 1;
     let acknowledged = Rc::new(RefCell::new(BTreeMap::new()));
@@ -273,7 +276,7 @@ fn help_that_is_wrong_is_found_out_and_other_help_is_enough() {
 fn a_dealer_that_deals_twice_is_acknowledged_at_most_once_by_each_mem_14() {
     let (mut network, seats) = drawn(7, 6);
     let villain = network.members()[0];
-    let second = signed(&network, villain, dealing(&network, villain, 99));
+    let second = signed(&network, villain, dealing(&network, villain, [99; 32]));
     let half: Vec<_> = seats.iter().take(2).copied().collect();
     network.rule = Box::new(move |from, to, message| match message {
         Message::Dealing(it) if from == villain && it.dealing.session == second.dealing.session => {
@@ -294,7 +297,7 @@ fn a_dealing_that_its_dealer_has_not_signed_is_as_good_as_none_mem_53() {
     let (mut network, _) = drawn(7, 6);
     let villain = network.members()[0];
     let forger = network.members()[1];
-    let of_villain = dealing(&network, villain, 99);
+    let of_villain = dealing(&network, villain, [99; 32]);
     // Another member's word on it, which the villain passes on as if it were its own.
     let forged = signed(&network, forger, of_villain);
     network.rule = Box::new(move |from, _, message| match message {
