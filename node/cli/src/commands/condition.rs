@@ -104,11 +104,7 @@ impl Condition {
             Ok(found) => members::found_lines(servers, &found.standings),
             Err(why) => vec![format!("found    nothing was asked of suspicion and proof: {why}")],
         });
-        let without = servers.members.iter().filter(|member| !member.is_on_ring).count();
-        if without > 0 {
-            let rest = format!("{without} others hold none");
-            lines.push(format!("objects  on the servers of the founding; {rest}"));
-        }
+        lines.extend(members::ring_line(servers));
         lines.push(format!("groups   {} of {} serve", self.serving(), self.served.len()));
         let is_worth_a_line = |it: &&ServedGroup| it.is_special || it.margin() < it.f();
         lines.extend(self.served.iter().filter(is_worth_a_line).map(group_line));

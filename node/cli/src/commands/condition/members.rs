@@ -73,6 +73,14 @@ pub(super) fn found_facts(configuration: &Configuration, found: &[Standing]) -> 
     found.iter().map(facts).collect()
 }
 
+/// That objects stay where they were, once there are servers that hold none: the ring of storage is
+/// that of the founding, whatever the membership service decides.
+pub(super) fn ring_line(configuration: &Configuration) -> Option<String> {
+    let without = configuration.members.iter().filter(|member| !member.is_on_ring).count();
+    let rest = format!("{without} others hold none");
+    (without > 0).then(|| format!("objects  on the servers of the founding; {rest}"))
+}
+
 /// Who is in the membership group.
 pub(super) fn group_line(configuration: &Configuration) -> String {
     let names = configuration.membership_group.iter().map(|server| name(configuration, *server));
@@ -107,15 +115,17 @@ pub(super) fn domain_facts(domains: &[Domain]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    //! Suspicion is shown before anything follows from it, and what follows, and why it waits.
+    //! Suspicion is shown before anything follows from it, and what follows, and why it waits; and
+    //! that objects stay where they are.
     use quorate_membership::Standing;
     use quorate_membership::monitor::caps::Held;
     use quorate_membership::monitor::{Finding, Found};
     use quorate_types::{
-        Configuration, Epoch, NodeId, PublicKey, Resilience, Slot, SystemId, UnixTime,
+        Configuration, Epoch, FailureDomain, IdentityKey, MemberRecord, MemberStatus, NodeId,
+        PublicKey, Resilience, Slot, SoftwareVersion, SystemId, UnixTime,
     };
 
-    use super::{found_facts, found_lines};
+    use super::{found_facts, found_lines, ring_line};
 
     fn configuration() -> Configuration {
         let one = Resilience::new(1).unwrap();
@@ -130,6 +140,32 @@ mod tests {
             created: UnixTime::ZERO,
             members: Vec::new(),
         }
+    }
+
+    fn member(number: u8, is_on_ring: bool) -> MemberRecord {
+        MemberRecord {
+            id: NodeId::new([number; 32]),
+            identity_key: IdentityKey::new([number; 32]),
+            later_root: None,
+            epoch_key: None,
+            address: format!("10.0.0.{number}:4700"),
+            probe_port: 4701,
+            failure_domain: FailureDomain(String::new()),
+            version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
+            status: MemberStatus::Active,
+            is_on_ring,
+            is_in_pool: false,
+        }
+    }
+
+    #[test]
+    fn objects_are_said_to_stay_on_the_ring_as_soon_as_there_is_a_server_that_holds_none() {
+        let mut configuration = configuration();
+        configuration.members = (1..=4).map(|number| member(number, true)).collect();
+        assert_eq!(ring_line(&configuration), None);
+        configuration.members.extend([5, 6].map(|number| member(number, false)));
+        let said = "objects  on the servers of the founding; 2 others hold none";
+        assert_eq!(ring_line(&configuration).as_deref(), Some(said));
     }
 
     fn standing(suspecting: u16, held: Option<Option<Held>>) -> Standing {
