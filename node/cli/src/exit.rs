@@ -95,7 +95,11 @@ impl From<Kind> for Exit {
 #[cfg(test)]
 mod tests {
     //! Codes are for ever: scripts depend on them.
+    use quorate_daemon::error::ServerError;
+    use quorate_types::Epoch;
+
     use super::{Exit, TABLE, help};
+    use crate::failure::Failure;
 
     #[test]
     fn each_code_stands_once_and_in_order() {
@@ -104,5 +108,13 @@ mod tests {
         assert_eq!(Exit::meaning_of(6), Some("another process listens there"));
         assert_eq!(Exit::meaning_of(200), None);
         assert!(help().contains("\n   10  nobody"));
+    }
+
+    #[test]
+    fn a_server_whose_clock_is_behind_ends_with_4() {
+        let behind = ServerError::ClockBehind { seconds: 3_600, epoch: Epoch::new(7) };
+        let failure = Failure::from(behind);
+        assert_eq!(failure.exit().code(), 4);
+        assert!(failure.text().starts_with("error[clock-behind]: "), "{}", failure.text());
     }
 }

@@ -1,22 +1,26 @@
-//! A server whose clock is off says so while it serves.
+//! A server whose clock is off says so while it serves, and one whose clock is behind does not start.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use quorate_bft::{Replica, Setup};
+use quorate_client::explanation::Kind;
 use quorate_daemon::configuration::NodeConfiguration;
 use quorate_daemon::metrics;
 use quorate_daemon::names::Names;
-use quorate_daemon::server::{Between, Intermediary};
+use quorate_daemon::server::{Between, Intermediary, Nobody};
 use quorate_daemon::{run, server};
 use quorate_machine::{Effect, Machine};
 use quorate_membership::MembershipService;
 use quorate_membership::handover::{Handover, Setup as HandoverSetup};
-use quorate_runtime::Interceptor;
+use quorate_runtime::{Interceptor, block_on};
 use quorate_types::{Now, UnixTime};
 
-use crate::founders::{Founders, Serving, scratch, with_servers};
+use crate::files::content;
+use crate::founders::{Founders, Serving, scratch, until_pinned, with_servers};
 use crate::founding::health;
 
 const HOUR: u64 = 3_600_000_000;
@@ -82,24 +86,66 @@ async fn until_told(settings: &NodeConfiguration, is_so: impl Fn(&str) -> bool) 
     }
 }
 
+/// Does the health of a server that serves name this?
+fn is_off(code: &'static str) -> impl Fn(&str) -> bool {
+    move |said| said.starts_with(&format!("ok, but {code}: the clock of this machine"))
+}
+
+/// Founders whose epochs end as soon as they may.
+fn founders(name: &str) -> Founders {
+    let mut founders = Founders::new(&scratch(name), 4);
+    founders.nodes.iter_mut().for_each(|node| node.epoch = Some(Duration::from_secs(5)));
+    founders
+}
+
 #[test]
 fn a_server_whose_clock_is_ahead_of_the_group_or_behind_says_so_until_it_is_right() {
-    let mut founders = Founders::new(&scratch("clocks"), 4);
-    founders.nodes.iter_mut().for_each(|node| node.epoch = Some(Duration::from_secs(5)));
+    let founders = founders("clocks");
     let time = GroupTime::an_hour_less();
     let servers = founders.nodes.iter().map(|node| begin(node, time.clone())).collect();
     let one = &founders.nodes[0];
     with_servers(servers, async {
-        let is_off = |code: &'static str| {
-            move |said: &str| {
-                said.starts_with(&format!("ok, but {code}: the clock of this machine"))
-            }
-        };
         until_told(one, is_off("clock-ahead")).await;
         time.an_hour_later();
         until_told(one, |said| said == "ok\n").await;
         time.an_hour_later();
         until_told(one, is_off("clock-behind")).await;
     });
+    std::fs::remove_dir_all(&founders.directory).expect("the scratch directory goes");
+}
+
+/// All that a server has on its disk: its keys, its data, and what it was given.
+fn disk(server: &Path) -> BTreeMap<PathBuf, Vec<Vec<u8>>> {
+    content(server).into_iter().map(|file| (file.path, file.runs)).collect()
+}
+
+#[test]
+fn a_server_that_starts_with_its_clock_behind_the_newest_epoch_is_refused_and_nothing_changed() {
+    let founders = founders("clock-behind");
+    let time = GroupTime::an_hour_less();
+    let servers = founders.nodes.iter().map(|node| begin(node, time.clone())).collect();
+    let one = &founders.nodes[0];
+    with_servers(servers, async {
+        until_pinned(one).await;
+        time.an_hour_later();
+        time.an_hour_later();
+        until_told(one, is_off("clock-behind")).await;
+    });
+    founders.rest();
+
+    // The clock of the machine is right; by what the group agreed on it is an hour behind.
+    let directory = one.file.parent().expect("its directory");
+    let before = disk(directory);
+    let has = |part: &str| before.keys().any(|path| path.starts_with(part));
+    assert!(has("keys") && has("data/epochs"), "{:?}", before.keys());
+    let started = block_on(async {
+        let opened = run::open(one, Box::new(Nobody)).await.expect("its files are right");
+        let (identity, between) = opened.expect("nobody stops it");
+        server::start(one, &identity, between).await.err()
+    });
+    let refused = started.expect("an event loop").expect("it does not start");
+    let said = refused.explain();
+    assert_eq!((said.kind, said.code), (Kind::Configuration, "clock-behind"), "{said}");
+    assert!(disk(directory) == before, "nothing changed");
     std::fs::remove_dir_all(&founders.directory).expect("the scratch directory goes");
 }
