@@ -1,4 +1,4 @@
-//! A server whose clock is off says so while it serves, and one whose clock is behind does not start.
+//! A server whose clock is off says so while it serves; one whose clock is behind does not start.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
