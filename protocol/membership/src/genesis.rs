@@ -1,13 +1,14 @@
 //! How a system begins: from the words of its first servers to the configuration of epoch 0.
 //!
 //! ```text
-//! server i: NodeAdmission --> authority: Genesis --check--> CheckedGenesis --found--> Founding
-//! Founding: CertifiedConfiguration + the system's public key (for all)
-//!           KeyShare i (for server i alone)
+//! server i: NodeAdmission --> authority: Genesis --check--> CheckedGenesis
+//! CheckedGenesis --unsigned--> UnsignedConfiguration of epoch 0, which every founder works out
 //! ```
-//! The key of the system is dealt by whoever runs the ceremony, which must be trusted to forget
-//! the seed; the polynomial is erased by the threshold crate. The system's id is the hash of the
-//! genesis, so two that differ in anything are two systems.
+//! Nobody signs epoch 0, since there is no key yet: the members of its group deal one to each other
+//! at its end, and the configuration of epoch 1 is the first that is signed. The system's id is the
+//! hash of the genesis, so two that differ in anything are two systems.
+//!
+//! For tests and for the simulator alone a key can be dealt: `CheckedGenesis --found--> Founding`.
 //!
 //! Invariants: MEM-10.
 

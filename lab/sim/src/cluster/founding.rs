@@ -1,5 +1,5 @@
-//! How the system of a run is founded: the ceremony of production, with bad members where the
-//! scenario has them.
+//! How the system of a run is founded: with a key that is dealt, as only tests do, and with members
+//! that sign badly where the scenario has them. Those who make the key themselves are in `epochs`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -119,6 +119,7 @@ impl World {
 
 /// The configuration of epoch 1 that the servers of a genesis could have made, under a key of which
 /// the test has all shares.
+#[expect(clippy::disallowed_methods, reason = "a test may have all shares of a key")]
 pub(super) fn first(genesis: &CheckedGenesis) -> VerifiedConfiguration {
     let shared = genesis.found(&Seed::new([9; 32]), &Bls12381).unwrap();
     let group = GroupKey::new(shared.commitment).unwrap();

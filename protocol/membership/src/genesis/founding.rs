@@ -15,7 +15,7 @@ use super::CheckedGenesis;
 use crate::configuration::CertifiedConfiguration;
 use crate::header::{ConfigurationHeader, Lineage, commitment_digest};
 
-/// What comes out of the ceremony.
+/// What comes out of dealing a key.
 #[derive(Debug)]
 pub struct Founding {
     /// For all: the configuration of epoch 0.
@@ -29,8 +29,9 @@ pub struct Founding {
 }
 
 impl CheckedGenesis {
-    /// Deals the key from the seed, which must be uniform, secret and forgotten afterwards, and
-    /// signs the configuration of epoch 0 with it.
+    /// For tests and for the simulator alone: deals the key from the seed, so that whoever has that
+    /// knows every share, and signs the configuration of epoch 0 with it. What servers run may not
+    /// call it, which clippy checks in `node/`.
     ///
     /// # Errors
     /// What the threshold crate refuses, with a chance of about 2^-250: take another seed.
