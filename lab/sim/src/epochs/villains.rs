@@ -3,9 +3,9 @@
 //!
 //! - [`letters`]: villains of the handover that know letters and no server;
 //! - [`silent`]: those who leave, or keep things to themselves;
-//! - [`liar`]: what liars have in common, and a file for each thing that they claim: [`keys`],
-//!   [`configurations`], [`epochs`], the [`statements`] and the [`lives`] of others, [`attempts`],
-//!   and dealings ([`dealers`]).
+//! - [`mod@villain`] and [`liar`]: what liars have in common, and who carries them; and a file for
+//!   each thing that they claim: [`keys`], [`configurations`], [`epochs`], the [`statements`] and the
+//!   [`lives`] of others, [`attempts`], and dealings ([`dealers`]).
 
 use quorate_adversary::{Adversary, handover};
 use quorate_history::Prng;
@@ -17,10 +17,11 @@ use configurations::ForkedHerald;
 use dealers::{BadDealer, Cheat, GrudgeDealer};
 use epochs::{EpochBoaster, LateVoucher};
 use keys::{Revenant, RogueDepositor};
-use liar::{Liar, Villain};
+use liar::Liar;
 use lives::Impostor;
 use silent::{Keeper, Leaver};
 use statements::OracleSeeker;
+use villain::Villain;
 
 mod attempts;
 mod configurations;
@@ -32,6 +33,7 @@ mod liar;
 mod lives;
 mod silent;
 mod statements;
+mod villain;
 
 /// Its epochs are over at once, and it votes so: the policy of its participants says it.
 pub(super) const EARLY_ENDER: &str = "early-ender";
@@ -85,16 +87,19 @@ pub(super) const HALVES_DEALER: &str = "halves-dealer";
 /// How long those stay who leave.
 pub(super) const STAY: Duration = Duration::from_millis(1_000);
 
-type Silent = Box<dyn Adversary<EpochsMachine>>;
+/// A name, and how to make who has it.
+type Entry<Make> = (&'static str, Make);
+type Silent = fn(&'static str) -> Box<dyn Adversary<EpochsMachine>>;
+type Lying = fn() -> Box<dyn Villain>;
 
-const SILENT: [(&str, fn(&'static str) -> Silent); 4] = [
+const SILENT: [Entry<Silent>; 4] = [
     (MUTE, |name| Box::new(Keeper::of_all_about_groups(name))),
     (IDLER, |name| Box::new(Keeper::of_all_about_dealings(name))),
     (DESERTER, |name| Box::new(Leaver::new(name, "liar.deserted"))),
     (GONE, |name| Box::new(Leaver::new(name, "liar.gone"))),
 ];
 
-const LIARS: [(&str, fn() -> Box<dyn Villain>); 18] = [
+const LIARS: [Entry<Lying>; 18] = [
     (EARLY_ENDER, || Box::new(BadWithin)),
     (EARLY_ABORTER, || Box::new(BadWithin)),
     (BAD_DEALER, || Box::new(BadWithin)),

@@ -10,7 +10,7 @@ use quorate_membership::handover::message::Message as Handover;
 use quorate_types::{Duration, Epoch};
 
 use super::super::{EpochsMachine, Message};
-use super::liar::{Context, Mark, PERIOD, Sending, Villain};
+use super::villain::{Context, Mark, PERIOD, Sending, Villain};
 
 /// Letters that are remembered.
 const REMEMBERED_MAX: usize = 256;

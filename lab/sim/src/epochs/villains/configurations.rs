@@ -10,7 +10,7 @@ use quorate_membership::{
 use quorate_types::{Duration, NodeId, UnixTime};
 
 use super::super::{Message, ServerSeat};
-use super::liar::{Context, Mark, PERIOD, Sending, Villain};
+use super::villain::{Context, Mark, PERIOD, Sending, Villain};
 
 /// Where a configuration begins.
 pub(super) const FIRST: NodeId = NodeId::new([0; 32]);

@@ -12,7 +12,7 @@ use quorate_types::{Epoch, Peer};
 
 use super::super::cabinet::share_in;
 use super::super::{Message, Name, ServerSeat};
-use super::liar::{Context, Mark, Sending, Villain};
+use super::villain::{Context, Mark, Sending, Villain};
 
 /// Says nothing at all about ends of epochs to the first of the others.
 #[derive(Debug)]

@@ -7,12 +7,12 @@ use quorate_adversary::Reception;
 use quorate_machine::Input;
 use quorate_membership::dissemination::{Digest as Newest, Message as Spreading};
 use quorate_membership::freshness::Subject;
-use quorate_membership::{ConfigurationPage, Message as Vouching, Vouch};
-use quorate_types::{Digest, Epoch};
+use quorate_membership::{ConfigurationPage, Message as Vouching, Nonce, Vouch};
+use quorate_types::{Digest, Epoch, Peer};
 
 use super::super::{EpochsMachine, Message, ServerSeat};
 use super::configurations::FIRST;
-use super::liar::{Context, Mark, Sending, Villain, challenged};
+use super::villain::{Context, Mark, Sending, Villain};
 
 /// So many epochs ahead is who boasts.
 const AHEAD: u64 = 3;
@@ -97,4 +97,11 @@ fn reversed(digest: Digest) -> Digest {
     let mut bytes = *digest.as_bytes();
     bytes.reverse();
     Digest::new(bytes)
+}
+
+/// Who asks here which epoch is the current one, and the nonce of the question.
+pub(super) fn challenged(input: &Input<EpochsMachine>) -> Option<(Peer, Nonce)> {
+    let Input::Deliver { from, message: Message::Freshness(said) } = input else { return None };
+    let Vouching::Challenge(challenge) = &**said else { return None };
+    Some((*from, challenge.nonce))
 }

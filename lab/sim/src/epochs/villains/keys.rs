@@ -12,7 +12,7 @@ use quorate_types::Epoch;
 
 use super::super::keys::derived;
 use super::super::{Message, ServerSeat};
-use super::liar::{Context, Mark, Sending, Villain};
+use super::villain::{Context, Mark, Sending, Villain};
 
 /// Deposits the system's key as its own.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use quorate_membership::monitor::{Answer, Proof, Question, Shown, Wanted};
 
 use super::super::keys::derived;
 use super::super::{EpochsMachine, Message, ServerSeat};
-use super::liar::{Context, Villain};
+use super::villain::{Context, Villain};
 
 /// Answers probes in the place of a server, whose machines hear nothing any more.
 #[derive(Debug)]

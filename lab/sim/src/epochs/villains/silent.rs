@@ -33,7 +33,7 @@ impl Adversary<EpochsMachine> for Leaver {
         if self.is_gone {
             return Reception::Swallow;
         }
-        self.leaves_at.get_or_insert(now.instant.after(STAY));
+        self.leaves_at.get_or_insert_with(|| now.instant.after(STAY));
         Reception::Pass
     }
 

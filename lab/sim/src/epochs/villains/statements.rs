@@ -15,7 +15,8 @@ use quorate_membership::{Message as Vouching, Nonce, Vouch};
 use quorate_types::{Digest, Duration, Epoch, NodeId, Peer, Signature};
 
 use super::super::{EpochsMachine, Message};
-use super::liar::{Context, Mark, PERIOD, Villain, challenged};
+use super::epochs::challenged;
+use super::villain::{Context, Mark, PERIOD, Villain};
 
 /// No signature.
 const NONE: Signature = Signature::new([0; Signature::BYTES]);
