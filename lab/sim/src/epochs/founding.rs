@@ -34,6 +34,8 @@ pub(super) struct Shape {
     pub(super) layout: u64,
     /// How long an epoch lasts, in tenths of a second.
     pub(super) length: u64,
+    /// How long members give a first attempt, in milliseconds; 0 is as long as elsewhere.
+    pub(super) attempt_ms: u64,
 }
 
 impl Shape {
@@ -42,6 +44,7 @@ impl Shape {
             | (u64::from(self.servers) << 8)
             | (self.layout << 16)
             | (self.length << 24)
+            | (self.attempt_ms << 32)
     }
 
     pub(super) fn of(variant: u64) -> Self {
@@ -51,6 +54,7 @@ impl Shape {
             servers: byte(8),
             layout: u64::from(byte(16)),
             length: u64::from(byte(24)),
+            attempt_ms: variant >> 32,
         }
     }
 

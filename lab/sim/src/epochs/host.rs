@@ -59,8 +59,6 @@ pub struct EpochsHost {
     probes: bool,
     /// What is asked for instead of what the numbers of requests say.
     script: Vec<MembershipOperation>,
-    /// How long an attempt is given, if not as long as otherwise.
-    attempt: Option<Duration>,
     prng: Prng,
 }
 
@@ -91,7 +89,6 @@ impl EpochsHost {
             flaw: None,
             probes: has_probes(scenario),
             script: Vec::new(),
-            attempt: None,
             prng: Prng::from_seed(scenario.seed).fork("epochs"),
         }
     }
@@ -105,12 +102,6 @@ impl EpochsHost {
     #[cfg(test)]
     pub(super) fn asking(self, script: Vec<MembershipOperation>) -> Self {
         Self { script, ..self }
-    }
-
-    /// Members give an attempt up after this long.
-    #[cfg(test)]
-    pub(super) fn giving_up_after(self, attempt: Option<Duration>) -> Self {
-        Self { attempt, ..self }
     }
 
     /// What all know.
@@ -162,14 +153,17 @@ impl EpochsHost {
             change_count_max: 1_000,
             repeat: Duration::from_millis(200),
             repeat_idle: Duration::from_millis(700),
-            attempt: self.attempt.unwrap_or_else(|| Duration::from_millis(self.attempt_ms(node))),
+            attempt: Duration::from_millis(self.attempt_ms(node)),
         }
     }
 
-    /// How long an attempt is given: where some of the recipients are gone, so little that all
-    /// groups but the last can fail in the time of a run.
+    /// How long an attempt is given: what the scenario says, and where some of the recipients are
+    /// gone, so little that all groups but the last can fail in the time of a run.
     fn attempt_ms(&self, node: Node) -> u64 {
         let is_bad = |name| self.villains.iter().any(|(_, it)| *it == name);
+        if self.shape.attempt_ms > 0 {
+            return self.shape.attempt_ms;
+        }
         if self.villains.contains(&(node, EARLY_ABORTER)) {
             return 1;
         }

@@ -15,7 +15,7 @@ use crate::clock::ClockShape;
 use crate::crashes::Scene;
 use crate::node::{Node, Nodes};
 use crate::plant;
-use crate::scenario::{Fault, FaultKind, Group, Profile, Scenario, Way};
+use crate::scenario::{DiskShape, Fault, FaultKind, Group, NetworkShape, Profile, Scenario, Way};
 use crate::simulation::Simulation;
 use crate::swarm::{Blueprint, draw};
 use crate::system::{Plant, Run, System};
@@ -70,6 +70,7 @@ fn draw_shape(prng: &mut Prng) -> Shape {
         servers: 5 + u16::try_from(prng.below(4)).expect("a small number"),
         layout: prng.below(256),
         length: 20 + prng.below(30),
+        attempt_ms: 0,
     }
 }
 
@@ -152,20 +153,51 @@ fn outsiders(scenario: &Scenario) -> Nodes {
     outside.map(|(index, _)| Node::at(index)).collect()
 }
 
-/// The end of an epoch, crashed at every effect of every server.
-const SCENES: &[Scene] =
-    &[Scene { name: "handover", mark: "handover.certified", hits_min: 5, make: handover }];
+/// Ends of epochs, crashed at every effect of every server.
+const SCENES: &[Scene] = &[
+    Scene { name: "handover", mark: "handover.certified", hits_min: 5, make: handover },
+    Scene { name: "redraw", mark: "epochs.failed_share_erased", hits_min: 1, make: redraw },
+];
 /// A gate takes so many times fewer points than of other systems: an end costs pairings.
 const CRASH_STRIDE: usize = 200;
 /// The same where several crash at once; no multiple of 3 or 5, so that each of the 15 sets of
 /// others has its turn.
 const TOGETHER_STRIDE: usize = 3_407;
+/// The longest that the story of a failed attempt tries to give one.
+const ATTEMPT_MS_MAX: u64 = 32;
+/// What is asked for in it: little, since every word is a point at which somebody crashes.
+const REDRAW_OPS: usize = 2;
 
 /// Five servers, whose first epoch ends in the fifth second.
 fn handover(attempt: u64) -> Scenario {
-    let shape = Shape { f: 1, servers: 5, layout: attempt % 256, length: 40 };
-    let heal_us = 6 * SECOND_US;
-    let mut drawn = Epochs.draw(attempt, Profile::Calm);
+    let shape = Shape { f: 1, servers: 5, layout: attempt % 256, length: 40, attempt_ms: 0 };
+    ending(shape, Epochs.draw(attempt, Profile::Calm), 6 * SECOND_US)
+}
+
+/// Five servers, whose first epoch ends in the second second, and not in the first attempt: members
+/// give that up while its shares are being made. A server that has one is not of the next group,
+/// and keeps it until it has the configuration (MEM-71, DUT-5). How long that takes is tried out:
+/// each telling of the story gives its attempts a little longer.
+fn redraw(attempt: u64) -> Scenario {
+    let attempt_ms = 1 + attempt % ATTEMPT_MS_MAX;
+    let shape = Shape { f: 1, servers: 5, layout: attempt % 256, length: 10, attempt_ms };
+    let network = NetworkShape {
+        base_us_max: 500,
+        jitter_us_max: 200,
+        tail_per_1024: 0,
+        tail_us_max: 0,
+        is_fifo: true,
+    };
+    let disk =
+        DiskShape { sync_us_min: 50, sync_us_jitter: 50, is_grouped: true, segment_records: 1 };
+    let drawn = Scenario { network, disk, ..Epochs.draw(attempt, Profile::Calm) };
+    let mut scenario = ending(shape, drawn, 3 * SECOND_US);
+    scenario.ops.truncate(REDRAW_OPS);
+    scenario
+}
+
+/// A drawn scenario in which nothing goes wrong, with other servers and another heal.
+fn ending(shape: Shape, mut drawn: Scenario, heal_us: u64) -> Scenario {
     // There are fewer servers to ask here than may have been drawn.
     drawn.ops.retain(|op| op.node.index() < usize::from(shape.servers));
     Scenario {

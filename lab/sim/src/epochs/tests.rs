@@ -43,13 +43,30 @@ fn a_run_is_over_when_all_have_ended_two_more_epochs() {
 }
 
 #[test]
-fn whoever_tells_the_scene_asks_servers_that_there_are() {
-    for seed in 0..1_000 {
-        let scenario = (Epochs.scenes()[0].make)(seed);
+fn whoever_tells_a_scene_asks_servers_that_there_are() {
+    for (scene, seed) in Epochs.scenes().iter().flat_map(|it| (0..1_000).map(move |n| (it, n))) {
+        let scenario = (scene.make)(seed);
         let servers = scenario.groups[0].members;
         assert!(scenario.ops.iter().all(|op| servers.contains(op.node)), "seed {seed}");
         assert!(!scenario.ops.is_empty(), "seed {seed}");
     }
+}
+
+/// The scene of this name, as the enumeration of crashes finds it.
+fn scene(name: &str) -> Scenario {
+    let scene = Epochs.scenes().iter().find(|scene| scene.name == name);
+    scene.and_then(|scene| scene.told(&Epochs)).expect("a scene comes to its mark")
+}
+
+#[test]
+fn mem_71_in_the_scene_of_a_failed_attempt_who_has_no_seat_has_a_share_to_erase() {
+    let scenario = scene("redraw");
+    let report = Epochs.build(&scenario, None).run(&Limits::SETTLED);
+    assert_eq!(report.violation, None);
+    assert!(report.counts.is_complete);
+    let marks = report.marks.by_name();
+    assert!(marks.contains_key("handover.abort_voted"), "{marks:?}");
+    assert!(marks.contains_key("epochs.failed_share_erased"), "{marks:?}");
 }
 
 /// How a few crashes of the hand-over end, of single servers or of several at once.

@@ -106,7 +106,13 @@ pub struct Year {
 }
 
 fn scenario(plan: &Plan) -> Scenario {
-    let shape = Shape { f: plan.f, servers: plan.servers, layout: plan.seed % 256, length: LENGTH };
+    let shape = Shape {
+        f: plan.f,
+        servers: plan.servers,
+        layout: plan.seed % 256,
+        length: LENGTH,
+        attempt_ms: 0,
+    };
     let end_us = plan.epochs * (LENGTH * SECOND_US / 10 + END_US) + 10 * SECOND_US;
     let node_count = plan.servers + 1;
     Scenario {

@@ -39,7 +39,8 @@ fn a_memory_that_is_full_begins_anew() {
 
 /// A group of four, of which two sign, and its shares in their order.
 fn group() -> (GroupKey, Vec<KeyShare>) {
-    let (kit, servers) = install_ideal(Shape { f: 1, servers: 5, layout: 3, length: 10 });
+    let (kit, servers) =
+        install_ideal(Shape { f: 1, servers: 5, layout: 3, length: 10, attempt_ms: 0 });
     let file = Name::Share(Epoch::ZERO);
     let shares = servers.iter().filter_map(|(_, disk)| Some(share_in(disk.files.get(&file)?).1));
     let mut shares: Vec<_> = shares.collect();

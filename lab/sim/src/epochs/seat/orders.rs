@@ -89,7 +89,7 @@ impl ServerSeat {
                 turn.todo.push_back(Event::Members(epoch, members).into());
             }
             Order::Adopt(configuration) => self.adopt(turn, &configuration),
-            Order::EraseShare(epoch) => self.cabinet.erase_share(turn.effects, epoch),
+            Order::EraseShare(epoch) => self.erase_share(turn, epoch),
             Order::TellSigned(epoch, header) => {
                 self.step_handover(turn, epoch, Input::Request(HandoverRequest::Signed(header)));
             }
@@ -133,6 +133,14 @@ impl ServerSeat {
         if let Some(record) = configuration.configuration().member(self.id) {
             self.cabinet.take_root(turn.effects, record.root());
         }
+    }
+
+    fn erase_share(&mut self, turn: &mut Turn<'_>, epoch: Epoch) {
+        let is_of_no_seat = epoch == self.turnover.configuration().epoch();
+        if is_of_no_seat && self.cabinet.share(epoch).is_some() {
+            turn.effects.mark("epochs.failed_share_erased");
+        }
+        self.cabinet.erase_share(turn.effects, epoch);
     }
 
     fn begin_participant(&mut self, turn: &mut Turn<'_>, epoch: Epoch) {

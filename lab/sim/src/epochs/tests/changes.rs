@@ -16,7 +16,7 @@ use crate::node::Node;
 use crate::scenario::FaultKind;
 
 /// Four members and two others.
-const SIX: Shape = Shape { f: 1, servers: 6, layout: 3, length: 20 };
+const SIX: Shape = Shape { f: 1, servers: 6, layout: 3, length: 20, attempt_ms: 0 };
 /// Where the numbers of identities begin that no server of the run has.
 const STRANGERS_FROM: usize = 200;
 
@@ -117,7 +117,7 @@ fn resize(shape: Shape, f: u16, sequence: u64) -> MembershipOperation {
 /// the middle of it. That the key stays, the checkers ask of each configuration.
 #[test]
 fn a_group_grows_and_shrinks_again_under_one_key() {
-    const NINE: Shape = Shape { f: 1, servers: 9, layout: 3, length: 20 };
+    const NINE: Shape = Shape { f: 1, servers: 9, layout: 3, length: 20, attempt_ms: 0 };
     let setting = Setting::of(NINE).lasting(4).without_probes();
     let length_us = setting.length_us();
     let sizes = [(length_us / 4, 2), (5 * length_us / 2, 1)];

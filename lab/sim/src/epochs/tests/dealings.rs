@@ -14,7 +14,7 @@ use crate::epochs::villains::{
 };
 
 /// Seven members of eight servers, two of which may be bad.
-const EIGHT: Shape = Shape { f: 2, servers: 8, layout: 1, length: 20 };
+const EIGHT: Shape = Shape { f: 2, servers: 8, layout: 1, length: 20, attempt_ms: 0 };
 
 /// A member of the first group.
 fn member(shape: Shape) -> usize {

@@ -18,7 +18,7 @@ use crate::node::Node;
 use crate::scenario::{FaultKind, Way};
 
 /// Four members and two others.
-const SIX: Shape = Shape { f: 1, servers: 6, layout: 3, length: 20 };
+const SIX: Shape = Shape { f: 1, servers: 6, layout: 3, length: 20, attempt_ms: 0 };
 /// What two liars do, one of the first group and one outside.
 const LIES: [&str; 2] = ["liar.vouched_late", "liar.epoch_replayed"];
 /// How long those are down who lose their power.
@@ -43,7 +43,7 @@ fn crashing(setting: &Setting, at_us: u64, nodes: impl IntoIterator<Item = usize
 /// several layouts the first in which no later group has both, and both come to lie.
 fn with_two_liars(settled: impl Fn(Setting, &[usize]) -> Setting) -> (Setting, Story) {
     let made = (0..16).map(|layout| {
-        let shape = Shape { f: 1, servers: 12, layout, length: 20 };
+        let shape = Shape { f: 1, servers: 12, layout, length: 20, attempt_ms: 0 };
         let (members, others) = Setting::seats(shape);
         let setting = Setting::of(shape)
             .with(members[0], "late-voucher")

@@ -146,7 +146,7 @@ fn fullest_window(configuration: &VerifiedConfiguration) -> usize {
 
 #[test]
 fn scenario_10_in_a_partition_that_makes_two_fifths_look_dead_no_window_loses_more_than_f() {
-    let shape = Shape { f: 1, servers: 10, layout: 5, length: 20 };
+    let shape = Shape { f: 1, servers: 10, layout: 5, length: 20, attempt_ms: 0 };
     let side: Vec<usize> = Setting::seats(shape).1.into_iter().take(4).collect();
     let nodes = Nodes::from_iter(side.iter().map(|place| Node::at(*place)));
     let epochs = 4;
@@ -200,7 +200,7 @@ fn scenario_12_who_answers_at_the_address_of_a_server_that_is_gone_does_not_keep
 #[test]
 fn scenario_14_suspicions_of_f_members_evict_nobody_whoever_answers() {
     // As M01, in a group in which two lie, and that bears two.
-    let shape = Shape { f: 2, servers: 8, layout: 1, length: 20 };
+    let shape = Shape { f: 2, servers: 8, layout: 1, length: 20, attempt_ms: 0 };
     let members = Setting::seats(shape).0;
     let story = Setting::of(shape).with(members[0], FRAMER).with(members[1], FRAMER).run();
     story.assert_withstood("liar.framed");

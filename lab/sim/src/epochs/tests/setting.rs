@@ -16,7 +16,7 @@ use quorate_membership::handover::{Decided, News, Stage};
 use quorate_membership::{
     ClientOutput, MembershipOperation, Message as Freshness, VerifiedConfiguration, Vouch,
 };
-use quorate_types::{Duration, Epoch, MemberStatus, NodeId};
+use quorate_types::{Epoch, MemberStatus, NodeId};
 
 use crate::checker::{At, Checker, Verdict};
 use crate::clock::ClockShape;
@@ -38,7 +38,7 @@ const PATIENCE_US: u64 = 26_000_000;
 const SEED: u64 = 1;
 
 /// A cluster of five servers, one of which may be bad.
-pub(super) const FIVE: Shape = Shape { f: 1, servers: 5, layout: 7, length: 20 };
+pub(super) const FIVE: Shape = Shape { f: 1, servers: 5, layout: 7, length: 20, attempt_ms: 0 };
 
 /// A cluster that is to be run.
 #[derive(Clone)]
@@ -48,7 +48,6 @@ pub(super) struct Setting {
     profile: Profile,
     faults: Vec<Fault>,
     asked: Vec<(u64, Node, MembershipOperation)>,
-    attempt: Option<Duration>,
     unjudged: &'static [&'static str],
 }
 
@@ -68,7 +67,6 @@ impl Setting {
             profile: Profile::Feud,
             faults: Vec::new(),
             asked: Vec::new(),
-            attempt: None,
             unjudged: &[],
         }
     }
@@ -89,8 +87,8 @@ impl Setting {
     }
 
     /// Every member gives an attempt so long.
-    pub(super) fn attempts_last(self, millis: u64) -> Self {
-        Self { attempt: Some(Duration::from_millis(millis)), ..self }
+    pub(super) fn attempts_last(self, attempt_ms: u64) -> Self {
+        Self { shape: Shape { attempt_ms, ..self.shape }, ..self }
     }
 
     /// This server is bad from the beginning to the end.
@@ -147,7 +145,7 @@ impl Setting {
     pub(super) fn run(&self) -> Story {
         let scenario = self.scenario();
         let script = self.asked.iter().map(|(.., what)| what.clone()).collect();
-        let host = EpochsHost::new(&scenario).asking(script).giving_up_after(self.attempt);
+        let host = EpochsHost::new(&scenario).asking(script);
         let (kit, servers, disks) = (host.kit(), host.servers().to_vec(), host.disks());
         let seen = Rc::new(RefCell::new(Seen::default()));
         let mut judges = checkers(&scenario, &host);

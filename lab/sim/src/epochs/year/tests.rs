@@ -27,7 +27,7 @@ fn numbers_of_the_field_add_multiply_and_invert() {
 
 #[test]
 fn as_many_shares_as_sign_are_the_key_and_fewer_are_not() {
-    let shape = Shape { f: 1, servers: 5, layout: 3, length: 10 };
+    let shape = Shape { f: 1, servers: 5, layout: 3, length: 10, attempt_ms: 0 };
     let (kit, servers) = install(shape, Keys::ideal());
     let shares = servers.iter().filter_map(|(_, disk)| {
         let (_, share) = share_in(disk.files.get(&Name::Share(Epoch::ZERO))?);
