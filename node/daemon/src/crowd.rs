@@ -4,22 +4,28 @@
 //! Its keys follow from numbers, so that two processes make the same system; nothing of it is
 //! secret, and no real system can contain any of it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use quorate_crypto::real::{RealSigner, RealVerifier};
 use quorate_crypto::{Domain, Hasher, Signer};
 use quorate_kes::Blake3Tree;
 use quorate_machine::{Call, Caller, Service};
+use quorate_membership::dissemination::Trees;
 use quorate_membership::handover::CommitmentBytes;
 use quorate_membership::header::commitment_digest;
+use quorate_membership::limits::FAN_OUT_DEFAULT;
 use quorate_membership::monitor::{AnswerKey, Answerer, ProbeRule, Prober, Watch};
 use quorate_membership::{
     CertifiedConfiguration, ConfigurationHeader, EpochKeyCertificate, EpochKeyStatement, Identity,
     IdentitySigner, Lineage, MembershipOperation, MembershipReply, MembershipService, Schemes,
-    VerifiedConfiguration,
+    VerifiedConfiguration, read_members,
 };
-use quorate_state::{Map, Section, Snapshot};
+use quorate_state::{Bytes, Map, Section, Snapshot, scan_section};
+use quorate_store::error::StoreError;
+use quorate_store::image::StateImage;
 use quorate_threshold::{
     Bls12381, Dealer, KeyShare, Parameters, Rejected, Seed, Session, ShareIndex, Sharing,
 };
@@ -33,6 +39,8 @@ use crate::keys::ServerIdentity;
 const SYSTEM: SystemId = SystemId::new([0x5a; 32]);
 /// Not the first, in which every record names a key.
 const EPOCH: Epoch = Epoch::new(1);
+/// The section of the map.
+const SERVICE: u8 = 0;
 /// Fewest servers: a group, and some that are in none.
 pub const CROWD_MIN: u32 = 7;
 
@@ -43,16 +51,30 @@ pub struct Crowd {
     sharing: CommitmentBytes,
 }
 
-/// What grows with the system in the memory of a member of the membership group, besides its
-/// prober: at the end of an epoch, when the next one is there too.
+/// What grows with the system in the memory of a member of the membership group during an epoch,
+/// besides its prober and the configuration of the epoch.
 #[derive(Debug)]
 pub struct Holdings {
-    /// The replicated map, written to since its checkpoint.
+    /// The configuration of the epoch before.
+    pub former: VerifiedConfiguration,
+    /// The replicated map.
     pub map: Map,
-    /// The map as it was, for those that are behind.
-    pub checkpoint: Snapshot,
+    /// What of it the store keeps in memory.
+    pub image: StateImage,
+}
+
+/// What there is besides when it has gone on to the next epoch, in whose group it is too. It still
+/// serves the epoch that has ended.
+#[derive(Debug)]
+pub struct NextHoldings {
     /// The configuration of the next epoch.
     pub next: VerifiedConfiguration,
+    /// The map before what the last slots wrote, as checkpoints keep it.
+    pub checkpoint: Snapshot,
+    /// The map with which the next group begins.
+    pub map: Map,
+    /// What of it the store keeps in memory.
+    pub image: StateImage,
 }
 
 fn seed(role: u8, number: u32) -> [u8; 32] {
@@ -133,17 +155,93 @@ impl Crowd {
         Prober::new(watch, rule, (Arc::new(RealVerifier), secret))
     }
 
-    /// What a member of its membership group holds when an epoch ends.
-    #[must_use]
-    pub fn holdings(&self) -> Holdings {
+    /// What a member of its membership group holds. The image is written to this directory, which
+    /// nobody else uses.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn holdings(&self, directory: &Path) -> Result<Holdings, StoreError> {
         let (founded, sharing) = (self.configuration.clone(), self.sharing.clone());
         let mut service = MembershipService::founded(founded, sharing, Schemes::real());
         let mut map = Map::new();
         look_up(&mut service, &mut map);
-        let checkpoint = map.snapshot();
         map.discard_changes();
-        Holdings { map, checkpoint, next: following(&self.configuration) }
+        let image = StateImage::open(&directory.join("image"))?;
+        image.replace_all(pairs(&map), b"current")?;
+        // The epoch is the first with certificates, so the one before is made of a later one.
+        Ok(Holdings { former: following(&self.configuration), map, image })
     }
+
+    /// The end of the epoch, in the order in which a server takes its steps: what it needs on the
+    /// way is gone on return, but was in memory.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    ///
+    /// # Panics
+    /// If the members in the map are not those of the configuration.
+    pub fn end_epoch(
+        &self,
+        holdings: &mut Holdings,
+        directory: &Path,
+    ) -> Result<NextHoldings, StoreError> {
+        let (current, map) = (&self.configuration, &mut holdings.map);
+        // DONE, as the service executes it: all members by id, and then in a sequence.
+        let by_id: BTreeMap<_, _> =
+            members(map).into_iter().map(|member| (member.id, member)).collect();
+        let decided = self.next_of(by_id.into_values().collect());
+        let lineage = current.header().header().lineage;
+        let root = ConfigurationHeader::of(&decided, lineage).member_root;
+        assert_eq!(root, current.header().header().member_root, "its members are those in the map");
+        // It writes those that changed, on copies of the way to them.
+        let checkpoint = map.snapshot();
+        let changed: Vec<_> = pairs(map).step_by(CHANGED_ONE_IN).collect();
+        changed.iter().for_each(|(key, value)| map.insert(key, value));
+        drop((decided, changed));
+        let end = map.snapshot();
+
+        // The signed header comes back; the state says who the members are.
+        let next = certify(self.next_of(members(map)), current.hash());
+        let next = next.expect("what is made up fits").0;
+        // The node makes it durable, and passes it on.
+        let path = directory.join("configuration");
+        std::fs::write(&path, next.to_bytes()).map_err(|source| StoreError::Io {
+            operation: "write",
+            path,
+            source,
+        })?;
+        drop(Trees::of(current, &next, FAN_OUT_DEFAULT));
+
+        // The next group's replica begins with one record of all entries.
+        let map = Map::from_snapshot(&end);
+        let entry = |(key, value): (&[u8], &Bytes)| (Bytes::from(key), Arc::clone(value));
+        let record: Vec<_> = map.iter().map(entry).collect();
+        let image = StateImage::open(&directory.join("next-image"))?;
+        let stored = record.iter().map(|(key, value)| (key.to_vec(), value.to_vec()));
+        image.replace_all(stored, b"next")?;
+        Ok(NextHoldings { next, checkpoint, map, image })
+    }
+
+    /// The configuration of the next epoch, with these members.
+    fn next_of(&self, members: Vec<MemberRecord>) -> Configuration {
+        let current = self.configuration.configuration();
+        let membership_group = current.membership_group.clone();
+        Configuration { epoch: current.epoch.next(), membership_group, members, ..*current }
+    }
+}
+
+/// Of so many entries of the map one is written in an epoch: above 1 % of churn and the keys of
+/// the shortlist.
+const CHANGED_ONE_IN: usize = 40;
+
+/// The entries of a map, copied.
+fn pairs(map: &Map) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
+    map.iter().map(|(key, value)| (key.to_vec(), value.to_vec()))
+}
+
+/// The members in the map of the service.
+fn members(map: &Map) -> Vec<MemberRecord> {
+    read_members(|from, count| scan_section(map, SERVICE, (from, count)))
 }
 
 /// The first request of a group fills its map.
@@ -157,7 +255,7 @@ fn look_up(service: &mut MembershipService, map: &mut Map) {
         time: UnixTime::ZERO,
         randomness: Digest::new(seed(b'r', 1)),
     };
-    let reply = service.execute(&call, &mut Section::new(map, 0));
+    let reply = service.execute(&call, &mut Section::new(map, SERVICE));
     let found = quorate_wire::decode(&reply);
     assert!(matches!(found, Ok(MembershipReply::Member(Some(_)))), "the first server is a member");
 }
@@ -211,7 +309,7 @@ fn certify(
     let (certified, _) =
         header.certify(key, &partials, &Bls12381).map_err(|failure| failure.reason)?;
     let certified = CertifiedConfiguration { certified, members: configuration.members };
-    let verified = certified.verify(&key.public_key(), &Schemes::real());
+    let verified = certified.into_verified(&key.public_key(), &Schemes::real());
     let sharing = CommitmentBytes::of(key.commitment());
     Ok((verified.expect("what was just signed verifies"), sharing))
 }

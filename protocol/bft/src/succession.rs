@@ -28,7 +28,6 @@ use quorate_machine::{Class, Effects, Input, Machine};
 use quorate_state::{Map, Restore, Snapshot};
 use quorate_types::{Digest, Duration, GroupConfiguration, Now, ReplicaId};
 
-use crate::limits::STATE_CHUNK_BYTES;
 use crate::message::{CheckpointCertificate, CheckpointStatement, FetchState, Message, StateChunk};
 
 /// The final state of an epoch, with the proof that it is that.
@@ -46,22 +45,14 @@ impl Inheritance {
         Self { end, state }
     }
 
-    /// Of a replica that has ended itself.
+    /// Of a replica that has ended itself. The entries are shared with it: it serves them for an
+    /// epoch yet, and those of a large system need not lie in memory twice.
     pub(crate) fn of_own(
         old: &GroupConfiguration,
         end: CheckpointCertificate,
         state: &Snapshot,
     ) -> Self {
-        let mut restore = Restore::new(state.root());
-        loop {
-            let chunk = state.chunk(restore.from(), STATE_CHUNK_BYTES);
-            let taken = restore.take(chunk).expect("a snapshot's own chunks");
-            if taken {
-                break;
-            }
-        }
-        let state = restore.finish().expect("the chunks were all");
-        Self::new(old, end, state)
+        Self::new(old, end, Map::from_snapshot(state))
     }
 
     /// What the old group signed: the proof that it has ended.

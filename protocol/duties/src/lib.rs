@@ -169,7 +169,7 @@ impl Duties {
     /// the process counts in this one.
     #[must_use]
     pub fn storage(&self, verifier: Arc<dyn Verifier>, first_number: u64) -> quorate_dht::Server {
-        let certified = quorate_wire::encode(&self.configuration.to_certified());
+        let certified = self.configuration.to_bytes();
         let certified = CertifiedConfiguration::new(Body::new(certified));
         quorate_dht::Server::new(self.me, (self.ring.clone(), certified), verifier, first_number)
     }

@@ -336,7 +336,7 @@ impl Turnover {
         };
         let key = *self.configuration.header().system_key();
         let configuration = CertifiedConfiguration { certified: *header, members };
-        let verified = configuration.verify(&key, &self.schemes);
+        let verified = configuration.into_verified(&key, &self.schemes);
         let verified = verified.expect("the system signed what the log has decided");
         self.adopt(verified, orders);
     }

@@ -46,6 +46,20 @@ impl CertifiedConfiguration {
         let header = self.certified.verify(system_key, &*schemes.threshold)?;
         VerifiedConfiguration::join(header, self.members.clone())
     }
+
+    /// [`Self::verify`] for who does not need it any more: the members of a large system are not
+    /// there twice meanwhile.
+    ///
+    /// # Errors
+    /// [`Rejected`] says why it is not believed.
+    pub fn into_verified(
+        self,
+        system_key: &threshold::PublicKey,
+        schemes: &Schemes,
+    ) -> Result<VerifiedConfiguration, Rejected> {
+        let header = self.certified.verify(system_key, &*schemes.threshold)?;
+        VerifiedConfiguration::join(header, self.members)
+    }
 }
 
 fn check_members(
@@ -225,6 +239,15 @@ impl VerifiedConfiguration {
             certified: self.0.header.certified().clone(),
             members: self.0.configuration.members.clone(),
         }
+    }
+
+    /// The encoding of [`Self::to_certified`], without a copy of the members.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(256);
+        self.0.header.certified().encode(&mut writer);
+        writer.sequence(&self.0.configuration.members);
+        writer.into_bytes()
     }
 
     /// The page that begins with the first member not below `from`.

@@ -120,8 +120,7 @@ impl Archive {
 
     fn put_first(&self, first: VerifiedConfiguration) -> Result<(), StoreError> {
         let path = self.directory.join(FIRST);
-        replace(&path, &quorate_wire::encode(&first.to_certified()))
-            .map_err(|source| io("write", &path, source))?;
+        replace(&path, &first.to_bytes()).map_err(|source| io("write", &path, source))?;
         self.kept().first = first;
         Ok(())
     }
@@ -203,7 +202,7 @@ impl Archive {
 
     fn first_part(&self, from: u32) -> Option<ArchiveMessage> {
         let first = self.kept().first.clone();
-        let all = quorate_wire::encode(&first.to_certified());
+        let all = first.to_bytes();
         let rest = all.get(from as usize..)?;
         Some(ArchiveMessage::First(FirstPart {
             epoch: first.epoch(),

@@ -94,7 +94,7 @@ impl Chain {
     /// What the disk reports.
     pub(crate) fn put(&self, configuration: &VerifiedConfiguration) -> Result<(), StoreError> {
         let path = self.path(configuration.epoch());
-        let bytes = quorate_wire::encode(&configuration.to_certified());
+        let bytes = configuration.to_bytes();
         replace(&path, &bytes).map_err(|source| io("write", path, source))?;
         for epoch in self.epochs()? {
             if epoch.next() < configuration.epoch() {

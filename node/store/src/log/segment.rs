@@ -16,6 +16,8 @@ use crate::medium::{LogFile, Medium};
 const FILL_STEP_BYTES_MIN: u64 = 256 * 1024;
 /// How much faster than the log grows the next segment is filled.
 const FILL_STEPS_PER_BATCH: u64 = 4;
+/// What files are filled with, piece by piece.
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 /// Unneeded segments kept when a log opens; more are removed then.
 pub(super) const SPARE_SEGMENTS_MAX: usize = 4;
 
@@ -111,10 +113,18 @@ impl<F: LogFile> SegmentPool<F> {
             LogError::io(operation, medium.display(name), source, self.segment_bytes)
         };
 
-        let zeros = vec![0; usize::try_from(step_bytes).expect("a segment fits into memory")];
-        file.write_at(filling.filled_bytes, &zeros).map_err(|error| fail("fill", error))?;
+        // A buffer of a whole segment would stay resident in the allocator for as long as the process
+        // lives, once for each thread that opens a log.
+        let end = filling.filled_bytes + step_bytes;
+        let mut place = filling.filled_bytes;
+        while place < end {
+            let piece = usize::try_from((end - place).min(ZEROS.len() as u64));
+            let piece = &ZEROS[..piece.expect("limited by a usize")];
+            file.write_at(place, piece).map_err(|error| fail("fill", error))?;
+            place += piece.len() as u64;
+        }
         file.sync_data().map_err(|error| fail("sync", error))?;
-        filling.filled_bytes += step_bytes;
+        filling.filled_bytes = end;
         if filling.filled_bytes < self.segment_bytes {
             self.filling = Some(filling);
             return Ok(());

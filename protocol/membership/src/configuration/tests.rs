@@ -14,9 +14,12 @@ fn mem_1_a_configuration_verifies_under_the_one_key_in_every_epoch() {
     for configuration in [&world.first, &next] {
         let certified = configuration.to_certified();
         let bytes = encode(&certified);
+        assert_eq!(configuration.to_bytes(), bytes, "the same without a copy");
         let read: CertifiedConfiguration = decode(&bytes).unwrap();
         assert_eq!(read, certified);
         let verified = read.verify(&world.founding.system_key, &schemes());
+        assert_eq!(verified.as_ref(), Ok(configuration), "MEM-1");
+        let verified = read.into_verified(&world.founding.system_key, &schemes());
         assert_eq!(verified.as_ref(), Ok(configuration), "MEM-1");
     }
     assert_eq!(next.header().header().lineage.previous, world.first.hash());
@@ -27,7 +30,11 @@ fn mem_1_members_that_the_header_does_not_name_are_refused() {
     let world = World::new(7, 1);
     let good = world.first.to_certified();
     let verdict = |certified: &CertifiedConfiguration| {
-        certified.verify(&world.founding.system_key, &schemes()).map(|_| ())
+        let key = &world.founding.system_key;
+        let verdict = certified.verify(key, &schemes()).map(|_| ());
+        let consumed = certified.clone().into_verified(key, &schemes()).map(|_| ());
+        assert_eq!(consumed, verdict, "MEM-1: both are the same check");
+        verdict
     };
 
     let mut moved = good.clone();

@@ -193,8 +193,9 @@ struct Changeover {
 
 impl Changeover {
     fn of(reader: &Reader<'_>, randomness: Digest, group: Vec<NodeId>) -> Self {
-        let members = reader.members().map(|member| (member.id, member)).collect();
+        // First: it looks at all members itself, and lets go of them.
         let plan = Plan::of(reader);
+        let members = reader.members().map(|member| (member.id, member)).collect();
         let (joined, left, succeeded, postponed, switched) = Default::default();
         let mut change = Self {
             randomness,

@@ -20,10 +20,11 @@ use quorate_membership::monitor::{ProbeRule, ProberStatus};
 use quorate_types::Digest;
 use serde_json::json;
 
-use super::processes::{cpu_nanos, memory_kib, memory_peak_kib};
+use super::processes::{cpu_nanos, forget_memory_peak, memory_kib, memory_peak_kib};
 use super::{json_thousandths, thousandths};
 use crate::answer::{Answer, say};
 use crate::failure::Failure;
+use crate::local::Scratch;
 
 /// How many servers, how often, and for how long.
 #[derive(Args, Debug)]
@@ -49,6 +50,11 @@ pub(super) fn run(arguments: &ProbesArguments) -> Result<Answer, Failure> {
 
 fn failed(what: &'static str) -> impl Fn(std::io::Error) -> Failure {
     move |error| Failure::io(what, std::path::Path::new("the sockets of probes"), &error)
+}
+
+fn not_stored(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+    let place = std::path::Path::new("bench probes");
+    Failure::io("store the state of", place, &std::io::Error::other(error))
 }
 
 fn loopback() -> SocketAddr {
@@ -125,14 +131,20 @@ struct Figures {
     answerer_nanos: u64,
     memory_kib: u64,
     peak_kib: u64,
+    /// Before anything was made that grows with the servers.
+    fixed_kib: u64,
 }
 
 fn measure(arguments: &ProbesArguments) -> Result<Answer, Failure> {
+    let fixed_kib = memory_kib(std::process::id());
+    let scratch = Scratch::new("probes")?;
     let answering = Answering::start(arguments.servers)?;
     let crowd = Crowd::new(arguments.servers, answering.address);
     let period = quorate_types::Duration::from_secs(u64::from(arguments.period));
     let prober = crowd.prober(ProbeRule::of_period(period), Digest::new([1; 32]));
-    let holdings = crowd.holdings();
+    let mut holdings = crowd.holdings(scratch.path()).map_err(not_stored)?;
+    forget_memory_peak();
+    let next = crowd.end_epoch(&mut holdings, scratch.path()).map_err(not_stored)?;
     drop(crowd);
     let prober = RunningProber::start(loopback(), prober, (Box::new(drop), Arc::new(|| {})));
     let prober = prober.map_err(failed("open"))?;
@@ -144,13 +156,13 @@ fn measure(arguments: &ProbesArguments) -> Result<Answer, Failure> {
     };
     let before = read();
     std::thread::sleep(Duration::from_secs(u64::from(arguments.seconds)));
-    let figures = Figures::between(&before, &read());
-    drop(holdings);
+    let figures = Figures::between(&before, &read(), fixed_kib);
+    drop((holdings, next));
     Ok(report(arguments, &figures))
 }
 
 impl Figures {
-    fn between(before: &Reading, after: &Reading) -> Self {
+    fn between(before: &Reading, after: &Reading, fixed_kib: u64) -> Self {
         let (old, new) = (before.status, after.status);
         let micros = after.when.duration_since(before.when).as_micros();
         let pid = std::process::id();
@@ -165,6 +177,7 @@ impl Figures {
             answerer_nanos: after.answerer_nanos.saturating_sub(before.answerer_nanos),
             memory_kib: memory_kib(pid),
             peak_kib: memory_peak_kib(pid),
+            fixed_kib,
         }
     }
 
@@ -184,14 +197,16 @@ fn report(arguments: &ProbesArguments, figures: &Figures) -> Answer {
     let (prober, answerer) = (figures.prober_nanos, figures.answerer_nanos);
     let mb = |kib: u64| kib * 1024 / 1_000_000;
     let (memory, peak) = (mb(figures.memory_kib), mb(figures.peak_kib));
+    let grown = mb(figures.memory_kib.saturating_sub(figures.fixed_kib));
+    let grown_peak = mb(figures.peak_kib.saturating_sub(figures.fixed_kib));
     let text = format!(
         "servers     {}, each asked once in {} s\n\
          probes      {sent} sent, {signed} of them signed, {answered} answered, {missed} missed, \
          {suspects} suspects\n\
          prober      {} us for each, {} % of one core\n\
          answerer    {} us for each, {} % of one core\n\
-         memory      {memory} MB with the prober, two configurations and the map of the log; at \
-         most {peak} MB while these were made",
+         memory      {memory} MB, at most {peak} MB while the epoch ended; for the servers, \
+         {grown} and {grown_peak} MB of it",
         arguments.servers,
         arguments.period,
         thousandths(figures.each(prober)),
@@ -208,6 +223,7 @@ fn report(arguments: &ProbesArguments, figures: &Figures) -> Answer {
         "answerer_us_per_probe": json_thousandths(figures.each(answerer)),
         "answerer_percent_of_core": json_thousandths(figures.share(answerer)),
         "memory_mb": memory, "memory_peak_mb": peak,
+        "memory_of_servers_mb": grown, "memory_of_servers_peak_mb": grown_peak,
     });
     Answer { text, json }
 }
