@@ -106,6 +106,12 @@ impl Checker<EpochsMachine> for Custody {
         ID
     }
 
+    /// What it has to learn again it does not know.
+    fn on_start(&mut self, at: &At, _: &EpochsMachine) -> Verdict {
+        self.present.retain(|(node, _), _| *node != at.node);
+        Ok(())
+    }
+
     /// DUT-2: a share goes when a later configuration is durable, or an attempt was given up.
     fn on_durable(&mut self, at: &At, _: RecordNumber, record: &Record) -> Verdict {
         if let Record::File(Name::Share(epoch), bytes) = record {
@@ -174,8 +180,11 @@ impl Checker<EpochsMachine> for Custody {
     fn on_step(&mut self, at: &At, machine: &EpochsMachine, _: &Gauges) -> Verdict {
         let Some(seat) = machine.server().filter(|_| at.is_good()) else { return Ok(()) };
         for (epoch, handover) in seat.handovers() {
+            let place = (at.node, epoch.next());
+            // Within a step it may come through several attempts, and stand between two of them.
+            self.present.remove(&place);
             if let Some((attempt, session)) = handover.receives() {
-                self.present.insert((at.node, epoch.next()), session);
+                self.present.insert(place, session);
                 self.attempts.entry((epoch.next(), session)).or_insert(attempt);
             }
         }
