@@ -64,6 +64,14 @@ impl Custody {
         attempt.is_some_and(|attempt| *attempt != newest.header().header().lineage.attempt)
     }
 
+    /// Is another attempt known behind the one of this session? A server that reads its log again
+    /// may be told of that by others, and then come to the one before by itself.
+    fn has_failed(&self, epoch: Epoch, session: Digest) -> bool {
+        let number = self.attempts.get(&(epoch, session));
+        let of_epoch = self.attempts.iter().filter(|((of, _), _)| *of == epoch);
+        number.is_some_and(|number| of_epoch.clone().any(|(_, other)| other > number))
+    }
+
     /// What the disk of a server holds that it should not.
     fn overdue(&self, node: Node, disk: &Disk) -> Option<Name> {
         let newest = disk.newest();
@@ -126,9 +134,10 @@ impl Checker<EpochsMachine> for Custody {
         }
         let place = (at.node, *epoch);
         let erased = self.shares.remove(&place);
-        if *epoch > disk.newest().epoch()
-            && erased.is_some_and(|it| self.present.get(&place) == Some(&it))
-        {
+        let goes_on = |session: Digest| {
+            self.present.get(&place) == Some(&session) && !self.has_failed(*epoch, session)
+        };
+        if *epoch > disk.newest().epoch() && erased.is_some_and(goes_on) {
             let what =
                 format!("{:?} erased its share of the attempt at {epoch} that goes on", at.node);
             return Err(Broken::new(ID, what));
