@@ -98,17 +98,19 @@ impl Receiving {
     }
 
     /// Leaves everything of the attempt before behind; the session of the share in it, if there was
-    /// one.
+    /// one. A share from before a crash is none of those: where the log is read again, its attempt
+    /// may come behind this one, and it was counted there.
     fn enter(&mut self, session: Digest) -> Option<Digest> {
         if self.session == Some(session) {
             return None;
         }
-        self.session = Some(session);
+        let before = self.session.replace(session);
         self.held.clear();
         self.help.clear();
         self.judged.clear();
         self.sharing = None;
-        self.share.take_if(|(known, _)| *known != session).map(|(left, _)| left)
+        let left = self.share.take_if(|(known, _)| *known != session).map(|(left, _)| left);
+        left.filter(|left| before == Some(*left))
     }
 }
 
@@ -410,5 +412,45 @@ impl Held {
     pub(super) fn is(&self, chosen: &ChosenDealing) -> bool {
         let dealing = &self.published.dealing;
         dealing.dealer == chosen.dealer && dealing.chosen() == *chosen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What a recipient gives up when it goes on to another attempt.
+    use alloc::sync::Arc;
+
+    use quorate_threshold::KeyShare;
+    use quorate_types::Digest;
+
+    use super::Receiving;
+
+    const FIRST: Digest = Digest::new([1; 32]);
+    const SECOND: Digest = Digest::new([2; 32]);
+
+    fn share() -> Arc<KeyShare> {
+        let mut bytes = [7; 34];
+        bytes[..3].copy_from_slice(&[0, 1, 0]);
+        Arc::new(KeyShare::decode(&bytes).expect("a number of the field"))
+    }
+
+    #[test]
+    fn mem_71_the_share_of_the_attempt_that_is_left_is_given_up() {
+        let mut receiving = Receiving::default();
+        assert_eq!(receiving.enter(FIRST), None);
+        receiving.replay_share(FIRST, share());
+        assert_eq!(receiving.enter(FIRST), None);
+        assert_eq!(receiving.enter(SECOND), Some(FIRST));
+        assert!(receiving.share().is_none());
+    }
+
+    /// Scene `redraw`, seed 1, point 8020: who erased the share late erased it when it was there
+    /// again, and had been counted.
+    #[test]
+    fn a_share_of_a_later_attempt_outlives_that_the_log_is_read_again() {
+        let mut receiving = Receiving::default();
+        receiving.replay_share(SECOND, share());
+        assert_eq!(receiving.enter(FIRST), None, "it may be of an attempt behind this one");
+        assert_eq!(receiving.enter(SECOND), None);
     }
 }
