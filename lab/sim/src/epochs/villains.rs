@@ -4,8 +4,8 @@
 //! - [`letters`]: villains of the handover that know letters and no server;
 //! - [`silent`]: those who leave, or keep things to themselves;
 //! - [`mod@villain`] and [`liar`]: what liars have in common, and who carries them; and a file for
-//!   each thing that they claim: [`keys`], [`configurations`], [`epochs`], the [`statements`] and the
-//!   [`lives`] of others, [`attempts`], and dealings ([`dealers`]).
+//!   each thing that they claim: [`keys`], [`configurations`], [`epochs`], the [`statements`] and
+//!   the [`lives`] of others, [`attempts`], and dealings ([`dealers`]).
 
 use quorate_adversary::{Adversary, handover};
 use quorate_history::Prng;

@@ -113,8 +113,8 @@ impl<F: LogFile> SegmentPool<F> {
             LogError::io(operation, medium.display(name), source, self.segment_bytes)
         };
 
-        // A buffer of a whole segment would stay resident in the allocator for as long as the process
-        // lives, once for each thread that opens a log.
+        // A buffer of a whole segment would stay resident in the allocator for as long as the
+        // process lives, once for each thread that opens a log.
         let end = filling.filled_bytes + step_bytes;
         let mut place = filling.filled_bytes;
         while place < end {

@@ -17,8 +17,9 @@
 //! when its root was replaced, so it is there once in [`ROOT_REST_EPOCHS`] epochs. Of `N`
 //! servers, a third of them bad, these name `N / 768` in an epoch, and the good ones as many; the
 //! quota is `N / 128` or more. If all bad ones come at once, others wait 43 epochs, or twice that
-//! where members have passed on roots that the log then refused. Whoever needs another root sooner, because its tree was stolen, shares the rest with bad servers that have
-//! not asked for long; and so does, in the smallest part, whoever has just got one. Nobody is
+//! where members have passed on roots that the log then refused. Whoever needs another root
+//! sooner, because its tree was stolen, shares the rest with bad servers that have not asked for
+//! long; and so does, in the smallest part, whoever has just got one. Nobody is
 //! kept out for good: the lot puts every active server on a shortlist now and then.
 //!
 //! Invariants: MEM-72.

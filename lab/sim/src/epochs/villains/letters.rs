@@ -1,5 +1,5 @@
-//! Villains of the handover, which know letters and no server: carried to the seat of one, whose key
-//! signs what they deal.
+//! Villains of the handover, which know letters and no server: carried to the seat of one, whose
+//! key signs what they deal.
 
 use std::sync::Arc;
 
