@@ -21,7 +21,7 @@
 //! # Invariants
 //! - MEM-18: an identity gets another root only by the word of the one that it has, about an epoch
 //!   in which the server has a key; from the next one on no other root certifies its keys.
-//! - MEM-72: servers that are asked for no keys name so many roots with an epoch as [`RootQuota`]
+//! - MEM-72: servers that are asked for no keys name so many roots with an epoch as `RootQuota`
 //!   says, and no more; whose tree is in its last quarter is not kept out by others.
 //!
 //! # Not here
