@@ -64,14 +64,6 @@ impl Custody {
         attempt.is_some_and(|attempt| *attempt != newest.header().header().lineage.attempt)
     }
 
-    /// Is another attempt known behind the one of this session? A server that reads its log again
-    /// may be told of that by others, and then come to the one before by itself.
-    fn has_failed(&self, epoch: Epoch, session: Digest) -> bool {
-        let number = self.attempts.get(&(epoch, session));
-        let of_epoch = self.attempts.iter().filter(|((of, _), _)| *of == epoch);
-        number.is_some_and(|number| of_epoch.clone().any(|(_, other)| other > number))
-    }
-
     /// What the disk of a server holds that it should not.
     fn overdue(&self, node: Node, disk: &Disk) -> Option<Name> {
         let newest = disk.newest();
@@ -114,12 +106,6 @@ impl Checker<EpochsMachine> for Custody {
         ID
     }
 
-    /// What it has to learn again it does not know.
-    fn on_start(&mut self, at: &At, _: &EpochsMachine) -> Verdict {
-        self.present.retain(|(node, _), _| *node != at.node);
-        Ok(())
-    }
-
     /// DUT-2: a share goes when a later configuration is durable, or an attempt was given up.
     fn on_durable(&mut self, at: &At, _: RecordNumber, record: &Record) -> Verdict {
         if let Record::File(Name::Share(epoch), bytes) = record {
@@ -134,10 +120,9 @@ impl Checker<EpochsMachine> for Custody {
         }
         let place = (at.node, *epoch);
         let erased = self.shares.remove(&place);
-        let goes_on = |session: Digest| {
-            self.present.get(&place) == Some(&session) && !self.has_failed(*epoch, session)
-        };
-        if *epoch > disk.newest().epoch() && erased.is_some_and(goes_on) {
+        if *epoch > disk.newest().epoch()
+            && erased.is_some_and(|it| self.present.get(&place) == Some(&it))
+        {
             let what =
                 format!("{:?} erased its share of the attempt at {epoch} that goes on", at.node);
             return Err(Broken::new(ID, what));
@@ -189,11 +174,8 @@ impl Checker<EpochsMachine> for Custody {
     fn on_step(&mut self, at: &At, machine: &EpochsMachine, _: &Gauges) -> Verdict {
         let Some(seat) = machine.server().filter(|_| at.is_good()) else { return Ok(()) };
         for (epoch, handover) in seat.handovers() {
-            let place = (at.node, epoch.next());
-            // Within a step it may come through several attempts, and stand between two of them.
-            self.present.remove(&place);
             if let Some((attempt, session)) = handover.receives() {
-                self.present.insert(place, session);
+                self.present.insert((at.node, epoch.next()), session);
                 self.attempts.entry((epoch.next(), session)).or_insert(attempt);
             }
         }
