@@ -77,8 +77,8 @@ impl Disseminator {
         }
     }
 
-    /// Who gives all pages now: first whoever told of the configuration, then others, each once
-    /// until there is a configuration.
+    /// Who gives all pages now: first whoever told of the configuration, then others, as they are
+    /// drawn. One may be drawn twice, and whoever told of it as well.
     pub(super) fn next_one(&mut self) -> NodeId {
         let herald = self.herald.take().filter(|herald| !self.refused.contains(herald));
         self.one_count += 1;

@@ -14,11 +14,13 @@ use quorate_wire::encode;
 use super::{Disseminator, DisseminatorOutput, DisseminatorParameters, DisseminatorRequest};
 use crate::VerifiedConfiguration;
 use crate::delta::Delta;
+use crate::dissemination::catching_up::{CatchingUp, Giver};
 use crate::dissemination::{
     Checked, Chunk, Digest, EncodedDelta, GetDelta, GetLeaves, GetRecords, Leaves, Message, Records,
 };
 use crate::limits::{
     ANSWERED_ALL_BYTES_MAX, ANSWERED_BYTES_MAX, ASSEMBLIES_MAX, CHUNK_BYTES, CHUNKS_MAX,
+    ONE_REPAIRS_MAX, PAGE_GIVERS, PAGE_REPAIRS_MAX, REPAIRS_MAX,
 };
 use crate::testing::{World, now, schemes};
 
@@ -389,7 +391,7 @@ fn who_was_to_give_all_and_did_not_is_not_asked_again_before_others() {
     let (leaves, _) = pages(&next);
     asks_for_leaves(&mut bench, &next);
     let mut givers = Vec::new();
-    while givers.len() < 4 {
+    for _ in 0..PAGE_REPAIRS_MAX + 4 * ONE_REPAIRS_MAX {
         let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
         let [(giver, Message::GetLeaves(_))] = asked[..] else { continue };
         let asked = bench.hear(giver, leaves.clone()).sent;
@@ -399,8 +401,50 @@ fn who_was_to_give_all_and_did_not_is_not_asked_again_before_others() {
         }
     }
     let distinct: BTreeSet<_> = givers.iter().collect();
-    assert_eq!(givers[0], PEER, "who told of it");
-    assert_eq!(distinct.len(), givers.len(), "each of them once: {givers:?}");
+    assert_eq!(givers.first(), Some(&PEER), "who told of it");
+    assert_eq!((givers.len(), distinct.len()), (4, 4), "each of them once: {givers:?}");
+}
+
+/// Lets everybody who is asked be silent until nobody is asked any more: who was to give all in
+/// turn, and how often each was asked.
+fn givers_of_all(bench: &mut Bench) -> Vec<(NodeId, u32)> {
+    let mut givers: Vec<(NodeId, u32)> = Vec::new();
+    // Of each bound as much as there can be, and once more.
+    let one_max = u32::try_from(PAGE_GIVERS).unwrap() * ONE_REPAIRS_MAX;
+    for _ in 0..=REPAIRS_MAX + PAGE_REPAIRS_MAX + one_max {
+        let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;
+        let Some(&(giver, ref message)) = asked.first() else { return givers };
+        let is_one = bench.machine.catching_up.as_ref().map(CatchingUp::giver);
+        if is_one != Some(Giver::One(giver)) {
+            continue;
+        }
+        assert!(matches!(message, Message::GetLeaves(_)), "{message:?}");
+        match givers.last_mut().filter(|(last, _)| *last == giver) {
+            Some((_, count)) => *count += 1,
+            None => givers.push((giver, 1)),
+        }
+    }
+    panic!("it asks for ever: {givers:?}");
+}
+
+#[test]
+fn who_is_to_give_all_and_is_silent_is_asked_a_few_times_and_no_more() {
+    let (mut bench, next) = behind();
+    asks_for_leaves(&mut bench, &next);
+    let givers = givers_of_all(&mut bench);
+    assert!(!givers.is_empty());
+    let held = |(_, count): &(NodeId, u32)| *count == ONE_REPAIRS_MAX;
+    assert!(givers.iter().all(held), "{givers:?}");
+}
+
+#[test]
+fn where_so_many_were_to_give_all_and_were_silent_nobody_is_asked_any_more() {
+    let (mut bench, next) = behind();
+    asks_for_leaves(&mut bench, &next);
+    let givers = givers_of_all(&mut bench);
+    assert_eq!(givers.len() as u64, PAGE_GIVERS, "{givers:?}");
+    assert!(bench.machine.catching_up.is_none() && bench.machine.asked.is_none());
+    assert!(bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent.is_empty());
 }
 
 #[test]
