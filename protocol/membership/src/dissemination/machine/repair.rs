@@ -20,7 +20,9 @@ impl Disseminator {
     pub(super) fn on_repair(&mut self, now: Instant, effects: &mut Effects<Self>) {
         let is_waiting = self.ahead.is_some() || !self.assemblies.is_empty();
         if !is_waiting || self.has_asked_enough() {
-            // The next round finds out again whether there is something to wait for.
+            // The next round finds out again whether there is something to wait for; then others
+            // give all.
+            self.one_count += u64::from(self.is_last_one());
             self.ahead = None;
             self.catching_up = None;
             self.assemblies.clear();
@@ -54,8 +56,12 @@ impl Disseminator {
     /// Of one peer after the other that was to give all, the last was in vain too; or nobody knows
     /// anything.
     fn has_asked_enough(&self) -> bool {
-        let is_last_one = self.one_count > 0 && self.one_count.is_multiple_of(PAGE_GIVERS);
-        self.repair_count >= if is_last_one { ONE_REPAIRS_MAX } else { REPAIRS_MAX }
+        self.repair_count >= if self.is_last_one() { ONE_REPAIRS_MAX } else { REPAIRS_MAX }
+    }
+
+    /// Is the peer that is to give all the last of so many that are asked for it in turn?
+    const fn is_last_one(&self) -> bool {
+        self.one_count > 0 && self.one_count.is_multiple_of(PAGE_GIVERS)
     }
 
     /// Asks one peer for what is needed next.

@@ -447,6 +447,21 @@ fn where_so_many_were_to_give_all_and_were_silent_nobody_is_asked_any_more() {
     assert!(bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent.is_empty());
 }
 
+/// Found as a server that asked one peer to give all in each later round, the same every time.
+#[test]
+fn where_all_who_were_to_give_all_were_silent_others_are_asked_in_a_later_round() {
+    let (mut bench, next) = behind();
+    let mut asked = BTreeSet::new();
+    for _ in 0..3 {
+        asks_for_leaves(&mut bench, &next);
+        let givers = givers_of_all(&mut bench);
+        assert_eq!(givers.len() as u64, PAGE_GIVERS, "{givers:?}");
+        asked.extend(givers.into_iter().map(|(giver, _)| giver));
+        bench.step(Input::Expired(super::DisseminatorTimer::Round));
+    }
+    assert!(asked.len() as u64 > 2 * PAGE_GIVERS, "{asked:?}");
+}
+
 #[test]
 fn where_several_are_silent_whoever_told_of_the_configuration_gives_all_of_it() {
     let (mut bench, next) = behind();
