@@ -55,9 +55,18 @@ impl Custody {
         Self { servers, disks, attempts, shares, present }
     }
 
-    /// May a server erase its share of the newest epoch? Only one of an attempt that was given up:
-    /// who missed the news of that may have the next configuration before.
+    /// Has a server a seat in the group of the newest epoch? One that has none may hold no share.
+    fn has_seat(&self, node: Node, newest: &VerifiedConfiguration) -> bool {
+        newest.group_member(self.servers[node.index()]).is_some()
+    }
+
+    /// May a server erase its share of the newest epoch? It must if it has no seat there (DUT-5);
+    /// who has one may erase what is of an attempt that was given up: who missed the news of that
+    /// may have the next configuration before.
     fn is_of_no_use(&self, node: Node, newest: &VerifiedConfiguration) -> bool {
+        if !self.has_seat(node, newest) {
+            return true;
+        }
         let epoch = newest.epoch();
         let session = self.shares.get(&(node, epoch));
         let attempt = session.and_then(|session| self.attempts.get(&(epoch, *session)));
@@ -67,7 +76,7 @@ impl Custody {
     /// What the disk of a server holds that it should not.
     fn overdue(&self, node: Node, disk: &Disk) -> Option<Name> {
         let newest = disk.newest();
-        let has_seat = newest.group_member(self.servers[node.index()]).is_some();
+        let has_seat = self.has_seat(node, newest);
         let mut names = disk.files.keys().copied();
         names.find(|name| is_overdue(*name, newest.epoch(), has_seat))
     }
@@ -104,6 +113,20 @@ fn with_old_root(seat: &ServerSeat) -> Option<Epoch> {
 impl Checker<EpochsMachine> for Custody {
     fn id(&self) -> &'static str {
         ID
+    }
+
+    /// A write that failed may have left a share on the disk, or none where one was, and nobody saw
+    /// that become durable.
+    fn on_start(&mut self, at: &At, _: &EpochsMachine) -> Verdict {
+        self.shares.retain(|(node, _), _| *node != at.node);
+        let disks = self.disks.borrow();
+        let Some(disk) = disks.get(at.node.index()) else { return Ok(()) };
+        for (name, bytes) in &disk.files {
+            if let Name::Share(epoch) = name {
+                self.shares.insert((at.node, *epoch), share_in(bytes).0);
+            }
+        }
+        Ok(())
     }
 
     /// DUT-2: a share goes when a later configuration is durable, or an attempt was given up.
