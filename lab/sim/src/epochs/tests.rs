@@ -12,6 +12,7 @@ mod dealings;
 mod handovers;
 mod members;
 mod probes;
+mod redraw;
 mod setting;
 
 /// Runs a seed of a profile and returns the marks that were hit.
@@ -56,17 +57,6 @@ fn whoever_tells_a_scene_asks_servers_that_there_are() {
 fn scene(name: &str) -> Scenario {
     let scene = Epochs.scenes().iter().find(|scene| scene.name == name);
     scene.and_then(|scene| scene.told(&Epochs)).expect("a scene comes to its mark")
-}
-
-#[test]
-fn mem_71_in_the_scene_of_a_failed_attempt_who_has_no_seat_has_a_share_to_erase() {
-    let scenario = scene("redraw");
-    let report = Epochs.build(&scenario, None).run(&Limits::SETTLED);
-    assert_eq!(report.violation, None);
-    assert!(report.counts.is_complete);
-    let marks = report.marks.by_name();
-    assert!(marks.contains_key("handover.abort_voted"), "{marks:?}");
-    assert!(marks.contains_key("epochs.failed_share_erased"), "{marks:?}");
 }
 
 /// How a few crashes of the hand-over end, of single servers or of several at once.
