@@ -86,30 +86,31 @@ async fn until_told(settings: &NodeConfiguration, is_so: impl Fn(&str) -> bool) 
     }
 }
 
-/// Does the health of a server that serves name this?
-fn is_off(code: &'static str) -> impl Fn(&str) -> bool {
-    move |said| said.starts_with(&format!("ok, but {code}: the clock of this machine"))
+/// Asks until a server that serves names this.
+async fn until_off(settings: &NodeConfiguration, code: &str) {
+    let said = format!("ok, but {code}: the clock of this machine");
+    until_told(settings, |told| told.starts_with(&said)).await;
 }
 
-/// Founders whose epochs end as soon as they may.
-fn founders(name: &str) -> Founders {
+/// Founders whose epochs end as soon as they may, which have served until this was done with the
+/// first of them and their time.
+fn founders(name: &str, done: impl AsyncFnOnce(&NodeConfiguration, &GroupTime)) -> Founders {
     let mut founders = Founders::new(&scratch(name), 4);
     founders.nodes.iter_mut().for_each(|node| node.epoch = Some(Duration::from_secs(5)));
+    let time = GroupTime::an_hour_less();
+    let servers = founders.nodes.iter().map(|node| begin(node, time.clone())).collect();
+    with_servers(servers, done(&founders.nodes[0], &time));
     founders
 }
 
 #[test]
 fn a_server_whose_clock_is_ahead_of_the_group_or_behind_says_so_until_it_is_right() {
-    let founders = founders("clocks");
-    let time = GroupTime::an_hour_less();
-    let servers = founders.nodes.iter().map(|node| begin(node, time.clone())).collect();
-    let one = &founders.nodes[0];
-    with_servers(servers, async {
-        until_told(one, is_off("clock-ahead")).await;
+    let founders = founders("clocks", async |one, time| {
+        until_off(one, "clock-ahead").await;
         time.an_hour_later();
         until_told(one, |said| said == "ok\n").await;
         time.an_hour_later();
-        until_told(one, is_off("clock-behind")).await;
+        until_off(one, "clock-behind").await;
     });
     std::fs::remove_dir_all(&founders.directory).expect("the scratch directory goes");
 }
@@ -121,19 +122,16 @@ fn disk(server: &Path) -> BTreeMap<PathBuf, Vec<Vec<u8>>> {
 
 #[test]
 fn a_server_that_starts_with_its_clock_behind_the_newest_epoch_is_refused_and_nothing_changed() {
-    let founders = founders("clock-behind");
-    let time = GroupTime::an_hour_less();
-    let servers = founders.nodes.iter().map(|node| begin(node, time.clone())).collect();
-    let one = &founders.nodes[0];
-    with_servers(servers, async {
+    let founders = founders("clock-behind", async |one, time| {
         until_pinned(one).await;
         time.an_hour_later();
         time.an_hour_later();
-        until_told(one, is_off("clock-behind")).await;
+        until_off(one, "clock-behind").await;
     });
     founders.rest();
 
     // The clock of the machine is right; by what the group agreed on it is an hour behind.
+    let one = &founders.nodes[0];
     let directory = one.file.parent().expect("its directory");
     let before = disk(directory);
     let has = |part: &str| before.keys().any(|path| path.starts_with(part));
