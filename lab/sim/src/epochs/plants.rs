@@ -142,7 +142,7 @@ pub(super) const PLANTS: &[Plant] = &[
         "C7",
         "who hears late that an attempt failed erases the share of the next one",
     )
-    .slow(),
+    .told("redraw"),
     Plant::own(ROOT_KEPT, "C7", "the old tree of an identity stays when another took its place"),
     Plant::own(
         SHARE_UNSYNCED,

@@ -164,7 +164,7 @@ const CRASH_STRIDE: usize = 200;
 /// others has its turn.
 const TOGETHER_STRIDE: usize = 3_407;
 /// The longest that the story of a failed attempt tries to give one.
-const ATTEMPT_MS_MAX: u64 = 32;
+const ATTEMPT_MS_MAX: u64 = 8;
 /// What is asked for in it: little, since every word is a point at which somebody crashes.
 const REDRAW_OPS: usize = 2;
 
