@@ -84,6 +84,8 @@ fn check_resilience(of: &'static str, resilience: Resilience) -> Result<(), Exce
 #[cfg(test)]
 mod tests {
     //! The largest that is served, and one more.
+    use std::sync::Arc;
+
     use quorate_types::{
         Configuration, Epoch, FailureDomain, IdentityKey, MemberRecord, MemberStatus, NodeId,
         PublicKey, Resilience, SoftwareVersion, SystemId, UnixTime,
@@ -117,7 +119,7 @@ mod tests {
             authority_key: PublicKey::new([5; 32]),
             membership_group: Vec::new(),
             created: UnixTime::ZERO,
-            members: vec![member(); servers],
+            members: (0..servers).map(|_| Arc::new(member())).collect(),
         }
     }
 

@@ -120,7 +120,8 @@ impl Crowd {
         assert!(count >= CROWD_MIN, "a crowd has at least {CROWD_MIN} servers");
         let resilience = Resilience::new(1).expect("one bad server");
         let membership_group: Vec<_> = (0..4).map(id).collect();
-        let mut members: Vec<_> = (0..count).map(|number| record(number, address)).collect();
+        let mut members: Vec<_> =
+            (0..count).map(|number| Arc::new(record(number, address))).collect();
         members.sort_unstable_by_key(|record| record.id);
         let configuration = Configuration {
             system: SYSTEM,
@@ -133,7 +134,7 @@ impl Crowd {
             created: UnixTime::ZERO,
             members,
         };
-        let certified = certify(configuration, Digest::new(seed(b'p', 0)));
+        let certified = certify(configuration, None);
         let (configuration, sharing) = certified.expect("what is made up fits");
         Self { configuration, sharing }
     }
@@ -201,7 +202,7 @@ impl Crowd {
         let end = map.snapshot();
 
         // The signed header comes back; the state says who the members are.
-        let next = certify(self.next_of(members(map)), current.hash());
+        let next = certify(self.next_of(members(map)), Some(current));
         let next = next.expect("what is made up fits").0;
         // The node makes it durable, and passes it on.
         let path = directory.join("configuration");
@@ -223,7 +224,7 @@ impl Crowd {
     }
 
     /// The configuration of the next epoch, with these members.
-    fn next_of(&self, members: Vec<MemberRecord>) -> Configuration {
+    fn next_of(&self, members: Vec<Arc<MemberRecord>>) -> Configuration {
         let current = self.configuration.configuration();
         let membership_group = current.membership_group.clone();
         Configuration { epoch: current.epoch.next(), membership_group, members, ..*current }
@@ -240,7 +241,7 @@ fn pairs(map: &Map) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
 }
 
 /// The members in the map of the service.
-fn members(map: &Map) -> Vec<MemberRecord> {
+fn members(map: &Map) -> Vec<Arc<MemberRecord>> {
     read_members(|from, count| scan_section(map, SERVICE, (from, count)))
 }
 
@@ -280,12 +281,13 @@ fn record(number: u32, address: SocketAddr) -> MemberRecord {
 pub(crate) fn following(old: &VerifiedConfiguration) -> VerifiedConfiguration {
     let mut configuration = old.configuration().clone();
     configuration.epoch = old.epoch().next();
-    certify(configuration, old.hash()).expect("what is made up fits").0
+    certify(configuration, Some(old)).expect("what is made up fits").0
 }
 
+/// Signs a configuration, which follows another one unless it is the first.
 fn certify(
     configuration: Configuration,
-    previous: Digest,
+    base: Option<&VerifiedConfiguration>,
 ) -> Result<(VerifiedConfiguration, CommitmentBytes), Rejected> {
     let session = Session::new(seed(b's', 0));
     let parameters = Parameters::new(2, 4)?;
@@ -293,8 +295,9 @@ fn certify(
     let dealt = Dealer { seed: &secret, session, parameters }.deal_fresh(ShareIndex::new(1)?);
     let sharing = Sharing::fresh(vec![dealt.dealing.clone().check_fresh(session, parameters)?])?;
     let key = sharing.group_key();
+    let first = || Digest::new(seed(b'p', 0));
     let lineage = Lineage {
-        previous,
+        previous: base.map_or_else(first, VerifiedConfiguration::hash),
         attempt: 0,
         randomness: Digest::new(seed(b'r', 0)),
         commitments: commitment_digest(key.commitment()),
@@ -309,7 +312,10 @@ fn certify(
     let (certified, _) =
         header.certify(key, &partials, &Bls12381).map_err(|failure| failure.reason)?;
     let certified = CertifiedConfiguration { certified, members: configuration.members };
-    let verified = certified.into_verified(&key.public_key(), &Schemes::real());
+    let verified = match base {
+        Some(base) => certified.verify_after(base, &Schemes::real()),
+        None => certified.verify(&key.public_key(), &Schemes::real()),
+    };
     let sharing = CommitmentBytes::of(key.commitment());
     Ok((verified.expect("what was just signed verifies"), sharing))
 }

@@ -5,6 +5,7 @@
 //! from that configuration. It holds no objects, since the ring is that of the founding.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_client::capacity;
@@ -138,7 +139,7 @@ impl Wanted {
     }
 
     fn is_named_by(&self, configuration: &VerifiedConfiguration) -> bool {
-        let is_own = |member: &MemberRecord| member.identity_key == self.identity_key;
+        let is_own = |member: &Arc<MemberRecord>| member.identity_key == self.identity_key;
         configuration.configuration().members.iter().any(is_own)
     }
 

@@ -233,7 +233,7 @@ fn open_links(
 #[must_use]
 pub fn known_servers(configuration: &Configuration) -> Vec<Server> {
     let members = &configuration.members;
-    let resolve = |member: &MemberRecord| {
+    let resolve = |member: &Arc<MemberRecord>| {
         let found = member.address.to_socket_addrs().ok().and_then(|mut found| found.next());
         let Some(address) = found else {
             let (server, name) = (member.identity_key, &member.address);

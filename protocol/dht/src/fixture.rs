@@ -1,6 +1,7 @@
 //! Keys and a ring of a few servers, for the tests of single machines.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_crypto::Signer;
@@ -55,7 +56,7 @@ pub(crate) fn ring(epoch: Epoch, servers: u8) -> Ring {
         authority_key: signer(200).public_key(),
         membership_group: Vec::new(),
         created: UnixTime::ZERO,
-        members: (1..=servers).map(member).collect(),
+        members: (1..=servers).map(member).map(Arc::new).collect(),
     };
     Ring::new(&configuration).unwrap()
 }

@@ -37,6 +37,7 @@
 //!   certificate are served without a key (BFT-16), until a later epoch replaces them.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_machine::{Plant, planted};
@@ -65,7 +66,7 @@ pub enum Event {
     /// The participant of an epoch has the signed header of the next one.
     Certified(Epoch, Box<CertifiedHeader>),
     /// What [`Order::ReadMembers`] found in the state of the replica.
-    Members(Epoch, Vec<MemberRecord>),
+    Members(Epoch, Vec<Arc<MemberRecord>>),
     /// Somebody told of a configuration, which has proved itself.
     Learned(VerifiedConfiguration),
     /// What [`Order::GetState`] asked for is there: the final state of the epoch before this one.
@@ -330,13 +331,17 @@ impl Turnover {
         }
     }
 
-    fn on_members(&mut self, epoch: Epoch, members: Vec<MemberRecord>, orders: &mut Vec<Order>) {
+    fn on_members(
+        &mut self,
+        epoch: Epoch,
+        members: Vec<Arc<MemberRecord>>,
+        orders: &mut Vec<Order>,
+    ) {
         let Some(header) = self.period(epoch).and_then(|period| period.header.clone()) else {
             return;
         };
-        let key = *self.configuration.header().system_key();
         let configuration = CertifiedConfiguration { certified: *header, members };
-        let verified = configuration.into_verified(&key, &self.schemes);
+        let verified = configuration.verify_after(&self.configuration, &self.schemes);
         let verified = verified.expect("the system signed what the log has decided");
         self.adopt(verified, orders);
     }

@@ -28,7 +28,7 @@ pub struct CertifiedConfiguration {
     /// The signed part.
     pub certified: CertifiedHeader,
     /// The members in ascending order of id.
-    pub members: Vec<MemberRecord>,
+    pub members: Vec<Arc<MemberRecord>>,
 }
 
 impl CertifiedConfiguration {
@@ -47,24 +47,24 @@ impl CertifiedConfiguration {
         VerifiedConfiguration::join(header, self.members.clone())
     }
 
-    /// [`Self::verify`] for who does not need it any more: the members of a large system are not
-    /// there twice meanwhile.
+    /// [`Self::verify`] for who has another configuration of the system, best the one before: the
+    /// records that are in both are hashed and kept once.
     ///
     /// # Errors
     /// [`Rejected`] says why it is not believed.
-    pub fn into_verified(
+    pub fn verify_after(
         self,
-        system_key: &threshold::PublicKey,
+        base: &VerifiedConfiguration,
         schemes: &Schemes,
     ) -> Result<VerifiedConfiguration, Rejected> {
-        let header = self.certified.verify(system_key, &*schemes.threshold)?;
-        VerifiedConfiguration::join(header, self.members)
+        let header = self.certified.verify(base.header().system_key(), &*schemes.threshold)?;
+        VerifiedConfiguration::join_after(base, header, self.members)
     }
 }
 
 fn check_members(
     header: &ConfigurationHeader,
-    members: &[MemberRecord],
+    members: &[Arc<MemberRecord>],
     leaves: &[Digest],
 ) -> Result<(), Rejected> {
     let (expected, got) = (header.member_count as usize, members.len());
@@ -85,14 +85,17 @@ fn check_members(
     check_active(header, members)
 }
 
-fn check_active(header: &ConfigurationHeader, members: &[MemberRecord]) -> Result<(), Rejected> {
-    let is_active = |member: &&MemberRecord| member.status == MemberStatus::Active;
+fn check_active(
+    header: &ConfigurationHeader,
+    members: &[Arc<MemberRecord>],
+) -> Result<(), Rejected> {
+    let is_active = |member: &&Arc<MemberRecord>| member.status == MemberStatus::Active;
     let (needed, got) = (header.storage.replicas(), members.iter().filter(is_active).count());
     if got < needed {
         return Err(Rejected::TooFewActive { needed, got });
     }
     let is_nothing =
-        |member: &MemberRecord| member.status == MemberStatus::Removed && !member.is_on_ring;
+        |member: &Arc<MemberRecord>| member.status == MemberStatus::Removed && !member.is_on_ring;
     let on_ring = members.iter().filter(|member| member.is_on_ring).count();
     if on_ring < needed || members.iter().any(is_nothing) {
         return Err(Rejected::Ring);
@@ -110,7 +113,7 @@ fn check_active(header: &ConfigurationHeader, members: &[MemberRecord]) -> Resul
 /// Whoever has a duty of signing has a key: all founders, since the groups of the storage's ring
 /// are among them, and of the members of the group all but those that can be bad. A group that
 /// stays for want of another may have members that deposited nothing.
-fn check_keys(header: &ConfigurationHeader, members: &[MemberRecord]) -> Result<(), Rejected> {
+fn check_keys(header: &ConfigurationHeader, members: &[Arc<MemberRecord>]) -> Result<(), Rejected> {
     let keyless = members.iter().filter(|member| member.epoch_key.is_none());
     let in_group = keyless.clone().filter(|member| header.membership_group.contains(&member.id));
     let is_first = header.epoch == Epoch::ZERO;
@@ -128,18 +131,24 @@ struct Inner {
     leaves: Vec<Digest>,
 }
 
-/// The leaves of these members, with those of records that stayed taken from `base`. Whatever the
+/// These members with their leaves, and where a record stayed, both taken from `base`. Whatever the
 /// order of the members is, each leaf is the one of its record.
-fn leaves_after(base: &VerifiedConfiguration, members: &[MemberRecord]) -> Vec<Digest> {
+fn shared_with(
+    base: &VerifiedConfiguration,
+    members: Vec<Arc<MemberRecord>>,
+) -> (Vec<Arc<MemberRecord>>, Vec<Digest>) {
     let mut old = base.configuration().members.iter().zip(base.leaves()).peekable();
-    let leaf_of = |member: &MemberRecord| {
+    let shared = |member: Arc<MemberRecord>| {
         while old.next_if(|(before, _)| before.id < member.id).is_some() {}
         match old.peek() {
-            Some((before, leaf)) if *before == member => **leaf,
-            _ => merkle::leaf(&encode(member)),
+            Some((before, leaf)) if **before == member => (Arc::clone(before), **leaf),
+            _ => {
+                let leaf = merkle::leaf(&encode(&member));
+                (member, leaf)
+            }
         }
     };
-    members.iter().map(leaf_of).collect()
+    members.into_iter().map(shared).unzip()
 }
 
 /// MEM-1: a configuration that proved itself; only [`CertifiedConfiguration::verify`] makes one.
@@ -151,25 +160,25 @@ impl VerifiedConfiguration {
     /// Puts members to the header that names them.
     pub(crate) fn join(
         header: VerifiedHeader,
-        members: Vec<MemberRecord>,
+        members: Vec<Arc<MemberRecord>>,
     ) -> Result<Self, Rejected> {
         let leaves = member_leaves(&members);
         Self::join_leaves(header, members, leaves)
     }
 
-    /// The same, of which most was hashed for the configuration before.
+    /// The same, of which most was hashed for the configuration before, and is kept for it.
     pub(crate) fn join_after(
         base: &Self,
         header: VerifiedHeader,
-        members: Vec<MemberRecord>,
+        members: Vec<Arc<MemberRecord>>,
     ) -> Result<Self, Rejected> {
-        let leaves = leaves_after(base, &members);
+        let (members, leaves) = shared_with(base, members);
         Self::join_leaves(header, members, leaves)
     }
 
     fn join_leaves(
         header: VerifiedHeader,
-        members: Vec<MemberRecord>,
+        members: Vec<Arc<MemberRecord>>,
         leaves: Vec<Digest>,
     ) -> Result<Self, Rejected> {
         check_members(header.header(), &members, &leaves)?;

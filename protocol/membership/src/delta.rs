@@ -15,6 +15,7 @@
 //!
 //! Invariants: MEM-1, MEM-61.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_types::limits::MEMBERS_MAX;
@@ -58,8 +59,9 @@ impl Delta {
 
         let position = |index: usize| u32::try_from(index).expect("at most 2^20 members");
         let (before, after) = (&old.configuration().members, &new.configuration().members);
-        let key =
-            |(index, member): (usize, &MemberRecord)| Some((position(index), member.epoch_key?));
+        let key = |(index, member): (usize, &Arc<MemberRecord>)| {
+            Some((position(index), member.epoch_key?))
+        };
         let mut delta = Self {
             certified: new.header().certified().clone(),
             gone: Vec::new(),
@@ -77,7 +79,7 @@ impl Delta {
                 None => delta.gone.push(position(index)),
             }
         }
-        delta.changed.extend(rest.map(without_key));
+        delta.changed.extend(rest.map(|added| without_key(added)));
         Some(delta)
     }
 
@@ -99,7 +101,10 @@ impl Delta {
 
     /// MEM-61: the old records without those that went, with those that came or changed in their
     /// places, and the new keys.
-    fn members_after(&self, before: &[MemberRecord]) -> Result<Vec<MemberRecord>, Rejected> {
+    fn members_after(
+        &self,
+        before: &[Arc<MemberRecord>],
+    ) -> Result<Vec<Arc<MemberRecord>>, Rejected> {
         let is_in_order = self.gone.is_sorted_by(|left, right| left < right)
             && self.changed.is_sorted_by(|left, right| left.id < right.id)
             && self.keys.is_sorted_by(|left, right| left.0 < right.0)
@@ -113,25 +118,26 @@ impl Delta {
         let mut changed = self.changed.iter().peekable();
         for (index, member) in before.iter().enumerate() {
             while let Some(added) = changed.next_if(|next| next.id < member.id) {
-                members.push(added.clone());
+                members.push(Arc::new(added.clone()));
             }
             let is_gone = gone.next_if(|position| **position as usize == index).is_some();
             match (is_gone, changed.next_if(|next| next.id == member.id)) {
                 (true, None) => {}
-                (false, None) => members.push(without_key(member)),
+                (false, None) if member.epoch_key.is_none() => members.push(Arc::clone(member)),
+                (false, None) => members.push(Arc::new(without_key(member))),
                 (false, Some(record)) if !is_same_but_key(record, member) => {
-                    members.push(record.clone());
+                    members.push(Arc::new(record.clone()));
                 }
                 (_, Some(_)) => return Err(Rejected::DeltaShape),
             }
         }
-        members.extend(changed.cloned());
+        members.extend(changed.cloned().map(Arc::new));
         if gone.next().is_some() {
             return Err(Rejected::DeltaShape);
         }
         for (position, key) in &self.keys {
             let member = members.get_mut(*position as usize).ok_or(Rejected::DeltaShape)?;
-            member.epoch_key = Some(*key);
+            Arc::make_mut(member).epoch_key = Some(*key);
         }
         Ok(members)
     }

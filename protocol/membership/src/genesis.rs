@@ -13,6 +13,7 @@
 //! Invariants: MEM-10.
 
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -189,7 +190,7 @@ impl CheckedGenesis {
     pub fn configuration(&self) -> Configuration {
         let genesis = &self.genesis;
         let mut members: Vec<_> =
-            genesis.admissions.iter().map(|admission| self.member(admission)).collect();
+            genesis.admissions.iter().map(|admission| Arc::new(self.member(admission))).collect();
         members.sort_unstable_by_key(|member| member.id);
         let candidates = members.iter().map(|member| member.id);
         let group = elect((genesis.randomness, 0), candidates, genesis.membership);

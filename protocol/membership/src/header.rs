@@ -7,6 +7,7 @@
 //! Invariants: MEM-1, MEM-9.
 
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_crypto::{Domain, hash_of, merkle};
@@ -73,7 +74,7 @@ pub fn commitment_digest(commitment: &Commitment) -> Digest {
     CommitmentBytes::of(commitment).digest()
 }
 
-pub(crate) fn member_leaves(members: &[MemberRecord]) -> Vec<Digest> {
+pub(crate) fn member_leaves(members: &[Arc<MemberRecord>]) -> Vec<Digest> {
     members.iter().map(|member| merkle::leaf(&encode(member))).collect()
 }
 

@@ -1,5 +1,7 @@
 //! Proof that one server is a member of an epoch, for whoever has only the header.
 
+use alloc::sync::Arc;
+
 use quorate_crypto::merkle::{self, MerkleProof};
 use quorate_types::{Digest, MemberRecord, NodeId};
 use quorate_wire::encode;
@@ -20,10 +22,10 @@ quorate_wire::fields!(MemberProof { member, path });
 
 impl MemberProof {
     /// The proof of a server out of all members in ascending order of id, with their leaves.
-    pub(crate) fn of(members: &[MemberRecord], leaves: &[Digest], id: NodeId) -> Option<Self> {
+    pub(crate) fn of(members: &[Arc<MemberRecord>], leaves: &[Digest], id: NodeId) -> Option<Self> {
         let index = members.binary_search_by_key(&id, |member| member.id).ok()?;
         let path = merkle::prove(leaves, index)?;
-        Some(Self { member: members.get(index)?.clone(), path })
+        Some(Self { member: members.get(index)?.as_ref().clone(), path })
     }
 
     /// The record, if the header names it.

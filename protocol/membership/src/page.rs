@@ -3,6 +3,7 @@
 //! Whoever collects pages checks the header of the first before it keeps any member, so what a
 //! liar can make it keep is bounded by what the system signed.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_types::{MemberRecord, NodeId};
@@ -21,11 +22,15 @@ pub struct ConfigurationPage {
     /// Where the page begins: no member below this id is in it, none above is left out.
     pub from: NodeId,
     /// Up to [`PAGE_MEMBERS_MAX`] members in ascending order of id.
-    pub members: Vec<MemberRecord>,
+    pub members: Vec<Arc<MemberRecord>>,
 }
 
 impl ConfigurationPage {
-    pub(crate) fn cut(certified: &CertifiedHeader, members: &[MemberRecord], from: NodeId) -> Self {
+    pub(crate) fn cut(
+        certified: &CertifiedHeader,
+        members: &[Arc<MemberRecord>],
+        from: NodeId,
+    ) -> Self {
         let start = members.partition_point(|member| member.id < from);
         let members = members.iter().skip(start).take(PAGE_MEMBERS_MAX).cloned().collect();
         Self { certified: certified.clone(), from, members }

@@ -10,6 +10,7 @@
 //!   it, or the server's identity certified it by the root that it has there: for the epoch of that
 //!   configuration if it names none, or for the next epoch.
 
+use alloc::sync::Arc;
 use core::fmt;
 
 use quorate_crypto::Verifier;
@@ -116,7 +117,7 @@ impl Recognition {
     fn record(&self, key: IdentityKey) -> Option<&MemberRecord> {
         let Self::Member(configuration) = self else { return None };
         let mut members = configuration.configuration().members.iter();
-        members.find(|member| member.identity_key == key)
+        members.find(|member| member.identity_key == key).map(Arc::as_ref)
     }
 
     fn system(&self) -> SystemId {

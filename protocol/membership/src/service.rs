@@ -9,6 +9,7 @@
 //! Invariants: MEM-4, MEM-8, MEM-20 to MEM-25, MEM-48 to MEM-51.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_crypto::Verifier;
@@ -54,7 +55,9 @@ use table::{Reader, Table};
 /// The members that a map of the service holds: behind DONE, those of the next epoch. `scan` gives
 /// entries of the map from a key on.
 #[must_use]
-pub fn read_members(scan: impl Fn(&[u8], usize) -> Vec<(Vec<u8>, Vec<u8>)>) -> Vec<MemberRecord> {
+pub fn read_members(
+    scan: impl Fn(&[u8], usize) -> Vec<(Vec<u8>, Vec<u8>)>,
+) -> Vec<Arc<MemberRecord>> {
     table::members_of(scan)
 }
 

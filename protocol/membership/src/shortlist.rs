@@ -13,6 +13,8 @@
 //!
 //! Invariants: MEM-69.
 
+use alloc::sync::Arc;
+
 use quorate_crypto::{Domain, Hasher};
 use quorate_types::{Digest, MemberRecord, MemberStatus, NodeId};
 
@@ -34,7 +36,7 @@ pub struct Shortlist {
 impl Shortlist {
     /// The shortlist of the epoch of a header, whose members these are.
     #[must_use]
-    pub fn of(header: &ConfigurationHeader, members: &[MemberRecord]) -> Self {
+    pub fn of(header: &ConfigurationHeader, members: &[Arc<MemberRecord>]) -> Self {
         Self::among(header, active_count(members))
     }
 
@@ -59,7 +61,7 @@ impl Shortlist {
 }
 
 /// How many of these have duties.
-pub(crate) fn active_count(members: &[MemberRecord]) -> u64 {
+pub(crate) fn active_count(members: &[Arc<MemberRecord>]) -> u64 {
     members.iter().filter(|member| member.status == MemberStatus::Active).count() as u64
 }
 

@@ -161,15 +161,18 @@ impl World {
     ) -> VerifiedConfiguration {
         let mut configuration = old.configuration().clone();
         configuration.epoch = old.epoch().next();
-        configuration.members.iter_mut().for_each(|member| member.epoch_key = None);
-        change(&mut configuration.members);
-        configuration.members.sort_by_key(|member| member.id);
-        for member in &mut configuration.members {
+        let without_key =
+            |member: &Arc<MemberRecord>| MemberRecord { epoch_key: None, ..(**member).clone() };
+        let mut members: Vec<_> = configuration.members.iter().map(without_key).collect();
+        change(&mut members);
+        members.sort_by_key(|member| member.id);
+        for member in &mut members {
             if configuration.membership_group.contains(&member.id) {
                 let server = self.number_of(member.identity_key);
                 member.epoch_key = Some(epoch_signer(server, configuration.epoch).public_key());
             }
         }
+        configuration.members = members.into_iter().map(Arc::new).collect();
         let randomness = hash_of(Domain::EpochRandomness, &old.hash());
         let lineage = Lineage { previous: old.hash(), randomness, ..old.header().header().lineage };
         let certified = self.certify(configuration, lineage);
@@ -199,7 +202,7 @@ impl World {
     pub(crate) fn following(&self, old: &VerifiedConfiguration) -> VerifiedConfiguration {
         let mut configuration = old.configuration().clone();
         configuration.epoch = old.epoch().next();
-        for member in &mut configuration.members {
+        for member in configuration.members.iter_mut().map(Arc::make_mut) {
             let server = self.number_of(member.identity_key);
             member.epoch_key = Some(epoch_signer(server, configuration.epoch).public_key());
         }

@@ -4,6 +4,7 @@
 //! replica group of it, all that the ordering engine ever learns of membership.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::{
@@ -109,8 +110,9 @@ pub struct Configuration {
     pub membership_group: Vec<NodeId>,
     /// The wall clock time at which the configuration was made.
     pub created: UnixTime,
-    /// The servers, in ascending order of id.
-    pub members: Vec<MemberRecord>,
+    /// The servers, in ascending order of id. Most of them are in the configuration of the next
+    /// epoch as they are in this one, so the records are shared: whoever has both has them once.
+    pub members: Vec<Arc<MemberRecord>>,
 }
 
 impl Configuration {
@@ -118,7 +120,7 @@ impl Configuration {
     #[must_use]
     pub fn member(&self, id: NodeId) -> Option<&MemberRecord> {
         let index = self.members.binary_search_by_key(&id, |member| member.id).ok()?;
-        self.members.get(index)
+        self.members.get(index).map(Arc::as_ref)
     }
 }
 

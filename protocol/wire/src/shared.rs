@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use quorate_types::limits::{
     ADDRESS_BYTES_MAX, FAILURE_DOMAIN_BYTES_MAX, MEMBERS_MAX, REPLICAS_MAX,
@@ -301,7 +300,7 @@ impl Decode for Configuration {
             created: Decode::decode(reader)?,
             members: reader.sequence(MEMBERS)?,
         };
-        let members: &Vec<MemberRecord> = &configuration.members;
+        let members = configuration.members.iter();
         if !members.is_sorted_by(|left, right| left.id < right.id) {
             return Err(DecodeError::NotCanonical { of: "Configuration" });
         }

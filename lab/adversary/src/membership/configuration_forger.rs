@@ -40,7 +40,7 @@ fn forge(context: &mut Context<'_>, page: &ConfigurationPage, forgery: Forgery) 
     let header = &mut page.certified.header;
     match forgery {
         Forgery::Members => {
-            if let Some(member) = page.members.first_mut() {
+            if let Some(member) = page.members.first_mut().map(Arc::make_mut) {
                 member.address = format!("localhost:{}", 1 + context.prng.below(60_000));
             }
         }

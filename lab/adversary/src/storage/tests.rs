@@ -78,7 +78,7 @@ fn stage() -> Stage {
         authority_key: authority.public_key(),
         membership_group: Vec::new(),
         created: UnixTime::ZERO,
-        members: (0..4).map(member).collect(),
+        members: (0..4).map(member).map(Arc::new).collect(),
     });
     let grant = ClientGrant {
         system: SYSTEM,

@@ -129,7 +129,7 @@ impl StorageHost {
             members: (0..shape.servers)
                 .map(|index| {
                     let key = signer(1, u64::from(index)).public_key();
-                    member(place_of(index, shape.servers), key)
+                    Arc::new(member(place_of(index, shape.servers), key))
                 })
                 .collect(),
         };

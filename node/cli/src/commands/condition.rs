@@ -138,7 +138,7 @@ impl Condition {
             ("inactive", json!(states.inactive)),
             ("removed", json!(states.removed)),
             ("serves", json!(self.serving() == self.served.len())),
-            ("servers", servers.members.iter().map(server).collect()),
+            ("servers", servers.members.iter().map(|it| server(it)).collect()),
             ("groups", self.served.iter().map(group).collect()),
             ("found", found),
             ("not_asked", json!(self.found.as_ref().err())),

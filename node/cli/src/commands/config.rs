@@ -173,7 +173,7 @@ fn show_genesis(genesis: &UnsignedConfiguration) -> Answer {
         "created_unix_seconds": header.created.as_micros() / 1_000_000,
         "f": header.storage.f(),
         "f_ms": header.membership.f(),
-        "members": configuration.members.iter().map(member).collect::<Vec<_>>(),
+        "members": configuration.members.iter().map(|it| member(it)).collect::<Vec<_>>(),
         "is_verified": false,
     });
     Answer { text: lines(&json), json }

@@ -49,7 +49,7 @@ pub(crate) fn founded() -> (Scratch, Value) {
         system_key: parse_system_key(SOME_KEY).expect("a key"),
         authority_key: genesis.genesis().authority_key,
         epoch: None,
-        servers: genesis.configuration().members.iter().map(contact).collect(),
+        servers: genesis.configuration().members.iter().map(|member| contact(member)).collect(),
         client: None,
     };
     contacts.write(&scratch.join("cluster.toml")).expect("written");

@@ -1,5 +1,7 @@
 //! A chain of configurations, verified with nothing but the key.
 
+use std::sync::Arc;
+
 use quorate_crypto::Signer;
 use quorate_crypto::ideal::{IdealRegistry, IdealSigner};
 use quorate_kes::IdealTree;
@@ -72,7 +74,7 @@ impl System {
         configuration.epoch = old.epoch().next();
         let group = configuration.membership_group.clone();
         let mut free = configuration.members.iter_mut().filter(|one| !group.contains(&one.id));
-        free.next().into_iter().for_each(change);
+        free.next().into_iter().map(Arc::make_mut).for_each(change);
         let lineage = Lineage { previous: old.hash(), ..old.header().header().lineage };
         let header = ConfigurationHeader::of(&configuration, lineage);
         let shares = self.0.shares.iter();

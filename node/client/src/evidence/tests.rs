@@ -1,5 +1,6 @@
 //! A proof holds for whoever has the configurations, and what was signed can be read.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use quorate_bft::message::{CheckpointStatement, Phase, Vote};
 use quorate_crypto::Signer;
@@ -49,7 +50,7 @@ fn configuration(epoch: u64) -> Configuration {
         authority_key: PublicKey::new([4; 32]),
         membership_group: vec![LIAR],
         created: UnixTime::ZERO,
-        members: vec![liar],
+        members: vec![Arc::new(liar)],
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use quorate_membership::{
-    CertifiedConfiguration, EpochConfiguration, Schemes, VerifiedConfiguration,
+    CertifiedConfiguration, EpochConfiguration, Rejected, Schemes, VerifiedConfiguration,
 };
 use quorate_store::directory::DataDirectory;
 use quorate_store::error::StoreError;
@@ -56,7 +56,8 @@ impl Chain {
             return Ok(None);
         }
         let newest = epochs_in(&directory)?.into_iter().max();
-        newest.map(|epoch| read(&directory, epoch, key)).transpose()
+        let check = |certified: CertifiedConfiguration| certified.verify(key, &Schemes::real());
+        newest.map(|epoch| read(&directory, epoch, check)).transpose()
     }
 
     /// The newest configuration.
@@ -66,16 +67,21 @@ impl Chain {
     pub(crate) fn newest(&self) -> Result<VerifiedConfiguration, StoreError> {
         let newest = self.epochs()?.into_iter().max();
         match newest {
-            Some(epoch) => self.read(epoch),
+            Some(epoch) => self.read(epoch, self.founding.configuration()),
             None => Ok(self.founding.configuration().clone()),
         }
     }
 
-    /// The configuration of an epoch, if it is kept.
+    /// The configuration of an epoch, if it is kept. What it has in common with the one that the
+    /// server holds is in memory once.
     ///
     /// # Errors
     /// What the disk reports; that the file is damaged.
-    pub(crate) fn of(&self, epoch: Epoch) -> Result<Option<EpochConfiguration>, StoreError> {
+    pub(crate) fn of(
+        &self,
+        epoch: Epoch,
+        held: &VerifiedConfiguration,
+    ) -> Result<Option<EpochConfiguration>, StoreError> {
         let founding = self.founding.configuration();
         let genesis = self.founding.genesis().filter(|_| epoch == Epoch::ZERO);
         if let Some(genesis) = genesis {
@@ -85,7 +91,7 @@ impl Chain {
             return Ok(Some(founding.into()));
         }
         let is_kept = self.epochs()?.contains(&epoch);
-        is_kept.then(|| Ok(self.read(epoch)?.into())).transpose()
+        is_kept.then(|| Ok(self.read(epoch, held)?.into())).transpose()
     }
 
     /// Keeps a configuration, durably, and forgets those before the one before it.
@@ -113,8 +119,13 @@ impl Chain {
         epochs_in(&self.directory)
     }
 
-    fn read(&self, epoch: Epoch) -> Result<VerifiedConfiguration, StoreError> {
-        read(&self.directory, epoch, &self.founding.system_key())
+    fn read(
+        &self,
+        epoch: Epoch,
+        held: &VerifiedConfiguration,
+    ) -> Result<VerifiedConfiguration, StoreError> {
+        let check = |it: CertifiedConfiguration| it.verify_after(held, &Schemes::real());
+        read(&self.directory, epoch, check)
     }
 }
 
@@ -136,7 +147,7 @@ fn epochs_in(directory: &Path) -> Result<Vec<Epoch>, StoreError> {
 fn read(
     directory: &Path,
     epoch: Epoch,
-    key: &PublicKey,
+    check: impl FnOnce(CertifiedConfiguration) -> Result<VerifiedConfiguration, Rejected>,
 ) -> Result<VerifiedConfiguration, StoreError> {
     let path = path_of(directory, epoch);
     let damaged = |reason: String| StoreError::Corrupt { path: path.clone(), reason };
@@ -147,7 +158,7 @@ fn read(
     let bytes = std::fs::read(&path).map_err(|source| io("read", path.clone(), source))?;
     let certified: CertifiedConfiguration =
         quorate_wire::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
-    certified.verify(key, &Schemes::real()).map_err(|reason| damaged(reason.to_string()))
+    check(certified).map_err(|reason| damaged(reason.to_string()))
 }
 
 /// Writes a file that is whole or not there, and durable on return.

@@ -419,7 +419,7 @@ impl Conductor {
     }
 
     fn former_of(&self, epoch: Epoch) -> Result<Option<EpochConfiguration>, ServerError> {
-        Ok(self.all.chain.of(Epoch::new(epoch.get() - 1))?)
+        Ok(self.all.chain.of(Epoch::new(epoch.get() - 1), self.all.turnover.configuration())?)
     }
 
     fn inherit(&mut self, epoch: Epoch, inheritance: Box<Inheritance>) -> Result<(), ServerError> {
@@ -473,7 +473,7 @@ impl Conductor {
         let now = self.all.turnover.configuration();
         let configuration = match now.epoch() == epoch {
             true => Some(now.into()),
-            false => self.all.chain.of(epoch)?,
+            false => self.all.chain.of(epoch, now)?,
         };
         if let Some(configuration) = configuration {
             self.channels.entry(epoch).or_default().push(membership_channel(&configuration));

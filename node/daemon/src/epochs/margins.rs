@@ -137,6 +137,7 @@ mod tests {
     //! Servers that are gone count in the windows in which they are, domains where they are most.
     use std::collections::BTreeSet;
     use std::net::SocketAddr;
+    use std::sync::Arc;
 
     use quorate_types::{Configuration, FailureDomain, MemberStatus, NodeId};
 
@@ -146,7 +147,7 @@ mod tests {
     fn configuration() -> Configuration {
         let crowd = Crowd::new(8, SocketAddr::from(([127, 0, 0, 1], 1)));
         let mut configuration = crowd.configuration().configuration().clone();
-        for (number, member) in configuration.members.iter_mut().enumerate() {
+        for (number, member) in configuration.members.iter_mut().map(Arc::make_mut).enumerate() {
             member.failure_domain = FailureDomain(format!("site {number}"));
         }
         configuration
@@ -164,7 +165,7 @@ mod tests {
         let place = configuration.members.iter().position(|it| outside(it.id)).expect("one of 8");
         let silent = configuration.members[place].id;
         assert_eq!(margins(&configuration, &[silent]), (1, 0, -1));
-        configuration.members[place].status = MemberStatus::Inactive;
+        Arc::make_mut(&mut configuration.members[place]).status = MemberStatus::Inactive;
         assert_eq!(margins(&configuration, &[]), (1, 0, -1));
         let member = BTreeSet::from([configuration.membership_group[0]]);
         let margins = Margins::of(&configuration, &member);
@@ -175,7 +176,7 @@ mod tests {
     #[test]
     fn servers_of_one_domain_fail_together() {
         let mut configuration = configuration();
-        for member in &mut configuration.members {
+        for member in configuration.members.iter_mut().map(Arc::make_mut) {
             member.failure_domain = FailureDomain(String::from("one site"));
         }
         let margins = Margins::of(&configuration, &BTreeSet::new());
@@ -189,7 +190,8 @@ mod tests {
         let by_place = |place: usize| configuration.members[place].name();
         let (silent, names) = (configuration.members[3].id, [0, 1, 2, 3].map(by_place));
         for place in [5, 6] {
-            configuration.members[place].failure_domain = FailureDomain(String::from("twins"));
+            let member = Arc::make_mut(&mut configuration.members[place]);
+            member.failure_domain = FailureDomain(String::from("twins"));
         }
         let margins = Margins::of(&configuration, &BTreeSet::from([silent]));
         // Windows of four that begin at the one that is silent, or up to three before it.

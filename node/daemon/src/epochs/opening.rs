@@ -211,7 +211,7 @@ impl Epochs {
 
     fn former(&self) -> Result<Option<EpochConfiguration>, ServerError> {
         let Some(former) = self.newest.epoch().get().checked_sub(1) else { return Ok(None) };
-        Ok(self.chain.of(Epoch::new(former))?)
+        Ok(self.chain.of(Epoch::new(former), &self.newest)?)
     }
 
     /// The configuration by which links are judged at first: while others may still be making the

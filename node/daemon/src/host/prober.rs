@@ -87,8 +87,8 @@ struct ProberHost {
 }
 
 /// Where the servers answer probes.
-fn addresses(members: &[MemberRecord]) -> Vec<Option<SocketAddr>> {
-    members.iter().map(probe_address).collect()
+fn addresses(members: &[Arc<MemberRecord>]) -> Vec<Option<SocketAddr>> {
+    members.iter().map(|member| probe_address(member)).collect()
 }
 
 /// Where a server answers probes: its host, its probe port.

@@ -1,6 +1,7 @@
 //! What follows from what in a founding, on a thread of its own, as in every epoch behind it; but
 //! nobody vouches for epoch 0, and nothing of it is adopted but its outcome.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -190,7 +191,7 @@ impl Maker {
         });
     }
 
-    fn on_members(&self, members: Vec<MemberRecord>) -> Option<VerifiedConfiguration> {
+    fn on_members(&self, members: Vec<Arc<MemberRecord>>) -> Option<VerifiedConfiguration> {
         let (certified, key) = (self.header.clone()?, self.system_key?);
         let configuration = CertifiedConfiguration { certified, members };
         let verified = configuration.verify(&key, &Schemes::real());

@@ -31,7 +31,7 @@ fn stranger(number: u8, cluster: &Cluster) -> (Transport, Events) {
         recognise: Recogniser::member(cluster.configuration()),
         system: SystemId::new(*servers.system.as_bytes()),
         versions: PROTOCOL_VERSIONS,
-        peers: servers.members.iter().map(known).collect(),
+        peers: servers.members.iter().map(|member| known(member)).collect(),
         session: 1,
         jitter_seed: 1,
         limits: Limits::default(),
@@ -57,7 +57,7 @@ fn impostor(cluster: &Cluster, first: &EpochKeyCertificate) -> (Transport, Event
         system: SystemId::new(*configuration.configuration().system.as_bytes()),
         versions: PROTOCOL_VERSIONS,
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        peers: members.iter().map(known).collect(),
+        peers: members.iter().map(|member| known(member)).collect(),
         jitter_seed: 1,
         limits: Limits::default(),
     };

@@ -1,6 +1,7 @@
 //! Placement follows the ids around the ring, over the servers that have a place there.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use std::collections::BTreeSet;
 
@@ -39,7 +40,7 @@ fn configuration(members: Vec<MemberRecord>) -> Configuration {
         authority_key: PublicKey::new([2; 32]),
         membership_group: Vec::new(),
         created: UnixTime::ZERO,
-        members,
+        members: members.into_iter().map(Arc::new).collect(),
     }
 }
 

@@ -140,7 +140,7 @@ impl Network {
             authority_key: registry.signer(&[200; 32]).public_key(),
             membership_group: Vec::new(),
             created: UnixTime::ZERO,
-            members: (1..=count).map(|index| member(&registry, index)).collect(),
+            members: (1..=count).map(|index| Arc::new(member(&registry, index))).collect(),
         };
         let mut network = Self {
             random: Random(seed),

@@ -6,6 +6,7 @@
 //! Invariants: MEM-1, MEM-3.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_machine::{Class, Effects};
@@ -31,7 +32,7 @@ pub(super) struct Fetch {
 #[derive(Debug)]
 struct Download {
     header: Box<VerifiedHeader>,
-    members: Vec<MemberRecord>,
+    members: Vec<Arc<MemberRecord>>,
 }
 
 /// What a page leads to.

@@ -1,8 +1,12 @@
 //! A configuration proves itself under one key; each single change of it is found.
-use quorate_types::{Epoch, MemberRecord, MemberStatus};
+use std::sync::Arc;
+use std::vec::Vec;
+
+use quorate_types::{Epoch, MemberRecord, MemberStatus, NodeId};
 use quorate_wire::{decode, encode};
 
-use super::CertifiedConfiguration;
+use super::{CertifiedConfiguration, VerifiedConfiguration};
+use crate::delta::Delta;
 use crate::header::Lineage;
 use crate::rejected::Rejected;
 use crate::testing::{World, schemes};
@@ -19,7 +23,7 @@ fn mem_1_a_configuration_verifies_under_the_one_key_in_every_epoch() {
         assert_eq!(read, certified);
         let verified = read.verify(&world.founding.system_key, &schemes());
         assert_eq!(verified.as_ref(), Ok(configuration), "MEM-1");
-        let verified = read.into_verified(&world.founding.system_key, &schemes());
+        let verified = read.verify_after(&world.first, &schemes());
         assert_eq!(verified.as_ref(), Ok(configuration), "MEM-1");
     }
     assert_eq!(next.header().header().lineage.previous, world.first.hash());
@@ -32,13 +36,13 @@ fn mem_1_members_that_the_header_does_not_name_are_refused() {
     let verdict = |certified: &CertifiedConfiguration| {
         let key = &world.founding.system_key;
         let verdict = certified.verify(key, &schemes()).map(|_| ());
-        let consumed = certified.clone().into_verified(key, &schemes()).map(|_| ());
-        assert_eq!(consumed, verdict, "MEM-1: both are the same check");
+        let after = certified.clone().verify_after(&world.first, &schemes()).map(|_| ());
+        assert_eq!(after, verdict, "MEM-1: both are the same check");
         verdict
     };
 
     let mut moved = good.clone();
-    moved.members[3].address.push('1');
+    Arc::make_mut(&mut moved.members[3]).address.push('1');
     assert_eq!(verdict(&moved), Err(Rejected::MemberRoot), "MEM-1");
     let mut fewer = good.clone();
     fewer.members.pop();
@@ -46,6 +50,38 @@ fn mem_1_members_that_the_header_does_not_name_are_refused() {
     let mut swapped = good;
     swapped.members.swap(0, 1);
     assert_eq!(verdict(&swapped), Err(Rejected::MemberOrder));
+}
+
+/// Which of the records are in memory once for both.
+fn shared(one: &VerifiedConfiguration, other: &VerifiedConfiguration) -> Vec<NodeId> {
+    let others = &other.configuration().members;
+    let is_shared = |member: &&Arc<MemberRecord>| others.iter().any(|it| Arc::ptr_eq(it, member));
+    one.configuration().members.iter().filter(is_shared).map(|member| member.id).collect()
+}
+
+#[test]
+fn what_two_configurations_have_in_common_is_in_memory_once() {
+    let world = World::new(12, 1);
+    let moved = world.number_of(world.first.configuration().members[4].identity_key);
+    let next = world.after(&world.first, |members| {
+        members.retain(|member| world.number_of(member.identity_key) != moved);
+        members.push(world.newcomer(20));
+    });
+    let stays =
+        |member: &&Arc<MemberRecord>| next.configuration().members.iter().any(|now| now == *member);
+    let old = world.first.configuration().members.iter();
+    let stay: Vec<_> = old.filter(stays).map(|member| member.id).collect();
+    assert_eq!(shared(&world.first, &next), [], "it was made of records of its own");
+
+    let read: CertifiedConfiguration = decode(&next.to_bytes()).unwrap();
+    let after = read.verify_after(&world.first, &schemes()).unwrap();
+    assert_eq!((&after, after.leaves()), (&next, next.leaves()));
+    assert_eq!(shared(&world.first, &after), stay);
+
+    let delta = Delta::between(&world.first, &next).unwrap();
+    let applied = delta.apply(&world.first, &schemes()).unwrap();
+    assert_eq!((&applied, applied.leaves()), (&next, next.leaves()));
+    assert_eq!(shared(&world.first, &applied), stay);
 }
 
 #[test]
@@ -59,9 +95,9 @@ fn a_signed_configuration_that_breaks_a_rule_is_refused_all_the_same() {
     };
 
     let mut keyless = configuration.clone();
-    let outsider = |member: &MemberRecord| !keyless.membership_group.contains(&member.id);
+    let outsider = |member: &Arc<MemberRecord>| !keyless.membership_group.contains(&member.id);
     let outsider = keyless.members.iter().position(outsider).unwrap();
-    keyless.members[outsider].epoch_key = None;
+    Arc::make_mut(&mut keyless.members[outsider]).epoch_key = None;
     assert_eq!(verdict(keyless.clone()), Err(Rejected::NoEpochKey), "founders have keys");
     let following = Lineage { previous: world.first.hash(), ..lineage };
     let of_next = |configuration| {
@@ -73,19 +109,20 @@ fn a_signed_configuration_that_breaks_a_rule_is_refused_all_the_same() {
     for (place, verdict) in [(2, Ok(())), (3, Err(Rejected::NoEpochKey))] {
         let sworn = keyless.membership_group[place];
         let sworn = keyless.members.iter().position(|member| member.id == sworn).unwrap();
-        keyless.members[sworn].epoch_key = None;
+        Arc::make_mut(&mut keyless.members[sworn]).epoch_key = None;
         assert_eq!(of_next(keyless.clone()), verdict, "f members may have deposited nothing");
     }
     let mut double = configuration.clone();
-    double.members[0].identity_key = double.members[1].identity_key;
+    let twin = double.members[1].identity_key;
+    Arc::make_mut(&mut double.members[0]).identity_key = twin;
     assert_eq!(verdict(double), Err(Rejected::DuplicateIdentity));
     let mut asleep = configuration.clone();
     let leader = asleep.membership_group[0];
     let position = asleep.members.iter().position(|member| member.id == leader).unwrap();
-    asleep.members[position].status = MemberStatus::Inactive;
+    Arc::make_mut(&mut asleep.members[position]).status = MemberStatus::Inactive;
     assert_eq!(verdict(asleep), Err(Rejected::GroupMember));
     let mut dead = configuration;
-    for member in dead.members.iter_mut().take(4) {
+    for member in dead.members.iter_mut().take(4).map(Arc::make_mut) {
         member.status = MemberStatus::Inactive;
     }
     assert_eq!(verdict(dead), Err(Rejected::TooFewActive { needed: 4, got: 3 }));
@@ -98,7 +135,7 @@ fn mem_9_one_member_is_proved_to_whoever_has_only_the_header() {
     for member in &world.first.configuration().members {
         let proof = world.first.prove(member.id).unwrap();
         let proof: crate::MemberProof = decode(&encode(&proof)).unwrap();
-        assert_eq!(proof.verify(header), Ok(member));
+        assert_eq!(proof.verify(header), Ok(&**member));
         let mut moved = proof.clone();
         moved.member.probe_port += 1;
         assert_eq!(moved.verify(header), Err(Rejected::MemberRoot), "MEM-9");
@@ -109,7 +146,7 @@ fn mem_9_one_member_is_proved_to_whoever_has_only_the_header() {
         let refused = Rejected::MemberCount { expected: 7, got: 8 };
         assert_eq!(longer.verify(header), Err(refused));
     }
-    assert_eq!(world.first.prove(quorate_types::NodeId::new([0; 32])), None);
+    assert_eq!(world.first.prove(NodeId::new([0; 32])), None);
 }
 
 #[test]

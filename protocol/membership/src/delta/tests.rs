@@ -78,7 +78,7 @@ fn what_a_liar_makes_of_a_delta_is_refused() {
 
     let mut kept = world.first.configuration().members.iter();
     let kept = kept.rfind(|member| world.group().contains(&member.id)).unwrap();
-    let unchanged = MemberRecord { epoch_key: None, ..kept.clone() };
+    let unchanged = MemberRecord { epoch_key: None, ..kept.as_ref().clone() };
     let shapes: [&dyn Fn(&mut Delta); 7] = [
         &|delta| delta.gone.push(12),
         &|delta| delta.gone = vec![delta.gone[0], delta.gone[0]],

@@ -16,6 +16,7 @@
 //! Invariants: MEM-1, MEM-65.
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_crypto::merkle;
@@ -39,7 +40,7 @@ pub(super) fn short(leaf: &Digest) -> Leaf {
 pub(super) struct CatchingUp {
     header: VerifiedHeader,
     leaves: Vec<Leaf>,
-    members: Vec<Option<MemberRecord>>,
+    members: Vec<Option<Arc<MemberRecord>>>,
     /// Positions of the records that this server does not have, the next one last.
     missing: Vec<u32>,
     giver: Giver,
@@ -123,12 +124,12 @@ impl CatchingUp {
 
     fn find_known(&mut self, base: &VerifiedConfiguration) -> Progress {
         let members = &base.configuration().members;
-        let known: BTreeMap<Leaf, &MemberRecord> =
+        let known: BTreeMap<Leaf, &Arc<MemberRecord>> =
             base.leaves().iter().map(short).zip(members).collect();
         self.members = self
             .leaves
             .iter()
-            .map(|leaf| known.get(leaf).map(|member| (*member).clone()))
+            .map(|leaf| known.get(leaf).map(|member| Arc::clone(member)))
             .collect();
         let positions = (0_u32..).zip(&self.members).filter(|(_, member)| member.is_none());
         self.missing = positions.map(|(position, _)| position).collect();
@@ -156,7 +157,7 @@ impl CatchingUp {
     }
 
     /// All records; to be checked against the root.
-    pub(super) fn into_members(self) -> (VerifiedHeader, Vec<MemberRecord>) {
+    pub(super) fn into_members(self) -> (VerifiedHeader, Vec<Arc<MemberRecord>>) {
         (self.header, self.members.into_iter().flatten().collect())
     }
 }

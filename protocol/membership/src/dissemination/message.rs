@@ -75,7 +75,7 @@ pub struct Records {
     /// The name of the configuration.
     pub hash: Hash,
     /// Up to [`RECORDS_MAX`] with their positions.
-    pub records: Vec<(u32, MemberRecord)>,
+    pub records: Vec<(u32, Arc<MemberRecord>)>,
 }
 
 // tidy: messages

@@ -19,6 +19,7 @@
 //! Invariants: MEM-64, MEM-66.
 
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_crypto::{Domain, Hasher};
@@ -166,7 +167,7 @@ impl Ranks {
 }
 
 /// Everybody of both lists in ascending order of id; whether active in both.
-fn merged(before: &[MemberRecord], after: &[MemberRecord]) -> Vec<(NodeId, bool)> {
+fn merged(before: &[Arc<MemberRecord>], after: &[Arc<MemberRecord>]) -> Vec<(NodeId, bool)> {
     let mut merged = Vec::with_capacity(after.len());
     let mut rest = after.iter().peekable();
     for member in before {
@@ -174,7 +175,7 @@ fn merged(before: &[MemberRecord], after: &[MemberRecord]) -> Vec<(NodeId, bool)
             merged.push((added.id, false));
         }
         let now = rest.next_if(|next| next.id == member.id);
-        let is_active = |member: &MemberRecord| member.status == MemberStatus::Active;
+        let is_active = |member: &Arc<MemberRecord>| member.status == MemberStatus::Active;
         merged.push((member.id, is_active(member) && now.is_some_and(is_active)));
     }
     merged.extend(rest.map(|added| (added.id, false)));

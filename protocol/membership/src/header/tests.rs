@@ -1,6 +1,7 @@
 //! A header says what its configuration says, has one encoding, and takes `f + 1` shares to sign.
 use std::format;
 use std::string::String;
+use std::sync::Arc;
 use std::vec;
 use std::vec::Vec;
 
@@ -81,7 +82,7 @@ fn mem_9_a_header_follows_from_configuration_and_lineage_and_changes_with_each_p
     let header = world.first.header().header().clone();
     assert_eq!(ConfigurationHeader::of(&configuration, header.lineage), header, "MEM-9");
     let mut moved = configuration.clone();
-    moved.members[0].address.push('0');
+    Arc::make_mut(&mut moved.members[0]).address.push('0');
     assert_ne!(ConfigurationHeader::of(&moved, header.lineage).hash(), header.hash());
     let mut lineage = header.lineage;
     lineage.attempt = 1;

@@ -1,5 +1,6 @@
 //! A message has one encoding.
 use std::boxed::Box;
+use std::sync::Arc;
 
 use expect_test::expect_file;
 use quorate_types::{Digest, NodeId, Signature};
@@ -58,10 +59,10 @@ fn every_message_comes_back_from_its_bytes() {
 fn a_full_page_fits_a_reply_of_the_engine() {
     let world = World::new(4, 1);
     let mut page = world.first.page(NodeId::new([0; 32]));
-    let mut longest = page.members[0].clone();
+    let mut longest = page.members[0].as_ref().clone();
     longest.address = "a".repeat(quorate_types::limits::ADDRESS_BYTES_MAX);
     longest.failure_domain.0 = "d".repeat(quorate_types::limits::FAILURE_DOMAIN_BYTES_MAX);
-    page.members = std::vec![longest; PAGE_MEMBERS_MAX];
+    page.members = std::vec![Arc::new(longest); PAGE_MEMBERS_MAX];
     page.certified.header.membership_group = std::vec![NodeId::new([1; 32]); 64];
     let reply = encode(&MembershipReply::Configuration(Box::new(page)));
     assert!(reply.len() <= REPLY_BYTES_MAX, "{} bytes", reply.len());

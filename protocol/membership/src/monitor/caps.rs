@@ -17,6 +17,7 @@
 //! the system was founded.
 
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_machine::{Plant, planted};
@@ -36,16 +37,16 @@ pub struct OldRing<'a> {
 /// The servers of the ring on which objects lie, in ascending order of id, and those of them that
 /// have no duties.
 #[must_use]
-pub fn ring_of(members: &[MemberRecord]) -> (Vec<NodeId>, BTreeSet<NodeId>) {
+pub fn ring_of(members: &[Arc<MemberRecord>]) -> (Vec<NodeId>, BTreeSet<NodeId>) {
     let ring = || members.iter().filter(|member| member.is_on_ring);
-    let is_gone = |member: &&MemberRecord| member.status != MemberStatus::Active;
+    let is_gone = |member: &&Arc<MemberRecord>| member.status != MemberStatus::Active;
     let gone = ring().filter(is_gone).map(|member| member.id).collect();
     (ring().map(|member| member.id).collect(), gone)
 }
 
 /// How many servers have duties.
 #[must_use]
-pub fn active_count(members: &[MemberRecord]) -> usize {
+pub fn active_count(members: &[Arc<MemberRecord>]) -> usize {
     members.iter().filter(|member| member.status == MemberStatus::Active).count()
 }
 

@@ -161,7 +161,7 @@ impl Prober {
 
     /// The servers, of which the place in a ticket is an index.
     #[must_use]
-    pub fn members(&self) -> &[MemberRecord] {
+    pub fn members(&self) -> &[Arc<MemberRecord>] {
         &self.watch.configuration.configuration().members
     }
 

@@ -1,4 +1,5 @@
 //! A link's key is a server's only by its own certificate, for this system, and in its time.
+use std::sync::Arc;
 use std::vec::Vec;
 
 use proptest::prelude::*;
@@ -133,7 +134,7 @@ fn mem_11_a_server_that_deposited_no_key_is_known_by_any_that_it_certified_for_t
     let group = configuration.membership_group.clone();
     // Made larger than its group, so that somebody may be without.
     let keyless = configuration.members.iter_mut().find(|member| !group.contains(&member.id));
-    let keyless = keyless.expect("five servers, four in the group");
+    let keyless = Arc::make_mut(keyless.expect("five servers, four in the group"));
     keyless.epoch_key = None;
     let identity_key = keyless.identity_key;
     let lineage = door.second.header().header().lineage;
@@ -159,7 +160,7 @@ fn with_later_root(door: &Door, of: usize, epoch_key: Option<PublicKey>) -> Reco
     let mut configuration = door.second.configuration().clone();
     let key = identity(of).identity_key();
     let record = configuration.members.iter_mut().find(|member| member.identity_key == key);
-    let record = record.unwrap();
+    let record = Arc::make_mut(record.unwrap());
     record.later_root =
         Some(LaterRoot { root: heir(of, Epoch::new(1)).root(), since: Epoch::new(1) });
     record.epoch_key = epoch_key;

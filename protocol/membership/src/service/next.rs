@@ -11,6 +11,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_types::{
@@ -34,7 +35,7 @@ use crate::shortlist::active_count;
 /// The next epoch.
 pub(super) struct Next {
     decided: Decided,
-    members: Vec<MemberRecord>,
+    members: Vec<Arc<MemberRecord>>,
     joined: Vec<(IdentityKey, NodeId)>,
     left: Vec<(IdentityKey, NodeId)>,
     succeeded: Vec<(IdentityKey, LaterRoot)>,
@@ -182,7 +183,7 @@ fn amend(key: IdentityKey, table: &mut Table<'_>, change: impl FnOnce(&mut KeyRe
 struct Changeover {
     randomness: Digest,
     group: Vec<NodeId>,
-    members: BTreeMap<NodeId, MemberRecord>,
+    members: BTreeMap<NodeId, Arc<MemberRecord>>,
     joined: Vec<(IdentityKey, NodeId)>,
     left: Vec<(IdentityKey, NodeId)>,
     succeeded: Vec<(IdentityKey, LaterRoot)>,
@@ -219,9 +220,13 @@ impl Changeover {
         change
     }
 
+    fn member_mut(&mut self, id: NodeId) -> Option<&mut MemberRecord> {
+        self.members.get_mut(&id).map(Arc::make_mut)
+    }
+
     /// MEM-69: from the next epoch on the servers of a pool bring keys.
     fn mark_pool(&mut self, rotation: &Rotation) {
-        for member in self.members.values_mut() {
+        for member in self.members.values_mut().map(Arc::make_mut) {
             member.is_in_pool = rotation.pool.is_some() && rotation.admits(member.id);
         }
     }
@@ -229,7 +234,7 @@ impl Changeover {
     /// What the servers of the next epoch deposited: their keys, and other roots.
     fn take_deposits(&mut self, reader: &Reader<'_>) {
         let since = reader.header().epoch.next();
-        for member in self.members.values_mut() {
+        for member in self.members.values_mut().map(Arc::make_mut) {
             let deposited = reader.deposit(member.identity_key).map(|keys| keys.epoch_key);
             // Whoever stays in a group without a deposit is silent there. The key of the epoch that
             // ends must not be named: on links nobody would take the one of the next for its own,
@@ -248,7 +253,7 @@ impl Changeover {
     fn apply(&mut self, pending: PendingChange, record: KeyRecord) {
         match (&pending.statement, record.member) {
             (Statement::Add(certificate), Some(id)) => {
-                let member = self.members.get_mut(&id).expect("a known member has a record");
+                let member = self.member_mut(id).expect("a known member has a record");
                 describe(member, &certificate.grant.server);
                 if member.status == MemberStatus::Removed {
                     member.status = MemberStatus::Active;
@@ -278,14 +283,15 @@ impl Changeover {
 
     // MEM-51: nothing but the state of the server changes, and its seat was drawn without it.
     fn switch(&mut self, server: NodeId, status: MemberStatus) {
-        let member = self.members.get_mut(&server).expect("the plan is about members");
+        let member = self.member_mut(server).expect("the plan is about members");
         member.status = status;
-        self.switched.push((member.identity_key, status));
+        let key = member.identity_key;
+        self.switched.push((key, status));
     }
 
     /// Who has a place on the ring keeps its record, without duties, until objects can move.
     fn leave(&mut self, key: IdentityKey, id: NodeId) {
-        match self.members.get_mut(&id) {
+        match self.member_mut(id) {
             Some(member) if member.is_on_ring => member.status = MemberStatus::Removed,
             Some(_) | None => {
                 self.members.remove(&id);
@@ -311,7 +317,7 @@ impl Changeover {
             is_on_ring: false,
             is_in_pool: false,
         };
-        self.members.insert(id, member);
+        self.members.insert(id, Arc::new(member));
         self.joined.push((key, id));
     }
 }

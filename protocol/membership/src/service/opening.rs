@@ -15,6 +15,8 @@
 //!
 //! Also MEM-1, MEM-24.
 
+use alloc::sync::Arc;
+
 use quorate_threshold::Signature as ThresholdSignature;
 use quorate_types::{Epoch, MemberRecord};
 
@@ -62,7 +64,7 @@ impl Opening {
         }
     }
 
-    fn members(&self) -> &[MemberRecord] {
+    fn members(&self) -> &[Arc<MemberRecord>] {
         match self {
             Self::Founded(configuration, _) | Self::Following(configuration) => {
                 &configuration.configuration().members

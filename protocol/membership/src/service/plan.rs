@@ -11,6 +11,7 @@
 //! Invariants: MEM-10, MEM-45, MEM-46, MEM-49.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_machine::{Plant, planted};
@@ -88,14 +89,19 @@ impl Plan {
     }
 
     /// MEM-45, MEM-46: what the caps hold back waits.
-    fn hold_back(&mut self, reader: &Reader<'_>, members: &[MemberRecord], joining_count: usize) {
-        let is_leaving = |member: &&MemberRecord| self.leaving.contains(&member.identity_key);
+    fn hold_back(
+        &mut self,
+        reader: &Reader<'_>,
+        members: &[Arc<MemberRecord>],
+        joining_count: usize,
+    ) {
+        let is_leaving = |member: &&Arc<MemberRecord>| self.leaving.contains(&member.identity_key);
         let is_back = |member: &MemberRecord| self.returning.contains(&member.id);
         let is_active = |member: &MemberRecord| member.status == MemberStatus::Active;
         let (servers, mut gone) = ring_of(members);
         gone.retain(|server| !self.returning.contains(server));
         let cause = Cause::Removal { may_exceed_cap: true };
-        let removal = |member: &MemberRecord| {
+        let removal = |member: &Arc<MemberRecord>| {
             // They were counted when they were recorded.
             Departure { server: member.id, cause, is_active: false }
         };
@@ -107,8 +113,9 @@ impl Plan {
         let mut departures: Vec<_> =
             members.iter().filter(is_leaving).filter(|it| is_active(it)).map(removal).collect();
         departures.extend(self.evictions.iter().map(eviction));
-        let stays =
-            |member: &&MemberRecord| (is_active(member) || is_back(member)) && !is_leaving(member);
+        let stays = |member: &&Arc<MemberRecord>| {
+            (is_active(member) || is_back(member)) && !is_leaving(member)
+        };
         let active_count = members.iter().filter(stays).count() + joining_count;
         let header = reader.header();
         let caps = Caps::usual(header.storage, active_count, active_min(reader));
@@ -139,7 +146,8 @@ impl Plan {
     /// Who can be drawn for the next group: active members that stay, with a deposit.
     pub(super) fn candidates(&self, reader: &Reader<'_>) -> Vec<NodeId> {
         let has_deposit = |member: &MemberRecord| reader.deposit(member.identity_key).is_some();
-        let is_candidate = |member: &MemberRecord| self.stays_active(member) && has_deposit(member);
+        let is_candidate =
+            |member: &Arc<MemberRecord>| self.stays_active(member) && has_deposit(member);
         reader.members().filter(is_candidate).map(|member| member.id).collect()
     }
 

@@ -27,6 +27,7 @@
 //! first request of the next epoch the members are those of the next epoch already, while header,
 //! signature and sharing are those of the epoch that ends.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::iter;
 
@@ -267,12 +268,12 @@ impl<'a> Reader<'a> {
     }
 
     /// All members in ascending order of id.
-    pub(super) fn members(&self) -> impl Iterator<Item = MemberRecord> {
+    pub(super) fn members(&self) -> impl Iterator<Item = Arc<MemberRecord>> {
         self.walk(MEMBER.to_vec()).map(|(_, value)| read(&value))
     }
 
     /// The signed header and members from an id on, unless the signature is awaited.
-    pub(super) fn page(&self, from: NodeId) -> Option<(CertifiedHeader, Vec<MemberRecord>)> {
+    pub(super) fn page(&self, from: NodeId) -> Option<(CertifiedHeader, Vec<Arc<MemberRecord>>)> {
         let certified = self.certified()?;
         let members = self.values(MEMBER, &place(MEMBER, from.as_bytes()), PAGE_MEMBERS_MAX);
         Some((certified, members))
@@ -430,7 +431,7 @@ fn walk(prefix: Vec<u8>, scan: impl Fn(&[u8], usize) -> Vec<Entry>) -> impl Iter
 }
 
 /// The members in a map of the service.
-pub(super) fn members_of(scan: impl Fn(&[u8], usize) -> Vec<Entry>) -> Vec<MemberRecord> {
+pub(super) fn members_of(scan: impl Fn(&[u8], usize) -> Vec<Entry>) -> Vec<Arc<MemberRecord>> {
     walk(MEMBER.to_vec(), scan).map(|(_, value)| read(&value)).collect()
 }
 

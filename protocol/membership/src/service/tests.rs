@@ -270,7 +270,7 @@ fn a_member_is_found_by_its_id() {
     let mut replica = replica();
     let member = replica.world.first.configuration().members[1].clone();
     let known = replica.execute(&MembershipOperation::GetMember(member.id), 0);
-    assert_eq!(known, MembershipReply::Member(Some(member.into())));
+    assert_eq!(known, MembershipReply::Member(Some(member.as_ref().clone().into())));
     let unknown = replica.execute(&MembershipOperation::GetMember(NodeId::new([0; 32])), 0);
     assert_eq!(unknown, MembershipReply::Member(None));
 }

@@ -88,10 +88,10 @@ impl Servers {
         Self { founding, genesis, schemes, next_number: 0 }
     }
 
-    pub(crate) fn newcomers(&mut self, count: usize) -> Vec<MemberRecord> {
+    pub(crate) fn newcomers(&mut self, count: usize) -> Vec<Arc<MemberRecord>> {
         let begin = self.next_number;
         self.next_number += count as u64;
-        (begin..self.next_number).map(record).collect()
+        (begin..self.next_number).map(record).map(Arc::new).collect()
     }
 
     /// A configuration of so many servers.
@@ -121,7 +121,7 @@ impl Servers {
     pub(crate) fn follow(
         &self,
         old: &VerifiedConfiguration,
-        mut members: Vec<MemberRecord>,
+        mut members: Vec<Arc<MemberRecord>>,
     ) -> VerifiedConfiguration {
         members.sort_by_key(|member| member.id);
         let epoch = old.epoch().next();
@@ -133,7 +133,11 @@ impl Servers {
             let was_there = old.configuration().member(member.id).is_some();
             let has_key = was_there && list.has(member) || group.contains(&member.id);
             let key = PublicKey::new(*digest(&format!("key {index}"), epoch.get()).as_bytes());
-            member.epoch_key = has_key.then_some(key);
+            let key = has_key.then_some(key);
+            // Whoever has what it had is the same record.
+            if member.epoch_key != key {
+                Arc::make_mut(member).epoch_key = key;
+            }
         }
         let configuration = Configuration {
             epoch,

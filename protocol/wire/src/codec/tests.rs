@@ -1,6 +1,7 @@
 //! Round trips, refusals by name, and hostile bytes.
 
 use std::string::String;
+use std::sync::Arc;
 use std::vec;
 use std::vec::Vec;
 
@@ -40,7 +41,7 @@ fn configuration(members: Vec<MemberRecord>) -> Configuration {
         authority_key: PublicKey::new([8; 32]),
         membership_group: vec![NodeId::new([5; 32])],
         created: UnixTime::from_micros(77),
-        members,
+        members: members.into_iter().map(Arc::new).collect(),
     }
 }
 

@@ -117,6 +117,8 @@ pub(super) fn domain_facts(domains: &[Domain]) -> Value {
 mod tests {
     //! Suspicion is shown before anything follows from it, and what follows, and why it waits; and
     //! that objects stay where they are.
+    use std::sync::Arc;
+
     use quorate_membership::Standing;
     use quorate_membership::monitor::caps::Held;
     use quorate_membership::monitor::{Finding, Found};
@@ -161,9 +163,9 @@ mod tests {
     #[test]
     fn objects_are_said_to_stay_on_the_ring_as_soon_as_there_is_a_server_that_holds_none() {
         let mut configuration = configuration();
-        configuration.members = (1..=4).map(|number| member(number, true)).collect();
+        configuration.members = (1..=4).map(|number| Arc::new(member(number, true))).collect();
         assert_eq!(ring_line(&configuration), None);
-        configuration.members.extend([5, 6].map(|number| member(number, false)));
+        configuration.members.extend([5, 6].map(|number| Arc::new(member(number, false))));
         let said = "objects  on the servers of the founding; 2 others hold none";
         assert_eq!(ring_line(&configuration).as_deref(), Some(said));
     }

@@ -1,6 +1,7 @@
 //! What changed from one epoch to another, for people.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use quorate_membership::VerifiedConfiguration;
 use quorate_types::{MemberRecord, MemberStatus, NodeId};
@@ -23,9 +24,9 @@ struct Row {
 
 impl Difference {
     pub(super) fn between(from: &VerifiedConfiguration, to: &VerifiedConfiguration) -> Self {
-        let by_id = |one: &'_ VerifiedConfiguration| -> BTreeMap<NodeId, MemberRecord> {
+        let by_id = |one: &VerifiedConfiguration| -> BTreeMap<NodeId, Arc<MemberRecord>> {
             let members = one.configuration().members.iter();
-            members.map(|member| (member.id, member.clone())).collect()
+            members.map(|member| (member.id, Arc::clone(member))).collect()
         };
         let (before, after) = (by_id(from), by_id(to));
         let mut rows = Vec::new();

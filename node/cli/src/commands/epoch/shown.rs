@@ -40,7 +40,7 @@ pub(super) fn facts(configuration: &VerifiedConfiguration) -> Map<String, Value>
         ("active", json!(states.active)),
         ("inactive", json!(states.inactive)),
         ("removed", json!(states.removed)),
-        ("members", servers.members.iter().map(member).collect()),
+        ("members", servers.members.iter().map(|it| member(it)).collect()),
         ("is_verified", json!(true)),
     ];
     facts.into_iter().map(|(name, fact)| (String::from(name), fact)).collect()

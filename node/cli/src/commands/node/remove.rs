@@ -1,5 +1,7 @@
 //! `quorate node remove`: the authority has a server leave for good.
 
+use std::sync::Arc;
+
 use clap::Args;
 use quorate_client::changes::Change;
 use quorate_client::cluster::Cluster;
@@ -58,7 +60,7 @@ pub(super) async fn draft(
 
 /// A founder that leaves is missed where its objects lie.
 fn note_on(servers: &Configuration, key: IdentityKey) -> Option<String> {
-    let is_meant = |member: &&MemberRecord| member.identity_key == key && member.is_on_ring;
+    let is_meant = |member: &&Arc<MemberRecord>| member.identity_key == key && member.is_on_ring;
     let member = servers.members.iter().find(is_meant)?;
     Some(format!(
         "server {} holds objects: if it still has its data, keep it running until they can move; \
@@ -82,7 +84,7 @@ pub(crate) fn find_member<'a>(
     called: &str,
 ) -> Result<&'a MemberRecord, Failure> {
     let key = IdentityKey::from_hex(called).ok();
-    let is_meant = |member: &&MemberRecord| {
+    let is_meant = |member: &&Arc<MemberRecord>| {
         member.status != MemberStatus::Removed
             && (member.name() == called
                 || member.address == called

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quorate_bft::limits::GROUP_F_MAX;
@@ -66,7 +67,7 @@ pub fn new_cluster_file(
     epoch: Option<Duration>,
 ) -> Result<(), FoundingError> {
     let servers = configuration.configuration();
-    let contact = |member: &MemberRecord| ServerContact {
+    let contact = |member: &Arc<MemberRecord>| ServerContact {
         identity_key: member.identity_key,
         address: member.address.clone(),
     };

@@ -1,5 +1,6 @@
 //! Attacks on configurations: stale ones, forged ones, pages that do not fit.
 use std::boxed::Box;
+use std::sync::Arc;
 use std::vec::Vec;
 
 use quorate_types::{Epoch, Peer};
@@ -50,7 +51,7 @@ fn a_liar_among_the_contacts_delays_and_does_not_mislead() {
     let first = world.first.configuration().members[0].id;
     let good = world.first.page(quorate_types::NodeId::new([0; 32]));
     let mut moved = good.clone();
-    moved.members[0].address.push('0');
+    Arc::make_mut(&mut moved.members[0]).address.push('0');
     let mut short = good.clone();
     short.members.pop();
     let mut shuffled = good.clone();
@@ -300,7 +301,7 @@ fn mem_1_a_forged_configuration_that_is_given_is_refused_and_counted_once_for_ea
     let mut forged = next.to_certified();
     forged.certified.signature = world.first.to_certified().certified.signature;
     let mut moved = next.to_certified();
-    moved.members[0].address.push('0');
+    Arc::make_mut(&mut moved.members[0]).address.push('0');
     for wrong in [forged, moved] {
         network.request(given(&world, wrong));
     }

@@ -355,7 +355,7 @@ fn pages_come_from_several_peers_and_from_one_if_they_do_not_fit_mem_65() {
     let [(other, Message::GetRecords(ref wish))] = asked[..] else { panic!("{asked:?}") };
     assert_ne!(other, first, "nobody gives everything");
     let Message::Records(mut page) = records(wish) else { panic!("records") };
-    page.records[0].1.address.push('x');
+    Arc::make_mut(&mut page.records[0].1).address.push('x');
     let did = bench.hear(other, Message::Records(page));
     assert_eq!(did.marks, ["dissemination: page that does not fit"]);
 
@@ -372,7 +372,7 @@ fn pages_come_from_several_peers_and_from_one_if_they_do_not_fit_mem_65() {
 
     // Who gave all that does not fit has lied: another gives all, from the first leaf on.
     let Message::Records(mut page) = records(wish) else { panic!("records") };
-    page.records[0].1.address.push('x');
+    Arc::make_mut(&mut page.records[0].1).address.push('x');
     let did = bench.hear(PEER, Message::Records(page));
     assert_eq!(did.marks, ["dissemination: page that does not fit"]);
     let asked = bench.step(Input::Expired(super::DisseminatorTimer::Repair)).sent;

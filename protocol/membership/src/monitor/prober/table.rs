@@ -102,5 +102,5 @@ pub(super) fn rows(
             Some(_) | None => fresh,
         }
     };
-    configuration.members.iter().map(row).collect()
+    configuration.members.iter().map(|record| row(record)).collect()
 }

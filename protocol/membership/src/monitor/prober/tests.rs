@@ -194,7 +194,8 @@ fn changed(
     change: impl FnOnce(&mut MemberRecord),
 ) -> VerifiedConfiguration {
     let mut configuration = old.configuration().clone();
-    change(configuration.members.iter_mut().find(|record| record.id == server).unwrap());
+    let record = configuration.members.iter_mut().find(|record| record.id == server);
+    change(Arc::make_mut(record.unwrap()));
     let certified = world.certify(configuration, old.header().header().lineage);
     certified.verify(&world.founding.system_key, &schemes()).unwrap()
 }

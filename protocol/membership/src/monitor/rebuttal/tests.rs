@@ -20,7 +20,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let world = World::new(8, 1);
-        let record = world.first.configuration().members[0].clone();
+        let record = world.first.configuration().members[0].as_ref().clone();
         Self { world, record }
     }
 

@@ -1,5 +1,6 @@
 //! A system whose membership groups run one log after the other, in a plain map.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::vec::Vec;
 
 use quorate_crypto::Signer;
@@ -226,7 +227,8 @@ impl Town {
     /// The record of a server, also if nothing but its place on the ring is left of it.
     pub(super) fn place_of(&self, server: usize) -> Option<MemberRecord> {
         let key = identity(server).identity_key();
-        self.reader().members().find(|member| member.identity_key == key)
+        let found = self.reader().members().find(|member| member.identity_key == key);
+        found.map(Arc::unwrap_or_clone)
     }
 
     // -- what is ordered --

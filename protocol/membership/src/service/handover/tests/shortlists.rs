@@ -1,5 +1,6 @@
 //! MEM-69: of many servers those on the shortlist bring keys, and the group is drawn from them.
 //! MEM-72: of the others so many do that get another root.
+use std::sync::Arc;
 use std::vec::Vec;
 
 use quorate_types::{MemberRecord, MemberStatus, NodeId, Resilience};
@@ -22,7 +23,8 @@ fn outsiders(town: &Town) -> (Vec<MemberRecord>, Vec<MemberRecord>) {
     let list = town.shortlist();
     let group = town.group();
     let members = town.configuration.configuration().members.iter();
-    members.filter(|member| !group.contains(&member.id)).cloned().partition(|it| list.has(it))
+    let others = members.filter(|member| !group.contains(&member.id));
+    others.map(|member| member.as_ref().clone()).partition(|it| list.has(it))
 }
 
 #[test]
@@ -116,7 +118,7 @@ fn mem_69_of_few_active_servers_all_are_on_the_list_whatever_became_of_others() 
     assert!(!others.iter().any(|member| list.has(member)), "they can be drawn for no group");
     // The log goes by the same.
     assert!(active.iter().all(|member| town.reader().shortlist().has(member)));
-    let is = |status| move |member: &&&MemberRecord| member.status == status;
+    let is = |status| move |member: &&&Arc<MemberRecord>| member.status == status;
     let inactive = others.iter().find(is(MemberStatus::Inactive)).unwrap();
     assert_eq!(town.deposit(town.number_of(inactive.id)), Err(HandoverRefusal::NotListed));
     let removed = others.iter().find(is(MemberStatus::Removed)).unwrap();
