@@ -14,7 +14,9 @@ use crate::error::StoreError;
 /// A change of one key: its new value, or none to remove it.
 pub type ImageChange = (Vec<u8>, Option<Vec<u8>>);
 
-const CACHE_BYTES: usize = 16 * 1024 * 1024;
+/// Replicas read their state from memory: this is for the pages on the way to what they write, and
+/// a member of the membership group has two images at the end of an epoch.
+const CACHE_BYTES: usize = 4 * 1024 * 1024;
 const PAIRS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("pairs");
 const MARKS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("marks");
 const MARK: &str = "mark";
