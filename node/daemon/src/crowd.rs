@@ -188,8 +188,10 @@ impl Crowd {
     ) -> Result<NextHoldings, StoreError> {
         let (current, map) = (&self.configuration, &mut holdings.map);
         // DONE, as the service executes it: all members by id, and then in a sequence.
-        let by_id: BTreeMap<_, _> =
-            members(map).into_iter().map(|member| (member.id, member)).collect();
+        let by_id: BTreeMap<_, _> = members(current.configuration(), map)
+            .into_iter()
+            .map(|member| (member.id, member))
+            .collect();
         let decided = self.next_of(by_id.into_values().collect());
         let lineage = current.header().header().lineage;
         let root = ConfigurationHeader::of(&decided, lineage).member_root;
@@ -202,7 +204,7 @@ impl Crowd {
         let end = map.snapshot();
 
         // The signed header comes back; the state says who the members are.
-        let next = certify(self.next_of(members(map)), Some(current));
+        let next = certify(self.next_of(members(current.configuration(), map)), Some(current));
         let next = next.expect("what is made up fits").0;
         // The node makes it durable, and passes it on.
         let path = directory.join("configuration");
@@ -241,8 +243,8 @@ fn pairs(map: &Map) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
 }
 
 /// The members in the map of the service.
-fn members(map: &Map) -> Vec<Arc<MemberRecord>> {
-    read_members(|from, count| scan_section(map, SERVICE, (from, count)))
+fn members(held: &Configuration, map: &Map) -> Vec<Arc<MemberRecord>> {
+    read_members(&held.members, |from, count| scan_section(map, SERVICE, (from, count)))
 }
 
 /// The first request of a group fills its map.

@@ -131,6 +131,21 @@ struct Inner {
     leaves: Vec<Digest>,
 }
 
+/// These records in ascending order of id; where the same one is held already, that.
+pub(crate) fn held_or_new(
+    held: &[Arc<MemberRecord>],
+    records: impl Iterator<Item = MemberRecord>,
+) -> impl Iterator<Item = Arc<MemberRecord>> {
+    let mut held = held.iter().peekable();
+    records.map(move |record| {
+        while held.next_if(|it| it.id < record.id).is_some() {}
+        match held.peek() {
+            Some(same) if ***same == record => Arc::clone(same),
+            Some(_) | None => Arc::new(record),
+        }
+    })
+}
+
 /// These members with their leaves, and where a record stayed, both taken from `base`. Whatever the
 /// order of the members is, each leaf is the one of its record.
 fn shared_with(

@@ -53,12 +53,14 @@ use opening::Opening;
 use table::{Reader, Table};
 
 /// The members that a map of the service holds: behind DONE, those of the next epoch. `scan` gives
-/// entries of the map from a key on.
+/// entries of the map from a key on. Records that are `held` as they are, in ascending order of id,
+/// come from there.
 #[must_use]
 pub fn read_members(
+    held: &[Arc<MemberRecord>],
     scan: impl Fn(&[u8], usize) -> Vec<(Vec<u8>, Vec<u8>)>,
 ) -> Vec<Arc<MemberRecord>> {
-    table::members_of(scan)
+    table::members_of(held, scan)
 }
 
 /// The founders that have not deposited, in a map of the service.
@@ -155,7 +157,7 @@ impl MembershipService {
                 MembershipReply::Terms(Terms { known, signed_by })
             }
             MembershipOperation::Handover(step) => {
-                let reader = Reader::new(state);
+                let reader = Reader::new(state).beside(self.opening.members());
                 // MEM-8: a refusal returns before anything is written.
                 match (Step { call, reader, schemes: &self.schemes }).take(*step) {
                     Ok(outcome) => {

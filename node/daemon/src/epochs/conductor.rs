@@ -267,8 +267,10 @@ impl Conductor {
     fn read_members(&self, epoch: Epoch) {
         let Some(replica) = self.all.replicas.get(&epoch) else { return };
         let told = self.all.ground.told.clone();
+        let held = self.all.turnover.configuration().clone();
         let looks = replica.look(move |replica| {
-            let members = read_members(|from, count| replica.scan_service(from, count));
+            let held = &held.configuration().members;
+            let members = read_members(held, |from, count| replica.scan_service(from, count));
             say(&told, Event::Members(epoch, members).into());
         });
         if !looks {

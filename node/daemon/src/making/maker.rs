@@ -186,7 +186,7 @@ impl Maker {
         }
         let told = self.told.clone();
         self.has_asked_members = replica.look(move |replica| {
-            let members = read_members(|from, count| replica.scan_service(from, count));
+            let members = read_members(&[], |from, count| replica.scan_service(from, count));
             say(&told, Event::Members(Epoch::ZERO, members).into());
         });
     }

@@ -625,7 +625,7 @@ impl Town {
             }
             Order::ReadMembers(epoch) => {
                 let replica = &self.server(id).replicas[&epoch];
-                let members = read_members(|from, count| replica.scan_service(from, count));
+                let members = read_members(&[], |from, count| replica.scan_service(from, count));
                 self.tell(id, Event::Members(epoch, members));
             }
             Order::Adopt(configuration) => self.adopt(id, &configuration),

@@ -5,7 +5,7 @@ use std::vec::Vec;
 use quorate_types::{Epoch, MemberRecord, MemberStatus, NodeId};
 use quorate_wire::{decode, encode};
 
-use super::{CertifiedConfiguration, VerifiedConfiguration};
+use super::{CertifiedConfiguration, VerifiedConfiguration, held_or_new};
 use crate::delta::Delta;
 use crate::header::Lineage;
 use crate::rejected::Rejected;
@@ -85,6 +85,25 @@ fn what_two_configurations_have_in_common_is_in_memory_once() {
     let applied = delta.apply(&base, &schemes()).unwrap();
     assert_eq!((&applied, applied.leaves()), (&next, next.leaves()));
     assert_eq!(shared(&base, &applied), stay);
+}
+
+#[test]
+fn a_record_that_is_read_as_it_is_held_is_in_memory_once() {
+    let world = World::new(7, 1);
+    let held = &world.first.configuration().members;
+    // One went, one moved and one came; the others are as they were.
+    let (gone, moved, came) = (1, 3, world.newcomer(20));
+    let mut records: Vec<MemberRecord> = held.iter().map(|it| MemberRecord::clone(it)).collect();
+    records[moved].address.push('1');
+    records.remove(gone);
+    let place = records.partition_point(|it| it.id < came.id);
+    records.insert(place, MemberRecord::clone(&came));
+
+    let read: Vec<_> = held_or_new(held, records.clone().into_iter()).collect();
+    assert!(read.iter().map(|it| &**it).eq(&records), "all of them, as they were read");
+    let same = held.iter().filter(|it| read.iter().any(|read| Arc::ptr_eq(read, it)));
+    let stay = (0..7).filter(|&place| ![gone, moved].contains(&place));
+    assert!(same.eq(stay.map(|place| &held[place])), "those that stay are not copied");
 }
 
 #[test]

@@ -179,7 +179,8 @@ fn amend(key: IdentityKey, table: &mut Table<'_>, change: impl FnOnce(&mut KeyRe
     table.put_key_record(key, record);
 }
 
-/// The members while the fixed changes are applied to them.
+/// The members while the fixed changes are applied to them. Of a large system most stay as they
+/// are, and are those that the service holds.
 struct Changeover {
     randomness: Digest,
     group: Vec<NodeId>,
@@ -226,25 +227,31 @@ impl Changeover {
 
     /// MEM-69: from the next epoch on the servers of a pool bring keys.
     fn mark_pool(&mut self, rotation: &Rotation) {
-        for member in self.members.values_mut().map(Arc::make_mut) {
-            member.is_in_pool = rotation.pool.is_some() && rotation.admits(member.id);
+        for member in self.members.values_mut() {
+            let is_in_pool = rotation.pool.is_some() && rotation.admits(member.id);
+            if member.is_in_pool != is_in_pool {
+                Arc::make_mut(member).is_in_pool = is_in_pool;
+            }
         }
     }
 
     /// What the servers of the next epoch deposited: their keys, and other roots.
     fn take_deposits(&mut self, reader: &Reader<'_>) {
         let since = reader.header().epoch.next();
-        for member in self.members.values_mut().map(Arc::make_mut) {
+        for member in self.members.values_mut() {
             let deposited = reader.deposit(member.identity_key).map(|keys| keys.epoch_key);
             // Whoever stays in a group without a deposit is silent there. The key of the epoch that
             // ends must not be named: on links nobody would take the one of the next for its own,
             // and it could never deposit again.
             let has_duties = member.status != MemberStatus::Removed;
-            member.epoch_key = deposited.filter(|_| has_duties);
+            let epoch_key = deposited.filter(|_| has_duties);
+            if member.epoch_key != epoch_key {
+                Arc::make_mut(member).epoch_key = epoch_key;
+            }
             // MEM-18: with the epoch of the deposit, so that no other root has certified its key.
             if let Some(root) = reader.successor(member.identity_key).filter(|_| has_duties) {
                 let later = LaterRoot { root, since };
-                member.later_root = Some(later);
+                Arc::make_mut(member).later_root = Some(later);
                 self.succeeded.push((member.identity_key, later));
             }
         }

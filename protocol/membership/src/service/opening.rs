@@ -64,7 +64,7 @@ impl Opening {
         }
     }
 
-    fn members(&self) -> &[Arc<MemberRecord>] {
+    pub(super) fn members(&self) -> &[Arc<MemberRecord>] {
         match self {
             Self::Founded(configuration, _) | Self::Following(configuration) => {
                 &configuration.configuration().members

@@ -42,6 +42,7 @@ use quorate_wire::{Decode, DecodeError, Encode, decode, encode};
 use super::change::{PendingChange, Statement};
 use crate::authority::Council;
 use crate::codec::{read_signature, write_signature};
+use crate::configuration::held_or_new;
 use crate::handover::attempt::parameters;
 use crate::handover::{CommitmentBytes, SeatKeys, Stage};
 use crate::header::{CertifiedHeader, ConfigurationHeader};
@@ -193,15 +194,24 @@ impl Decode for SignatureEntry {
 
 /// Reads the state.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'a>(&'a dyn ServiceState);
+pub(super) struct Reader<'a> {
+    state: &'a dyn ServiceState,
+    /// Records of members that are in memory anyway, in ascending order of id.
+    held: &'a [Arc<MemberRecord>],
+}
 
 impl<'a> Reader<'a> {
     pub(super) const fn new(state: &'a dyn ServiceState) -> Self {
-        Self(state)
+        Self { state, held: &[] }
+    }
+
+    /// The same, where these records are held: of a large system most are read as they are.
+    pub(super) const fn beside(self, held: &'a [Arc<MemberRecord>]) -> Self {
+        Self { held, ..self }
     }
 
     fn value<T: Decode>(&self, key: &[u8]) -> Option<T> {
-        self.0.get(key).map(|bytes| read(&bytes))
+        self.state.get(key).map(|bytes| read(&bytes))
     }
 
     /// The header, unless the map is empty.
@@ -269,7 +279,7 @@ impl<'a> Reader<'a> {
 
     /// All members in ascending order of id.
     pub(super) fn members(&self) -> impl Iterator<Item = Arc<MemberRecord>> {
-        self.walk(MEMBER.to_vec()).map(|(_, value)| read(&value))
+        held_or_new(self.held, self.walk(MEMBER.to_vec()).map(|(_, value)| read(&value)))
     }
 
     /// The signed header and members from an id on, unless the signature is awaited.
@@ -402,14 +412,14 @@ impl<'a> Reader<'a> {
 
     /// Values under keys that begin with `prefix`, from a key on.
     fn values<T: Decode>(&self, prefix: &[u8], from: &[u8], count_max: usize) -> Vec<T> {
-        let entries = self.0.scan(from, count_max).into_iter();
+        let entries = self.state.scan(from, count_max).into_iter();
         let inside = entries.take_while(|(key, _)| key.starts_with(prefix));
         inside.map(|(_, value)| read(&value)).collect()
     }
 
     /// All entries whose keys begin with `prefix`, some at a time.
     fn walk(&self, prefix: Vec<u8>) -> impl Iterator<Item = Entry> {
-        let state = self.0;
+        let state = self.state;
         walk(prefix, |from, count_max| state.scan(from, count_max))
     }
 }
@@ -430,9 +440,12 @@ fn walk(prefix: Vec<u8>, scan: impl Fn(&[u8], usize) -> Vec<Entry>) -> impl Iter
     iter::from_fn(page).flatten()
 }
 
-/// The members in a map of the service.
-pub(super) fn members_of(scan: impl Fn(&[u8], usize) -> Vec<Entry>) -> Vec<Arc<MemberRecord>> {
-    walk(MEMBER.to_vec(), scan).map(|(_, value)| read(&value)).collect()
+/// The members in a map of the service; those that are held as they are come from there.
+pub(super) fn members_of(
+    held: &[Arc<MemberRecord>],
+    scan: impl Fn(&[u8], usize) -> Vec<Entry>,
+) -> Vec<Arc<MemberRecord>> {
+    held_or_new(held, walk(MEMBER.to_vec(), scan).map(|(_, value)| read(&value))).collect()
 }
 
 /// The members in a map of the service that have not deposited.
@@ -455,7 +468,7 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn reader(&self) -> Reader<'_> {
-        Reader(self.0)
+        Reader::new(self.0)
     }
 
     pub(super) fn put_header(&mut self, header: &ConfigurationHeader) {

@@ -85,7 +85,8 @@ impl ServerSeat {
             Order::ReadMembers(epoch) => {
                 let Some(member) = self.members.get(&epoch) else { return };
                 let replica = &member.replica;
-                let members = read_members(|from, count| replica.scan_service(from, count));
+                let held = &self.turnover.configuration().configuration().members;
+                let members = read_members(held, |from, count| replica.scan_service(from, count));
                 turn.todo.push_back(Event::Members(epoch, members).into());
             }
             Order::Adopt(configuration) => self.adopt(turn, &configuration),

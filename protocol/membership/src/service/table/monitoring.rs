@@ -69,7 +69,7 @@ impl Reader<'_> {
         let findings = [epoch, epoch.next()].map(findings_of);
         let kinds = findings.into_iter().chain([CONVICTION, CASE].map(<[u8]>::to_vec));
         let servers = |kind: Vec<u8>| {
-            let entries = self.0.scan(&place(&kind, from.as_bytes()), count_max).into_iter();
+            let entries = self.state.scan(&place(&kind, from.as_bytes()), count_max).into_iter();
             let inside = entries.take_while(move |(key, _)| key.starts_with(&kind));
             inside.map(|(key, _)| server_of(&key)).collect::<Vec<_>>()
         };
