@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use crate::support::Scratch;
 
-const SERVERS: usize = 4;
+pub(crate) const SERVERS: usize = 4;
 
 /// Founders, each a process or none.
-struct Founders {
-    scratch: Scratch,
+pub(crate) struct Founders {
+    pub(crate) scratch: Scratch,
     metrics: Vec<String>,
     listen: Vec<String>,
     children: Vec<Option<Child>>,
@@ -31,7 +31,7 @@ fn free_ports(count: usize) -> Vec<String> {
 }
 
 impl Founders {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let scratch = Scratch::new();
         scratch.succeed(&["authority", "new", "--out", "authority"]);
         let ports = free_ports(2 * SERVERS);
@@ -79,7 +79,7 @@ impl Founders {
     }
 
     /// What a server says about its health, if it answers.
-    fn health(&self, number: usize) -> Option<String> {
+    pub(crate) fn health(&self, number: usize) -> Option<String> {
         self.page(number, "/health")
     }
 

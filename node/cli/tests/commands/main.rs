@@ -2,6 +2,7 @@
 
 mod ceremony;
 mod changes;
+mod clocks;
 mod cluster;
 mod condition;
 mod dev;
