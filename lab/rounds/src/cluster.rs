@@ -14,7 +14,8 @@ use quorate_client::cluster_file::ClusterFile;
 
 use crate::dev::{self, Dev};
 use crate::metrics;
-use crate::process::{Process, signal};
+pub use crate::process::Usage;
+use crate::process::{Process, forget_memory_peak, signal};
 use crate::programs::Programs;
 
 /// Longest time in which a server must answer after its start.
@@ -398,13 +399,22 @@ impl Cluster {
         text.rsplit_once(')')?.1.trim_start().chars().next()
     }
 
+    /// What the process of a server uses.
+    #[must_use]
+    pub fn usage(&self, server: usize) -> Option<Usage> {
+        Usage::of(self.children[server].as_ref()?.id()?)
+    }
+
+    /// Has the peak of a server's memory begin with what it holds now.
+    pub fn forget_memory_peak(&self, server: usize) {
+        let pid = self.children[server].as_ref().and_then(Process::id);
+        pid.into_iter().for_each(forget_memory_peak);
+    }
+
     /// The most memory that a server ever had in use, in KiB.
     #[must_use]
     pub fn memory_peak_kib(&self, server: usize) -> Option<u64> {
-        let pid = self.children[server].as_ref()?.id()?;
-        let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let line = text.lines().find(|line| line.starts_with("VmHWM:"))?;
-        line.split_whitespace().nth(1)?.parse().ok()
+        self.usage(server).map(|usage| usage.peak_kib)
     }
 }
 

@@ -176,7 +176,7 @@ impl Ward {
 }
 
 /// What stands behind a name in a line of JSON, without quotes.
-fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     let behind = line.split_once(&format!("\"{name}\":"))?.1;
     match behind.strip_prefix('"') {
         Some(text) => Some(text.split_once('"')?.0),

@@ -28,12 +28,14 @@
 //! | [`power`] | power cuts under load |
 //! | [`loss`] | a round in which packets are lost |
 //! | [`unattended`] | a long run over many epochs, in which servers come and go |
+//! | [`crowd`] | a large system: few real servers, and many that are made up |
 //! | [`network`] | machines that are network namespaces |
 //! | [`page`] | a page of the documentation that is followed |
 //! | [`wire`] | nuisances below every protocol, on real connections |
 #![forbid(unsafe_code)]
 
 pub mod cluster;
+pub mod crowd;
 mod dev;
 pub mod host;
 pub mod judge;

@@ -11,6 +11,50 @@ const END_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time between two looks.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
+/// Length of a tick of processor time, microseconds.
+const TICK_MICROS: u64 = 10_000;
+
+/// What a process uses, as the system shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Usage {
+    /// The memory that it holds.
+    pub rss_kib: u64,
+    /// What of that is of no file.
+    pub anon_kib: u64,
+    /// What of that is of files: the program itself, for the most part.
+    pub file_kib: u64,
+    /// The most memory that it ever held, or since that was forgotten.
+    pub peak_kib: u64,
+    /// Processor time of all of its threads.
+    pub cpu_micros: u64,
+}
+
+impl Usage {
+    /// That of a process that runs.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let kib = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse().ok()
+        };
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks = |place: usize| fields.get(place)?.parse::<u64>().ok();
+        Some(Self {
+            rss_kib: kib("VmRSS:")?,
+            anon_kib: kib("RssAnon:")?,
+            file_kib: kib("RssFile:")?,
+            peak_kib: kib("VmHWM:")?,
+            cpu_micros: (ticks(11)? + ticks(12)?) * TICK_MICROS,
+        })
+    }
+}
+
+/// Has the peak of a process begin with what it holds now, where the system can.
+pub(crate) fn forget_memory_peak(pid: u32) {
+    drop(std::fs::write(format!("/proc/{pid}/clear_refs"), "5"));
+}
+
 /// Who started it, and with that who knows how it ended.
 #[derive(Debug)]
 pub(crate) enum Process {

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use quorate_rounds::cluster::Terms;
+use quorate_rounds::crowd;
 use quorate_rounds::loss;
 use quorate_rounds::metrics;
 use quorate_rounds::power::{self, Meanwhile};
@@ -21,6 +22,8 @@ usage: rounds round [--faults N]        one round on loopback
        rounds unattended [MINUTES [EPOCH_SECONDS]]
                                         twelve servers, two bad ones borne by the membership group:
                                         they are killed, added, removed and replaced, one lies
+       rounds crowd [--epoch-seconds S] N...
+                                        what each of four servers holds, where N more are members
 QUORATE_ROUND_SEED names the seed. Rounds call themselves with `loss-inside` and `page`.
 ";
 
@@ -32,6 +35,8 @@ const TIMES: usize = 20;
 const MINUTES: u64 = 60;
 /// How long its epochs last.
 const EPOCH_SECONDS: u64 = 60;
+/// How long epochs last where a crowd is measured: probes are as rare as in longer ones.
+const CROWD_EPOCH_SECONDS: u64 = 480;
 /// Servers with which it begins.
 const SERVERS: usize = 12;
 
@@ -49,6 +54,10 @@ fn main() -> ExitCode {
         }
         ["unattended", minutes, seconds] => number(minutes)
             .and_then(|minutes| number(seconds).and_then(|seconds| unattended(minutes, seconds))),
+        ["crowd", "--epoch-seconds", seconds, ref counts @ ..] => {
+            number(seconds).and_then(|seconds| crowd(counts, seconds))
+        }
+        ["crowd", ref counts @ ..] => crowd(counts, CROWD_EPOCH_SECONDS),
         ["loss"] => round::seed().and_then(loss::run),
         ["loss-inside", seed, ref namespaces @ ..] => {
             number(seed).and_then(|seed| loss::run_inside(seed, namespaces).map(|_| ()))
@@ -87,6 +96,19 @@ fn unattended(minutes: u64, epoch_seconds: u64) -> Result<(), String> {
     let lasts = Duration::from_secs(60 * minutes);
     let plan = Plan { seed: round::seed()?, servers: SERVERS, terms, lasts };
     tell(&unattended::run::run(plan)?.to_string());
+    Ok(())
+}
+
+/// Prints as soon as it is there what was measured with each number of servers.
+fn crowd(counts: &[&str], epoch_seconds: u64) -> Result<(), String> {
+    if counts.is_empty() {
+        return Err(String::from(USAGE));
+    }
+    println!("{}", crowd::Report::HEAD);
+    for count in counts {
+        let plan = crowd::Plan { servers: number(count)?, epoch_seconds };
+        print!("{}", crowd::run(plan)?);
+    }
     Ok(())
 }
 

@@ -1,0 +1,237 @@
+//! A large system on one machine: a few real servers hold, watch and carry the records of servers
+//! that are made up, and it is measured what that takes of them.
+//!
+//! The made-up servers come as any server comes, by a certificate of the authority in the log; one
+//! thread answers the probes for all of them. They bring no keys, so the group stays with the real
+//! ones.
+//!
+//! ```text
+//! clients --add certificates--> real servers --epoch after epoch--> N servers are members
+//!                               real servers --probes--> one thread that answers for all
+//! ```
+//! | module | |
+//! |---|---|
+//! | `people` | the made-up servers |
+//! | `answering` | the thread that answers for them |
+//! | `admission` | clients that carry certificates to the log |
+//! | `figures` | what is measured, and the table |
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use quorate_client::cluster_file::read_seed;
+use quorate_client::objects::RealSigner;
+use quorate_membership::CertifiedConfiguration;
+use quorate_types::Epoch;
+
+use crate::cluster::{Cluster, Terms};
+use crate::load::session;
+use crate::metrics;
+use crate::programs::Programs;
+use crate::scratch::Scratch;
+use crate::telling::tell;
+
+mod admission;
+mod answering;
+mod figures;
+mod people;
+
+use admission::{Office, Order};
+use answering::Answering;
+use figures::{Meter, Phase};
+use people::People;
+
+/// Real servers: a membership group that bears one bad member, and nobody else.
+const SERVERS: usize = 4;
+/// Clients that carry certificates at the same time: each has one under way.
+const CLIENTS: usize = 16;
+/// Epochs in which nothing changes that are measured.
+const QUIET_EPOCHS: u64 = 2;
+/// One made-up server in so many goes in the last epoch, and as many come.
+const CHURN_ONE_IN: u32 = 100;
+/// Time between two looks at how far the servers are.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// A phase may take so many times the length of an epoch,
+const EPOCHS_PATIENCE: u32 = 4;
+/// and so long besides.
+const PATIENCE: Duration = Duration::from_secs(1_800);
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// Made-up servers.
+    pub servers: u32,
+    /// How long an epoch lasts.
+    pub epoch_seconds: u64,
+}
+
+/// What was measured of one system.
+#[derive(Debug)]
+pub struct Report(Vec<Phase>);
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|phase| writeln!(f, "{phase}"))
+    }
+}
+
+impl Report {
+    /// What the columns of a report are.
+    pub const HEAD: &'static str = Phase::HEAD;
+}
+
+/// Founds a system, has so many made-up servers admitted, and measures the real ones.
+///
+/// # Errors
+/// What failed, and where the logs are.
+pub fn run(plan: Plan) -> Result<Report, String> {
+    let mut scratch = Scratch::new("crowd")?;
+    let measured = measure(plan, &scratch);
+    scratch.keep_if_failed(measured)
+}
+
+fn measure(plan: Plan, scratch: &Scratch) -> Result<Report, String> {
+    let terms = Terms { f: 1, f_ms: 1, epoch_seconds: Some(plan.epoch_seconds) };
+    let programs = Programs::beside_this()?;
+    let founded = (terms, SERVERS);
+    let cluster = Cluster::found_by_dev(&programs, scratch.path(), founded, CLIENTS)?;
+    let mut town = Town::of(plan, cluster, scratch)?;
+    let measured = town.live();
+    // How the servers ended says nothing if what was measured before has failed.
+    town.answering.end();
+    let ended = town.cluster.end();
+    let phases = measured?;
+    ended?;
+    Ok(Report(phases))
+}
+
+/// A system and those that are made up.
+struct Town {
+    plan: Plan,
+    cluster: Cluster,
+    office: Office,
+    answering: Answering,
+    epoch: u64,
+    begun: Instant,
+}
+
+impl Town {
+    fn of(plan: Plan, cluster: Cluster, scratch: &Scratch) -> Result<Self, String> {
+        let first = session(&cluster.clients()[0], async |cluster| cluster.configuration())?;
+        let (system, epoch) = (first.configuration().system, first.epoch());
+        let begun = Instant::now();
+        let socket = answering::socket()?;
+        let address = socket.local_addr().map_err(|error| format!("the socket: {error}"))?;
+        let count = plan.servers + plan.servers / CHURN_ONE_IN;
+        let people = People::make(count, (system, epoch), address)?;
+        let made = begun.elapsed().as_secs();
+        tell(&format!("{count} servers were made up in {made} s, which listen on {address}"));
+        let key = scratch.path().join(cluster.authority_key());
+        let seed = read_seed(&key).map_err(|error| error.to_string())?;
+        let office = Office::new(system, RealSigner::from_seed(&seed), people.grants());
+        let answering = Answering::start(socket, people)?;
+        Ok(Self { plan, cluster, office, answering, epoch: epoch.get(), begun })
+    }
+
+    /// Time since the made-up servers began to be made.
+    fn now(&self) -> u64 {
+        self.begun.elapsed().as_secs()
+    }
+
+    fn live(&mut self) -> Result<Vec<Phase>, String> {
+        let count = self.plan.servers;
+        let mut phases = Vec::new();
+        let mut meter = Meter::begin(&self.cluster);
+        let mut note = |town: &Self, what: &str, meter: &mut Meter| {
+            let phase = meter.end(&town.cluster, (what, town.answering.known(), town.epoch));
+            tell(&format!("{} s: {phase}", town.now()));
+            phases.push(phase);
+        };
+        note(self, "founded", &mut meter);
+        let orders: Vec<Order> = (0..count).map(Order::Add).collect();
+        self.change(&orders, |it| it.answering.known() >= count as usize + SERVERS)?;
+        note(self, "admitted", &mut meter);
+        for _ in 0..QUIET_EPOCHS {
+            let next = self.epoch + 1;
+            self.until("the end of an epoch", |town| town.epoch >= next)?;
+            note(self, "quiet", &mut meter);
+        }
+        let leave = (0..count / CHURN_ONE_IN).map(Order::Remove);
+        let join = (count..count + count / CHURN_ONE_IN).map(Order::Add);
+        let orders: Vec<Order> = leave.chain(join).collect();
+        // Removed and added in one epoch, or in two if its end comes between them.
+        let last = self.change(&orders, |_| true)?;
+        self.until("the end of an epoch", |town| town.epoch > last)?;
+        note(self, "churn", &mut meter);
+        Ok(phases)
+    }
+
+    /// Has all of this recorded, while epochs end, until something holds; gives the epoch in which
+    /// the last was recorded.
+    fn change(&mut self, orders: &[Order], is_done: impl Fn(&Self) -> bool) -> Result<u64, String> {
+        let begun = Instant::now();
+        let present = Epoch::new(self.epoch);
+        let office = self.office.clone();
+        let files = self.cluster.clients().to_vec();
+        std::thread::scope(|scope| {
+            let work = || office.carry_out(&files, (orders, present));
+            let working = scope.spawn(work);
+            while !working.is_finished() {
+                self.look()?;
+                std::thread::sleep(LOOK_INTERVAL);
+            }
+            let done = working.join().or(Err("a client panicked"))?;
+            let (seconds, count) = (begun.elapsed().as_secs_f64(), orders.len());
+            tell(&format!("{} s: {count} certificates in {seconds:.1} s; {}", self.now(), done?));
+            Ok::<(), String>(())
+        })?;
+        let last = self.epoch;
+        self.until("the servers to be members", is_done)?;
+        Ok(last)
+    }
+
+    fn until(&mut self, what: &str, is_done: impl Fn(&Self) -> bool) -> Result<(), String> {
+        let epoch = u32::try_from(self.plan.epoch_seconds).unwrap_or(u32::MAX);
+        let patience = PATIENCE + Duration::from_secs(1) * epoch * EPOCHS_PATIENCE;
+        let end = Instant::now() + patience;
+        while !is_done(self) || !figures::have_all_begun(&self.cluster, self.epoch) {
+            if Instant::now() > end {
+                return Err(format!("waited for {what} for longer than {patience:?}"));
+            }
+            if !self.cluster.is_looked_after() {
+                return Err(String::from("quorate dev ended by itself"));
+            }
+            if let Some(down) = (0..SERVERS).find(|server| !self.cluster.is_up(*server)) {
+                return Err(format!("server {down} ended by itself"));
+            }
+            self.look()?;
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+        Ok(())
+    }
+
+    /// Looks whether an epoch has ended, and who is a member then.
+    fn look(&mut self) -> Result<(), String> {
+        let page = self.cluster.page(0, "/metrics").unwrap_or_default();
+        let epoch = metrics::sum(&page, &["quorate_epoch "]);
+        if epoch <= self.epoch {
+            return Ok(());
+        }
+        let file = self.cluster.folder(0).join("data/epochs").join(epoch.to_string());
+        // It may be about to be replaced by the next one already: then that is looked at.
+        let Ok(bytes) = std::fs::read(&file) else { return Ok(()) };
+        let read: CertifiedConfiguration =
+            quorate_wire::decode(&bytes).map_err(|error| format!("{}: {error}", file.display()))?;
+        self.answering.know(&read.members);
+        self.epoch = epoch;
+        let ends = figures::end_of(&self.cluster, epoch - 1);
+        let (members, bytes) = (read.members.len(), bytes.len());
+        let memory = figures::memory_now(&self.cluster);
+        tell(&format!(
+            "{} s: epoch {epoch}, {members} members, {bytes} bytes; {memory}; {ends}; {}",
+            self.now(),
+            self.answering.counts()
+        ));
+        Ok(())
+    }
+}
