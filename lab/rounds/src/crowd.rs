@@ -22,7 +22,6 @@ use std::time::{Duration, Instant};
 use quorate_client::cluster_file::read_seed;
 use quorate_client::objects::RealSigner;
 use quorate_membership::CertifiedConfiguration;
-use quorate_types::Epoch;
 
 use crate::cluster::{Cluster, Terms};
 use crate::load::session;
@@ -36,7 +35,7 @@ mod answering;
 mod figures;
 mod people;
 
-use admission::{Office, Order};
+use admission::{Clients, Office, Order};
 use answering::Answering;
 use figures::{Meter, Phase};
 use people::People;
@@ -109,7 +108,7 @@ fn measure(plan: Plan, scratch: &Scratch) -> Result<Report, String> {
 struct Town {
     plan: Plan,
     cluster: Cluster,
-    office: Office,
+    clients: Clients,
     answering: Answering,
     epoch: u64,
     begun: Instant,
@@ -130,7 +129,8 @@ impl Town {
         let seed = read_seed(&key).map_err(|error| error.to_string())?;
         let office = Office::new(system, RealSigner::from_seed(&seed), people.grants());
         let answering = Answering::start(socket, people)?;
-        Ok(Self { plan, cluster, office, answering, epoch: epoch.get(), begun })
+        let clients = Clients::start(cluster.clients(), &office);
+        Ok(Self { plan, cluster, clients, answering, epoch: epoch.get(), begun })
     }
 
     /// Time since the made-up servers began to be made.
@@ -148,8 +148,9 @@ impl Town {
             phases.push(phase);
         };
         note(self, "founded", &mut meter);
-        let orders: Vec<Order> = (0..count).map(Order::Add).collect();
-        self.change(&orders, |it| it.answering.known() >= count as usize + SERVERS)?;
+        self.change((0..count).map(Order::Add).collect())?;
+        let all = count as usize + SERVERS;
+        self.until("the servers to be members", |town| town.answering.known() >= all)?;
         note(self, "admitted", &mut meter);
         for _ in 0..QUIET_EPOCHS {
             let next = self.epoch + 1;
@@ -158,36 +159,36 @@ impl Town {
         }
         let leave = (0..count / CHURN_ONE_IN).map(Order::Remove);
         let join = (count..count + count / CHURN_ONE_IN).map(Order::Add);
-        let orders: Vec<Order> = leave.chain(join).collect();
-        // Removed and added in one epoch, or in two if its end comes between them.
-        let last = self.change(&orders, |_| true)?;
+        // In one epoch, or in two if its end comes between them.
+        let last = self.change(leave.chain(join).collect())?;
         self.until("the end of an epoch", |town| town.epoch > last)?;
         note(self, "churn", &mut meter);
         Ok(phases)
     }
 
-    /// Has all of this recorded, while epochs end, until something holds; gives the epoch in which
-    /// the last was recorded.
-    fn change(&mut self, orders: &[Order], is_done: impl Fn(&Self) -> bool) -> Result<u64, String> {
-        let begun = Instant::now();
-        let present = Epoch::new(self.epoch);
-        let office = self.office.clone();
-        let files = self.cluster.clients().to_vec();
-        std::thread::scope(|scope| {
-            let work = || office.carry_out(&files, (orders, present));
-            let working = scope.spawn(work);
-            while !working.is_finished() {
-                self.look()?;
-                std::thread::sleep(LOOK_INTERVAL);
-            }
-            let done = working.join().or(Err("a client panicked"))?;
-            let (seconds, count) = (begun.elapsed().as_secs_f64(), orders.len());
-            tell(&format!("{} s: {count} certificates in {seconds:.1} s; {}", self.now(), done?));
-            Ok::<(), String>(())
-        })?;
-        let last = self.epoch;
-        self.until("the servers to be members", is_done)?;
-        Ok(last)
+    /// Has all of this recorded while epochs end; gives the epoch in which the last was recorded.
+    fn change(&mut self, orders: Vec<Order>) -> Result<u64, String> {
+        let (begun, count) = (Instant::now(), orders.len());
+        self.clients.order(orders);
+        while self.clients.open()? > 0 {
+            self.check_processes()?;
+            self.look()?;
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        let counts = self.clients.counts();
+        tell(&format!("{} s: {count} certificates in {seconds:.1} s; {counts}", self.now()));
+        Ok(self.epoch)
+    }
+
+    fn check_processes(&mut self) -> Result<(), String> {
+        if !self.cluster.is_looked_after() {
+            return Err(String::from("quorate dev ended by itself"));
+        }
+        match (0..SERVERS).find(|server| !self.cluster.is_up(*server)) {
+            None => Ok(()),
+            Some(down) => Err(format!("server {down} ended by itself")),
+        }
     }
 
     fn until(&mut self, what: &str, is_done: impl Fn(&Self) -> bool) -> Result<(), String> {
@@ -198,12 +199,7 @@ impl Town {
             if Instant::now() > end {
                 return Err(format!("waited for {what} for longer than {patience:?}"));
             }
-            if !self.cluster.is_looked_after() {
-                return Err(String::from("quorate dev ended by itself"));
-            }
-            if let Some(down) = (0..SERVERS).find(|server| !self.cluster.is_up(*server)) {
-                return Err(format!("server {down} ended by itself"));
-            }
+            self.check_processes()?;
             self.look()?;
             std::thread::sleep(LOOK_INTERVAL);
         }
