@@ -217,8 +217,14 @@ impl Audit {
     }
 
     /// A cut that is accepted in a view is not another than the one which its start fixed for the
-    /// replica, and the first behind those follows them.
-    fn is_fixed(&self, (node, view): (Node, u64), cut: &HashedCut) -> Found {
+    /// replica, and the first behind those follows them; or what these commits decided in the same
+    /// view, if the others were told of another start.
+    fn is_fixed(
+        &self,
+        (node, view): (Node, u64),
+        cut: &HashedCut,
+        commits: Option<&CommitCertificate>,
+    ) -> Found {
         let Some((base, decided, fixed)) = self.fixed.get(&(node, view)) else { return Ok(()) };
         let Some(index) = cut.slot.get().checked_sub(base + 1) else { return Ok(()) };
         let index = usize::try_from(index).unwrap_or(usize::MAX);
@@ -228,7 +234,12 @@ impl Audit {
             return Err(format!("{}, which starts with {chosen:?} there", what()));
         }
         let last = fixed.last().unwrap_or(decided);
-        if index == fixed.len() && cut.parent != *last {
+        let before = (view, index as u64 + base, cut.parent);
+        let is_decided = |commits: &CommitCertificate| {
+            (commits.view.get(), commits.slot.get(), commits.digest) == before
+        };
+        let follows = cut.parent == *last || commits.is_some_and(is_decided);
+        if index == fixed.len() && !follows {
             return Err(format!("{}, where {last:?} comes before it", what()));
         }
         Ok(())
@@ -277,9 +288,9 @@ impl Audit {
         match record {
             Record::Batch(_) => Ok(()),
             Record::Accepted { view, cut, parent, .. } => {
-                self.is_fixed((node, view.get()), cut)?;
-                self.rows(cut)?;
-                parent.as_ref().map_or(Ok(()), |certificate| self.committed(certificate))
+                parent.as_ref().map_or(Ok(()), |certificate| self.committed(certificate))?;
+                self.is_fixed((node, view.get()), cut, parent.as_ref())?;
+                self.rows(cut)
             }
             Record::Prepared { certificate, cut } => {
                 let (cut, certificate) = (cut.clone(), certificate.clone());
@@ -337,3 +348,6 @@ impl<S: Replicated> Checker<OrderingMachine<S>> for Audit {
         broken(at, "keeps", found)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ use crate::ordering::{OrderingMachine, Output};
 const CUT: Digest = Digest::new([7; 32]);
 const NOBODYS: Signature = Signature::new([0; Signature::BYTES]);
 
-fn group() -> Arc<GroupConfiguration> {
+pub(super) fn group() -> Arc<GroupConfiguration> {
     let member =
         |place| GroupMember { node: NodeId::new([place; 32]), key: PublicKey::new([place; 32]) };
     Arc::new(GroupConfiguration {
