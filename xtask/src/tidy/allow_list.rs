@@ -17,7 +17,7 @@ const PROTOCOL: [&str; 6] =
     ["blake3", "blst", "ed25519-zebra", "rand_chacha", "rand_core", "zeroize"];
 
 /// What the zone that acts may use besides.
-const NODE: [&str; 18] = [
+const NODE: [&str; 19] = [
     "getrandom",
     "tokio",
     "rustls",
@@ -25,6 +25,7 @@ const NODE: [&str; 18] = [
     "redb",
     "fjall",
     "crc32c",
+    "libc",
     "rustix",
     "thiserror",
     "serde",
