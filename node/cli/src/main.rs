@@ -22,6 +22,7 @@ mod together;
 mod usage;
 
 fn main() -> ExitCode {
+    quorate_daemon::heap::keep_one();
     let arguments = match arguments::Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage::refuse(&error),

@@ -7,6 +7,7 @@ pub mod error;
 mod failure;
 pub mod founding;
 pub mod giving_up;
+pub mod heap;
 pub mod host;
 mod joining;
 pub mod keys;

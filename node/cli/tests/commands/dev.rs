@@ -11,6 +11,36 @@ fn pid_of(scratch: &Scratch, node: u16) -> Option<u64> {
     text.ok()?.trim().parse().ok()
 }
 
+/// Heaps of threads, as glibc makes them: 64 MiB of addresses each, of which a part is in use.
+fn heaps_of_threads(pid: u64) -> usize {
+    const BYTES: u64 = 64 << 20;
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).expect("its addresses");
+    let range = |line: &str| {
+        let (range, rest) = line.split_once(' ')?;
+        let (from, to) = range.split_once('-')?;
+        let [from, to] = [from, to].map(|text| u64::from_str_radix(text, 16));
+        Some((from.ok()?, to.ok()?, rest.starts_with("rw-p"), rest.starts_with("---p")))
+    };
+    let ranges: Vec<_> = maps.lines().filter_map(range).collect();
+    assert!(ranges.iter().any(|range| range.2), "it has memory: {maps}");
+    let is_heap = |pair: &&[(u64, u64, bool, bool)]| {
+        let [used, kept] = [pair[0], pair[1]];
+        used.2 && kept.3 && used.0 % BYTES == 0 && used.1 == kept.0 && kept.1 == used.0 + BYTES
+    };
+    ranges.windows(2).filter(is_heap).count()
+}
+
+#[test]
+fn the_threads_of_a_server_share_one_heap() {
+    let scratch = Scratch::new();
+    let mut dev = Dev::start(&scratch);
+    let pid = dev.wait(1, "up").expect("a pid");
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("its threads").count();
+    assert!(threads > 4, "it has {threads} threads");
+    assert_eq!(heaps_of_threads(pid), 0);
+    assert_eq!(dev.stop("TERM"), 0);
+}
+
 #[test]
 fn an_object_is_too_large_by_its_own_code_and_a_dash_is_standard_output() {
     let scratch = Scratch::new();
