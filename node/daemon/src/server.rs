@@ -22,6 +22,7 @@ use quorate_membership::dissemination::Disseminator;
 use quorate_membership::handover::{Handover, Setup as HandoverSetup};
 use quorate_membership::monitor::{ProbeRule, ProberOutput};
 use quorate_membership::{FreshnessResponder, MembershipService};
+use quorate_net::limits::PEERS_MAX;
 use quorate_net::{Config, Known, Limits, SystemId};
 use quorate_runtime::{
     Channel, Handle, Hosting, Interceptor, Links, Node, NodeError, NodeOptions, OnDeath, Server,
@@ -228,11 +229,11 @@ fn open_links(
     listening.map_err(|source| ServerError::Listen { address: settings.listen, source })
 }
 
-/// The servers of a configuration with the addresses that their names resolve to. One whose name
-/// does not resolve is like one that is down: it can still connect to this server.
+/// The servers of a configuration, as far as there are links for them, with the addresses that their
+/// names resolve to. One whose name does not resolve is like one that is down: it can still connect
+/// to this server.
 #[must_use]
 pub fn known_servers(configuration: &Configuration) -> Vec<Server> {
-    let members = &configuration.members;
     let resolve = |member: &Arc<MemberRecord>| {
         let found = member.address.to_socket_addrs().ok().and_then(|mut found| found.next());
         let Some(address) = found else {
@@ -243,7 +244,20 @@ pub fn known_servers(configuration: &Configuration) -> Vec<Server> {
         let key = peer_of(&member.identity_key);
         Some(Server { id: member.id, known: Known { key, address } })
     };
-    members.iter().filter_map(resolve).collect()
+    linked(configuration).into_iter().filter_map(resolve).collect()
+}
+
+/// All servers; of more than there are links for, the membership group first, then those that hold
+/// objects. Links are few until they are made when they are needed: a system that has grown past
+/// them keeps its epochs and its objects, and a server of it can start again.
+fn linked(configuration: &Configuration) -> Vec<&Arc<MemberRecord>> {
+    let group = &configuration.membership_group;
+    let mut members: Vec<_> = configuration.members.iter().collect();
+    if members.len() > PEERS_MAX {
+        members.sort_by_key(|member| (!group.contains(&member.id), !member.is_on_ring));
+        members.truncate(PEERS_MAX);
+    }
+    members
 }
 
 /// A number that nobody knows in advance.
@@ -401,3 +415,6 @@ impl Machines {
         Ok(handle)
     }
 }
+
+#[cfg(test)]
+mod tests;
