@@ -23,7 +23,7 @@ use quorate_membership::{
     IdentitySigner, Lineage, MembershipOperation, MembershipReply, MembershipService, Schemes,
     VerifiedConfiguration, read_members,
 };
-use quorate_state::{Bytes, Map, Section, Snapshot, scan_section};
+use quorate_state::{Map, Section, Snapshot, scan_section};
 use quorate_store::error::StoreError;
 use quorate_store::image::StateImage;
 use quorate_threshold::{
@@ -215,13 +215,10 @@ impl Crowd {
         })?;
         drop(Trees::of(current, &next, FAN_OUT_DEFAULT));
 
-        // The next group's replica begins with one record of all entries.
+        // The next group's replica begins with a record of the state, which becomes its image.
         let map = Map::from_snapshot(&end);
-        let entry = |(key, value): (&[u8], &Bytes)| (Bytes::from(key), Arc::clone(value));
-        let record: Vec<_> = map.iter().map(entry).collect();
         let image = StateImage::open(&directory.join("next-image"))?;
-        let stored = record.iter().map(|(key, value)| (key.to_vec(), value.to_vec()));
-        image.replace_all(stored, b"next")?;
+        image.replace_all(pairs(&map), b"next")?;
         Ok(NextHoldings { next, checkpoint, map, image })
     }
 

@@ -67,6 +67,6 @@ pub use client::{Client, ClientCall, ClientFailure, ClientOutput, ClientRequest,
 pub use contradiction::{Contradiction, SignedWord};
 pub use message::Message;
 pub use parameters::Parameters;
-pub use record::{Image, Record};
+pub use record::{Image, ImageUpdate, Record};
 pub use replica::{Output, Replica, Request, Setup, Timer};
 pub use succession::{Inheritance, Succession, SuccessionTimer};

@@ -7,8 +7,8 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use quorate_state::Change;
 use quorate_state::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use quorate_state::{Bytes, Change, Map, Snapshot};
 use quorate_types::View;
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer};
 
@@ -63,8 +63,8 @@ pub enum Record {
         certificate: CheckpointCertificate,
         /// The cut of the slot.
         cut: HashedCut,
-        /// Every entry.
-        entries: Vec<Change>,
+        /// The state.
+        state: Snapshot,
     },
     /// A quorum says the same of the state.
     Stable(CheckpointCertificate),
@@ -74,8 +74,8 @@ pub enum Record {
         statement: CheckpointStatement,
         /// The cut before the first one.
         cut: HashedCut,
-        /// Every entry.
-        entries: Vec<Change>,
+        /// The state, which the record shares with the replica.
+        state: Snapshot,
     },
 }
 
@@ -92,25 +92,52 @@ pub struct Image {
 
 quorate_wire::fields!(Image { statement, cut, proof });
 
-impl Record {
-    /// What the record makes of the image: its new description, and the entries that change it;
-    /// nothing if it leaves the image alone. [`Record::Installed`] and [`Record::Inherited`]
-    /// replace every entry.
+/// What a record makes of the entries of the image.
+#[derive(Clone, Copy, Debug)]
+pub enum ImageUpdate<'a> {
+    /// These are others, or gone; the rest stays.
+    Some(&'a [Change]),
+    /// Whatever was there, these are all.
+    All(&'a Snapshot),
+}
+
+impl ImageUpdate<'_> {
+    /// Does nothing stay of what was there?
     #[must_use]
-    pub fn image(&self) -> Option<(Image, &[Change])> {
+    pub const fn replaces_all(&self) -> bool {
+        matches!(self, Self::All(_))
+    }
+
+    /// Keys, each with its value now; nothing if it is gone.
+    pub fn entries(&self) -> impl Iterator<Item = (&[u8], Option<&Bytes>)> {
+        let (changes, state) = match self {
+            Self::Some(changes) => (*changes, None),
+            Self::All(state) => (&[][..], Some(state)),
+        };
+        let changed = changes.iter().map(|(key, value)| (&**key, value.as_ref()));
+        let all = state.into_iter().flat_map(|state| state.iter());
+        changed.chain(all.map(|(key, value)| (key, Some(value))))
+    }
+}
+
+impl Record {
+    /// What the record makes of the image: its new description, and its entries; nothing if it
+    /// leaves the image alone.
+    #[must_use]
+    pub fn image(&self) -> Option<(Image, ImageUpdate<'_>)> {
         match self {
             Self::Checkpoint { statement, cut, proof, changes } => {
                 let (cut, proof) = (cut.clone(), proof.clone());
-                Some((Image { statement: *statement, cut, proof }, changes))
+                Some((Image { statement: *statement, cut, proof }, ImageUpdate::Some(changes)))
             }
-            Self::Installed { certificate, cut, entries } => {
+            Self::Installed { certificate, cut, state } => {
                 let (statement, certificate) = (certificate.statement, certificate.clone());
                 let proof = Base::Checkpoint { cut: cut.clone(), certificate };
-                Some((Image { statement, cut: cut.clone(), proof }, entries))
+                Some((Image { statement, cut: cut.clone(), proof }, ImageUpdate::All(state)))
             }
-            Self::Inherited { statement, cut, entries } => {
+            Self::Inherited { statement, cut, state } => {
                 let (statement, cut) = (*statement, cut.clone());
-                Some((Image { statement, cut, proof: Base::Start }, entries))
+                Some((Image { statement, cut, proof: Base::Start }, ImageUpdate::All(state)))
             }
             Self::Batch(_)
             | Self::Accepted { .. }
@@ -120,19 +147,13 @@ impl Record {
             | Self::Stable(_) => None,
         }
     }
-
-    /// Does the record replace the whole image, rather than change entries of it?
-    #[must_use]
-    pub const fn replaces_image(&self) -> bool {
-        matches!(self, Self::Installed { .. } | Self::Inherited { .. })
-    }
 }
 
 const ENTRIES: Limit = Limit::new("entries of a record", RECORD_ENTRIES_MAX);
 const KEY: Limit = Limit::new("entry key bytes", KEY_BYTES_MAX);
 const VALUE: Limit = Limit::new("entry value bytes", VALUE_BYTES_MAX);
 
-fn write_change(writer: &mut Writer, (key, value): &Change) {
+fn write_change(writer: &mut Writer, (key, value): (&[u8], Option<&Bytes>)) {
     writer.bytes(key);
     value.is_some().encode(writer);
     if let Some(value) = value {
@@ -142,7 +163,13 @@ fn write_change(writer: &mut Writer, (key, value): &Change) {
 
 fn write_changes(writer: &mut Writer, changes: &[Change]) {
     writer.count(changes.len());
-    changes.iter().for_each(|change| write_change(writer, change));
+    changes.iter().for_each(|(key, value)| write_change(writer, (key, value.as_ref())));
+}
+
+/// As changes of an empty map.
+fn write_state(writer: &mut Writer, state: &Snapshot) {
+    writer.count(state.len());
+    state.iter().for_each(|(key, value)| write_change(writer, (key, Some(value))));
 }
 
 fn read_change(reader: &mut Reader<'_>) -> Result<Change, DecodeError> {
@@ -154,6 +181,18 @@ fn read_change(reader: &mut Reader<'_>) -> Result<Change, DecodeError> {
 fn read_changes(reader: &mut Reader<'_>) -> Result<Vec<Change>, DecodeError> {
     let count = reader.count(ENTRIES)?;
     (0..count).map(|_| read_change(reader)).collect()
+}
+
+fn read_state(reader: &mut Reader<'_>) -> Result<Snapshot, DecodeError> {
+    const NOT_IN_ORDER: DecodeError = DecodeError::NotCanonical { of: "state" };
+    let (mut state, mut last) = (Map::new(), None);
+    for _ in 0..reader.count(ENTRIES)? {
+        let (key, value) = read_change(reader)?;
+        let value = value.filter(|_| last.as_ref().is_none_or(|last| *last < key));
+        state.insert(&key, &value.ok_or(NOT_IN_ORDER)?);
+        last = Some(key);
+    }
+    Ok(state.snapshot())
 }
 
 impl Encode for Record {
@@ -190,21 +229,21 @@ impl Encode for Record {
                 proof.encode(writer);
                 write_changes(writer, changes);
             }
-            Self::Installed { certificate, cut, entries } => {
+            Self::Installed { certificate, cut, state } => {
                 writer.tag(7);
                 certificate.encode(writer);
                 cut.encode(writer);
-                write_changes(writer, entries);
+                write_state(writer, state);
             }
             Self::Stable(certificate) => {
                 writer.tag(8);
                 certificate.encode(writer);
             }
-            Self::Inherited { statement, cut, entries } => {
+            Self::Inherited { statement, cut, state } => {
                 writer.tag(9);
                 statement.encode(writer);
                 cut.encode(writer);
-                write_changes(writer, entries);
+                write_state(writer, state);
             }
         }
     }
@@ -235,13 +274,13 @@ impl Decode for Record {
             7 => Self::Installed {
                 certificate: Decode::decode(reader)?,
                 cut: Decode::decode(reader)?,
-                entries: read_changes(reader)?,
+                state: read_state(reader)?,
             },
             8 => Self::Stable(Decode::decode(reader)?),
             9 => Self::Inherited {
                 statement: Decode::decode(reader)?,
                 cut: Decode::decode(reader)?,
-                entries: read_changes(reader)?,
+                state: read_state(reader)?,
             },
             tag => return Err(DecodeError::UnknownTag { of: "Record", tag }),
         })

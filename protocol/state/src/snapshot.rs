@@ -16,6 +16,15 @@ pub struct Snapshot {
     root: Digest,
 }
 
+/// The root names every entry.
+impl PartialEq for Snapshot {
+    fn eq(&self, other: &Self) -> bool {
+        self.root == other.root
+    }
+}
+
+impl Eq for Snapshot {}
+
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "snapshot {:?} of {} entries", self.root, self.len())

@@ -53,13 +53,13 @@ impl Disk {
             return;
         }
         let applied = std::mem::replace(&mut self.applied, number.get());
-        let Some((image, changes)) = record.image() else { return };
+        let Some((image, change)) = record.image() else { return };
         let image = self.image.replace(image);
-        let replaced = record.replaces_image().then(|| std::mem::take(&mut self.entries));
-        let changed = changes.iter().map(|(key, value)| {
+        let replaced = change.replaces_all().then(|| std::mem::take(&mut self.entries));
+        let changed = change.entries().map(|(key, value)| {
             let before = match value {
                 Some(value) => self.entries.insert(key.to_vec(), value.to_vec()),
-                None => self.entries.remove(&key[..]),
+                None => self.entries.remove(key),
             };
             (key.to_vec(), before)
         });

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use quorate_bft::message::{BundleBody, Message};
-use quorate_bft::{Contradiction, Image, Inheritance, Output, Record, Replica, Request, Setup};
+use quorate_bft::{
+    Contradiction, Image, ImageUpdate, Inheritance, Output, Record, Replica, Request, Setup,
+};
 use quorate_crypto::Verified;
 use quorate_duties::turnover::Event;
 use quorate_machine::{RecordNumber, Service};
@@ -107,9 +109,10 @@ impl<S: Service + 'static> Hosted for OrderingHost<S> {
             Record::Batch(batch) | Record::Accepted { inline: Some(batch), .. } => {
                 batch.contents.size_bytes()
             }
-            Record::Checkpoint { changes, .. }
-            | Record::Installed { entries: changes, .. }
-            | Record::Inherited { entries: changes, .. } => {
+            Record::Installed { state, .. } | Record::Inherited { state, .. } => {
+                usize::try_from(state.bytes()).unwrap_or(usize::MAX)
+            }
+            Record::Checkpoint { changes, .. } => {
                 let size = |(key, value): &quorate_state::Change| {
                     key.len() + value.as_ref().map_or(0, |value| value.len())
                 };
@@ -175,6 +178,7 @@ impl RecordCodec for Codec {
     type Record = Record;
 
     fn encode(&mut self, record: &Record, bytes: &mut Vec<u8>) -> u8 {
+        let nothing = || Map::new().snapshot();
         bytes.extend_from_slice(&match record {
             Record::Checkpoint { statement, cut, proof, .. } => encode(&Record::Checkpoint {
                 statement: *statement,
@@ -185,12 +189,12 @@ impl RecordCodec for Codec {
             Record::Installed { certificate, cut, .. } => encode(&Record::Installed {
                 certificate: certificate.clone(),
                 cut: cut.clone(),
-                entries: Vec::new(),
+                state: nothing(),
             }),
             Record::Inherited { statement, cut, .. } => encode(&Record::Inherited {
                 statement: *statement,
                 cut: cut.clone(),
-                entries: Vec::new(),
+                state: nothing(),
             }),
             Record::Batch(_)
             | Record::Accepted { .. }
@@ -214,19 +218,21 @@ impl RecordCodec for Codec {
     }
 
     fn apply(&mut self, record: &Record) -> Result<(), StoreError> {
-        let Some((image, changes)) = record.image() else { return Ok(()) };
+        let Some((image, change)) = record.image() else { return Ok(()) };
         let mark = encode(&image);
-        if record.replaces_image() {
-            let pairs = changes.iter().filter_map(|(key, value)| {
-                value.as_ref().map(|value| (key.to_vec(), value.to_vec()))
-            });
-            return self.image.replace_all(pairs, &mark);
+        match change {
+            ImageUpdate::All(state) => {
+                let pairs = state.iter().map(|(key, value)| (key.to_vec(), value.to_vec()));
+                self.image.replace_all(pairs, &mark)
+            }
+            ImageUpdate::Some(changes) => {
+                let owned: Vec<(Vec<u8>, Option<Vec<u8>>)> = changes
+                    .iter()
+                    .map(|(key, value)| (key.to_vec(), value.as_ref().map(|value| value.to_vec())))
+                    .collect();
+                self.image.apply(&owned, &mark)
+            }
         }
-        let owned: Vec<(Vec<u8>, Option<Vec<u8>>)> = changes
-            .iter()
-            .map(|(key, value)| (key.to_vec(), value.as_ref().map(|value| value.to_vec())))
-            .collect();
-        self.image.apply(&owned, &mark)
     }
 }
 

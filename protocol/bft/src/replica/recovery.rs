@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use quorate_crypto::Signer;
 use quorate_machine::{Plant, RecordNumber, Service, planted};
-use quorate_state::{Bytes, Map};
+use quorate_state::Map;
 use quorate_types::{Digest, Instant, Peer, ReplicaId, ReplicaSet, Slot, UnixTime, View};
 
 use super::checkpoint::{Checkpoints, OwnCheckpoint, StableCheckpoint};
@@ -121,13 +121,12 @@ impl<S: Service> Replica<S> {
             return;
         }
         let base = self.checkpoints.own.get(&self.group.base_slot);
-        let statement = base.expect("BFT-14: it begins with the base").statement;
+        let base = base.expect("BFT-14: it begins with the base");
+        let (statement, state) = (base.statement, base.snapshot.clone());
         // All, whether they were got from others or are shared with an own replica.
         self.state.discard_changes();
-        let entry = |(key, value): (&[u8], &Bytes)| (key.into(), Some(Arc::clone(value)));
-        let entries = self.state.iter().map(entry).collect();
         let cut = HashedCut::new(Cut::origin(&self.group));
-        let number = self.persist(turn, Record::Inherited { statement, cut, entries });
+        let number = self.persist(turn, Record::Inherited { statement, cut, state });
         assert_eq!(number, RecordNumber::ZERO.next(), "BFT-14: nothing is recorded before it");
         turn.mark("bft.state_inherited");
     }

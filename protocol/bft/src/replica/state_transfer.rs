@@ -179,11 +179,12 @@ impl<S: Service> Replica<S> {
     ) {
         let statement = certificate.statement;
         assert_eq!(map.root(), statement.root, "BFT-8: the state has the certified root");
-        let entries = map.take_changes();
-        let installed =
-            Record::Installed { certificate: certificate.clone(), cut: cut.clone(), entries };
-        let record = self.persist(turn, installed);
+        // All, not what has changed: whatever was there is replaced.
+        map.discard_changes();
         let snapshot = map.snapshot();
+        let (of, state) = (certificate.clone(), snapshot.clone());
+        let installed = Record::Installed { certificate: of, cut: cut.clone(), state };
+        let record = self.persist(turn, installed);
         self.state = if planted(Plant::InstallsNothing) { Map::new() } else { map };
         self.restore_service();
         self.executed = Executed { cut: cut.clone(), time: statement.time };

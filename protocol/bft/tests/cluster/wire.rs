@@ -14,7 +14,7 @@ use quorate_bft::message::{
 use quorate_bft::{Image, Record};
 use quorate_crypto::verify;
 use quorate_state::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
-use quorate_state::{Change, Map};
+use quorate_state::{Change, Map, Snapshot};
 use quorate_types::{Digest, Epoch, LaneSeq, RequestId, Slot, View};
 use quorate_wire::{Decode, DecodeError, Encode, decode, encode, vector};
 
@@ -126,7 +126,8 @@ fn records(cluster: &Cluster) -> Vec<(&'static str, Record)> {
     let Message::NewView(start) = cluster.new_view(1, vec![change(0), change(1), change(2)]) else {
         unreachable!("a start")
     };
-    let entries = vec![(b"key"[..].into(), Some(b"value"[..].into())), (b"gone"[..].into(), None)];
+    let entries: Vec<Change> =
+        vec![(b"key"[..].into(), Some(b"value"[..].into())), (b"gone"[..].into(), None)];
     let (inline, parent) = (Some(Arc::clone(&batch)), Some(commits.clone()));
     let proof = Base::Committed { cut: cut.clone(), certificate: commits };
     let statement = certificate.statement;
@@ -145,11 +146,11 @@ fn records(cluster: &Cluster) -> Vec<(&'static str, Record)> {
             Record::Installed {
                 certificate: certificate.clone(),
                 cut: cut.clone(),
-                entries: entries.clone(),
+                state: state_of(&entries),
             },
         ),
         ("stable", Record::Stable(certificate)),
-        ("inherited", Record::Inherited { statement, cut, entries }),
+        ("inherited", Record::Inherited { statement, cut, state: state_of(&entries) }),
     ]
 }
 
@@ -188,7 +189,8 @@ fn every_record_comes_back_as_it_was() {
         if let Some((image, _)) = record.image() {
             assert_eq!(decode::<Image>(&encode(&image)), Ok(image), "{name}");
         }
-        assert_eq!(record.replaces_image(), ["installed", "inherited"].contains(&name));
+        let replaces = record.image().is_some_and(|(_, update)| update.replaces_all());
+        assert_eq!(replaces, ["installed", "inherited"].contains(&name));
     }
 }
 
@@ -246,21 +248,59 @@ proptest! {
     }
 }
 
-/// Records that end with entries of the state: one of each kind, with these.
-fn with_entries(entries: &[Change]) -> [Record; 3] {
-    let mut with = records(&silent()).into_iter().filter_map(|(_, record)| match record {
-        Record::Checkpoint { statement, cut, proof, .. } => {
-            Some(Record::Checkpoint { statement, cut, proof, changes: entries.to_vec() })
+/// What a state holds after these changes of an empty one.
+fn state_of(entries: &[Change]) -> Snapshot {
+    let mut state = Map::new();
+    let values = entries.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+    values.for_each(|(key, value)| state.insert(key, value));
+    state.snapshot()
+}
+
+/// Records that end with entries of the state, as they are on the wire: one of each kind, with
+/// these. The first changes entries, the others hold a whole state.
+fn with_entries(entries: &[Change]) -> [Vec<u8>; 3] {
+    const COUNT_BYTES: usize = 4;
+    let checkpoint = |entries: &[Change]| {
+        let mut all = records(&silent()).into_iter().map(|(_, record)| record);
+        let mut of_kind = all.find(|it| matches!(it, Record::Checkpoint { .. })).expect("one");
+        if let Record::Checkpoint { changes, .. } = &mut of_kind {
+            *changes = entries.to_vec();
         }
-        Record::Installed { certificate, cut, .. } => {
-            Some(Record::Installed { certificate, cut, entries: entries.to_vec() })
-        }
-        Record::Inherited { statement, cut, .. } => {
-            Some(Record::Inherited { statement, cut, entries: entries.to_vec() })
-        }
-        _ => None,
+        encode(&of_kind)
+    };
+    let written = checkpoint(entries).split_off(checkpoint(&[]).len() - COUNT_BYTES);
+    let mut with = records(&silent()).into_iter().filter_map(|(_, record)| {
+        let without = match record {
+            Record::Checkpoint { .. } => checkpoint(&[]),
+            Record::Installed { certificate, cut, .. } => {
+                encode(&Record::Installed { certificate, cut, state: state_of(&[]) })
+            }
+            Record::Inherited { statement, cut, .. } => {
+                encode(&Record::Inherited { statement, cut, state: state_of(&[]) })
+            }
+            _ => return None,
+        };
+        Some([&without[..without.len() - COUNT_BYTES], &written].concat())
     });
     [(); 3].map(|()| with.next().expect("all kinds are among the records"))
+}
+
+#[test]
+fn a_whole_state_in_a_record_is_in_order_and_has_nothing_that_is_gone() {
+    let entry = |key: &str, value: Option<&str>| -> Change {
+        (key.as_bytes().into(), value.map(|value| value.as_bytes().into()))
+    };
+    let (a, b) = (entry("a", Some("1")), entry("b", Some("2")));
+    let good = with_entries(&[a.clone(), b.clone()]);
+    assert!(good.iter().all(|bytes| decode::<Record>(bytes).is_ok()));
+    for entries in [[b, a.clone()], [a.clone(), a.clone()], [a, entry("b", None)]] {
+        let [checkpoint, installed, inherited] = with_entries(&entries);
+        assert!(decode::<Record>(&checkpoint).is_ok(), "changes may be any");
+        for bytes in [installed, inherited] {
+            let refused = Err(DecodeError::NotCanonical { of: "state" });
+            assert_eq!(decode::<Record>(&bytes), refused, "{entries:?}");
+        }
+    }
 }
 
 fn is_over_limit(read: &Result<Record, DecodeError>) -> bool {
@@ -272,15 +312,14 @@ fn entries_of_a_record_beyond_their_limits_are_refused() {
     let entry = |key: usize, value: usize| (vec![1; key].into(), Some(vec![2; value].into()));
     for (key, value) in [(0, 0), (1, 0), (0, 1)] {
         let entries = [entry(KEY_BYTES_MAX + key, VALUE_BYTES_MAX + value)];
-        for record in with_entries(&entries) {
-            let read = decode::<Record>(&encode(&record));
+        for bytes in with_entries(&entries) {
+            let read = decode::<Record>(&bytes);
             assert_eq!(read.is_ok(), key + value == 0, "{key} and {value} bytes more");
             assert_eq!(is_over_limit(&read), key + value > 0);
         }
     }
     for (more, is_refused) in [(0, false), (1, true)] {
-        for record in with_entries(&[]) {
-            let mut bytes = encode(&record);
+        for mut bytes in with_entries(&[]) {
             let count = u32::try_from(RECORD_ENTRIES_MAX + more).expect("a count has four bytes");
             let place = bytes.len() - 4;
             bytes[place..].copy_from_slice(&count.to_be_bytes());

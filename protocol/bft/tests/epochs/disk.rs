@@ -20,15 +20,15 @@ pub(crate) struct Disk {
 
 impl Disk {
     pub(crate) fn append(&mut self, record: Record) {
-        if let Some((image, changes)) = record.image() {
+        if let Some((image, change)) = record.image() {
             let mut entries = match self.image.take() {
-                Some((_, entries)) if !record.replaces_image() => entries,
+                Some((_, entries)) if !change.replaces_all() => entries,
                 _ => BTreeMap::new(),
             };
-            for (key, value) in changes {
+            for (key, value) in change.entries() {
                 match value {
                     Some(value) => entries.insert(key.to_vec(), value.to_vec()),
-                    None => entries.remove(&key.to_vec()),
+                    None => entries.remove(key),
                 };
             }
             self.image = Some((image, entries));

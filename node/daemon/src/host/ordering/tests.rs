@@ -4,6 +4,7 @@ use quorate_bft::Record;
 use quorate_bft::message::{Base, CheckpointCertificate, CheckpointStatement, HashedCut};
 use quorate_crypto::Certificate;
 use quorate_runtime::RecordCodec;
+use quorate_state::Map;
 use quorate_store::image::StateImage;
 use quorate_types::{
     Digest, Epoch, GroupConfiguration, GroupId, GroupMember, NodeId, PublicKey, ReadMode,
@@ -63,8 +64,10 @@ fn a_checkpoint_changes_entries_of_the_image_and_a_state_that_was_got_replaces_a
 
     let certificate =
         CheckpointCertificate { statement: statement(12), certificate: Certificate::new([]) };
-    let entries = vec![entry("d", Some("4"))];
-    codec.apply(&Record::Installed { certificate, cut: cut.clone(), entries }).unwrap();
+    let mut got = Map::new();
+    got.insert(b"d", b"4");
+    let state = got.snapshot();
+    codec.apply(&Record::Installed { certificate, cut: cut.clone(), state }).unwrap();
     assert_eq!(held(&codec), (12, vec![String::from("d=4")]), "nothing of its own state is left");
     drop(codec);
     std::fs::remove_dir_all(&folder).unwrap();
