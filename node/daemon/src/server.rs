@@ -229,9 +229,9 @@ fn open_links(
     listening.map_err(|source| ServerError::Listen { address: settings.listen, source })
 }
 
-/// The servers of a configuration, as far as there are links for them, with the addresses that their
-/// names resolve to. One whose name does not resolve is like one that is down: it can still connect
-/// to this server.
+/// The servers of a configuration, as far as there are links for them, with the addresses that
+/// their names resolve to. One whose name does not resolve is like one that is down: it can still
+/// connect to this server.
 #[must_use]
 pub fn known_servers(configuration: &Configuration) -> Vec<Server> {
     let resolve = |member: &Arc<MemberRecord>| {
