@@ -155,9 +155,9 @@ fn live(town: &mut Town, plan: &Plan, shared: &Shared) -> Result<BTreeMap<Kind, 
     }
 }
 
-/// Whoever is proved to lie has no duties any more. Others join in its place before anybody is
-/// removed, as a good operator would have it: with fewer servers than a group takes, the system
-/// refuses a removal.
+/// Whoever is proved to lie has no duties any more, or will have none when its neighbours let it go.
+/// Others join in its place before anybody is removed, as a good operator would have it: the system
+/// refuses a removal that leaves fewer servers than a group takes, all that waits counted.
 fn is_possible(town: &Town, kind: Kind) -> bool {
     let newcomers = town.those(State::Runs, |server| town.is_newcomer(server)).len();
     let (active, enough) = (town.active(), town.founders());
@@ -167,7 +167,7 @@ fn is_possible(town: &Town, kind: Kind) -> bool {
     match kind {
         Kind::Kill => !town.victims(|_| true).is_empty(),
         Kind::Add => is_settled && active < enough + SURPLUS_MAX && town.ledger.may_join(None),
-        Kind::Remove => is_settled && newcomers > 0 && active > enough,
+        Kind::Remove => is_settled && newcomers > 0 && active > enough && town.may_spare_one(),
         Kind::Replace => is_settled && !town.victims(|it| town.is_newcomer(it)).is_empty(),
         Kind::Swap => match liar(town) {
             Some(_) => true,

@@ -1,6 +1,6 @@
 //! The servers of the run, what is done to them, and the books about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -8,13 +8,13 @@ use quorate_client::cluster::fetch_configuration;
 use quorate_client::findings::findings;
 use quorate_dht::Ring;
 use quorate_dht::limits::SWEEP_BOUND;
-use quorate_membership::VerifiedConfiguration;
+use quorate_membership::{Standing, VerifiedConfiguration};
 use quorate_types::{MemberStatus, NodeId};
 
 use super::Plan;
 use super::ledger::{Ledger, Why, bad_in, ring_groups};
 use super::sightings::{Absence, Cause, Sighting};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Terms};
 use crate::dev;
 use crate::load::{credentials, session};
 use crate::metrics;
@@ -127,6 +127,21 @@ impl Town {
         let states =
             self.sightings.last().into_iter().flat_map(|sighting| sighting.states.values());
         states.filter(|state| **state == MemberStatus::Active).count()
+    }
+
+    /// Do enough servers have duties without one of them? Of all that the system has found it may
+    /// be that nothing has come true yet; who runs and has nothing against it will be left, but for
+    /// as many as may fall meanwhile.
+    pub(super) fn may_spare_one(&self) -> bool {
+        let Ok(standings) = self.standings() else { return false };
+        let is_found = |(server, standing): &(Option<usize>, Standing)| {
+            let waits = standing.next.is_some() || standing.later.is_some();
+            (waits || standing.convicted.is_some()).then_some(*server).flatten()
+        };
+        let found: BTreeSet<usize> = standings.iter().filter_map(is_found).collect();
+        let left = self.those(State::Runs, |it| self.has_duties(it) && !found.contains(&it)).len();
+        let Terms { f, f_ms, .. } = self.plan.terms;
+        left > usize::from(3 * f.max(f_ms) + 1 + f_ms)
     }
 
     /// Kills a server that is started again after this time.
@@ -248,13 +263,9 @@ impl Town {
     /// # Errors
     /// That it does not say so, or that it convicted a server that had not lied.
     pub(super) fn convictions(&self) -> Result<BTreeMap<usize, u64>, String> {
-        let found = session(&self.cluster.clients()[0], async |cluster| findings(&cluster).await)?;
-        let found = found.map_err(|error| format!("what was found of servers: {error}"))?;
-        let configuration = fetch(&self.cluster)?;
         let mut convictions = BTreeMap::new();
-        for standing in &found.standings {
+        for (server, standing) in self.standings()? {
             let Some(convicted) = standing.convicted else { continue };
-            let server = number_of(&self.cluster, &configuration, standing.server);
             let server = server.ok_or("somebody unknown was proved to lie")?;
             let (epoch, began) = (convicted.epoch.get(), self.liars.get(&server));
             tell(&format!("server {server} was proved to lie in epoch {epoch}"));
@@ -264,6 +275,16 @@ impl Town {
             convictions.insert(server, epoch);
         }
         Ok(convictions)
+    }
+
+    /// What the system has found of servers.
+    fn standings(&self) -> Result<Vec<(Option<usize>, Standing)>, String> {
+        let found = session(&self.cluster.clients()[0], async |cluster| findings(&cluster).await)?;
+        let found = found.map_err(|error| format!("what was found of servers: {error}"))?;
+        let configuration = fetch(&self.cluster)?;
+        let number = |node| number_of(&self.cluster, &configuration, node);
+        let numbered = |standing: Standing| (number(standing.server), standing);
+        Ok(found.standings.into_iter().map(numbered).collect())
     }
 
     /// Counts what a liar did that no honest server does, before its process ends.
