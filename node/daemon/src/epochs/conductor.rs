@@ -27,6 +27,7 @@ use super::mending::Mending;
 use super::steps::Step;
 use super::{Chain, Conducted, Happening, Said, lock, say};
 use crate::error::ServerError;
+use crate::heap;
 use crate::host::ordering;
 use crate::monitoring::Monitoring;
 use crate::server::known_servers;
@@ -354,6 +355,8 @@ impl Conductor {
         let certified = self.all.ground.certified(configuration.epoch())?;
         let credential = credential(&certified.certificate, &certified.seed);
         self.all.control.renew(credential, Recogniser::member(&configuration));
+        // Nothing is held of the epoch before any more, once the links have let go of its configuration.
+        heap::give_back();
         Ok(())
     }
 
