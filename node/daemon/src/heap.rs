@@ -31,8 +31,8 @@ pub fn keep_one() {
 }
 
 /// Gives free pages of the heap back to the system, those between blocks that are held too. With
-/// another allocator than glibc's nothing changes. Other threads that ask for memory wait meanwhile:
-/// some milliseconds for a heap of 100 MB.
+/// another allocator than glibc's nothing changes. Other threads that ask for memory wait
+/// meanwhile.
 pub fn give_back() {
     trim();
 }

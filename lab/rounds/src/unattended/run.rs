@@ -155,9 +155,9 @@ fn live(town: &mut Town, plan: &Plan, shared: &Shared) -> Result<BTreeMap<Kind, 
     }
 }
 
-/// Whoever is proved to lie has no duties any more, or will have none when its neighbours let it go.
-/// Others join in its place before anybody is removed, as a good operator would have it: the system
-/// refuses a removal that leaves fewer servers than a group takes, all that waits counted.
+/// Whoever is proved to lie has no duties any more, or will have none when its neighbours let it
+/// go. Others join in its place before anybody is removed, as a good operator would have it: the
+/// system refuses a removal that leaves fewer servers than a group takes, all that waits counted.
 fn is_possible(town: &Town, kind: Kind) -> bool {
     let newcomers = town.those(State::Runs, |server| town.is_newcomer(server)).len();
     let (active, enough) = (town.active(), town.founders());

@@ -355,7 +355,7 @@ impl Conductor {
         let certified = self.all.ground.certified(configuration.epoch())?;
         let credential = credential(&certified.certificate, &certified.seed);
         self.all.control.renew(credential, Recogniser::member(&configuration));
-        // Nothing is held of the epoch before any more, once the links have let go of its configuration.
+        // Nothing is held of the epoch before once the links have let go of its configuration.
         heap::give_back();
         Ok(())
     }
