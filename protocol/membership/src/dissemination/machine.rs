@@ -325,6 +325,7 @@ impl Disseminator {
     ) {
         let is_newer = configuration.epoch() > self.newest.epoch();
         if !is_newer && !planted(Plant::GoesBackAnEpoch) {
+            self.share(configuration);
             return effects.mark("dissemination: configuration is not newer");
         }
 
@@ -334,6 +335,14 @@ impl Disseminator {
         if let Some(delta) = delta {
             let trees = self.follow.trees(&old, &self.newest);
             self.pass_on(&trees, Arc::new(delta), effects);
+        }
+    }
+
+    /// The node has read in the log what came here as a delta at that moment: from now on it and
+    /// this machine hold the same records, and those of the next epoch are made from them.
+    fn share(&mut self, configuration: VerifiedConfiguration) {
+        if configuration.hash() == self.newest.hash() {
+            self.newest = configuration;
         }
     }
 

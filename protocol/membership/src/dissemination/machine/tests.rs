@@ -127,6 +127,23 @@ fn the_node_of_a_member_of_the_old_group_starts_the_epoch() {
 }
 
 #[test]
+fn what_the_node_has_read_in_the_log_meanwhile_is_held_once() {
+    let mut bench = Bench::new(40);
+    let (came, read) = (bench.next(), bench.next());
+    let is_held = |bench: &Bench, one: &VerifiedConfiguration| {
+        core::ptr::eq(bench.machine.newest().configuration(), one.configuration())
+    };
+    bench.hear(PEER, chunks(&bench.delta(&came))[0].clone());
+    assert_eq!(bench.machine.newest(), &read);
+    assert!(!is_held(&bench, &read), "it has made one of its own");
+    let did = bench.step(Input::Request(DisseminatorRequest::Adopt(read.clone())));
+    assert!(is_held(&bench, &read), "the node's");
+    assert!(did.sent.is_empty() && did.adopted.is_empty(), "nothing is news");
+    bench.step(Input::Request(DisseminatorRequest::Adopt(bench.world.first.clone())));
+    assert!(is_held(&bench, &read), "MEM-3");
+}
+
+#[test]
 fn a_false_delta_is_neither_believed_nor_passed_on_and_a_good_one_still_is() {
     let mut bench = Bench::new(40);
     let next = bench.next();
