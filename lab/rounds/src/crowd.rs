@@ -157,6 +157,13 @@ impl Town {
             self.until("the end of an epoch", |town| town.epoch >= next)?;
             note(self, "quiet", &mut meter);
         }
+        // What so many admissions at once have left on their heaps is gone then.
+        self.cluster.kill_all();
+        self.cluster.start_all()?;
+        meter.begin_anew(&self.cluster);
+        let next = self.epoch + 1;
+        self.until("the end of an epoch behind the start", |town| town.epoch >= next)?;
+        note(self, "restarted", &mut meter);
         let leave = (0..count / CHURN_ONE_IN).map(Order::Remove);
         let join = (count..count + count / CHURN_ONE_IN).map(Order::Add);
         // In one epoch, or in two if its end comes between them.

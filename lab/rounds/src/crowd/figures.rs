@@ -130,6 +130,11 @@ impl Meter {
         }
     }
 
+    /// The servers were started again: they count from nothing.
+    pub(super) fn begin_anew(&mut self, cluster: &Cluster) {
+        *self = Self { epoch: self.epoch, ..Self::begin(cluster) };
+    }
+
     /// What has come together until now; the next part begins, and with it peaks of memory.
     pub(super) fn end(
         &mut self,
