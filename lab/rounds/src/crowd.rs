@@ -20,6 +20,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use quorate_client::cluster_file::read_seed;
+use quorate_client::findings::findings;
 use quorate_client::objects::RealSigner;
 use quorate_membership::CertifiedConfiguration;
 
@@ -170,7 +171,15 @@ impl Town {
         let last = self.change(leave.chain(join).collect())?;
         self.until("the end of an epoch", |town| town.epoch > last)?;
         note(self, "churn", &mut meter);
+        self.check_newcomer()?;
         Ok(phases)
+    }
+
+    /// Is the system of use to a client that comes now?
+    fn check_newcomer(&self) -> Result<(), String> {
+        let file = &self.cluster.clients()[0];
+        let said = session(file, async |cluster| findings(&cluster).await)?;
+        said.map(drop).map_err(|error| format!("a new client: {error}"))
     }
 
     /// Has all of this recorded while epochs end; gives the epoch in which the last was recorded.

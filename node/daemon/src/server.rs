@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use quorate_bft::{Parameters, Replica, Setup};
+use quorate_client::capacity::linked;
 use quorate_client::cluster::PROTOCOL_VERSIONS;
 use quorate_client::groups::{ARCHIVE, CONFIGURATION, ORDERING, STORAGE};
 use quorate_client::links::{Recogniser, peer_of};
@@ -22,7 +23,6 @@ use quorate_membership::dissemination::Disseminator;
 use quorate_membership::handover::{Handover, Setup as HandoverSetup};
 use quorate_membership::monitor::{ProbeRule, ProberOutput};
 use quorate_membership::{FreshnessResponder, MembershipService};
-use quorate_net::limits::PEERS_MAX;
 use quorate_net::{Config, Known, Limits, SystemId};
 use quorate_runtime::{
     Channel, Handle, Hosting, Interceptor, Links, Node, NodeError, NodeOptions, OnDeath, Server,
@@ -247,19 +247,6 @@ pub fn known_servers(configuration: &Configuration) -> Vec<Server> {
     linked(configuration).into_iter().filter_map(resolve).collect()
 }
 
-/// All servers; of more than there are links for, the membership group first, then those that hold
-/// objects. Links are few until they are made when they are needed: a system that has grown past
-/// them keeps its epochs and its objects, and a server of it can start again.
-fn linked(configuration: &Configuration) -> Vec<&Arc<MemberRecord>> {
-    let group = &configuration.membership_group;
-    let mut members: Vec<_> = configuration.members.iter().collect();
-    if members.len() > PEERS_MAX {
-        members.sort_by_key(|member| (!group.contains(&member.id), !member.is_on_ring));
-        members.truncate(PEERS_MAX);
-    }
-    members
-}
-
 /// A number that nobody knows in advance.
 ///
 /// # Errors
@@ -415,6 +402,3 @@ impl Machines {
         Ok(handle)
     }
 }
-
-#[cfg(test)]
-mod tests;

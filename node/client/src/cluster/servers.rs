@@ -12,6 +12,7 @@ use quorate_types::{Configuration, Epoch, IdentityKey, NodeId};
 use tokio::sync::watch;
 
 use super::{Credentials, PROTOCOL_VERSIONS};
+use crate::capacity::linked;
 use crate::cluster_file::ClusterFile;
 use crate::error::ClientError;
 use crate::groups::STORAGE;
@@ -60,14 +61,13 @@ pub(super) async fn contacts(
     }
 }
 
-/// Those servers of a configuration whose addresses resolve.
+/// Those servers of a configuration that there are links for and whose addresses resolve.
 pub(super) async fn servers(
     configuration: &VerifiedConfiguration,
     reaching: &Reaching,
 ) -> Vec<Server> {
-    let members = &configuration.configuration().members;
-    let members: Vec<Address<'_>> = members
-        .iter()
+    let members: Vec<Address<'_>> = linked(configuration.configuration())
+        .into_iter()
         .map(|member| (member.id, &member.identity_key, member.address.as_str()))
         .collect();
     resolve(&members, reaching).await
