@@ -218,7 +218,8 @@ impl Audit {
 
     /// A cut that is accepted in a view is not another than the one which its start fixed for the
     /// replica, and the first behind those follows them; or what these commits decided in the same
-    /// view, if the others were told of another start.
+    /// view, if the others were told of another start. Where the start fixed nothing, what comes
+    /// before is decided already, and no commits decide another.
     fn is_fixed(
         &self,
         (node, view): (Node, u64),
@@ -238,7 +239,8 @@ impl Audit {
         let is_decided = |commits: &CommitCertificate| {
             (commits.view.get(), commits.slot.get(), commits.digest) == before
         };
-        let follows = cut.parent == *last || commits.is_some_and(is_decided);
+        let is_of_others = !fixed.is_empty() && commits.is_some_and(is_decided);
+        let follows = cut.parent == *last || is_of_others;
         if index == fixed.len() && !follows {
             return Err(format!("{}, where {last:?} comes before it", what()));
         }

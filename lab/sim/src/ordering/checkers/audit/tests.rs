@@ -43,3 +43,13 @@ fn c3_behind_what_is_fixed_stands_that_or_what_a_quorum_decided_in_the_same_view
     let before = commits(VIEW, 12, OTHER);
     assert!(!verdict(&behind(OTHER, 13), Some(&before)), "what is fixed stays");
 }
+
+#[test]
+fn c3_behind_a_start_that_fixes_nothing_stands_what_was_decided_before() {
+    let mut audit = Audit::new(group(), Arc::new(RealVerifier), Knowledge::new(&group()));
+    audit.fixed.insert((ME, VIEW), (12, FIXED, Vec::new()));
+    let twice = commits(VIEW, 12, OTHER);
+    let verdict = |parent| audit.is_fixed((ME, VIEW), &behind(parent, 13), Some(&twice)).is_ok();
+    assert!(verdict(FIXED));
+    assert!(!verdict(OTHER), "slot 12 would be decided twice");
+}
