@@ -73,6 +73,17 @@ impl Custody {
         attempt.is_some_and(|attempt| *attempt != newest.header().header().lineage.attempt)
     }
 
+    /// A server is in an attempt. Who reads its log again comes through earlier ones once more.
+    fn note_attempt(&mut self, place: (Node, Epoch), (attempt, session): (u32, Digest)) {
+        let (_, epoch) = place;
+        self.attempts.entry((epoch, session)).or_insert(attempt);
+        let present = self.present.get(&place);
+        let known = present.and_then(|session| self.attempts.get(&(epoch, *session)));
+        if known.is_none_or(|known| *known < attempt) {
+            self.present.insert(place, session);
+        }
+    }
+
     /// What the disk of a server holds that it should not.
     fn overdue(&self, node: Node, disk: &Disk) -> Option<Name> {
         let newest = disk.newest();
@@ -197,9 +208,8 @@ impl Checker<EpochsMachine> for Custody {
     fn on_step(&mut self, at: &At, machine: &EpochsMachine, _: &Gauges) -> Verdict {
         let Some(seat) = machine.server().filter(|_| at.is_good()) else { return Ok(()) };
         for (epoch, handover) in seat.handovers() {
-            if let Some((attempt, session)) = handover.receives() {
-                self.present.insert((at.node, epoch.next()), session);
-                self.attempts.entry((epoch.next(), session)).or_insert(attempt);
+            if let Some(received) = handover.receives() {
+                self.note_attempt((at.node, epoch.next()), received);
             }
         }
         if let Some(epoch) = with_idle_key(seat) {
@@ -213,3 +223,6 @@ impl Checker<EpochsMachine> for Custody {
         Err(Broken::new(ID, format!("{what} of {epoch}")))
     }
 }
+
+#[cfg(test)]
+mod tests;
