@@ -11,7 +11,7 @@
 //! end of the heap. A configuration of 100,000 servers has 10 MB, and they would stay.
 //!
 //! What is free between blocks that are held is given back when asked for alone: a server does so
-//! once in an epoch, when what it holds of the one before has gone.
+//! once in an epoch, when the hand-over to it is over.
 //!
 //! Sources: mallopt(3), "M_ARENA_MAX", "M_MMAP_THRESHOLD" and "M_TRIM_THRESHOLD"; malloc_trim(3).
 
@@ -54,8 +54,8 @@ fn set() {
         // SAFETY: `mallopt` takes two numbers and follows no pointer of ours. It writes settings
         // that other threads would read without a lock; `keep_one` has seen that there is none, and
         // while the only thread is here nobody starts another.
-        let was_set = unsafe { libc::mallopt(setting, value) };
-        assert_eq!(was_set, 1, "mallopt(3) takes setting {setting} with any such value");
+        // An allocator in the place of glibc's may take no settings, and the server runs as well.
+        unsafe { libc::mallopt(setting, value) };
     }
 }
 

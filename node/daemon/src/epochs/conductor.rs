@@ -355,7 +355,7 @@ impl Conductor {
         let certified = self.all.ground.certified(configuration.epoch())?;
         let credential = credential(&certified.certificate, &certified.seed);
         self.all.control.renew(credential, Recogniser::member(&configuration));
-        // Nothing is held of the epoch before once the links have let go of its configuration.
+        // The hand-over is over, and much of what it took lies free between what is held.
         heap::give_back();
         Ok(())
     }
