@@ -191,6 +191,8 @@ impl Town {
             self.look()?;
             std::thread::sleep(LOOK_INTERVAL);
         }
+        // The end of an epoch may have come since the last look.
+        self.look()?;
         let seconds = begun.elapsed().as_secs_f64();
         let counts = self.clients.counts();
         tell(&format!("{} s: {count} certificates in {seconds:.1} s; {counts}", self.now()));

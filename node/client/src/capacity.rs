@@ -1,14 +1,12 @@
-//! Which systems this release can serve and use, whoever founded them, and to which servers of a
-//! large one a process has links.
+//! Which systems this release can serve and use, whoever founded them.
 //!
 //! `init` founds no other; a genesis from elsewhere may be validly signed and still be too much.
 
 use std::fmt;
-use std::sync::Arc;
 
 use quorate_bft::limits::GROUP_F_MAX;
 use quorate_net::limits::PEERS_MAX;
-use quorate_types::{Configuration, MemberRecord, Resilience};
+use quorate_types::{Configuration, Resilience};
 
 use crate::explanation::{Explanation, Kind};
 
@@ -63,11 +61,12 @@ impl fmt::Display for Excess {
     }
 }
 
-/// Is a system that is to be founded within what this release serves?
+/// Is a system within what this release serves, for a server that founds or joins it? Each server is
+/// to have links to all others.
 ///
 /// # Errors
 /// [`Excess`] names what there is too much of.
-pub fn check_founding(configuration: &Configuration) -> Result<(), Excess> {
+pub fn check_whole(configuration: &Configuration) -> Result<(), Excess> {
     let count = configuration.members.len();
     if count > PEERS_MAX {
         return Err(Excess::Servers(count));
@@ -75,8 +74,8 @@ pub fn check_founding(configuration: &Configuration) -> Result<(), Excess> {
     check(configuration)
 }
 
-/// Are the groups of a system within what this release serves? Of its servers there may be more than
-/// there are links for: it has grown, and stays in use.
+/// Are the groups of a system within what this release serves? Of its servers there may be more
+/// than there are links for: it has grown, and stays in use ([`crate::links::linked`]).
 ///
 /// # Errors
 /// [`Excess`] names what there is too much of.
@@ -92,21 +91,6 @@ fn check_resilience(of: &'static str, resilience: Resilience) -> Result<(), Exce
     }
 }
 
-/// All servers; of more than there are links for, the membership group first, then those that hold
-/// objects. Links are few until they are made when they are needed: a system that has grown past
-/// them keeps its epochs and its objects, its clients reach them, and a server of it can start
-/// again.
-#[must_use]
-pub fn linked(configuration: &Configuration) -> Vec<&Arc<MemberRecord>> {
-    let group = &configuration.membership_group;
-    let mut members: Vec<_> = configuration.members.iter().collect();
-    if members.len() > PEERS_MAX {
-        members.sort_by_key(|member| (!group.contains(&member.id), !member.is_on_ring));
-        members.truncate(PEERS_MAX);
-    }
-    members
-}
-
 #[cfg(test)]
 mod tests {
     //! The largest that is served, and one more.
@@ -117,11 +101,7 @@ mod tests {
         PublicKey, Resilience, SoftwareVersion, SystemId, UnixTime,
     };
 
-    use super::{Excess, GROUP_F_MAX, PEERS_MAX, check, check_founding, linked};
-
-    const MORE: usize = 6;
-    /// The numbers of the members of a group, the last of them behind the last link.
-    const GROUP: [u32; 4] = [7, 100, 900, 1_027];
+    use super::{Excess, GROUP_F_MAX, PEERS_MAX, check, check_whole};
 
     fn member() -> MemberRecord {
         MemberRecord {
@@ -153,46 +133,15 @@ mod tests {
         }
     }
 
-    /// As many servers as there are links for, and a few more; the last of the group and two others
-    /// hold no objects.
-    fn grown() -> Configuration {
-        let mut grown = system(PEERS_MAX + MORE, 1, 1);
-        for (number, member) in (0_u32..).zip(&mut grown.members) {
-            let member = Arc::make_mut(member);
-            let mut id = [0; 32];
-            id[..4].copy_from_slice(&number.to_be_bytes());
-            (member.id, member.is_on_ring) = (NodeId::new(id), ![2, 5, GROUP[3]].contains(&number));
-        }
-        let of_group = GROUP.map(|number| grown.members[number as usize].id);
-        grown.membership_group = of_group.to_vec();
-        grown
-    }
-
-    #[test]
-    fn of_more_servers_than_links_the_group_and_who_holds_objects_come_first() {
-        let mut configuration = grown();
-        let some = linked(&configuration);
-        assert_eq!(some.len(), PEERS_MAX);
-        let has = |id: &NodeId| some.iter().any(|member| member.id == *id);
-        assert!(configuration.membership_group.iter().all(has));
-        let left_out = configuration.members.iter().filter(|member| !has(&member.id));
-        let without = left_out.clone().filter(|member| !member.is_on_ring).count();
-        assert_eq!((left_out.count(), without), (MORE, 2), "who holds nothing goes first");
-
-        configuration.members.truncate(PEERS_MAX);
-        let all = configuration.members.iter().map(|member| member.id);
-        assert!(linked(&configuration).into_iter().map(|it| it.id).eq(all), "all, in their order");
-    }
-
     #[test]
     fn the_largest_system_is_served_and_each_excess_is_named() {
         let f = GROUP_F_MAX;
-        assert_eq!(check_founding(&system(PEERS_MAX, f, f)), Ok(()));
+        assert_eq!(check_whole(&system(PEERS_MAX, f, f)), Ok(()));
         let larger = system(PEERS_MAX + 1, f, f);
-        assert_eq!(check_founding(&larger), Err(Excess::Servers(PEERS_MAX + 1)));
+        assert_eq!(check_whole(&larger), Err(Excess::Servers(PEERS_MAX + 1)));
         assert_eq!(check(&larger), Ok(()), "it has grown");
         let too_many = usize::from(f) + 1;
-        assert!(check_founding(&system(40, f + 1, f)).is_err());
+        assert!(check_whole(&system(40, f + 1, f)).is_err());
         let storage = Excess::Resilience { of: "storage groups", f: too_many };
         assert_eq!(check(&system(40, f + 1, f)), Err(storage));
         let membership = Excess::Resilience { of: "the membership group", f: too_many };

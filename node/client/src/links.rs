@@ -1,4 +1,4 @@
-//! Servers on links: what one shows there of itself, and how the others are told.
+//! Servers on links: which have some, what one shows there of itself, and how the others are told.
 //!
 //! The transport knows no message; this gives it the certificates of epoch keys as bytes, and the
 //! rule of the membership crate to judge them by.
@@ -12,7 +12,7 @@ use quorate_membership::recognition::Unrecognised;
 use quorate_membership::{EpochConfiguration, EpochKeyCertificate, Recognition};
 use quorate_net::limits::{PEERS_MAX, PROOF_BYTES_MAX};
 use quorate_net::{Credential, LinkKey, PeerKey, Recognise, Seed};
-use quorate_types::{IdentityKey, PublicKey, SystemId};
+use quorate_types::{Configuration, IdentityKey, MemberRecord, MemberStatus, PublicKey, SystemId};
 use zeroize::Zeroizing;
 
 const _: () = {
@@ -24,6 +24,26 @@ const _: () = {
 #[must_use]
 pub const fn peer_of(identity_key: &IdentityKey) -> PeerKey {
     PeerKey::new(*identity_key.as_bytes())
+}
+
+/// The servers of a system with which a process has links: all, or of more than [`PEERS_MAX`] the
+/// membership group first, then those that hold objects, then others, each with those first that
+/// have duties. It is the same for all, so whoever is not among them reaches nobody. A system that
+/// has grown so far keeps its epochs and its objects, its clients reach them, and a server of it can
+/// start again.
+#[must_use]
+pub fn linked(configuration: &Configuration) -> Vec<&Arc<MemberRecord>> {
+    let group = &configuration.membership_group;
+    let rank = |member: &&Arc<MemberRecord>| {
+        let has_duties = member.status == MemberStatus::Active;
+        (!group.contains(&member.id), !member.is_on_ring, !has_duties)
+    };
+    let mut members: Vec<_> = configuration.members.iter().collect();
+    if members.len() > PEERS_MAX {
+        members.sort_by_key(rank);
+        members.truncate(PEERS_MAX);
+    }
+    members
 }
 
 /// What a server proves itself with in an epoch: its key, and the certificate that it keeps.
@@ -81,14 +101,82 @@ const fn to_net(why: Unrecognised) -> quorate_net::Unrecognised {
 
 #[cfg(test)]
 mod tests {
-    //! Production's schemes and the transport's names of what is wrong.
+    //! Production's schemes and the transport's names of what is wrong; who has links.
+    use std::sync::Arc;
+
     use quorate_crypto::{Signer, real::RealSigner};
     use quorate_kes::Blake3Tree;
     use quorate_membership::{EpochKeyCertificate, EpochKeyStatement, Identity, IdentitySigner};
     use quorate_net::{LinkKey, Recognise, Seed, Unrecognised, link_key_of_seed};
-    use quorate_types::{Epoch, SystemId};
+    use quorate_types::{
+        Configuration, Epoch, FailureDomain, IdentityKey, MemberRecord, MemberStatus, NodeId,
+        PublicKey, Resilience, SoftwareVersion, SystemId, UnixTime,
+    };
 
-    use super::{Recogniser, peer_of};
+    use super::{PEERS_MAX, Recogniser, linked, peer_of};
+
+    const MORE: usize = 6;
+    /// The numbers of the members of a group; the last of them would be behind the last link.
+    const GROUP: [u32; 4] = [7, 100, 900, 1_027];
+    /// Of two that hold objects one is silent, and one was removed.
+    const WITHOUT_DUTIES: [(u32, MemberStatus); 2] =
+        [(10, MemberStatus::Inactive), (11, MemberStatus::Removed)];
+
+    fn id(number: u32) -> NodeId {
+        let mut id = [0; 32];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        NodeId::new(id)
+    }
+
+    fn member(number: u32) -> MemberRecord {
+        let status = WITHOUT_DUTIES.iter().find(|(it, _)| *it == number);
+        MemberRecord {
+            id: id(number),
+            identity_key: IdentityKey::new([2; 32]),
+            later_root: None,
+            epoch_key: Some(PublicKey::new([3; 32])),
+            address: String::from("server.example:4700"),
+            probe_port: 4701,
+            failure_domain: FailureDomain(String::new()),
+            version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
+            status: status.map_or(MemberStatus::Active, |(_, status)| *status),
+            is_on_ring: ![2, 5, GROUP[3]].contains(&number),
+            is_in_pool: false,
+        }
+    }
+
+    /// As many servers as there are links for, and a few more; the last of the group and two others
+    /// hold no objects.
+    fn grown() -> Configuration {
+        let count = u32::try_from(PEERS_MAX + MORE).unwrap();
+        Configuration {
+            system: SystemId::new([1; 32]),
+            epoch: Epoch::ZERO,
+            ring_epoch: Epoch::ZERO,
+            storage: Resilience::new(1).unwrap(),
+            membership: Resilience::new(1).unwrap(),
+            authority_key: PublicKey::new([5; 32]),
+            membership_group: GROUP.map(id).to_vec(),
+            created: UnixTime::ZERO,
+            members: (0..count).map(|number| Arc::new(member(number))).collect(),
+        }
+    }
+
+    #[test]
+    fn of_more_servers_than_links_the_group_and_who_holds_objects_come_first() {
+        let mut configuration = grown();
+        let some = linked(&configuration);
+        assert_eq!(some.len(), PEERS_MAX);
+        let has = |id: &NodeId| some.iter().any(|member| member.id == *id);
+        assert!(configuration.membership_group.iter().all(has));
+        let left_out = configuration.members.iter().map(|it| it.id).filter(|id| !has(id));
+        let without = [2, 5, 10, 11, 1_028, 1_029].map(id);
+        assert!(left_out.eq(without), "who holds nothing, who has no duties, and then the last");
+
+        configuration.members.truncate(PEERS_MAX);
+        let all = configuration.members.iter().map(|member| member.id);
+        assert!(linked(&configuration).into_iter().map(|it| it.id).eq(all), "all, in their order");
+    }
 
     #[test]
     fn a_server_is_told_by_the_certificate_of_the_very_key_that_tls_proves() {

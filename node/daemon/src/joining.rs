@@ -105,7 +105,9 @@ async fn listen(
         |it: &VerifiedConfiguration| known.is_none_or(|known| known.epoch() < it.epoch());
     let Some(later) = found.filter(is_later) else { return Ok(None) };
     tracing::debug!(epoch = %later.epoch(), "the epoch of the others");
-    capacity::check(later.configuration())
+    // Who is to join a system that has grown past the links of its servers would reach nobody.
+    let check = if known.is_none() { capacity::check_whole } else { capacity::check };
+    check(later.configuration())
         .map_err(|excess| ServerError::Contacts { source: ClientError::Excess(excess) })?;
     Ok(Some(later))
 }

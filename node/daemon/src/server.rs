@@ -9,10 +9,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use quorate_bft::{Parameters, Replica, Setup};
-use quorate_client::capacity::linked;
 use quorate_client::cluster::PROTOCOL_VERSIONS;
 use quorate_client::groups::{ARCHIVE, CONFIGURATION, ORDERING, STORAGE};
-use quorate_client::links::{Recogniser, peer_of};
+use quorate_client::links::{Recogniser, linked, peer_of};
 use quorate_crypto::Signer;
 use quorate_crypto::real::{AcquaintedVerifier, RealSigner, RealVerifier};
 use quorate_duties::{Duties, Seat};
@@ -230,8 +229,7 @@ fn open_links(
 }
 
 /// The servers of a configuration, as far as there are links for them, with the addresses that
-/// their names resolve to. One whose name does not resolve is like one that is down: it can still
-/// connect to this server.
+/// their names resolve to. One whose name does not resolve is like one that is down.
 #[must_use]
 pub fn known_servers(configuration: &Configuration) -> Vec<Server> {
     let resolve = |member: &Arc<MemberRecord>| {
@@ -244,7 +242,12 @@ pub fn known_servers(configuration: &Configuration) -> Vec<Server> {
         let key = peer_of(&member.identity_key);
         Some(Server { id: member.id, known: Known { key, address } })
     };
-    linked(configuration).into_iter().filter_map(resolve).collect()
+    let linked = linked(configuration);
+    let others = configuration.members.len() - linked.len();
+    if others > 0 {
+        tracing::warn!(others, "more servers than links: these are neither called nor answered");
+    }
+    linked.into_iter().filter_map(resolve).collect()
 }
 
 /// A number that nobody knows in advance.

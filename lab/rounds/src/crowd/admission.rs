@@ -60,8 +60,7 @@ struct Queue {
     failure: Mutex<Option<String>>,
 }
 
-/// Clients that stay connected: a new one would refuse a system of more servers than it can have
-/// links to.
+/// Clients that stay connected, each with one certificate under way.
 pub(super) struct Clients {
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,

@@ -12,11 +12,10 @@ use quorate_types::{Configuration, Epoch, IdentityKey, NodeId};
 use tokio::sync::watch;
 
 use super::{Credentials, PROTOCOL_VERSIONS};
-use crate::capacity::linked;
 use crate::cluster_file::ClusterFile;
 use crate::error::ClientError;
 use crate::groups::STORAGE;
-use crate::links::peer_of;
+use crate::links::{linked, peer_of};
 use crate::reach::Reach;
 
 /// Which servers are connected now, and why the others are not.

@@ -62,7 +62,7 @@ impl Loaded {
             return Err(wrong_key(&settings.file, KeyFault::NoFounder));
         };
         let genesis = GenesisFile::read(file)?;
-        capacity::check_founding(&genesis.configuration()).map_err(|excess| {
+        capacity::check_whole(&genesis.configuration()).map_err(|excess| {
             let (path, fault) = (file.clone(), GenesisFault::Excess(excess));
             FoundingError::Genesis { path, fault }
         })?;
