@@ -61,8 +61,8 @@ impl fmt::Display for Excess {
     }
 }
 
-/// Is a system within what this release serves, for a server that founds or joins it? Each server is
-/// to have links to all others.
+/// Is a system within what this release serves, for a server that founds or joins it? Each server
+/// is to have links to all others.
 ///
 /// # Errors
 /// [`Excess`] names what there is too much of.

@@ -29,8 +29,8 @@ pub const fn peer_of(identity_key: &IdentityKey) -> PeerKey {
 /// The servers of a system with which a process has links: all, or of more than [`PEERS_MAX`] the
 /// membership group first, then those that hold objects, then others, each with those first that
 /// have duties. It is the same for all, so whoever is not among them reaches nobody. A system that
-/// has grown so far keeps its epochs and its objects, its clients reach them, and a server of it can
-/// start again.
+/// has grown so far keeps its epochs and its objects, its clients reach them, and a server of it
+/// can start again.
 #[must_use]
 pub fn linked(configuration: &Configuration) -> Vec<&Arc<MemberRecord>> {
     let group = &configuration.membership_group;
