@@ -131,6 +131,9 @@ fn admissions_of_others_are_refused(scratch: &Scratch, admission: &str) {
     let late = server(scratch, 2, "9");
     let add = |admission| ["node", "add", admission, "--authority", KEY];
     refuses(scratch, &add(&late), (4, "admission-epoch", &late));
+    let fixed = ["node", "new", "--listen", "127.0.0.1:4901", "--failure-domain", "rack"];
+    scratch.succeed(&[&fixed[..], &["--out", "founds"]].concat());
+    refuses(scratch, &add("founds/admission"), (4, "admission-founder", "founds/admission"));
     let text = std::fs::read_to_string(scratch.join(&late)).expect("an admission");
     let (label, digits) = text.trim().split_once(':').expect("a line");
     // One digit of the address.

@@ -57,6 +57,7 @@ pub(super) async fn draft(
     reject_epoch(path, admission.certificate.statement.epoch, servers.epoch)?;
     reject_address(path, admission, servers)?;
     let terms = terms(cluster, identity_key).await?;
+    reject_founder(path, admission, &terms)?;
     reject_removed(path, &terms, servers.epoch)?;
     let validity = arguments.validity(terms.next_sequence(), servers.epoch);
     let (system, server) = (servers.system, admission.server.clone());
@@ -77,6 +78,17 @@ fn reject_system(
     let what = "the server was made for another system";
     let remedy = "make it with `quorate node new --cluster` and the cluster.toml of this system";
     Err(Failure::about(path, (Kind::Configuration, "other-system"), what, remedy))
+}
+
+/// Who was made to found a system looks for its genesis, and would never run as a member of this
+/// one; unless it is its founder, and has moved.
+fn reject_founder(path: &Path, admission: &NodeAdmission, terms: &Terms) -> Result<(), Failure> {
+    if admission.certificate.statement.system.is_some() || terms.known.is_some() {
+        return Ok(());
+    }
+    let what = "the server was made to found a system, and has no way into this one";
+    let remedy = "make it with `quorate node new --cluster` and the cluster.toml of this system";
+    Err(Failure::about(path, (Kind::Configuration, "admission-founder"), what, remedy))
 }
 
 /// The server certifies a key of each epoch from its first one on, so many epochs long.
