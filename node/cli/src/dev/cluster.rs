@@ -93,6 +93,20 @@ impl Cluster {
                 return Err(Failure::usage(option, what, remedy));
             }
         }
+        let founder = NodeConfiguration::read(&self.nodes[0].file)?;
+        let seconds = founder.epoch.map_or(0, |length| length.as_secs());
+        let changes = u64::from(founder.epoch_changes);
+        let pairs = [
+            ("--epoch-seconds", wanted.epoch_seconds, seconds),
+            ("--epoch-changes", wanted.epoch_changes.map(u64::from), changes),
+        ];
+        for (option, asked, is) in pairs {
+            if let Some(asked) = asked.filter(|asked| *asked != is) {
+                let what = format!("the cluster in this directory was made with {is}, not {asked}");
+                let remedy = "leave the option out, or give another directory with --dir";
+                return Err(Failure::usage(option, what, remedy));
+            }
+        }
         Ok(())
     }
 }

@@ -54,6 +54,18 @@ fn the_same_directory_is_the_same_cluster_with_the_same_ports() {
 }
 
 #[test]
+fn the_epochs_of_a_cluster_last_as_long_as_they_did() {
+    let scratch = Scratch::new();
+    let twenty = Wanted { epoch_seconds: Some(20), epoch_changes: Some(3), ..FOUR };
+    open(&scratch, twenty).unwrap();
+    assert!(open(&scratch, twenty).unwrap().is_resumed);
+    assert!(open(&scratch, NOTHING).unwrap().is_resumed);
+    let longer = Wanted { epoch_seconds: Some(30), ..NOTHING };
+    let failure = open(&scratch, longer).unwrap_err();
+    assert!(failure.text().contains("with 20, not 30: --epoch-seconds: "), "{}", failure.text());
+}
+
+#[test]
 fn a_cluster_does_not_change_its_size_by_being_asked() {
     let scratch = Scratch::new();
     open(&scratch, FOUR).unwrap();
@@ -61,6 +73,8 @@ fn a_cluster_does_not_change_its_size_by_being_asked() {
         (Wanted { nodes: Some(7), ..NOTHING }, "has 4, not 7: --nodes"),
         (Wanted { f: Some(2), ..NOTHING }, "has 1, not 2: --f: "),
         (Wanted { f_ms: Some(3), ..NOTHING }, "has 1, not 3: --f-ms: "),
+        (Wanted { epoch_seconds: Some(20), ..NOTHING }, "with 0, not 20: --epoch-seconds: "),
+        (Wanted { epoch_changes: Some(3), ..NOTHING }, "not 3: --epoch-changes: "),
     ];
     for (wanted, text) in asked {
         let failure = open(&scratch, wanted).unwrap_err();
