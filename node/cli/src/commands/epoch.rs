@@ -11,7 +11,6 @@ use quorate_client::carried::to_hex;
 use quorate_client::explanation::Kind;
 use quorate_membership::delta::{Broken, Chain};
 use quorate_membership::{Schemes, VerifiedConfiguration};
-use quorate_types::MemberStatus;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -139,30 +138,23 @@ fn read_chain(path: &Path) -> Result<Chain, Failure> {
     })
 }
 
-fn counts(configuration: &VerifiedConfiguration) -> (usize, usize) {
-    let members = &configuration.configuration().members;
-    let active = members.iter().filter(|member| member.status == MemberStatus::Active).count();
-    (active, members.len() - active)
-}
-
 fn list(file: &FileArguments) -> Result<Answer, Failure> {
     let mut epochs = Vec::new();
     let mut lines = Vec::new();
     file.walk(|configuration| {
-        let (active, inactive) = counts(configuration);
+        let states = condition::states(configuration.configuration());
         let epoch = configuration.epoch().get();
         let hash = configuration.hash().to_hex();
         let seconds = configuration.configuration().created.as_micros() / 1_000_000;
         let short = hash.get(..16).unwrap_or_default();
-        lines.push(format!(
-            "epoch {epoch}  {short}  {active} active, {inactive} inactive  created {seconds}"
-        ));
+        lines.push(format!("epoch {epoch}  {short}  {}  created {seconds}", states.text()));
         epochs.push(json!({
             "epoch": epoch,
             "hash": hash,
             "created_unix_seconds": seconds,
-            "active": active,
-            "inactive": inactive,
+            "active": states.active,
+            "inactive": states.inactive,
+            "removed": states.removed,
             "attempt": configuration.header().header().lineage.attempt,
         }));
     })?;

@@ -64,17 +64,18 @@ impl System {
         first.expect("signed under the one key")
     }
 
-    /// The epoch after, in which a server outside the group is as `change` leaves it.
+    /// The epoch after, in which the two servers outside the group are as `change` leaves them.
     fn after(
         &self,
         old: &VerifiedConfiguration,
-        change: impl Fn(&mut MemberRecord),
+        change: impl Fn([&mut MemberRecord; 2]),
     ) -> VerifiedConfiguration {
         let mut configuration = old.configuration().clone();
         configuration.epoch = old.epoch().next();
         let group = configuration.membership_group.clone();
         let mut free = configuration.members.iter_mut().filter(|one| !group.contains(&one.id));
-        free.next().into_iter().map(Arc::make_mut).for_each(change);
+        let pair = [free.next(), free.next()].map(|one| one.expect("two are outside"));
+        change(pair.map(Arc::make_mut));
         let lineage = Lineage { previous: old.hash(), ..old.header().header().lineage };
         let header = ConfigurationHeader::of(&configuration, lineage);
         let shares = self.0.shares.iter();
@@ -88,8 +89,11 @@ impl System {
 
     fn chain(&self) -> Chain {
         let first = self.first();
-        let second = self.after(&first, |member| member.status = MemberStatus::Inactive);
-        let third = self.after(&second, |member| member.address = String::from("10.9.9.9:1"));
+        let second = self.after(&first, |[member, _]| member.status = MemberStatus::Inactive);
+        let third = self.after(&second, |[member, other]| {
+            member.address = String::from("10.9.9.9:1");
+            (other.status, other.epoch_key) = (MemberStatus::Removed, None);
+        });
         let delta = |old, new| Delta::between(old, new).expect("one follows the other");
         let deltas = vec![delta(&first, &second), delta(&second, &third)];
         Chain { first: first.to_certified(), deltas }
@@ -127,13 +131,15 @@ fn a_chain_is_verified_shown_and_compared_with_the_key_alone() {
     assert_eq!(shown["epoch"], 2);
     assert_eq!(shown["members"].as_array().map(Vec::len), Some(6));
     assert_eq!(json(&call(&["show", "chain", "--epoch", "1", "--json"]))["epoch"], 1);
-    assert!(call(&["show", "chain"]).contains("5 active, 1 inactive, 0 removed:"));
+    assert!(call(&["show", "chain"]).contains("4 active, 1 inactive, 1 removed:"));
     assert!(shown["age_seconds"].as_u64() > Some(1_000_000_000), "it was made in 1970: {shown}");
 
     let changed = json(&call(&["diff", "chain", "0", "2", "--json"]));
     let what = |index: usize| changed["changes"][index]["what"].as_str();
-    assert_eq!([what(0), what(1), what(2)], [Some("made inactive"), Some("moved"), None]);
-    assert!(call(&["diff", "chain", "1", "2"]).contains(" to 10.9.9.9:1"));
+    let expected = [Some("made inactive"), Some("moved"), Some("removed"), None];
+    assert_eq!([what(0), what(1), what(2), what(3)], expected);
+    let told = call(&["diff", "chain", "1", "2"]);
+    assert!(told.contains(" to 10.9.9.9:1") && told.contains(" and still holds objects"), "{told}");
 }
 
 #[test]

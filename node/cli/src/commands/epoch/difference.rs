@@ -81,6 +81,9 @@ fn changes(before: &MemberRecord, now: &MemberRecord) -> Vec<Row> {
         (MemberStatus::Inactive, MemberStatus::Active) => {
             rows.push(Row::of("made active", now, String::new()));
         }
+        (MemberStatus::Active | MemberStatus::Inactive, MemberStatus::Removed) => {
+            rows.push(Row::of("removed", now, String::from("and still holds objects")));
+        }
         _ => {}
     }
     if before.address != now.address {
