@@ -49,7 +49,8 @@ const KEYS: &[&str] = &[
 ];
 const SERVER_KEYS: &[&str] = &["identity_key", "address"];
 
-const COPY: &str = "copy the line from the cluster.toml that `quorate init` or `quorate dev` wrote";
+const COPY: &str =
+    "copy the line from the cluster.toml that `quorate system-key` or `quorate dev` wrote";
 
 /// A server to ask first.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -234,7 +235,9 @@ impl ClusterFile {
     ) -> Result<(), Explanation> {
         let own = real::RealSigner::from_seed(seed).public_key().client();
         let (what, remedy) = if certificate.grant.system != self.system {
-            ("the certificate is for another system", "ask the authority of this system for one")
+            let remedy = "ask the authority of this system for one, or correct `system` in the \
+                          cluster.toml";
+            ("the certificate is for another system than the cluster.toml", remedy)
         } else if certificate.grant.client != own {
             ("the certificate is for another key", "name the key that was made with it")
         } else if !real::RealVerifier.is_valid(&certificate.check(self.authority_key)) {

@@ -38,7 +38,7 @@ pub(crate) struct ChangeArguments {
     /// and submit nothing.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// In how many epochs from the present one on it may be executed.
+    /// In how many epochs from the present one on it may be executed; a removal may be in all.
     #[arg(long, value_name = "EPOCHS", default_value_t = EPOCHS_DEFAULT,
           value_parser = clap::value_parser!(u64).range(1..))]
     for_epochs: u64,

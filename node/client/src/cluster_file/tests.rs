@@ -112,7 +112,8 @@ fn more_servers_than_links_are_made_for_are_refused_at_the_first_too_many() {
 
 #[test]
 fn each_mistake_names_the_key_the_line_and_the_remedy() {
-    let copy = "copy the line from the cluster.toml that `quorate init` or `quorate dev` wrote";
+    let copy =
+        "copy the line from the cluster.toml that `quorate system-key` or `quorate dev` wrote";
     let golden = [
         (
             text().replace("authority_key", "autority_key"),

@@ -96,7 +96,8 @@ pub(super) fn domain_lines(domains: &[Domain]) -> Vec<String> {
     lines.extend(domains.iter().take(DOMAINS_SHOWN).map(|domain| {
         let (name, up, size) = (&domain.name, domain.up, domain.size);
         let then = match domain.margin {
-            margin @ 0.. => format!("without it every group can take {}", super::failures(margin)),
+            0 => String::from("without it some group can take no more failures"),
+            margin @ 1.. => format!("without it every group can take {}", super::failures(margin)),
             _ => String::from("WITHOUT IT A GROUP DOES NOT SERVE"),
         };
         format!("  {name:<30} {up} of {size} up, {then}")
