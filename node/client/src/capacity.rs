@@ -94,43 +94,13 @@ fn check_resilience(of: &'static str, resilience: Resilience) -> Result<(), Exce
 #[cfg(test)]
 mod tests {
     //! The largest that is served, and one more.
-    use std::sync::Arc;
-
-    use quorate_types::{
-        Configuration, Epoch, FailureDomain, IdentityKey, MemberRecord, MemberStatus, NodeId,
-        PublicKey, Resilience, SoftwareVersion, SystemId, UnixTime,
-    };
+    use quorate_types::Configuration;
 
     use super::{Excess, GROUP_F_MAX, PEERS_MAX, check, check_whole};
-
-    fn member() -> MemberRecord {
-        MemberRecord {
-            id: NodeId::new([1; 32]),
-            identity_key: IdentityKey::new([2; 32]),
-            later_root: None,
-            epoch_key: Some(PublicKey::new([3; 32])),
-            address: String::from("server.example:4700"),
-            probe_port: 4701,
-            failure_domain: FailureDomain(String::new()),
-            version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
-            status: MemberStatus::Active,
-            is_on_ring: true,
-            is_in_pool: false,
-        }
-    }
+    use crate::testing;
 
     fn system(servers: usize, storage: u16, membership: u16) -> Configuration {
-        Configuration {
-            system: SystemId::new([1; 32]),
-            epoch: Epoch::ZERO,
-            ring_epoch: Epoch::ZERO,
-            storage: Resilience::new(storage).unwrap(),
-            membership: Resilience::new(membership).unwrap(),
-            authority_key: PublicKey::new([5; 32]),
-            membership_group: Vec::new(),
-            created: UnixTime::ZERO,
-            members: (0..servers).map(|_| Arc::new(member())).collect(),
-        }
+        testing::system((0..).map(testing::member).take(servers), (storage, membership))
     }
 
     #[test]

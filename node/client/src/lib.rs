@@ -18,6 +18,8 @@ pub mod objects;
 pub mod reach;
 pub mod scrub;
 pub mod settings;
+#[cfg(test)]
+mod testing;
 mod waiting;
 
 pub use quorate_kv::{KvOperation, KvReply};

@@ -102,18 +102,14 @@ const fn to_net(why: Unrecognised) -> quorate_net::Unrecognised {
 #[cfg(test)]
 mod tests {
     //! Production's schemes and the transport's names of what is wrong; who has links.
-    use std::sync::Arc;
-
     use quorate_crypto::{Signer, real::RealSigner};
     use quorate_kes::Blake3Tree;
     use quorate_membership::{EpochKeyCertificate, EpochKeyStatement, Identity, IdentitySigner};
     use quorate_net::{LinkKey, Recognise, Seed, Unrecognised, link_key_of_seed};
-    use quorate_types::{
-        Configuration, Epoch, FailureDomain, IdentityKey, MemberRecord, MemberStatus, NodeId,
-        PublicKey, Resilience, SoftwareVersion, SystemId, UnixTime,
-    };
+    use quorate_types::{Configuration, Epoch, MemberRecord, MemberStatus, NodeId, SystemId};
 
     use super::{PEERS_MAX, Recogniser, linked, peer_of};
+    use crate::testing::{id, member, system};
 
     const MORE: usize = 6;
     /// The numbers of the members of a group; the last of them would be behind the last link.
@@ -122,44 +118,18 @@ mod tests {
     const WITHOUT_DUTIES: [(u32, MemberStatus); 2] =
         [(10, MemberStatus::Inactive), (11, MemberStatus::Removed)];
 
-    fn id(number: u32) -> NodeId {
-        let mut id = [0; 32];
-        id[..4].copy_from_slice(&number.to_be_bytes());
-        NodeId::new(id)
-    }
-
-    fn member(number: u32) -> MemberRecord {
-        let status = WITHOUT_DUTIES.iter().find(|(it, _)| *it == number);
-        MemberRecord {
-            id: id(number),
-            identity_key: IdentityKey::new([2; 32]),
-            later_root: None,
-            epoch_key: Some(PublicKey::new([3; 32])),
-            address: String::from("server.example:4700"),
-            probe_port: 4701,
-            failure_domain: FailureDomain(String::new()),
-            version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
-            status: status.map_or(MemberStatus::Active, |(_, status)| *status),
-            is_on_ring: ![2, 5, GROUP[3]].contains(&number),
-            is_in_pool: false,
-        }
-    }
-
     /// As many servers as there are links for, and a few more; the last of the group and two others
     /// hold no objects.
     fn grown() -> Configuration {
         let count = u32::try_from(PEERS_MAX + MORE).unwrap();
-        Configuration {
-            system: SystemId::new([1; 32]),
-            epoch: Epoch::ZERO,
-            ring_epoch: Epoch::ZERO,
-            storage: Resilience::new(1).unwrap(),
-            membership: Resilience::new(1).unwrap(),
-            authority_key: PublicKey::new([5; 32]),
-            membership_group: GROUP.map(id).to_vec(),
-            created: UnixTime::ZERO,
-            members: (0..count).map(|number| Arc::new(member(number))).collect(),
-        }
+        let status = |number| WITHOUT_DUTIES.iter().find(|(it, _)| *it == number);
+        let members = (0..count).map(|number| MemberRecord {
+            status: status(number).map_or(MemberStatus::Active, |(_, status)| *status),
+            is_on_ring: ![2, 5, GROUP[3]].contains(&number),
+            ..member(number)
+        });
+        let membership_group = GROUP.map(id).to_vec();
+        Configuration { membership_group, ..system(members, (1, 1)) }
     }
 
     #[test]
