@@ -1,11 +1,12 @@
 //! Where the replica groups of a configuration are: the same answer at servers and clients.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use quorate_dht::Ring;
 pub use quorate_duties::key_value_group;
 use quorate_membership::VerifiedConfiguration;
-use quorate_types::{MemberStatus, NodeId, ObjectId, Resilience};
+use quorate_types::{MemberRecord, MemberStatus, NodeId, ObjectId, Resilience};
 
 /// Frames of replica groups; the group follows.
 pub const ORDERING: u8 = 1;
@@ -92,7 +93,7 @@ pub fn groups(
 pub struct Domain {
     /// What they are called.
     pub name: String,
-    /// Servers with duties.
+    /// Servers with duties, and others that hold objects.
     pub size: usize,
     /// Those of them that were reached.
     pub up: usize,
@@ -106,7 +107,10 @@ pub struct Domain {
 pub fn domains(configuration: &VerifiedConfiguration, reached: &BTreeSet<NodeId>) -> Vec<Domain> {
     let mut by_name = BTreeMap::<&str, Vec<NodeId>>::new();
     let members = configuration.configuration().members.iter();
-    for member in members.filter(|member| member.status == MemberStatus::Active) {
+    // Who has lost its duties still holds its objects, and is missed there.
+    let counts =
+        |member: &&Arc<MemberRecord>| member.status == MemberStatus::Active || member.is_on_ring;
+    for member in members.filter(counts) {
         by_name.entry(&member.failure_domain.0).or_default().push(member.id);
     }
     let domain = |(name, servers): (&str, Vec<NodeId>)| {

@@ -162,6 +162,11 @@ fn a_killed_server_is_inactive_within_three_epochs_and_active_again_when_it_is_b
     let shown: Value = serde_json::from_str(&shown).expect("JSON");
     assert_eq!((&shown["active"], &shown["inactive"]), (&5.into(), &1.into()), "{shown}");
     assert_eq!(shown["domains"][0]["margin_without"], -1, "one is gone already: {shown}");
+    let domains = shown["domains"].as_array().expect("a list");
+    let lost: Vec<_> = domains.iter().filter(|it| it["name"] == "process 3").collect();
+    assert_eq!(lost.len(), 1, "it still holds objects: {shown}");
+    let figures = ["up", "size", "margin_without"].map(|name| lost[0][name].as_i64());
+    assert_eq!(figures, [Some(0), Some(1), Some(0)], "without it nothing changes: {shown}");
     the_epoch_is_shown_with_the_condition_of_the_cluster(&scratch);
     a_cluster_file_with_another_length_of_epochs_is_named(&scratch);
     let found = scratch.succeed(&[&["blob", "get", id, "-o", "got"][..], &CLUSTER].concat());
