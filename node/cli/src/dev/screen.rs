@@ -8,6 +8,7 @@ use serde_json::json;
 use super::children::{Condition, STOPPED};
 use super::cluster::{Cluster, DevNode};
 use crate::answer::say;
+use crate::exit::Exit;
 
 /// How the state is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -148,7 +149,12 @@ pub(super) fn row(node: &DevNode, condition: &Condition) -> String {
     match condition {
         Condition::Down { why } if why != STOPPED => {
             let (log, file) = (node.log.display(), node.file.display());
-            format!("{text}; see {log}; back with: quorate node run --config {file}")
+            let is_removed = Exit::meaning_of(Exit::Removed.code().into())
+                .is_some_and(|meaning| why.ends_with(meaning));
+            match is_removed {
+                true => format!("{text}; see {log}"),
+                false => format!("{text}; see {log}; back with: quorate node run --config {file}"),
+            }
         }
         Condition::Down { .. } | Condition::Up { .. } => text,
     }

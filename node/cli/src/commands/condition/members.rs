@@ -102,6 +102,9 @@ pub(super) fn domain_lines(domains: &[Domain]) -> Vec<String> {
         };
         format!("  {name:<30} {up} of {size} up, {then}")
     }));
+    if let Some(more) = domains.len().checked_sub(DOMAINS_SHOWN).filter(|more| *more > 0) {
+        lines.push(format!("  and {more} more, none of them worse"));
+    }
     lines
 }
 

@@ -1,10 +1,12 @@
 //! What is shown is what has changed.
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 
 use serde_json::Value;
 
 use super::{Screen, Style};
-use crate::dev::children::Condition;
+use crate::dev::children::{Condition, why};
 use crate::dev::cluster::{Cluster, DevNode};
 use crate::dev::layout::Layout;
 use crate::dev::testing::Scratch;
@@ -44,6 +46,9 @@ fn lines_tell_what_changed() {
         "node   2  down  killed by signal 9; see /d/nodes/2/log; \
          back with: quorate node run --config /d/nodes/2/node.toml"
     );
+    let removed = why(ExitStatus::from_raw(16 << 8));
+    let told = screen.draw(&[UP, down(&removed)]);
+    assert_eq!(told, format!("node   2  down  {removed}; see /d/nodes/2/log"));
 }
 
 #[test]
