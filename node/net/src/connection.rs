@@ -5,11 +5,15 @@
 //!   in which we did not read does not count.
 //! - NET-17: a refusal is only ever written between two frames.
 
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, split};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::counters::count;
@@ -78,10 +82,8 @@ impl<'a> Writer<'a> {
                     buffer = flush.head;
                     outcome
                 }
-                Err(unused) => {
-                    buffer = unused;
-                    self.wait_or_ping(stream).await
-                }
+                // Nothing waits, so nothing is held for it.
+                Err(_unused) => self.wait_or_ping(stream).await,
             };
             if let Err(reason) = outcome {
                 return reason;
@@ -145,7 +147,6 @@ struct Reader<'a> {
     shared: &'a Shared,
     ticket: &'a Ticket,
     decoder: Decoder,
-    buffer: Vec<u8>,
     /// When the frame that is not complete began.
     partial_since: Option<Instant>,
 }
@@ -153,8 +154,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(registration: &'a Registration) -> Self {
         let Registration { shared, ticket, .. } = registration;
-        let buffer = vec![0; READ_BUFFER_BYTES];
-        Self { shared, ticket, decoder: Decoder::new(), buffer, partial_since: None }
+        Self { shared, ticket, decoder: Decoder::new(), partial_since: None }
     }
 
     /// Reads and delivers frames for as long as the peer keeps the rules.
@@ -167,9 +167,6 @@ impl<'a> Reader<'a> {
                 Ok(read) => read,
                 Err(reason) => return reason,
             };
-            if let Err(reason) = self.take(read) {
-                return reason;
-            }
             since_yield += read;
             if since_yield >= READ_BYTES_MAX {
                 since_yield = 0;
@@ -201,6 +198,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads once what there is and delivers it; returns how many bytes that was.
     async fn read<R: AsyncRead + Unpin>(&mut self, stream: &mut R) -> Result<usize, DownReason> {
         let deadlines = self.shared.deadlines();
         let silent = Instant::now() + deadlines.dead;
@@ -209,18 +207,24 @@ impl<'a> Reader<'a> {
             Some(late) if late < silent => (late, DownReason::FrameDeadline),
             Some(_) | None => (silent, DownReason::Silent),
         };
-        match timeout_at(deadline, stream.read(&mut self.buffer)).await {
-            Ok(Ok(0)) => Err(DownReason::PeerClosed),
-            Ok(Ok(read)) => Ok(read),
-            Ok(Err(error)) => Err(reason_of(&error)),
-            Err(_elapsed) => Err(reason),
-        }
+        let reading = poll_fn(|cx| {
+            // On the stack: a connection that waits holds no buffer.
+            let mut bytes = [MaybeUninit::uninit(); READ_BUFFER_BYTES];
+            let mut read = ReadBuf::uninit(&mut bytes);
+            ready!(Pin::new(&mut *stream).poll_read(cx, &mut read))
+                .map_err(|error| reason_of(&error))?;
+            Poll::Ready(self.take(read.filled()))
+        });
+        timeout_at(deadline, reading).await.unwrap_or(Err(reason))
     }
 
     /// Cuts what was read into frames and delivers them, also those before a bad one.
-    fn take(&mut self, read: usize) -> Result<(), DownReason> {
+    fn take(&mut self, mut input: &[u8]) -> Result<usize, DownReason> {
+        let read = input.len();
+        if read == 0 {
+            return Err(DownReason::PeerClosed);
+        }
         self.shared.counters.bytes_in.fetch_add(read as u64, Relaxed);
-        let mut input = self.buffer.get(..read).unwrap_or_default();
         let mut frames = Vec::new();
         let mut outcome = Ok(());
         let mut frames_seen = 0;
@@ -238,7 +242,7 @@ impl<'a> Reader<'a> {
         let charged = read + frames_seen * FRAME_COST_BYTES;
         self.shared.state().deliver(self.ticket, frames, charged);
         self.shared.events.notify_one();
-        outcome
+        outcome.map(|()| read)
     }
 
     fn note_partial(&mut self, completed: bool) {

@@ -18,11 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
+use crate::ahead::ReadAhead;
 use crate::config::Known;
 use crate::credential::{Recognised, Shown, Standing};
 use crate::error::{HandshakeError, HandshakeStep};
@@ -33,7 +34,6 @@ use crate::hello::{
 use crate::identity::{LinkKey, PeerKey};
 use crate::limits::{
     FAREWELL_BYTES_MAX, FAREWELL_DEADLINE_MS, FRAME_HEADER_BYTES, HELLO_BYTES_MAX,
-    READ_AHEAD_BYTES, READ_BUFFER_BYTES,
 };
 use crate::shared::{Registration, Shared, within};
 use crate::state::Candidate;
@@ -41,7 +41,7 @@ use crate::stop::Stop;
 use crate::tls::key_of_spki;
 
 /// TLS asks for a few kilobytes at a time; below it, the socket is read in larger pieces.
-pub(crate) type Stream = TlsStream<BufReader<TcpStream>>;
+pub(crate) type Stream = TlsStream<ReadAhead>;
 
 /// A connection that is up.
 pub(crate) struct Established {
@@ -85,8 +85,7 @@ async fn connect_tls(standing: &Standing, tcp: TcpStream) -> Result<Box<Stream>,
     let connector = TlsConnector::from(standing.tls.client_config());
     let address = tcp.peer_addr().map_err(HandshakeError::Connect)?;
     let name = ServerName::IpAddress(address.ip().into());
-    let tcp = BufReader::with_capacity(READ_AHEAD_BYTES, tcp);
-    let stream = connector.connect(name, tcp).await.map_err(HandshakeError::Tls)?;
+    let stream = connector.connect(name, ReadAhead::new(tcp)).await.map_err(HandshakeError::Tls)?;
     Ok(Box::new(Stream::from(stream)))
 }
 
@@ -113,8 +112,7 @@ pub(crate) async fn accept(
 async fn accept_tls(standing: &Standing, tcp: TcpStream) -> Result<Box<Stream>, HandshakeError> {
     tcp.set_nodelay(true).map_err(HandshakeError::Tls)?;
     let acceptor = TlsAcceptor::from(standing.tls.server_config());
-    let tcp = BufReader::with_capacity(READ_AHEAD_BYTES, tcp);
-    let stream = acceptor.accept(tcp).await.map_err(HandshakeError::Tls)?;
+    let stream = acceptor.accept(ReadAhead::new(tcp)).await.map_err(HandshakeError::Tls)?;
     Ok(Box::new(Stream::from(stream)))
 }
 
@@ -250,13 +248,15 @@ pub(crate) async fn farewell(stream: &mut Stream, code: RefuseCode, text: &str) 
     let work = async {
         write_frame(stream, FrameKind::Refuse, &encode_refuse(code, text)).await.ok()?;
         stream.shutdown().await.ok()?;
-        let mut buffer = vec![0; READ_BUFFER_BYTES];
         let mut left = FAREWELL_BYTES_MAX;
         while left > 0 {
-            match stream.read(&mut buffer).await {
-                Ok(read) if read > 0 => left = left.saturating_sub(read),
-                Ok(_) | Err(_) => break,
+            // When an epoch ends all links do, at once: none of them gets a buffer for it.
+            let read = stream.fill_buf().await.map_or(0, <[u8]>::len);
+            if read == 0 {
+                break;
             }
+            stream.consume(read);
+            left = left.saturating_sub(read);
         }
         Some(())
     };

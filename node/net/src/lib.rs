@@ -55,6 +55,7 @@
 
 #![forbid(unsafe_code)]
 
+mod ahead;
 pub mod allowance;
 mod backoff;
 mod budget;

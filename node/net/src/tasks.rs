@@ -53,10 +53,11 @@ async fn serve(shared: Arc<Shared>, tcp: TcpStream, address: SocketAddr) {
     let place = Handshake::begin(&shared, stop.clone());
     // The connection gets a stop of its own: the two never wait at the same time, but a place
     // that was evicted must not end a connection that is already up.
+    // In a box: what only the handshake needs is gone when the connection is up.
     let outcome = tokio::select! {
         biased;
         reason = stop.wait() => Err(Failed { peer: None, error: error_of_stop(&reason) }),
-        outcome = handshake::accept(&shared, tcp, Arc::new(Stop::default())) => outcome,
+        outcome = Box::pin(handshake::accept(&shared, tcp, Arc::new(Stop::default()))) => outcome,
     };
     drop(place);
     match outcome {
@@ -110,7 +111,8 @@ async fn dial_again_and_again(shared: &Arc<Shared>, target: Known, link: Link) {
         if link == Link::Bulk && !shared.wait_until_up(target.key).await {
             return;
         }
-        match handshake::dial(shared, target, link).await {
+        // In a box, as above.
+        match Box::pin(handshake::dial(shared, target, link)).await {
             Ok(established) => {
                 let since = Instant::now();
                 connection::run(established).await;

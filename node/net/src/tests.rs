@@ -2,6 +2,7 @@
 
 mod flood;
 mod hostile;
+mod memory;
 mod proofs;
 mod roles;
 mod strangers;

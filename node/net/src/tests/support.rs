@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::BufReader;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::ahead::ReadAhead;
 use crate::credential::{Credential, Recognise, Unrecognised};
 use crate::frame::{Class, FrameKind, header, parse_header};
 use crate::handshake::Stream;
@@ -270,7 +270,7 @@ impl Enemy {
         tcp.set_nodelay(true).unwrap();
         let name = rustls::pki_types::ServerName::IpAddress(to.address.ip().into());
         let connector = TlsConnector::from(identity.client_config());
-        let stream = watched(connector.connect(name, BufReader::new(tcp))).await.unwrap();
+        let stream = watched(connector.connect(name, ReadAhead::new(tcp))).await.unwrap();
         Self { key: identity.key.client(), stream: Box::new(Stream::from(stream)) }
     }
 
