@@ -15,6 +15,7 @@ use quorate_types::{Configuration, Digest, Epoch, MemberRecord, MemberStatus, No
 use quorate_wire::{Decode, DecodeError, Encode, Limit, Reader, Writer, encode};
 
 use crate::header::{CertifiedHeader, ConfigurationHeader, VerifiedHeader, member_leaves};
+use crate::limits::PIECE_BYTES;
 use crate::member_proof::MemberProof;
 use crate::page::ConfigurationPage;
 use crate::rejected::Rejected;
@@ -32,6 +33,25 @@ pub struct CertifiedConfiguration {
 }
 
 impl CertifiedConfiguration {
+    /// Decodes one of which most is held already: a record that is read as it is held is that, and
+    /// is not in memory twice, not even until the whole is compared.
+    ///
+    /// # Errors
+    /// As any decoding.
+    pub fn decode_beside(bytes: &[u8], held: &VerifiedConfiguration) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let certified = Decode::decode(&mut reader)?;
+        let (count, mut outcome) = (reader.count(MEMBERS)?, Ok(()));
+        let records = (0..count).map_while(|_| {
+            let read = MemberRecord::decode(&mut reader);
+            read.map_err(|error| outcome = Err(error)).ok()
+        });
+        let members = held_or_new(&held.configuration().members, records).collect();
+        outcome?;
+        reader.finish()?;
+        Ok(Self { certified, members })
+    }
+
     /// Checks everything: the signature under the one key, the root and the rules. That an epoch
     /// key is certified by the identity key beside it was checked when it was taken: by the
     /// authority for a founder, by the log for a deposit. The one key vouches for the record.
@@ -272,6 +292,25 @@ impl VerifiedConfiguration {
         self.0.header.certified().encode(&mut writer);
         writer.sequence(&self.0.configuration.members);
         writer.into_bytes()
+    }
+
+    /// Gives away [`Self::to_bytes`] piece by piece: of 100,000 members they are 10 MB, which are
+    /// nowhere in one place then. A piece has at most [`PIECE_BYTES`] and one record.
+    ///
+    /// # Errors
+    /// The first one of whoever takes them; there is no piece after it.
+    pub fn give_bytes<E>(&self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut writer = Writer::with_capacity(PIECE_BYTES);
+        self.0.header.certified().encode(&mut writer);
+        writer.count(self.0.configuration.members.len());
+        for member in &self.0.configuration.members {
+            if writer.as_bytes().len() >= PIECE_BYTES {
+                take(writer.as_bytes())?;
+                writer.clear();
+            }
+            member.encode(&mut writer);
+        }
+        take(writer.as_bytes())
     }
 
     /// The page that begins with the first member not below `from`.

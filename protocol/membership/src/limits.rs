@@ -5,6 +5,8 @@ use quorate_types::limits::MEMBERS_MAX;
 
 /// Members in a page of a configuration; every page but the last has exactly as many.
 pub const PAGE_MEMBERS_MAX: usize = 32;
+/// From this length on a piece of the encoding of a configuration goes to the disk by itself.
+pub const PIECE_BYTES: usize = 8 * 1024;
 /// Longest reply of the service, in bytes: a full page of the longest pending changes.
 pub const REPLY_BYTES_MAX: usize = 40 * 1024;
 /// Most bad members that a membership group can be made to tolerate: as many as the ordering engine

@@ -11,6 +11,7 @@
 //!   configuration if it names none, or for the next epoch.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
 use quorate_crypto::Verifier;
@@ -56,11 +57,66 @@ impl fmt::Display for Unrecognised {
 pub enum Recognition {
     /// It has no configuration yet and asks for one, which will prove itself: any epoch will do.
     Newcomer(SystemId),
-    /// It has this configuration.
-    Member(EpochConfiguration),
+    /// It has a configuration.
+    Member(Acquaintance),
+}
+
+/// The servers of a configuration, to be found by what they are known by.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Acquaintance {
+    configuration: EpochConfiguration,
+    places: Places,
+}
+
+impl Acquaintance {
+    fn of(configuration: EpochConfiguration) -> Self {
+        let places = Places::of(&configuration.configuration().members);
+        Self { configuration, places }
+    }
+
+    fn record(&self, key: IdentityKey) -> Option<&MemberRecord> {
+        self.places.find(key, &self.configuration.configuration().members)
+    }
+}
+
+/// The beginning of each identity key with the place of its server, in ascending order: all links
+/// of a server are judged when an epoch ends, and there may be many servers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Places(Vec<(u64, u32)>);
+
+impl Places {
+    fn of(members: &[Arc<MemberRecord>]) -> Self {
+        let beginnings = members.iter().map(|member| beginning(&member.identity_key));
+        let mut places: Vec<_> = beginnings.zip(0..).collect();
+        places.sort_unstable();
+        Self(places)
+    }
+
+    fn find<'a>(
+        &self,
+        key: IdentityKey,
+        members: &'a [Arc<MemberRecord>],
+    ) -> Option<&'a MemberRecord> {
+        let wanted = beginning(&key);
+        let first = self.0.partition_point(|(beginning, _)| *beginning < wanted);
+        let alike = self.0.iter().skip(first).take_while(|(it, _)| *it == wanted);
+        let mut found = alike.filter_map(|(_, place)| members.get(*place as usize));
+        found.find(|member| member.identity_key == key).map(Arc::as_ref)
+    }
+}
+
+fn beginning(key: &IdentityKey) -> u64 {
+    let (first, _) = key.as_bytes().split_first_chunk().expect("a key has 32 bytes");
+    u64::from_be_bytes(*first)
 }
 
 impl Recognition {
+    /// Of whoever has this configuration.
+    #[must_use]
+    pub fn member(configuration: impl Into<EpochConfiguration>) -> Self {
+        Self::Member(Acquaintance::of(configuration.into()))
+    }
+
     /// The identity whose key of the epoch a link proved, by the certificate that it showed.
     /// Whether that identity is a server of the system is not asked here.
     ///
@@ -115,15 +171,14 @@ impl Recognition {
     }
 
     fn record(&self, key: IdentityKey) -> Option<&MemberRecord> {
-        let Self::Member(configuration) = self else { return None };
-        let mut members = configuration.configuration().members.iter();
-        members.find(|member| member.identity_key == key).map(Arc::as_ref)
+        let Self::Member(known) = self else { return None };
+        known.record(key)
     }
 
     fn system(&self) -> SystemId {
         match self {
             Self::Newcomer(system) => *system,
-            Self::Member(configuration) => configuration.configuration().system,
+            Self::Member(known) => known.configuration.configuration().system,
         }
     }
 
@@ -139,8 +194,8 @@ impl Recognition {
 
     fn check_epoch(&self, statement: &EpochKeyStatement) -> Result<(), Unrecognised> {
         // MEM-11: the current epoch or the next.
-        let Self::Member(configuration) = self else { return Ok(()) };
-        let current = configuration.epoch();
+        let Self::Member(known) = self else { return Ok(()) };
+        let current = known.configuration.epoch();
         if statement.epoch != current && statement.epoch != current.next() {
             return Err(Unrecognised::OtherEpoch);
         }
@@ -150,8 +205,8 @@ impl Recognition {
     /// The key that the configuration names as the server's in the epoch of the statement.
     fn named_key(&self, statement: &EpochKeyStatement) -> Option<PublicKey> {
         // MEM-11: in the current epoch, the key that the configuration names, if it names one.
-        let Self::Member(configuration) = self else { return None };
-        let is_current = statement.epoch == configuration.epoch();
+        let Self::Member(known) = self else { return None };
+        let is_current = statement.epoch == known.configuration.epoch();
         self.record(statement.identity_key)?.epoch_key.filter(|_| is_current)
     }
 }

@@ -7,12 +7,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use quorate_membership::{
-    CertifiedConfiguration, EpochConfiguration, Rejected, Schemes, VerifiedConfiguration,
+    CertifiedConfiguration, EpochConfiguration, Schemes, VerifiedConfiguration,
 };
 use quorate_store::directory::DataDirectory;
 use quorate_store::error::StoreError;
 use quorate_threshold::PublicKey;
 use quorate_types::Epoch;
+use quorate_wire::DecodeError;
 
 use crate::founding::VerifiedFounding;
 
@@ -56,7 +57,10 @@ impl Chain {
             return Ok(None);
         }
         let newest = epochs_in(&directory)?.into_iter().max();
-        let check = |certified: CertifiedConfiguration| certified.verify(key, &Schemes::real());
+        let check = |bytes: &[u8]| {
+            let certified: CertifiedConfiguration = decoded(quorate_wire::decode(bytes))?;
+            certified.verify(key, &Schemes::real()).map_err(|reason| reason.to_string())
+        };
         newest.map(|epoch| read(&directory, epoch, check)).transpose()
     }
 
@@ -100,8 +104,8 @@ impl Chain {
     /// What the disk reports.
     pub(crate) fn put(&self, configuration: &VerifiedConfiguration) -> Result<(), StoreError> {
         let path = self.path(configuration.epoch());
-        let bytes = configuration.to_bytes();
-        replace(&path, &bytes).map_err(|source| io("write", path, source))?;
+        let write = |file: &mut File| configuration.give_bytes(|piece| file.write_all(piece));
+        replace_with(&path, write).map_err(|source| io("write", path, source))?;
         for epoch in self.epochs()? {
             if epoch.next() < configuration.epoch() {
                 let path = self.path(epoch);
@@ -124,7 +128,10 @@ impl Chain {
         epoch: Epoch,
         held: &VerifiedConfiguration,
     ) -> Result<VerifiedConfiguration, StoreError> {
-        let check = |it: CertifiedConfiguration| it.verify_after(held, &Schemes::real());
+        let check = |bytes: &[u8]| {
+            let certified = decoded(CertifiedConfiguration::decode_beside(bytes, held))?;
+            certified.verify_after(held, &Schemes::real()).map_err(|reason| reason.to_string())
+        };
         read(&self.directory, epoch, check)
     }
 }
@@ -147,7 +154,7 @@ fn epochs_in(directory: &Path) -> Result<Vec<Epoch>, StoreError> {
 fn read(
     directory: &Path,
     epoch: Epoch,
-    check: impl FnOnce(CertifiedConfiguration) -> Result<VerifiedConfiguration, Rejected>,
+    check: impl FnOnce(&[u8]) -> Result<VerifiedConfiguration, String>,
 ) -> Result<VerifiedConfiguration, StoreError> {
     let path = path_of(directory, epoch);
     let damaged = |reason: String| StoreError::Corrupt { path: path.clone(), reason };
@@ -156,16 +163,26 @@ fn read(
         return Err(damaged(String::from("it is longer than any configuration")));
     }
     let bytes = std::fs::read(&path).map_err(|source| io("read", path.clone(), source))?;
-    let certified: CertifiedConfiguration =
-        quorate_wire::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
-    check(certified).map_err(|reason| damaged(reason.to_string()))
+    check(&bytes).map_err(damaged)
+}
+
+fn decoded<T>(read: Result<T, DecodeError>) -> Result<T, String> {
+    read.map_err(|error| error.to_string())
 }
 
 /// Writes a file that is whole or not there, and durable on return.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    replace_with(path, |file| file.write_all(bytes))
+}
+
+/// Does as [`replace`] with what is written meanwhile.
+fn replace_with(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     let unfinished = path.with_extension("new");
     let mut file = File::create(&unfinished)?;
-    file.write_all(bytes)?;
+    write(&mut file)?;
     file.sync_all()?;
     std::fs::rename(&unfinished, path)?;
     File::open(path.parent().unwrap_or(path))?.sync_all()

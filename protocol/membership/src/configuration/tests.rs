@@ -8,6 +8,7 @@ use quorate_wire::{decode, encode};
 use super::{CertifiedConfiguration, VerifiedConfiguration, held_or_new};
 use crate::delta::Delta;
 use crate::header::Lineage;
+use crate::limits::PIECE_BYTES;
 use crate::rejected::Rejected;
 use crate::testing::{World, schemes};
 
@@ -57,6 +58,29 @@ fn shared(one: &VerifiedConfiguration, other: &VerifiedConfiguration) -> Vec<Nod
     let others = &other.configuration().members;
     let is_shared = |member: &&Arc<MemberRecord>| others.iter().any(|it| Arc::ptr_eq(it, member));
     one.configuration().members.iter().filter(is_shared).map(|member| member.id).collect()
+}
+
+#[test]
+fn a_configuration_is_given_away_in_short_pieces_and_not_behind_a_failure() {
+    let configuration = World::new(100, 1).first;
+    let bytes = configuration.to_bytes();
+    let mut pieces = Vec::new();
+    let given = configuration.give_bytes(|piece| {
+        pieces.push(piece.to_vec());
+        Ok::<_, ()>(())
+    });
+    assert_eq!((given, pieces.concat()), (Ok(()), bytes));
+    assert!(pieces.len() > 1, "or nothing is shown");
+    let record = configuration.configuration().members.iter().map(|it| encode(it).len()).max();
+    let longest = PIECE_BYTES + record.unwrap();
+    assert!(pieces.iter().all(|piece| piece.len() <= longest));
+
+    let mut taken = 0;
+    let given = configuration.give_bytes(|_| {
+        taken += 1;
+        Err("full")
+    });
+    assert_eq!((given, taken), (Err("full"), 1));
 }
 
 #[test]
@@ -169,6 +193,25 @@ fn mem_9_one_member_is_proved_to_whoever_has_only_the_header() {
         assert_eq!(longer.verify(header), Err(refused));
     }
     assert_eq!(world.first.prove(NodeId::new([0; 32])), None);
+}
+
+#[test]
+fn a_configuration_that_is_read_beside_another_shares_its_records_and_is_the_same() {
+    let world = World::new(12, 1);
+    let next = world.following(&world.first);
+    let bytes = next.to_bytes();
+    let read = CertifiedConfiguration::decode_beside(&bytes, &next).unwrap();
+    assert_eq!(read, next.to_certified());
+    let held = &next.configuration().members;
+    assert!(read.members.iter().zip(held).all(|(read, held)| Arc::ptr_eq(read, held)));
+    let beside_other = CertifiedConfiguration::decode_beside(&bytes, &world.first);
+    assert_eq!(beside_other.as_ref(), Ok(&read));
+    let longer = [&bytes[..], &[0]].concat();
+    for wrong in (0..bytes.len()).map(|length| &bytes[..length]).chain([&longer[..]]) {
+        let expected = decode::<CertifiedConfiguration>(wrong).map(drop);
+        let refused = CertifiedConfiguration::decode_beside(wrong, &next).map(drop);
+        assert!(expected.is_err() && refused.is_err(), "{} bytes", wrong.len());
+    }
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::vec::Vec;
 use proptest::prelude::*;
 use quorate_crypto::Signer;
 use quorate_kes::IdealTree;
-use quorate_types::{Epoch, IdentityKey, LaterRoot, PublicKey, SystemId};
+use quorate_types::{Epoch, IdentityKey, LaterRoot, MemberRecord, PublicKey, SystemId};
 use quorate_wire::{decode, encode};
 
-use super::{Recognition, Unrecognised};
+use super::{Places, Recognition, Unrecognised};
 use crate::configuration::VerifiedConfiguration;
 use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
 use crate::identity::{Identity, IdentitySigner};
@@ -66,7 +66,32 @@ fn judge(rule: &Recognition, proved: PublicKey, shown: &EpochKeyCertificate) -> 
 }
 
 fn member(configuration: &VerifiedConfiguration) -> Recognition {
-    Recognition::Member(configuration.into())
+    Recognition::member(configuration)
+}
+
+#[test]
+fn a_record_is_found_by_the_whole_key_also_among_keys_that_begin_alike() {
+    let door = Door::new();
+    let members = &door.first.configuration().members;
+    let with = |key: [u8; 32]| {
+        let record = MemberRecord { identity_key: IdentityKey::new(key), ..(*members[0]).clone() };
+        Arc::new(record)
+    };
+    let key = |first, last| {
+        let mut key = [first; 32];
+        key[31] = last;
+        key
+    };
+    let keys = [(7, 2), (9, 1), (7, 1), (3, 1), (7, 3), (9, 2)].map(|(a, b)| key(a, b));
+    let records = keys.map(with);
+    let places = Places::of(&records);
+    for (key, record) in keys.into_iter().zip(&records) {
+        assert_eq!(places.find(IdentityKey::new(key), &records), Some(&**record));
+    }
+    for (first, last) in [(7, 4), (0, 1), (8, 1), (255, 1)] {
+        assert_eq!(places.find(IdentityKey::new(key(first, last)), &records), None);
+    }
+    assert_eq!(Places::of(&[]).find(IdentityKey::new(keys[0]), &[]), None);
 }
 
 #[test]

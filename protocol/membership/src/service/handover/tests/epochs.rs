@@ -194,7 +194,7 @@ fn who_cannot_prove_the_identity_that_was_admitted_gets_in_nowhere() {
         assert_eq!(record.epoch_key, None, "nothing that is signed in its name counts");
         assert!(!town.group().contains(&record.id), "it has no seat");
         assert!(!record.is_on_ring, "it holds no objects");
-        let links = Recognition::Member((&town.configuration).into());
+        let links = Recognition::member(&town.configuration);
         for shown in [town.epoch(), town.epoch().next()] {
             let key = epoch_signer(IMPOSTOR, shown).public_key();
             let statement =
@@ -241,7 +241,7 @@ fn with_too_few_candidates_the_old_group_keeps_the_key_and_its_members() {
     assert_eq!(town.configuration.group_member(group[3]), None);
     // Others take it for itself on links: otherwise it could never deposit again, and whoever
     // else fails is one too many.
-    let recognition = Recognition::Member((&town.configuration).into());
+    let recognition = Recognition::member(&town.configuration);
     let shown = encode(&late.certificate);
     let found = recognition.recognise(late.epoch_key(), &shown, &registry());
     assert_eq!(found, Ok(key_of(silent)));
