@@ -19,4 +19,5 @@ pub mod names;
 pub mod run;
 pub mod server;
 
+pub use quorate_runtime::descriptors;
 pub use run::run;

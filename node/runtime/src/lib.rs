@@ -18,6 +18,7 @@
 //! | [`cache`] | signatures known to be good |
 //! | [`links`] | names for the ends of connections |
 //! | [`metrics`] | counters |
+//! | [`descriptors`] | how many files and sockets a process may have |
 //!
 //! This crate alone reads clocks, and starts threads and tasks.
 //!
@@ -37,6 +38,7 @@ pub mod cache;
 mod channel;
 mod clock;
 pub mod datagrams;
+pub mod descriptors;
 mod disk;
 mod error;
 mod handle;
