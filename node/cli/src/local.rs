@@ -135,7 +135,9 @@ impl LocalCluster {
             let ended =
                 child.try_wait().map_err(|error| Failure::io("watch", &node.log, &error))?;
             let what = match ended {
-                Some(status) => format!("server {} ended: {}", node.number, children::why(status)),
+                Some(status) => {
+                    format!("server {} ended: {}", node.number, children::End::of(status))
+                }
                 None if Instant::now() >= end => {
                     format!("server {} does not serve after {START_TIMEOUT:?}", node.number)
                 }

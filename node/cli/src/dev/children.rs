@@ -3,6 +3,7 @@
 //! A server may also have been started by somebody else, with `quorate node run`: then its pid
 //! file, which it keeps locked, tells that it runs.
 
+use std::fmt;
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -12,9 +13,6 @@ use super::cluster::{Cluster, DevNode};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::pid_file::PidFile;
-
-/// Why a server is down that was asked to stop.
-pub(crate) const STOPPED: &str = "stopped";
 
 /// What is known of a server's process.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,9 +24,61 @@ pub(crate) enum Condition {
     },
     /// It does not run.
     Down {
-        /// What is known about its end.
-        why: String,
+        /// What is known about that.
+        end: End,
     },
+}
+
+/// How a server came to be down.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum End {
+    /// It was never up.
+    NotStarted,
+    /// It ended with this code; 0 if it was asked to stop.
+    Exited(i32),
+    /// A signal ended it.
+    Killed(i32),
+    /// It was started by somebody else, who knows.
+    Unseen,
+    /// The system does not say, for this reason.
+    Lost(String),
+}
+
+impl End {
+    /// The end of a process with this status.
+    pub(crate) fn of(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Exited(code),
+            (None, Some(signal)) => Self::Killed(signal),
+            (None, None) => Self::Unseen,
+        }
+    }
+
+    /// Was it asked to stop?
+    pub(crate) fn is_asked_for(&self) -> bool {
+        *self == Self::Exited(Exit::Ok.code().into())
+    }
+
+    /// Was the server removed from its system?
+    pub(crate) fn is_for_good(&self) -> bool {
+        *self == Self::Exited(Exit::Removed.code().into())
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotStarted => f.write_str("not started"),
+            Self::Exited(_) if self.is_asked_for() => f.write_str("stopped"),
+            Self::Exited(code) => match Exit::meaning_of(*code) {
+                Some(meaning) => write!(f, "exit code {code}: {meaning}"),
+                None => write!(f, "exit code {code}"),
+            },
+            Self::Killed(signal) => write!(f, "killed by signal {signal}"),
+            Self::Unseen => f.write_str("ended"),
+            Self::Lost(error) => write!(f, "lost sight of it: {error}"),
+        }
+    }
 }
 
 /// The processes of all servers.
@@ -44,7 +94,7 @@ pub(crate) struct Children {
 struct Place {
     node: DevNode,
     child: Option<Child>,
-    why_down: String,
+    end: End,
 }
 
 impl Children {
@@ -133,38 +183,25 @@ fn spawn(program: &Path, node: &DevNode) -> Result<Child, Failure> {
 
 impl Place {
     fn new(node: &DevNode) -> Self {
-        Self { node: node.clone(), child: None, why_down: String::from("not started") }
+        Self { node: node.clone(), child: None, end: End::NotStarted }
     }
 
     fn look(&mut self) -> Condition {
         if let Some(child) = &mut self.child {
             match child.try_wait() {
                 Ok(None) => return Condition::Up { pid: child.id() },
-                Ok(Some(status)) => self.why_down = why(status),
-                Err(error) => self.why_down = format!("lost sight of it: {error}"),
+                Ok(Some(status)) => self.end = End::of(status),
+                Err(error) => self.end = End::Lost(error.to_string()),
             }
             self.child = None;
         }
         match PidFile::holder(&self.node.pid) {
             Some(pid) => {
-                self.why_down = String::from("ended");
+                self.end = End::Unseen;
                 Condition::Up { pid }
             }
-            None => Condition::Down { why: self.why_down.clone() },
+            None => Condition::Down { end: self.end.clone() },
         }
-    }
-}
-
-/// What an exit status says about the end.
-pub(crate) fn why(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(0), _) => String::from(STOPPED),
-        (Some(code), _) => match Exit::meaning_of(code) {
-            Some(meaning) => format!("exit code {code}: {meaning}"),
-            None => format!("exit code {code}"),
-        },
-        (None, Some(signal)) => format!("killed by signal {signal}"),
-        (None, None) => String::from("ended"),
     }
 }
 

@@ -79,24 +79,13 @@ impl Cluster {
 
     /// What was asked for is what is there.
     fn check_wanted(&self, wanted: &Wanted) -> Result<(), Failure> {
-        let pairs = [
-            ("--nodes", wanted.nodes, self.founders),
-            ("--f", wanted.f, self.f),
-            ("--f-ms", wanted.f_ms, self.f_ms),
-        ];
-        for (option, asked, is) in pairs {
-            if let Some(asked) = asked
-                && usize::from(asked) != is
-            {
-                let what = format!("the cluster in this directory has {is}, not {asked}");
-                let remedy = "leave the option out, or give another directory with --dir";
-                return Err(Failure::usage(option, what, remedy));
-            }
-        }
         let founder = NodeConfiguration::read(&self.nodes[0].file)?;
         let seconds = founder.epoch.map_or(0, |length| length.as_secs());
         let changes = u64::from(founder.epoch_changes);
         let pairs = [
+            ("--nodes", wanted.nodes.map(u64::from), self.founders as u64),
+            ("--f", wanted.f.map(u64::from), self.f as u64),
+            ("--f-ms", wanted.f_ms.map(u64::from), self.f_ms as u64),
             ("--epoch-seconds", wanted.epoch_seconds, seconds),
             ("--epoch-changes", wanted.epoch_changes.map(u64::from), changes),
         ];

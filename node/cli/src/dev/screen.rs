@@ -5,10 +5,9 @@ use std::io::{self, IsTerminal};
 
 use serde_json::json;
 
-use super::children::{Condition, STOPPED};
+use super::children::Condition;
 use super::cluster::{Cluster, DevNode};
 use crate::answer::say;
-use crate::exit::Exit;
 
 /// How the state is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -139,7 +138,7 @@ fn short_row(node: &DevNode, condition: &Condition) -> String {
             let (listen, metrics) = (node.listen, node.metrics);
             format!("node {number:>3}  up    pid {pid:<8} {listen}  metrics http://{metrics}")
         }
-        Condition::Down { why } => format!("node {number:>3}  down  {why}"),
+        Condition::Down { end } => format!("node {number:>3}  down  {end}"),
     }
 }
 
@@ -147,11 +146,9 @@ fn short_row(node: &DevNode, condition: &Condition) -> String {
 pub(super) fn row(node: &DevNode, condition: &Condition) -> String {
     let text = short_row(node, condition);
     match condition {
-        Condition::Down { why } if why != STOPPED => {
+        Condition::Down { end } if !end.is_asked_for() => {
             let (log, file) = (node.log.display(), node.file.display());
-            let is_removed = Exit::meaning_of(Exit::Removed.code().into())
-                .is_some_and(|meaning| why.ends_with(meaning));
-            match is_removed {
+            match end.is_for_good() {
                 true => format!("{text}; see {log}"),
                 false => format!("{text}; see {log}; back with: quorate node run --config {file}"),
             }
@@ -163,7 +160,7 @@ pub(super) fn row(node: &DevNode, condition: &Condition) -> String {
 fn json_row(node: &DevNode, condition: &Condition) -> String {
     let (state, pid, why) = match condition {
         Condition::Up { pid } => ("up", Some(*pid), None),
-        Condition::Down { why } => ("down", None, Some(why)),
+        Condition::Down { end } => ("down", None, Some(end.to_string())),
     };
     let line = json!({
         "node": node.number, "state": state, "pid": pid, "why": why,

@@ -2,7 +2,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Children, Condition};
+use super::{Children, Condition, End};
 use crate::dev::cluster::Cluster;
 use crate::dev::found::Wanted;
 use crate::dev::layout::Layout;
@@ -20,8 +20,8 @@ fn wait(children: &mut Children, is_done: impl Fn(&[Condition]) -> bool) -> Vec<
     }
 }
 
-fn down(why: &str) -> Condition {
-    Condition::Down { why: why.to_owned() }
+const fn down(end: End) -> Condition {
+    Condition::Down { end }
 }
 
 fn cluster(scratch: &Scratch) -> Cluster {
@@ -37,7 +37,7 @@ fn idle() -> PathBuf {
 fn pids(conditions: &[Condition]) -> Vec<u32> {
     let pid = |condition: &Condition| match condition {
         Condition::Up { pid } => *pid,
-        Condition::Down { why } => panic!("down: {why}"),
+        Condition::Down { end } => panic!("down: {end}"),
     };
     conditions.iter().map(pid).collect()
 }
@@ -46,16 +46,16 @@ fn pids(conditions: &[Condition]) -> Vec<u32> {
 fn a_server_that_dies_is_down_with_the_reason_and_the_others_stop_when_asked() {
     let scratch = Scratch::new();
     let mut children = Children::new(idle(), &cluster(&scratch));
-    assert_eq!(children.look(), vec![down("not started"); 4]);
+    assert_eq!(children.look(), vec![down(End::NotStarted); 4]);
     std::fs::write(scratch.join("nodes/3/fails"), "").unwrap();
     children.start().unwrap();
     let up = wait(&mut children, |all| matches!(all[2], Condition::Down { .. }));
-    assert_eq!(up[2], down("exit code 6: another process listens there"));
+    assert_eq!(up[2], down(End::Exited(6)));
     let first = pids(&up[..1])[0];
     let script = format!("kill -KILL {first}");
     assert!(Command::new("/bin/sh").args(["-c", &script]).status().unwrap().success());
     let now = wait(&mut children, |all| all[0] != up[0]);
-    assert_eq!(now[0], down("killed by signal 9"));
+    assert_eq!(now[0], down(End::Killed(9)));
     assert_eq!(pids(&now[3..]), pids(&up[3..]), "the others are not touched");
     assert!(children.is_any_up());
 
@@ -64,7 +64,7 @@ fn a_server_that_dies_is_down_with_the_reason_and_the_others_stop_when_asked() {
     let stopped =
         wait(&mut children, |all| all.iter().all(|one| matches!(one, Condition::Down { .. })));
     assert!(!children.is_any_up());
-    assert!(stopped[3] == down("stopped") || stopped[3] == down("killed by signal 15"));
+    assert!(stopped[3] == down(End::Exited(0)) || stopped[3] == down(End::Killed(15)));
 }
 
 #[test]
@@ -78,6 +78,6 @@ fn a_server_that_somebody_else_started_is_seen_and_not_started_again() {
     let own = Condition::Up { pid: std::process::id() };
     assert_eq!(children.look(), vec![own; 4]);
     drop(held);
-    assert_eq!(children.look(), vec![down("ended"); 4]);
+    assert_eq!(children.look(), vec![down(End::Unseen); 4]);
     assert!(children.start().unwrap_err().text().contains("/nowhere/quorate"));
 }

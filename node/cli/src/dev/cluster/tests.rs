@@ -70,9 +70,9 @@ fn a_cluster_does_not_change_its_size_by_being_asked() {
     let scratch = Scratch::new();
     open(&scratch, FOUR).unwrap();
     let asked = [
-        (Wanted { nodes: Some(7), ..NOTHING }, "has 4, not 7: --nodes"),
-        (Wanted { f: Some(2), ..NOTHING }, "has 1, not 2: --f: "),
-        (Wanted { f_ms: Some(3), ..NOTHING }, "has 1, not 3: --f-ms: "),
+        (Wanted { nodes: Some(7), ..NOTHING }, "with 4, not 7: --nodes"),
+        (Wanted { f: Some(2), ..NOTHING }, "with 1, not 2: --f: "),
+        (Wanted { f_ms: Some(3), ..NOTHING }, "with 1, not 3: --f-ms: "),
         (Wanted { epoch_seconds: Some(20), ..NOTHING }, "with 0, not 20: --epoch-seconds: "),
         (Wanted { epoch_changes: Some(3), ..NOTHING }, "not 3: --epoch-changes: "),
     ];

@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 use serde_json::Value;
 
 use super::{Screen, Style};
-use crate::dev::children::{Condition, why};
+use crate::dev::children::{Condition, End};
 use crate::dev::cluster::{Cluster, DevNode};
 use crate::dev::layout::Layout;
 use crate::dev::testing::Scratch;
@@ -27,8 +27,8 @@ fn cluster(scratch: &Scratch) -> Cluster {
 
 const UP: Condition = Condition::Up { pid: 77 };
 
-fn down(why: &str) -> Condition {
-    Condition::Down { why: why.to_owned() }
+const fn down(end: End) -> Condition {
+    Condition::Down { end }
 }
 
 const ROW_1: &str = "node   1  up    pid 77       127.0.0.1:4001  metrics http://127.0.0.1:5001";
@@ -39,16 +39,21 @@ fn lines_tell_what_changed() {
     let cluster = cluster(&scratch);
     let mut screen =
         Screen { cluster: &cluster, style: Style::Lines, shown: Vec::new(), added: Vec::new() };
-    assert_eq!(screen.draw(&[UP, down("stopped")]), format!("{ROW_1}\nnode   2  down  stopped"));
-    screen.shown = vec![UP, down("stopped")];
     assert_eq!(
-        screen.draw(&[UP, down("killed by signal 9")]),
+        screen.draw(&[UP, down(End::Exited(0))]),
+        format!("{ROW_1}\nnode   2  down  stopped")
+    );
+    screen.shown = vec![UP, down(End::Exited(0))];
+    assert_eq!(
+        screen.draw(&[UP, down(End::Killed(9))]),
         "node   2  down  killed by signal 9; see /d/nodes/2/log; \
          back with: quorate node run --config /d/nodes/2/node.toml"
     );
-    let removed = why(ExitStatus::from_raw(16 << 8));
-    let told = screen.draw(&[UP, down(&removed)]);
+    let removed = End::of(ExitStatus::from_raw(16 << 8));
+    let told = screen.draw(&[UP, down(removed.clone())]);
     assert_eq!(told, format!("node   2  down  {removed}; see /d/nodes/2/log"));
+    let damaged = End::of(ExitStatus::from_raw(12 << 8)).to_string();
+    assert!(damaged.starts_with("exit code 12: stored bytes are damaged"), "{damaged}");
 }
 
 #[test]
@@ -57,8 +62,8 @@ fn a_table_is_drawn_again_in_its_place() {
     let cluster = cluster(&scratch);
     let mut screen =
         Screen { cluster: &cluster, style: Style::Table, shown: Vec::new(), added: Vec::new() };
-    let conditions = [UP, down("lost")];
-    let rows = format!("{ROW_1}\nnode   2  down  lost\n1 of 2 servers run");
+    let conditions = [UP, down(End::Unseen)];
+    let rows = format!("{ROW_1}\nnode   2  down  ended\n1 of 2 servers run");
     let expected = format!("\u{1b}[?7l{rows}\u{1b}[?7h");
     assert_eq!(screen.draw(&conditions), expected);
     screen.shown = conditions.to_vec();
@@ -72,7 +77,7 @@ fn json_has_one_object_per_line() {
     let cluster = cluster(&scratch);
     let screen =
         Screen { cluster: &cluster, style: Style::Json, shown: vec![UP, UP], added: Vec::new() };
-    let line: Value = serde_json::from_str(&screen.draw(&[UP, down("stopped")])).unwrap();
+    let line: Value = serde_json::from_str(&screen.draw(&[UP, down(End::Exited(0))])).unwrap();
     assert_eq!((&line["node"], &line["state"]), (&Value::from(2), &Value::from("down")));
     assert_eq!((&line["pid"], &line["why"]), (&Value::Null, &Value::from("stopped")));
     let head: Value = serde_json::from_str(&screen.headline()).unwrap();
