@@ -1,7 +1,6 @@
 //! Where the replica groups of a configuration are: the same answer at servers and clients.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use quorate_dht::Ring;
 pub use quorate_duties::key_value_group;
@@ -88,6 +87,12 @@ pub fn groups(
     groups
 }
 
+/// Is a server missed when it fails? Who has lost its duties still holds its objects.
+#[must_use]
+pub const fn has_duties_or_objects(member: &MemberRecord) -> bool {
+    matches!(member.status, MemberStatus::Active) || member.is_on_ring
+}
+
 /// Servers that fail together.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Domain {
@@ -107,10 +112,7 @@ pub struct Domain {
 pub fn domains(configuration: &VerifiedConfiguration, reached: &BTreeSet<NodeId>) -> Vec<Domain> {
     let mut by_name = BTreeMap::<&str, Vec<NodeId>>::new();
     let members = configuration.configuration().members.iter();
-    // Who has lost its duties still holds its objects, and is missed there.
-    let counts =
-        |member: &&Arc<MemberRecord>| member.status == MemberStatus::Active || member.is_on_ring;
-    for member in members.filter(counts) {
+    for member in members.filter(|member| has_duties_or_objects(member)) {
         by_name.entry(&member.failure_domain.0).or_default().push(member.id);
     }
     let domain = |(name, servers): (&str, Vec<NodeId>)| {

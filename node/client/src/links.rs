@@ -46,6 +46,12 @@ pub fn linked(configuration: &Configuration) -> Vec<&Arc<MemberRecord>> {
     members
 }
 
+/// How many servers of a system are past the links: they are neither called nor answered.
+#[must_use]
+pub const fn past_links(configuration: &Configuration) -> usize {
+    configuration.members.len().saturating_sub(PEERS_MAX)
+}
+
 /// What a server proves itself with in an epoch: its key, and the certificate that it keeps.
 #[must_use]
 pub fn credential(
@@ -72,7 +78,7 @@ impl Recogniser {
     /// For whoever has this configuration.
     #[must_use]
     pub fn member(configuration: impl Into<EpochConfiguration>) -> Arc<Self> {
-        Self::by(Recognition::Member(configuration.into()))
+        Self::by(Recognition::member(configuration))
     }
 
     fn by(recognition: Recognition) -> Arc<Self> {
@@ -108,7 +114,7 @@ mod tests {
     use quorate_net::{LinkKey, Recognise, Seed, Unrecognised, link_key_of_seed};
     use quorate_types::{Configuration, Epoch, MemberRecord, MemberStatus, NodeId, SystemId};
 
-    use super::{PEERS_MAX, Recogniser, linked, peer_of};
+    use super::{PEERS_MAX, Recogniser, linked, past_links, peer_of};
     use crate::testing::{id, member, system};
 
     const MORE: usize = 6;
@@ -142,10 +148,12 @@ mod tests {
         let left_out = configuration.members.iter().map(|it| it.id).filter(|id| !has(id));
         let without = [2, 5, 10, 11, 1_028, 1_029].map(id);
         assert!(left_out.eq(without), "who holds nothing, who has no duties, and then the last");
+        assert_eq!(past_links(&configuration), MORE);
 
         configuration.members.truncate(PEERS_MAX);
         let all = configuration.members.iter().map(|member| member.id);
         assert!(linked(&configuration).into_iter().map(|it| it.id).eq(all), "all, in their order");
+        assert_eq!(past_links(&configuration), 0);
     }
 
     #[test]

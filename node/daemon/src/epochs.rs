@@ -21,9 +21,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quorate_bft::Inheritance;
+use quorate_client::links::past_links;
 use quorate_duties::turnover::Event;
 use quorate_membership::monitor::{Evidence, ProberOutput};
-use quorate_membership::{Docket, DocketCounts};
+use quorate_membership::{Docket, DocketCounts, VerifiedConfiguration};
+use quorate_runtime::LinkNews;
 use quorate_types::{Configuration, Digest, Epoch, MemberStatus, NodeId};
 
 use crate::keys::roots::RootState;
@@ -48,7 +50,7 @@ pub use clock::ClockWatch;
 pub(crate) use conducted::Conducted;
 pub(crate) use conductor::Accusing;
 pub(crate) use machines::{Ground, founding_policy};
-use margins::Margins;
+use margins::{Margins, Standing};
 pub(crate) use opening::{Epochs, Hosted};
 use steps::{EpochEnds, Step};
 
@@ -69,7 +71,7 @@ pub struct EpochView {
     ends: Mutex<EpochEnds>,
     found: Mutex<DocketCounts>,
     members: Mutex<MemberCounts>,
-    margins: Mutex<Margins>,
+    standing: Mutex<Standing>,
     created_micros: AtomicU64,
     length_seconds: AtomicU64,
     root_epochs: AtomicU64,
@@ -85,9 +87,18 @@ pub struct MemberCounts {
     pub inactive: u64,
     /// Removed, with a place on the ring.
     pub removed: u64,
+    /// Of all these, those with which no server has links: there are more than links.
+    pub past_links: u64,
 }
 
 impl EpochView {
+    /// Of this server, before it knows anything.
+    pub(crate) fn of(me: NodeId) -> Arc<Self> {
+        let view = Self::default();
+        view.standing().note_self(me);
+        Arc::new(view)
+    }
+
     /// The newest epoch that the server has adopted, and whether it serves in the group of that.
     #[must_use]
     pub fn get(&self) -> (u64, bool) {
@@ -129,7 +140,16 @@ impl EpochView {
     /// How many more failures the worst groups can take.
     #[must_use]
     pub fn margins(&self) -> Margins {
-        self.margins.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.standing().margins()
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A link with another came up or went down.
+    pub fn note_link(&self, news: &LinkNews) {
+        self.standing().note(news);
     }
 
     /// How long ago the newest configuration was made, by this machine's clock; 0 if none is known.
@@ -174,19 +194,18 @@ impl EpochView {
         self.length_seconds.store(length.as_secs(), Ordering::Relaxed);
     }
 
-    fn set_margins(&self, configuration: &Configuration, docket: Option<&Docket>) {
-        let outlook = docket.map(Docket::outlook).unwrap_or_default();
-        let gone = outlook.into_iter().filter(|(_, found)| found.is_eviction());
-        let gone: BTreeSet<NodeId> = gone.map(|(server, _)| server).collect();
-        let margins = Margins::of(configuration, &gone);
-        *self.margins.lock().unwrap_or_else(PoisonError::into_inner) = margins;
+    /// What the log has found of the servers of the newest configuration.
+    fn set_gone(&self, docket: &Docket) {
+        let gone = docket.outlook().into_iter().filter(|(_, found)| found.is_eviction());
+        self.standing().gone = gone.map(|(server, _)| server).collect();
     }
 
     fn set_found(&self, found: DocketCounts) {
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
     }
 
-    fn set_members(&self, configuration: &Configuration) {
+    pub(crate) fn set_members(&self, newest: &VerifiedConfiguration) {
+        let configuration = newest.configuration();
         let count = |status| {
             configuration.members.iter().filter(|member| member.status == status).count() as u64
         };
@@ -194,11 +213,14 @@ impl EpochView {
             active: count(MemberStatus::Active),
             inactive: count(MemberStatus::Inactive),
             removed: count(MemberStatus::Removed),
+            past_links: past_links(configuration) as u64,
         };
         *self.members.lock().unwrap_or_else(PoisonError::into_inner) = counts;
         self.set_found(DocketCounts::default());
         self.created_micros.store(configuration.created.as_micros(), Ordering::Relaxed);
-        self.set_margins(configuration, None);
+        let mut standing = self.standing();
+        standing.configuration = Some(newest.clone());
+        standing.gone = BTreeSet::new();
     }
 
     fn set(&self, epoch: Epoch, is_member: bool) {

@@ -28,7 +28,7 @@ use quorate_store::directory::DataDirectory;
 use quorate_types::Epoch;
 
 use crate::configuration::NodeConfiguration;
-use crate::epochs::{Accusing, Ground, Told, founding_policy, say};
+use crate::epochs::{Accusing, EpochView, Ground, Told, founding_policy, say};
 use crate::error::ServerError;
 use crate::founding::{Founder, NodeIdentity};
 use crate::limits::HAPPENINGS_MAX;
@@ -80,7 +80,7 @@ pub(crate) async fn make(
     let replica = replica.map(|ready| node.host(ready.hosting())).transpose().map_err(hosted)?;
     let participant = node.host(ground.participant(&genesis)?.hosting()).map_err(hosted)?;
     let waiting = Waiting::new(&founder);
-    let (names, links) = (Names::of(genesis.configuration()), waiting.clone());
+    let (names, links) = (Names::of(genesis.clone()), waiting.clone());
     node.watch_links(Box::new(move |news| {
         names.log(&news);
         links.note(&news);
@@ -127,7 +127,7 @@ fn ground(
         root_rule: settings.root_rule,
         has_served: false,
         told,
-        view: Arc::default(),
+        view: EpochView::of(founder.id),
         between,
         archive: None,
     }

@@ -202,7 +202,7 @@ fn probe(
     watch: Watch,
     options: &MonitoringOptions,
 ) -> Result<RunningProber, ServerError> {
-    let names = Names::of(watch.configuration.configuration());
+    let names = Names::of(&watch.configuration);
     let mut secret = [0; Digest::BYTES];
     getrandom::fill(&mut secret).or(Err(ServerError::Randomness))?;
     let verifier: Arc<dyn Verifier> = Arc::new(RealVerifier);

@@ -1,45 +1,40 @@
 //! What the log and the metrics of a server call its peers.
 
-use std::collections::BTreeMap;
-
+use quorate_membership::EpochConfiguration;
 use quorate_runtime::LinkNews;
-use quorate_types::{Configuration, IdentityKey, NodeId, Peer};
+use quorate_types::{IdentityKey, MemberRecord, NodeId, Peer};
 
-/// The names of the servers of a configuration; whoever is not in it is called by its key.
+/// The names of the servers of a configuration; whoever is not in it is called by its key. They
+/// are made when they are asked for: of many servers few are ever spoken of.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Names(BTreeMap<NodeId, Known>);
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Known {
-    name: String,
-    address: String,
-}
+pub struct Names(EpochConfiguration);
 
 impl Names {
     /// The names of these servers.
     #[must_use]
-    pub fn of(configuration: &Configuration) -> Self {
-        let known = configuration.members.iter().map(|member| {
-            (member.id, Known { name: member.name(), address: member.address.clone() })
-        });
-        Self(known.collect())
+    pub fn of(configuration: impl Into<EpochConfiguration>) -> Self {
+        Self(configuration.into())
+    }
+
+    fn member(&self, id: NodeId) -> Option<&MemberRecord> {
+        self.0.configuration().member(id)
     }
 
     /// The name of a server or of a client.
     #[must_use]
     pub fn name(&self, peer: Peer) -> String {
         match peer {
-            Peer::Node(id) => self.0.get(&id).map_or_else(
+            Peer::Node(id) => self.member(id).map_or_else(
                 // A server that no configuration names has its key for an id.
                 || IdentityKey::new(*id.as_bytes()).name(),
-                |known| known.name.clone(),
+                MemberRecord::name,
             ),
             Peer::Client(id) => id.public_key().name(),
         }
     }
 
     fn address(&self, id: NodeId) -> &str {
-        self.0.get(&id).map_or("", |known| &known.address)
+        self.member(id).map_or("", |member| &member.address)
     }
 
     /// Writes to the log what happened to a link.
@@ -69,16 +64,21 @@ impl Names {
 #[cfg(test)]
 mod tests {
     //! One server has one name, also while it is in no configuration.
+    use std::net::SocketAddr;
+
     use quorate_types::{ClientId, NodeId, Peer};
 
-    use super::{Known, Names};
+    use super::Names;
+    use crate::crowd::{CROWD_MIN, Crowd};
 
     #[test]
     fn a_server_is_called_by_its_identity_key_and_never_by_its_place_on_the_ring() {
-        let place = NodeId::new([0x22; 32]);
-        let known = Known { name: String::from("8c4caed6fba5e739"), address: String::from("a:1") };
-        let names = Names([(place, known)].into());
-        assert_eq!(names.name(Peer::Node(place)), "8c4caed6fba5e739");
+        let address = SocketAddr::from(([127, 0, 0, 1], 9));
+        let configuration = Crowd::new(CROWD_MIN, address).configuration().clone();
+        let member = &configuration.configuration().members[2];
+        let names = Names::of(&configuration);
+        assert_eq!(names.name(Peer::Node(member.id)), member.identity_key.name());
+        assert_eq!(names.address(member.id), address.to_string());
         assert_eq!(names.name(Peer::Node(NodeId::new([0x5a; 32]))), "5a5a5a5a5a5a5a5a");
         assert_eq!(names.name(Peer::Client(ClientId::new([0xc1; 32]))), "c1c1c1c1c1c1c1c1");
     }

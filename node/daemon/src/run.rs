@@ -57,7 +57,7 @@ async fn serve(
     };
     let Some((identity, between)) = opened else { return Ok(()) };
     let running = server::start(settings, &identity, between).await?;
-    let names = Names::of(identity.founding.configuration().configuration());
+    let names = Names::of(identity.founding.configuration());
     let (server, listen) = (names.name(Peer::Node(identity.id)), settings.listen);
     // DUT-6: it holds the key of the epoch in which the server begins.
     drop(identity);

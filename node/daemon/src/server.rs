@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use quorate_bft::{Parameters, Replica, Setup};
 use quorate_client::cluster::PROTOCOL_VERSIONS;
 use quorate_client::groups::{ARCHIVE, CONFIGURATION, ORDERING, STORAGE};
-use quorate_client::links::{Recogniser, linked, peer_of};
+use quorate_client::links::{Recogniser, linked, past_links, peer_of};
 use quorate_crypto::Signer;
 use quorate_crypto::real::{AcquaintedVerifier, RealSigner, RealVerifier};
 use quorate_duties::{Duties, Seat};
@@ -181,8 +181,12 @@ pub async fn start(
     let disseminator = machines.disseminator()?;
     machines.archive()?;
     let Machines { mut node, epochs, .. } = machines;
-    let names = Names::of(identity.founding.configuration().configuration());
-    node.watch_links(Box::new(move |news| names.log(&news)));
+    let names = Names::of(identity.founding.configuration());
+    let view = epochs.view();
+    node.watch_links(Box::new(move |news| {
+        names.log(&news);
+        view.note_link(&news);
+    }));
     identity.mark_served().map_err(|source| ServerError::Founding { source })?;
     let control = node.control();
     let on_death: OnDeath = Arc::new(move || control.stop());
@@ -242,12 +246,11 @@ pub fn known_servers(configuration: &Configuration) -> Vec<Server> {
         let key = peer_of(&member.identity_key);
         Some(Server { id: member.id, known: Known { key, address } })
     };
-    let linked = linked(configuration);
-    let others = configuration.members.len() - linked.len();
+    let others = past_links(configuration);
     if others > 0 {
         tracing::warn!(others, "more servers than links: these are neither called nor answered");
     }
-    linked.into_iter().filter_map(resolve).collect()
+    linked(configuration).into_iter().filter_map(resolve).collect()
 }
 
 /// A number that nobody knows in advance.

@@ -60,7 +60,7 @@ fn begin(settings: &NodeConfiguration, time: GroupTime) -> Pin<Box<dyn Future<Ou
         let opened = run::open(settings, Box::new(time)).await.expect("it is founded");
         let (identity, between) = opened.expect("nobody stops it");
         let running = server::start(settings, &identity, between).await.expect("it starts");
-        let names = Names::of(identity.founding.configuration().configuration());
+        let names = Names::of(identity.founding.configuration());
         let views = (running.monitoring().view(), running.epochs());
         let counted = (running.node().metrics(), names);
         metrics::serve(settings.metrics, counted, views).await.expect("its port is free");

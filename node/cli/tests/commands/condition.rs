@@ -1,4 +1,6 @@
-//! What is told of a cluster of which a part does not serve.
+//! What is told of a cluster of which a part does not serve, by `status` and by metrics.
+
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -7,6 +9,8 @@ use crate::epochs::metrics;
 use crate::evictions::address_of;
 use crate::support::Scratch;
 
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(200);
 const STATUS: [&str; 3] = ["status", "--cluster", "cluster/cluster.toml"];
 
 /// What `status` says to programs and to people, and its exit code.
@@ -69,5 +73,44 @@ fn the_membership_group_is_asked_what_was_found_whatever_the_storage_groups_do()
     assert!(facts["found"].is_null() && facts["not_asked"] == why, "{facts}");
     let said = format!("found    nothing was asked of suspicion and proof: {why}\n");
     assert!(text.contains(&said), "{text}");
+    assert_eq!(dev.stop("TERM"), 0);
+}
+
+/// The margin of the worst window, by `status` and by the metrics of a server.
+fn margins_of_windows(scratch: &Scratch) -> [i64; 2] {
+    let (facts, ..) = status(scratch);
+    let groups = facts["groups"].as_array().expect("a list").iter();
+    let windows =
+        groups.filter(|it| it["name"].as_str().is_some_and(|it| it.starts_with("storage")));
+    let asked = windows.map(|window| window["margin"].as_i64().expect("a number")).min();
+    let page = metrics(scratch, 1);
+    let line = page.lines().find_map(|line| line.strip_prefix("quorate_margin{of=\"window\"} "));
+    let counted = line.expect("it is told").parse().expect("a number");
+    [asked.expect("there are windows"), counted]
+}
+
+fn wait_for_margins(scratch: &Scratch, wanted: [i64; 2]) {
+    while margins_of_windows(scratch) != wanted {
+        std::thread::sleep(LOOK);
+    }
+}
+
+#[test]
+fn a_founder_that_was_removed_and_runs_on_is_up_for_alerts_as_for_an_operator() {
+    let scratch = Scratch::new();
+    let mut dev = Dev::start_with(&scratch, &["--nodes", "5", "--epoch-seconds", "5"]);
+    let pids: Vec<_> = (1..=5).map(|node| dev.wait(node, "up").expect("a pid")).collect();
+    let address = address_of(&scratch, 5);
+    let remove = ["node", "remove", &address, "--authority", "cluster/authority/authority.key"];
+    scratch.succeed(&[&remove[..], &STATUS[1..]].concat());
+    while status(&scratch).0["servers"].as_array().is_none_or(|servers| {
+        servers.iter().all(|it| it["address"] != *address || it["state"] != "removed")
+    }) {
+        std::thread::sleep(LOOK);
+    }
+    wait_for_margins(&scratch, [1, 1]);
+    kill("KILL", pids[4]);
+    dev.wait(5, "down");
+    wait_for_margins(&scratch, [0, 0]);
     assert_eq!(dev.stop("TERM"), 0);
 }

@@ -129,7 +129,7 @@ impl Conductor {
         // DUT-6: who answers probes has another key now than that with which it began.
         self.erase_past()?;
         self.all.ground.see_to_root()?;
-        self.all.ground.view.set_members(newest.configuration());
+        self.all.ground.view.set_members(&newest);
         if let Some(archive) = &self.all.ground.archive {
             self.mending.begin(self.all.ground.me, &newest, archive);
         }

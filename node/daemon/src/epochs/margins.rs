@@ -1,14 +1,59 @@
-//! How many more failures the groups of a configuration can take, by what the log says of their
-//! servers: who has duties and was not found silent or guilty counts as up.
+//! How many more failures the groups of a configuration can take. Who has duties counts as up
+//! while the log has not found it silent or guilty. Nobody probes who was removed, and it may hold
+//! objects all the same: it counts as up while this server has a link with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use quorate_client::groups::has_duties_or_objects;
 use quorate_dht::Ring;
+use quorate_membership::VerifiedConfiguration;
+use quorate_runtime::LinkNews;
 use quorate_types::{
-    Configuration, FailureDomain, MemberRecord, MemberStatus, NodeId, ObjectId, Resilience,
+    Configuration, FailureDomain, MemberRecord, MemberStatus, NodeId, ObjectId, Peer, Resilience,
 };
 
 use crate::limits::MARGINS_NAMED_MAX;
+
+/// What a server knows of the others from which their margins follow.
+#[derive(Default, Debug)]
+pub(super) struct Standing {
+    /// The newest configuration.
+    pub(super) configuration: Option<VerifiedConfiguration>,
+    /// Whom the log has found silent or guilty in it.
+    pub(super) gone: BTreeSet<NodeId>,
+    /// With whom there are links, and the server itself.
+    linked: BTreeSet<NodeId>,
+}
+
+impl Standing {
+    /// The server itself, which has no link with itself.
+    pub(super) fn note_self(&mut self, me: NodeId) {
+        self.linked.insert(me);
+    }
+
+    /// A link came up or went down.
+    pub(super) fn note(&mut self, news: &LinkNews) {
+        match news {
+            LinkNews::Up(Peer::Node(id)) => {
+                self.linked.insert(*id);
+            }
+            LinkNews::Down { peer: Peer::Node(id), .. } => {
+                self.linked.remove(id);
+            }
+            LinkNews::Up(Peer::Client(_))
+            | LinkNews::Down { peer: Peer::Client(_), .. }
+            | LinkNews::Failed { .. } => {}
+        }
+    }
+
+    /// What follows from it now.
+    pub(super) fn margins(&self) -> Margins {
+        let of = |known: &VerifiedConfiguration| {
+            Margins::of(known.configuration(), &self.gone, &self.linked)
+        };
+        self.configuration.as_ref().map(of).unwrap_or_default()
+    }
+}
 
 /// The margins of groups: below zero, one does not serve.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -39,12 +84,21 @@ pub struct Seats {
 }
 
 impl Margins {
-    /// Those of a configuration of whose servers these were found to be down or to lie.
-    #[must_use]
-    pub fn of(configuration: &Configuration, found: &BTreeSet<NodeId>) -> Self {
+    /// Those of a configuration of whose servers these were found to be down or to lie, and with
+    /// these of which there are links.
+    fn of(
+        configuration: &Configuration,
+        found: &BTreeSet<NodeId>,
+        linked: &BTreeSet<NodeId>,
+    ) -> Self {
         let up = |node: &NodeId| {
             let member = configuration.member(*node)?;
-            (member.status == MemberStatus::Active && !found.contains(node)).then_some(member)
+            let is_up = match member.status {
+                MemberStatus::Active => !found.contains(node),
+                MemberStatus::Inactive => false,
+                MemberStatus::Removed => linked.contains(node),
+            };
+            is_up.then_some(member)
         };
         let group = |members: &[NodeId]| Group::of(members.iter().filter_map(up), members.len());
         let membership = group(&configuration.membership_group);
@@ -76,19 +130,19 @@ fn worst_first<Of: Ord>(margins: impl Iterator<Item = (Of, i64)>) -> Vec<(Of, i6
 }
 
 /// The margins of the worst of these groups without each of the failure domains in which somebody
-/// has duties.
+/// has duties or holds objects.
 fn without_domains<'a>(
     configuration: &'a Configuration,
     groups: impl Iterator<Item = Group<'a>> + Clone,
 ) -> BTreeMap<&'a FailureDomain, i64> {
     let worst = groups.clone().map(|group| group.margin()).min().unwrap_or(0);
-    let active = configuration.members.iter().filter(|it| it.status == MemberStatus::Active);
+    let members = configuration.members.iter().filter(|member| has_duties_or_objects(member));
     let mut margins: BTreeMap<_, _> =
-        active.map(|member| (&member.failure_domain, worst)).collect();
+        members.map(|member| (&member.failure_domain, worst)).collect();
     for group in groups {
         for (domain, count) in &group.by_domain {
             let left = group.margin_of(group.up - count);
-            // Whoever is up is active.
+            // Whoever is up in a group has duties or objects.
             margins.entry(domain).and_modify(|margin| *margin = left.min(*margin));
         }
     }
@@ -141,7 +195,7 @@ mod tests {
 
     use quorate_types::{Configuration, FailureDomain, MemberStatus, NodeId};
 
-    use super::{Margins, Seats};
+    use super::{LinkNews, Margins, Peer, Seats, Standing};
     use crate::crowd::Crowd;
 
     fn configuration() -> Configuration {
@@ -157,7 +211,8 @@ mod tests {
     fn who_is_inactive_or_found_silent_is_a_failure_less_to_take() {
         let mut configuration = configuration();
         let margins = |configuration: &Configuration, found: &[NodeId]| {
-            let of = Margins::of(configuration, &found.iter().copied().collect());
+            let found = found.iter().copied().collect();
+            let of = Margins::of(configuration, &found, &BTreeSet::new());
             (of.membership, of.window, of.domain)
         };
         assert_eq!(margins(&configuration, &[]), (1, 1, 0));
@@ -168,9 +223,32 @@ mod tests {
         Arc::make_mut(&mut configuration.members[place]).status = MemberStatus::Inactive;
         assert_eq!(margins(&configuration, &[]), (1, 0, -1));
         let member = BTreeSet::from([configuration.membership_group[0]]);
-        let margins = Margins::of(&configuration, &member);
+        let margins = Margins::of(&configuration, &member, &BTreeSet::new());
         assert_eq!(margins.membership, 0);
         assert_eq!(margins.seats, Seats { all: 4, up: 3, needed: 3 });
+    }
+
+    #[test]
+    fn who_was_removed_and_holds_objects_is_up_while_there_is_a_link_with_it() {
+        let mut configuration = configuration();
+        let outside = |id| !configuration.membership_group.contains(&id);
+        let place = configuration.members.iter().position(|it| outside(it.id)).expect("one of 8");
+        let removed = configuration.members[place].id;
+        Arc::make_mut(&mut configuration.members[place]).status = MemberStatus::Removed;
+        let margins = |standing: &Standing| {
+            let of = Margins::of(&configuration, &standing.gone, &standing.linked);
+            let domain = format!("site {place}");
+            let without = of.domains.into_iter().find(|(it, _)| *it == domain);
+            (of.window, without.expect("objects are there").1)
+        };
+        let mut standing = Standing::default();
+        assert_eq!(margins(&standing), (0, 0), "as good as gone, and its site with it");
+        standing.note(&LinkNews::Up(Peer::Node(removed)));
+        assert_eq!(margins(&standing), (1, 0));
+        standing.note(&LinkNews::Down { peer: Peer::Node(removed), why: String::from("killed") });
+        assert_eq!(margins(&standing), (0, 0));
+        standing.note_self(removed);
+        assert_eq!(margins(&standing), (1, 0), "its own metrics tell the same");
     }
 
     #[test]
@@ -179,7 +257,7 @@ mod tests {
         for member in configuration.members.iter_mut().map(Arc::make_mut) {
             member.failure_domain = FailureDomain(String::from("one site"));
         }
-        let margins = Margins::of(&configuration, &BTreeSet::new());
+        let margins = Margins::of(&configuration, &BTreeSet::new(), &BTreeSet::new());
         assert_eq!((margins.membership, margins.window, margins.domain), (1, 1, -3));
         assert_eq!(margins.domains, [(String::from("one site"), -3)]);
     }
@@ -193,7 +271,7 @@ mod tests {
             let member = Arc::make_mut(&mut configuration.members[place]);
             member.failure_domain = FailureDomain(String::from("twins"));
         }
-        let margins = Margins::of(&configuration, &BTreeSet::from([silent]));
+        let margins = Margins::of(&configuration, &BTreeSet::from([silent]), &BTreeSet::new());
         // Windows of four that begin at the one that is silent, or up to three before it.
         let named: BTreeSet<&str> = names.iter().map(String::as_str).collect();
         let worst: BTreeSet<&str> =

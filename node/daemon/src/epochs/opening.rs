@@ -98,7 +98,7 @@ impl Epochs {
             root_rule: settings.root_rule,
             has_served: identity.expectation() == Expectation::Existing && !identity.is_newborn,
             told,
-            view: Arc::default(),
+            view: EpochView::of(identity.id),
             between,
             archive: Some(archive),
         };

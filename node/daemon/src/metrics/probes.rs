@@ -20,6 +20,11 @@ pub(super) fn write_found(page: &mut String, epochs: &EpochView) {
     {
         put(page, format_args!("quorate_members{{state=\"{state}\"}} {count}\n"));
     }
+    page.push_str(
+        "# HELP quorate_members_past_links Of them, those that this release has no links for.\n\
+         # TYPE quorate_members_past_links gauge\n",
+    );
+    put(page, format_args!("quorate_members_past_links {}\n", members.past_links));
     let found = epochs.found();
     for (name, help, value) in [
         ("evictions_pending", "Servers that lose their duties with an epoch.", found.evictions),
@@ -37,8 +42,9 @@ pub(super) fn write_found(page: &mut String, epochs: &EpochView) {
 pub(super) fn write_margins(page: &mut String, epochs: &EpochView) {
     let Margins { membership, seats, window, domain, windows, domains } = epochs.margins();
     page.push_str(
-        "# HELP quorate_margin Failures that the worst group can take, by what the log says; below \
-         0 it does not serve. Of domain: if the worst failure domain failed.\n\
+        "# HELP quorate_margin Failures that the worst group can take, by what the log says and, \
+         of who was removed, by links; below 0 it does not serve. Of domain: if the worst failure \
+         domain failed.\n\
          # TYPE quorate_margin gauge\n",
     );
     for (of, margin) in [("membership", membership), ("window", window), ("domain", domain)] {
@@ -118,12 +124,32 @@ pub(super) fn write(page: &mut String, view: &MonitoringView) {
 
 #[cfg(test)]
 mod tests {
-    //! Whatever an operator calls a failure domain, the page can be read.
-    use super::escaped;
+    //! Whatever an operator calls a failure domain, the page can be read; and what it tells.
+    use std::net::SocketAddr;
+
+    use quorate_net::limits::PEERS_MAX;
+
+    use super::{escaped, write_found};
+    use crate::crowd::Crowd;
+    use crate::epochs::EpochView;
 
     #[test]
     fn a_label_ends_where_it_should() {
         assert_eq!(escaped("rack 3, \"old\"\\\n"), "rack 3, \\\"old\\\"\\\\\\n");
         assert_eq!(escaped("bergen"), "bergen");
+    }
+
+    #[test]
+    fn servers_that_there_are_no_links_for_are_counted() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 9));
+        let servers = u32::try_from(PEERS_MAX).expect("a small number");
+        for (more, line) in [(0, "\nquorate_members_past_links 0\n"), (3, "_past_links 3\n")] {
+            let crowd = Crowd::new(servers + more, address);
+            let view = EpochView::of(crowd.configuration().configuration().members[0].id);
+            view.set_members(crowd.configuration());
+            let mut page = String::new();
+            write_found(&mut page, &view);
+            assert!(page.contains(line), "{page}");
+        }
     }
 }

@@ -132,7 +132,7 @@ impl Conductor {
         if self.watching.has_convicted(server) || !self.accusing.take(proof)? {
             return Ok(());
         }
-        let names = Names::of(self.all.turnover.configuration().configuration());
+        let names = Names::of(self.all.turnover.configuration());
         let server = names.name(Peer::Node(server));
         tracing::error!(server, %epoch, what, "it lies, and there is proof of it");
         self.announce_proofs()

@@ -5,7 +5,6 @@
 //! what other members say, who is evicted and has to be asked, what is settled. So nothing is lost
 //! when this server starts anew, and nothing else travels between members.
 
-use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -101,11 +100,9 @@ impl Conductor {
             drop(handover.request(HandoverRequest::AtRisk(is_at_risk)));
             self.watching.is_at_risk = is_at_risk;
         }
-        log_findings(configuration.configuration(), (self.watching.docket.as_ref(), &docket));
+        log_findings(configuration, (self.watching.docket.as_ref(), &docket));
         self.all.ground.view.set_found(docket.counts());
-        if self.watching.docket.as_ref().map(Docket::outlook) != Some(docket.outlook()) {
-            self.all.ground.view.set_margins(configuration.configuration(), Some(&docket));
-        }
+        self.all.ground.view.set_gone(&docket);
         self.accuse_again(&docket)?;
         self.watching.docket = Some(docket);
         let monitoring = self.all.monitoring.lock().unwrap_or_else(PoisonError::into_inner);
@@ -123,7 +120,7 @@ impl Conductor {
     ) -> Result<(), ServerError> {
         self.watching.docket = None;
         self.watching.is_at_risk = false;
-        self.all.ground.view.set_members(configuration.configuration());
+        self.all.ground.view.set_members(configuration);
         if let Some(former) = self.all.turnover.former() {
             log_changes(former.configuration(), configuration.configuration());
         }
@@ -132,7 +129,7 @@ impl Conductor {
 }
 
 /// Writes to the log what was found since, and what was cancelled.
-fn log_findings(configuration: &Configuration, (before, now): (Option<&Docket>, &Docket)) {
+fn log_findings(configuration: &VerifiedConfiguration, (before, now): (Option<&Docket>, &Docket)) {
     let names = Names::of(configuration);
     let name = |server: &NodeId| names.name(Peer::Node(*server));
     let was = before.map(Docket::outlook).unwrap_or_default();
@@ -149,16 +146,15 @@ fn log_findings(configuration: &Configuration, (before, now): (Option<&Docket>, 
 
 /// Writes to the log who has lost its duties with an epoch, and who has them again.
 fn log_changes(former: &Configuration, now: &Configuration) {
-    let status: BTreeMap<_, _> =
-        former.members.iter().map(|member| (member.id, member.status)).collect();
     for member in &now.members {
-        let server = member.name();
-        match (status.get(&member.id), member.status) {
+        let server = || member.name();
+        let before = former.member(member.id).map(|before| before.status);
+        match (before, member.status) {
             (Some(MemberStatus::Active), MemberStatus::Inactive) => {
-                tracing::warn!(server, epoch = %now.epoch, "is inactive");
+                tracing::warn!(server = server(), epoch = %now.epoch, "is inactive");
             }
             (Some(MemberStatus::Inactive), MemberStatus::Active) => {
-                tracing::info!(server, epoch = %now.epoch, "is active again");
+                tracing::info!(server = server(), epoch = %now.epoch, "is active again");
             }
             _ => {}
         }
