@@ -1,28 +1,30 @@
 //! A large system on one machine: a few real servers hold, watch and carry the records of servers
 //! that are made up, and it is measured what that takes of them.
 //!
-//! The made-up servers come as any server comes, by a certificate of the authority in the log; one
-//! thread answers the probes for all of them. They bring no keys, so the group stays with the real
-//! ones.
+//! The made-up servers come as any server comes, by a certificate of the authority in the log; this
+//! process answers the probes for all of them, and has the other ends of their links with the real
+//! ones. They bring no keys, so the group stays with the real ones, and pass nothing on.
 //!
 //! ```text
 //! clients --add certificates--> real servers --epoch after epoch--> N servers are members
-//!                               real servers --probes--> one thread that answers for all
+//!                               real servers --probes, links--> this process
 //! ```
 //! | module | |
 //! |---|---|
 //! | `people` | the made-up servers |
-//! | `answering` | the thread that answers for them |
+//! | `answering` | the threads that answer for them |
+//! | `neighbours` | the other ends of their links |
 //! | `admission` | clients that carry certificates to the log |
 //! | `figures` | what is measured, and the table |
 
 use std::fmt;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use quorate_client::cluster_file::read_seed;
 use quorate_client::findings::findings;
 use quorate_client::objects::RealSigner;
-use quorate_membership::CertifiedConfiguration;
+use quorate_membership::{CertifiedConfiguration, Schemes, VerifiedConfiguration};
 
 use crate::cluster::{Cluster, Terms};
 use crate::load::session;
@@ -34,17 +36,21 @@ use crate::telling::tell;
 mod admission;
 mod answering;
 mod figures;
+mod neighbours;
 mod people;
 
 use admission::{Clients, Office, Order};
 use answering::Answering;
 use figures::{Meter, Phase};
+use neighbours::Neighbours;
 use people::People;
 
 /// Real servers: a membership group that bears one bad member, and nobody else.
 const SERVERS: usize = 4;
 /// Clients that carry certificates at the same time: each has one under way.
 const CLIENTS: usize = 16;
+/// So many once made-up servers have links: a client connects to all of those.
+const CLIENTS_AMONG_LINKS: usize = 2;
 /// Epochs in which nothing changes that are measured.
 const QUIET_EPOCHS: u64 = 2;
 /// One made-up server in so many goes in the last epoch, and as many come.
@@ -99,8 +105,10 @@ fn measure(plan: Plan, scratch: &Scratch) -> Result<Report, String> {
     let measured = town.live();
     // How the servers ended says nothing if what was measured before has failed.
     town.answering.end();
+    let left = town.neighbours.end();
     let ended = town.cluster.end();
     let phases = measured?;
+    left?;
     ended?;
     Ok(Report(phases))
 }
@@ -109,8 +117,10 @@ fn measure(plan: Plan, scratch: &Scratch) -> Result<Report, String> {
 struct Town {
     plan: Plan,
     cluster: Cluster,
-    clients: Clients,
+    office: Office,
     answering: Answering,
+    neighbours: Neighbours,
+    newest: VerifiedConfiguration,
     epoch: u64,
     begun: Instant,
 }
@@ -120,18 +130,19 @@ impl Town {
         let first = session(&cluster.clients()[0], async |cluster| cluster.configuration())?;
         let (system, epoch) = (first.configuration().system, first.epoch());
         let begun = Instant::now();
-        let socket = answering::socket()?;
-        let address = socket.local_addr().map_err(|error| format!("the socket: {error}"))?;
         let count = plan.servers + plan.servers / CHURN_ONE_IN;
-        let people = People::make(count, (system, epoch), address)?;
+        let (sockets, port) = answering::sockets(people::hosts(count))?;
+        let people = People::make(count, (system, epoch), port)?;
         let made = begun.elapsed().as_secs();
-        tell(&format!("{count} servers were made up in {made} s, which listen on {address}"));
+        tell(&format!("{count} servers were made up in {made} s"));
         let key = scratch.path().join(cluster.authority_key());
         let seed = read_seed(&key).map_err(|error| error.to_string())?;
         let office = Office::new(system, RealSigner::from_seed(&seed), people.grants());
-        let answering = Answering::start(socket, people)?;
-        let clients = Clients::start(cluster.clients(), &office);
-        Ok(Self { plan, cluster, clients, answering, epoch: epoch.get(), begun })
+        let people = Arc::new(Mutex::new(people));
+        let answering = Answering::start(sockets, &people)?;
+        let neighbours = Neighbours::start(&people)?;
+        let (newest, epoch) = (first, epoch.get());
+        Ok(Self { plan, cluster, office, answering, neighbours, newest, epoch, begun })
     }
 
     /// Time since the made-up servers began to be made.
@@ -149,10 +160,11 @@ impl Town {
             phases.push(phase);
         };
         note(self, "founded", &mut meter);
-        self.change((0..count).map(Order::Add).collect())?;
+        self.change((0..count).map(Order::Add).collect(), CLIENTS)?;
         let all = count as usize + SERVERS;
         self.until("the servers to be members", |town| town.answering.known() >= all)?;
         note(self, "admitted", &mut meter);
+        self.neighbours.begin();
         for _ in 0..QUIET_EPOCHS {
             let next = self.epoch + 1;
             self.until("the end of an epoch", |town| town.epoch >= next)?;
@@ -168,7 +180,7 @@ impl Town {
         let leave = (0..count / CHURN_ONE_IN).map(Order::Remove);
         let join = (count..count + count / CHURN_ONE_IN).map(Order::Add);
         // In one epoch, or in two if its end comes between them.
-        let last = self.change(leave.chain(join).collect())?;
+        let last = self.change(leave.chain(join).collect(), CLIENTS_AMONG_LINKS)?;
         self.until("the end of an epoch", |town| town.epoch > last)?;
         note(self, "churn", &mut meter);
         self.check_newcomer()?;
@@ -183,10 +195,11 @@ impl Town {
     }
 
     /// Has all of this recorded while epochs end; gives the epoch in which the last was recorded.
-    fn change(&mut self, orders: Vec<Order>) -> Result<u64, String> {
+    fn change(&mut self, orders: Vec<Order>, clients: usize) -> Result<u64, String> {
         let (begun, count) = (Instant::now(), orders.len());
-        self.clients.order(orders);
-        while self.clients.open()? > 0 {
+        let clients = Clients::start(&self.cluster.clients()[..clients], &self.office);
+        clients.order(orders);
+        while clients.open()? > 0 {
             self.check_processes()?;
             self.look()?;
             std::thread::sleep(LOOK_INTERVAL);
@@ -194,7 +207,7 @@ impl Town {
         // The end of an epoch may have come since the last look.
         self.look()?;
         let seconds = begun.elapsed().as_secs_f64();
-        let counts = self.clients.counts();
+        let counts = clients.counts();
         tell(&format!("{} s: {count} certificates in {seconds:.1} s; {counts}", self.now()));
         Ok(self.epoch)
     }
@@ -236,16 +249,23 @@ impl Town {
         let Ok(bytes) = std::fs::read(&file) else { return Ok(()) };
         let read: CertifiedConfiguration =
             quorate_wire::decode(&bytes).map_err(|error| format!("{}: {error}", file.display()))?;
-        self.answering.know(&read.members);
+        let newest = read
+            .verify_after(&self.newest, &Schemes::real())
+            .map_err(|error| format!("{}: {error}", file.display()))?;
+        let members = &newest.configuration().members;
+        self.answering.know(members);
+        let of = (&self.newest, &newest);
+        self.neighbours.follow(of, |key| self.answering.number_of(key))?;
         self.epoch = epoch;
         let ends = figures::end_of(&self.cluster, epoch - 1);
-        let (members, bytes) = (read.members.len(), bytes.len());
+        let (members, bytes) = (members.len(), bytes.len());
         let memory = figures::memory_now(&self.cluster);
         tell(&format!(
             "{} s: epoch {epoch}, {members} members, {bytes} bytes; {memory}; {ends}; {}",
             self.now(),
             self.answering.counts()
         ));
+        self.newest = newest;
         Ok(())
     }
 }

@@ -41,6 +41,8 @@ const CROWD_EPOCH_SECONDS: u64 = 480;
 const SERVERS: usize = 12;
 
 fn main() -> ExitCode {
+    // A crowd has the other ends of thousands of connections.
+    drop(quorate_runtime::descriptors::raise_limit());
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let outcome = match words[..] {

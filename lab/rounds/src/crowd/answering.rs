@@ -1,10 +1,10 @@
-//! The thread that answers probes for all servers that are made up.
+//! The threads that answer probes for all servers that are made up, one for each address.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use quorate_membership::monitor::{Answerer, Question, Wanted};
 use quorate_types::{IdentityKey, MemberRecord, NodeId};
 use quorate_wire::Writer;
 
-use super::people::People;
+use super::people::{self, People};
 
 /// How long a look at the socket waits.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// Longest datagram that is taken.
 const DATAGRAM_BYTES_MAX: usize = 2_048;
 
-/// What the thread and its owner share.
+/// What the threads and their owner share.
 #[derive(Debug, Default)]
 struct Shared {
     /// The number of each that is a member, by the id that it got then.
@@ -30,35 +30,52 @@ struct Shared {
     unknown: AtomicU64,
 }
 
-/// The thread, and how the made-up servers are found.
+/// The threads, and how the made-up servers are found.
 #[derive(Debug)]
 pub(super) struct Answering {
     shared: Arc<Shared>,
     numbers: HashMap<IdentityKey, usize>,
     members: usize,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
-/// A socket of loopback.
-pub(super) fn socket() -> Result<UdpSocket, String> {
+/// Sockets at these addresses, all with one port, and the port.
+pub(super) fn sockets(
+    hosts: impl Iterator<Item = Ipv4Addr>,
+) -> Result<(Vec<UdpSocket>, u16), String> {
     let failed = |error: std::io::Error| format!("a socket for probes: {error}");
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
-    socket.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
-    Ok(socket)
+    let (mut sockets, mut port) = (Vec::new(), 0);
+    for host in hosts {
+        let socket = UdpSocket::bind((host, port)).map_err(failed)?;
+        socket.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
+        port = socket.local_addr().map_err(failed)?.port();
+        sockets.push(socket);
+    }
+    Ok((sockets, port))
 }
 
 impl Answering {
     /// Answers for these from now on, as soon as they are members.
-    pub(super) fn start(socket: UdpSocket, people: People) -> Result<Self, String> {
+    pub(super) fn start(
+        sockets: Vec<UdpSocket>,
+        people: &Arc<Mutex<People>>,
+    ) -> Result<Self, String> {
         let shared: Arc<Shared> = Arc::default();
-        let numbers = people.grants();
+        let numbers = people::lock(people).grants();
         let numbers = numbers.iter().enumerate();
         let numbers = numbers.map(|(number, applicant)| (applicant.identity_key, number)).collect();
-        let mut desk = Desk { socket, people, shared: Arc::clone(&shared) };
-        let serve = move || desk.serve();
-        let thread = std::thread::Builder::new().name(String::from("answers")).spawn(serve);
-        let thread = thread.map_err(|error| format!("no thread: {error}"))?;
-        Ok(Self { shared, numbers, members: 0, thread: Some(thread) })
+        let start = |socket| {
+            let desk = Desk { socket, people: Arc::clone(people), shared: Arc::clone(&shared) };
+            let thread = std::thread::Builder::new().name(String::from("answers"));
+            thread.spawn(move || desk.serve()).map_err(|error| format!("no thread: {error}"))
+        };
+        let threads = sockets.into_iter().map(start).collect::<Result<_, _>>()?;
+        Ok(Self { shared, numbers, members: 0, threads })
+    }
+
+    /// Which of those that are made up has this key.
+    pub(super) fn number_of(&self, key: &IdentityKey) -> Option<usize> {
+        self.numbers.get(key).copied()
     }
 
     /// A configuration says who is a member, and under which id.
@@ -87,7 +104,7 @@ impl Answering {
     /// Answers no more.
     pub(super) fn end(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
+        for thread in self.threads.drain(..) {
             // If it panicked, the servers were found silent, and that was seen.
             drop(thread.join());
         }
@@ -100,15 +117,15 @@ impl Drop for Answering {
     }
 }
 
-/// What lives on the thread.
+/// What lives on a thread.
 struct Desk {
     socket: UdpSocket,
-    people: People,
+    people: Arc<Mutex<People>>,
     shared: Arc<Shared>,
 }
 
 impl Desk {
-    fn serve(&mut self) {
+    fn serve(&self) {
         let (mut bytes, mut writer) = ([0; DATAGRAM_BYTES_MAX], Writer::default());
         while !self.shared.stop.load(Ordering::Relaxed) {
             match self.socket.recv_from(&mut bytes) {
@@ -121,7 +138,7 @@ impl Desk {
         }
     }
 
-    fn serve_one(&mut self, bytes: &[u8], from: SocketAddr, writer: &mut Writer) {
+    fn serve_one(&self, bytes: &[u8], from: SocketAddr, writer: &mut Writer) {
         let Ok(question) = quorate_wire::decode::<Question>(bytes) else { return };
         let number = {
             let ids = self.shared.ids.read().unwrap_or_else(PoisonError::into_inner);
@@ -135,8 +152,11 @@ impl Desk {
             Wanted::Plain => false,
             Wanted::Signed { certificate, .. } | Wanted::Accused { certificate, .. } => certificate,
         };
-        let key = self.people.key(number, (question.epoch, wants));
-        let answerer = Answerer::new(self.people.system(), question.to, key);
+        let (key, system) = {
+            let mut people = people::lock(&self.people);
+            (people.key(number, (question.epoch, wants)), people.system())
+        };
+        let answerer = Answerer::new(system, question.to, key);
         writer.clear();
         if answerer.answer(&question, writer).is_ok() {
             // A prober that does not get it asks again.

@@ -67,7 +67,18 @@ pub(super) fn have_all_begun(cluster: &Cluster, epoch: u64) -> bool {
 pub(super) fn memory_now(cluster: &Cluster) -> String {
     let usages = usages(cluster);
     let [rss, anon, peak] = largest(&usages);
-    format!("largest server {rss} MB, {anon} of no file, peak {peak}")
+    let links = links(cluster);
+    format!("largest server {rss} MB, {anon} of no file, peak {peak}; {links} links or more each")
+}
+
+/// With how many others the server with the fewest links has both connections.
+fn links(cluster: &Cluster) -> u64 {
+    let connections = |server| {
+        let page = cluster.page(server, "/metrics")?;
+        Some(metrics::sum(&page, &["quorate_connections{", "of=\"servers\""]))
+    };
+    // One that is too busy to tell is not counted.
+    (0..cluster.size()).filter_map(connections).min().unwrap_or(0) / 2
 }
 
 fn usages(cluster: &Cluster) -> Vec<Usage> {
@@ -107,6 +118,7 @@ pub(super) struct Meter {
 pub(super) struct Phase {
     what: String,
     members: usize,
+    links: u64,
     epochs: u64,
     seconds: u64,
     /// In MB, of the server with most of each.
@@ -149,6 +161,7 @@ impl Meter {
         let phase = Phase {
             what: String::from(what),
             members,
+            links: links(cluster),
             epochs: epoch - self.epoch,
             seconds: now.since.duration_since(self.since).as_secs(),
             memory: largest(&usages),
@@ -175,16 +188,30 @@ fn log_bytes(cluster: &Cluster) -> u64 {
 
 impl Phase {
     /// What its columns are.
-    pub(super) const HEAD: &'static str = "phase     members epochs seconds  memory no file  file  \
-        peak  cpu ms   log KB disk MB  steps, ms from FREEZE on, at the last server";
+    pub(super) const HEAD: &'static str = "phase     members links epochs seconds  memory no file  \
+        file  peak  cpu ms   log KB disk MB  steps, ms from FREEZE on, at the last server";
 }
 
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [rss, anon, peak] = self.memory;
-        let Self { what, members, epochs, seconds, file_mb, cpu_ms, log_kb, disk_mb, end, .. } =
-            self;
-        write!(f, "{what:9} {members:7} {epochs:6} {seconds:7} {rss:7} {anon:7} {file_mb:5} ")?;
+        let Self {
+            what,
+            members,
+            links,
+            epochs,
+            seconds,
+            file_mb,
+            cpu_ms,
+            log_kb,
+            disk_mb,
+            end,
+            ..
+        } = self;
+        write!(
+            f,
+            "{what:9} {members:7} {links:5} {epochs:6} {seconds:7} {rss:7} {anon:7} {file_mb:5} "
+        )?;
         write!(f, "{peak:5} {cpu_ms:7} {log_kb:8} {disk_mb:7}  {end}")
     }
 }

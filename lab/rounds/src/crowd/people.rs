@@ -1,10 +1,11 @@
 //! Servers that are made up: an identity each, which certifies keys for a few dozen epochs, and
 //! what the authority is told of them.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quorate_client::changes::RealVerifier;
+use quorate_client::links::{credential, peer_of};
 use quorate_client::objects::{RealSigner, Signer};
 use quorate_crypto::{Domain, Hasher};
 use quorate_kes::{Blake3Tree, Seed};
@@ -13,12 +14,32 @@ use quorate_membership::{
     EpochKeyCertificate, EpochKeyStatement, Identity, IdentitySigner, NodeAdmission,
     ServerDescription,
 };
+use quorate_net::{Credential, Known};
 use quorate_types::{Epoch, FailureDomain, IdentityKey, SoftwareVersion, SystemId};
+use zeroize::Zeroizing;
 
 /// Each has keys of so many epochs, as a power of two: a whole tree takes a fifth of a second.
 const HEIGHT: usize = 5;
 /// Threads that make them.
 const THREADS: u32 = 2;
+/// So many are at each address of loopback, one behind the other from this port on.
+const PORTS: u32 = 50_000;
+const FIRST_PORT: u16 = 10_000;
+/// Their first address: real servers are at the one before.
+const FIRST_HOST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+/// The addresses of so many.
+pub(super) fn hosts(count: u32) -> impl Iterator<Item = Ipv4Addr> {
+    let first = u32::from(FIRST_HOST);
+    (first..first + count.div_ceil(PORTS)).map(Ipv4Addr::from)
+}
+
+/// Where one of them listens.
+fn address(number: u32) -> SocketAddr {
+    let host = Ipv4Addr::from(u32::from(FIRST_HOST) + number / PORTS);
+    let port = u16::try_from(number % PORTS).expect("as many as there are ports") + FIRST_PORT;
+    SocketAddr::from((host, port))
+}
 
 /// One of them.
 #[derive(Debug)]
@@ -45,16 +66,21 @@ pub(super) struct People {
     applicants: Vec<Applicant>,
 }
 
+/// All of them, for a moment. Who panics while holding them has ended the run.
+pub(super) fn lock(people: &Mutex<People>) -> MutexGuard<'_, People> {
+    people.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl People {
-    /// So many servers whose first epoch this is, all at one address.
+    /// So many servers whose first epoch this is; probes of all of them come to this port.
     pub(super) fn make(
         count: u32,
         (system, epoch): (SystemId, Epoch),
-        address: SocketAddr,
+        probe_port: u16,
     ) -> Result<Self, String> {
         let each = count.div_ceil(THREADS).max(1);
         let ranges = (0..THREADS).map(|it| (it * each).min(count)..((it + 1) * each).min(count));
-        let make = |number| make((system, epoch), number, address);
+        let make = |number| make((system, epoch), number, probe_port);
         let made = std::thread::scope(|scope| {
             let spawn = |range: std::ops::Range<u32>| {
                 scope.spawn(move || range.map(make).collect::<Result<Vec<_>, _>>())
@@ -77,6 +103,17 @@ impl People {
     /// What the authority knows of them.
     pub(super) fn grants(&self) -> Arc<[Applicant]> {
         self.applicants.iter().cloned().collect()
+    }
+
+    /// What one of them is on links in an epoch: where it listens, and what it shows there. Nothing
+    /// behind its last epoch.
+    pub(super) fn on_links(&mut self, number: usize, epoch: Epoch) -> Option<(Known, Credential)> {
+        let person = &mut self.people[number];
+        let certificate = person.certificate(self.system, epoch)?;
+        let key = peer_of(&person.identity.identity_key());
+        let number = u32::try_from(number).expect("they are counted by it");
+        let shown = credential(&certificate, &Zeroizing::new(seed(b'e', number)));
+        Some((Known { key, address: address(number) }, shown))
     }
 
     /// The key with which one of them answers in an epoch, with its certificate if that is wanted.
@@ -117,7 +154,7 @@ fn seed(role: u8, number: u32) -> [u8; 32] {
 fn make(
     (system, epoch): (SystemId, Epoch),
     number: u32,
-    address: SocketAddr,
+    probe_port: u16,
 ) -> Result<(Person, Applicant), String> {
     let of_identity = Seed::new(seed(b'i', number));
     let identity = Identity::generate_short(Blake3Tree, of_identity, (epoch, HEIGHT));
@@ -125,8 +162,8 @@ fn make(
     let (identity_key, key) = (identity.identity_key(), signer.public_key());
     let statement = EpochKeyStatement::of_system(system, identity_key, epoch, key);
     let server = ServerDescription {
-        address: address.to_string(),
-        probe_port: address.port(),
+        address: address(number).to_string(),
+        probe_port,
         failure_domain: FailureDomain(String::from("crowd")),
         version: SoftwareVersion { major: 0, minor: 1, patch: 0 },
     };
@@ -140,8 +177,6 @@ fn make(
 #[cfg(test)]
 mod tests {
     //! A made-up server proves itself in its epochs, one after the other.
-    use std::net::SocketAddr;
-
     use quorate_client::changes::RealVerifier;
     use quorate_membership::IdentitySigner;
     use quorate_types::{Epoch, SystemId};
@@ -150,8 +185,8 @@ mod tests {
 
     #[test]
     fn a_key_is_certified_in_each_epoch_until_the_tree_ends() {
-        let (system, address) = (SystemId::new([3; 32]), SocketAddr::from(([127, 0, 0, 1], 9)));
-        let mut people = People::make(3, (system, Epoch::new(5)), address).unwrap();
+        let system = SystemId::new([3; 32]);
+        let mut people = People::make(3, (system, Epoch::new(5)), 9).unwrap();
         assert_eq!(people.grants().len(), 3);
         let root = people.people[2].identity.root();
         for epoch in [5, 6, 9] {
