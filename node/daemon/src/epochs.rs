@@ -140,7 +140,9 @@ impl EpochView {
     /// How many more failures the worst groups can take.
     #[must_use]
     pub fn margins(&self) -> Margins {
-        self.standing().margins()
+        // Of many servers it takes its time, and links wait for the lock.
+        let standing = self.standing().clone();
+        standing.margins()
     }
 
     fn standing(&self) -> MutexGuard<'_, Standing> {

@@ -33,6 +33,8 @@
 //! - STA-7: each chunk taken moves a restoration upwards in key order, past no more entries than
 //!   the root binds, and a complete one has the root that was asked for.
 //! - STA-8: applied to the entries at the last call, the changes taken give the entries now.
+//! - STA-9: a loaded map holds the entries that were taken and no others, whatever map it was
+//!   loaded beside, and shares with that one what both hold.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -45,6 +47,7 @@ mod chunk;
 mod entries;
 mod key;
 pub mod limits;
+mod load;
 mod map;
 mod node;
 mod proof;
@@ -55,6 +58,7 @@ mod tree;
 
 pub use chunk::{Chunk, Rejected, VerifiedChunk};
 pub use entries::Entries;
+pub use load::Load;
 pub use map::{Change, Map};
 pub use proof::{Proof, ProofError};
 pub use restore::Restore;

@@ -9,7 +9,6 @@ use core::ops::{Bound, Deref};
 use quorate_types::Digest;
 
 use crate::key::Key;
-use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::tree::Tree;
 use crate::{Bytes, Proof, Snapshot, audit};
 
@@ -48,7 +47,12 @@ impl Map {
     /// The map as it was at a snapshot, without changes to take.
     #[must_use]
     pub fn from_snapshot(snapshot: &Snapshot) -> Self {
-        Self { tree: snapshot.tree().clone(), changed: BTreeSet::new() }
+        Self::unchanged(snapshot.tree().clone())
+    }
+
+    /// The map of these entries, without changes to take.
+    pub(crate) const fn unchanged(tree: Tree) -> Self {
+        Self { tree, changed: BTreeSet::new() }
     }
 
     /// Sets the value of a key.
@@ -61,8 +65,6 @@ impl Map {
 
     /// Sets the value of a key without copying the value. Panics as [`Self::insert`].
     pub(crate) fn insert_shared(&mut self, key: &[u8], value: Bytes) {
-        assert!(key.len() <= KEY_BYTES_MAX, "STA-3: a key of {} bytes", key.len());
-        assert!(value.len() <= VALUE_BYTES_MAX, "STA-3: a value of {} bytes", value.len());
         let written = self.tree.insert(key, value);
         self.changed.insert(written.key);
     }

@@ -11,6 +11,7 @@ use core::ops::Bound;
 use quorate_types::Digest;
 
 use crate::key::Key;
+use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::node::{Link, Node, Side, digest_of, priority, root_digest};
 use crate::{Bytes, Entries};
 
@@ -89,7 +90,12 @@ impl Tree {
     }
 
     /// Sets the value of a key.
+    ///
+    /// # Panics
+    /// If the key or the value is longer than its limit.
     pub(crate) fn insert(&mut self, key: &[u8], value: Bytes) -> Written {
+        assert!(key.len() <= KEY_BYTES_MAX, "STA-3: a key of {} bytes", key.len());
+        assert!(value.len() <= VALUE_BYTES_MAX, "STA-3: a value of {} bytes", value.len());
         self.entry_bytes += value.len() as u64;
         let written = insert(&mut self.top, key, value);
         if let Some(before) = &written.before {

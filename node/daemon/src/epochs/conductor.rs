@@ -19,6 +19,7 @@ use quorate_membership::{
     VerifiedConfiguration, read_members,
 };
 use quorate_runtime::{Channel, Control, Handle};
+use quorate_state::Tree;
 use quorate_types::{Epoch, MemberStatus, Slot};
 
 use super::lookout::{Asker, Lookout};
@@ -397,7 +398,7 @@ impl Conductor {
 
     fn get_state(&mut self, epoch: Epoch, is_own: bool) -> Result<(), ServerError> {
         let configuration = self.all.turnover.configuration();
-        if let Some(ready) = self.all.ground.replica_again(configuration)? {
+        if let Some(ready) = self.all.ground.replica_again(configuration, &Tree::default())? {
             // It was begun before a crash.
             return self.host_replica(epoch, ready);
         }

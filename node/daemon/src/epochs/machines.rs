@@ -19,6 +19,7 @@ use quorate_membership::{
     VerifiedConfiguration,
 };
 use quorate_runtime::{Channel, Control, Handle, Hosted, Hosting, Journal};
+use quorate_state::Tree;
 use quorate_store::directory::DataDirectory;
 use quorate_threshold::{DecryptionKey, PublicKey, Seed};
 use quorate_types::{Duration, Epoch, GroupConfiguration, NodeId, Slot, SystemId};
@@ -125,6 +126,13 @@ impl<H: Hosted> Ready<H> {
     pub(crate) fn hosting(self) -> Hosting<H> {
         let Self { name, channel, hosted, machine, journal, interceptor } = self;
         Hosting { name, channel, hosted, machine, journal, interceptor }
+    }
+}
+
+impl ReadyReplica {
+    /// What it has executed so far.
+    pub(crate) fn state(&self) -> &Tree {
+        self.machine.state()
     }
 }
 
@@ -360,34 +368,38 @@ impl Ground {
         Ok(self.replica(&genesis.clone().into(), opened, interceptor))
     }
 
-    /// The replica of an epoch that was begun before, if it was.
+    /// The replica of an epoch that was begun before, if it was, with its state beside another one.
     ///
     /// # Errors
     /// [`ServerError`] says which key or file is wrong.
     pub(crate) fn replica_of(
         &mut self,
         configuration: &EpochConfiguration,
+        beside: &Tree,
     ) -> Result<Option<ReadyReplica>, ServerError> {
         match configuration {
             EpochConfiguration::Genesis(genesis) => self.replica_of_genesis(genesis).map(Some),
-            EpochConfiguration::Signed(it) => self.replica_again(it),
+            EpochConfiguration::Signed(it) => self.replica_again(it, beside),
         }
     }
 
-    /// The replica of an epoch behind the first, if it was begun before.
+    /// The replica of an epoch behind the first, if it was begun before, with its state beside
+    /// another one.
     ///
     /// # Errors
     /// [`ServerError`] says which key or file is wrong.
     pub(crate) fn replica_again(
         &mut self,
         configuration: &VerifiedConfiguration,
+        beside: &Tree,
     ) -> Result<Option<ReadyReplica>, ServerError> {
         let directory = self.replica_directory(configuration.epoch());
         let group = membership_replicas(configuration, Slot::ZERO);
         let Some(group) = base::of(&self.data, group)? else { return Ok(None) };
         let setup = self.setup_again(group)?;
         let interceptor = self.between.membership(&setup);
-        let opened = ordering::open_again(&directory, setup, Self::service(configuration))
+        let service = Self::service(configuration);
+        let opened = ordering::open_again(&directory, (setup, service), beside)
             .map_err(|source| ServerError::Journal { machine: "membership", source })?;
         if let Some((replica, _)) = &opened {
             self.reject_lost_key(replica, configuration.epoch())?;

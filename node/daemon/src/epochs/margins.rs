@@ -15,7 +15,7 @@ use quorate_types::{
 use crate::limits::MARGINS_NAMED_MAX;
 
 /// What a server knows of the others from which their margins follow.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(super) struct Standing {
     /// The newest configuration.
     pub(super) configuration: Option<VerifiedConfiguration>,

@@ -19,6 +19,7 @@ use quorate_membership::{
 };
 use quorate_net::Credential;
 use quorate_runtime::{Channel, Control, Handle};
+use quorate_state::Tree;
 use quorate_store::directory::{DataDirectory, Expectation};
 use quorate_types::{Duration, Epoch, UnixTime};
 
@@ -194,15 +195,18 @@ impl Epochs {
         self.ground.rule()
     }
 
-    /// The replicas of the membership group behind the first epoch that were begun before.
+    /// The replicas of the membership group behind the first epoch that were begun before. The
+    /// state of the second is much like that of the first: what both hold is in memory once.
     ///
     /// # Errors
     /// [`ServerError`] says which key or file is wrong.
     pub(crate) fn replicas_again(&mut self) -> Result<Vec<(Epoch, ReadyReplica)>, ServerError> {
-        let mut found = Vec::new();
+        let mut found: Vec<(Epoch, ReadyReplica)> = Vec::new();
+        let nothing = Tree::default();
         for configuration in self.former()?.into_iter().chain([(&self.newest).into()]) {
             if configuration.has_seat(self.ground.me) {
-                let ready = self.ground.replica_of(&configuration)?;
+                let beside = found.last().map_or(&nothing, |(_, ready)| ready.state());
+                let ready = self.ground.replica_of(&configuration, beside)?;
                 found.extend(ready.map(|ready| (configuration.epoch(), ready)));
             }
         }

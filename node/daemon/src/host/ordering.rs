@@ -10,7 +10,7 @@ use quorate_crypto::Verified;
 use quorate_duties::turnover::Event;
 use quorate_machine::{RecordNumber, Service};
 use quorate_runtime::{Hosted, JournalError, LogJournal, RecordCodec};
-use quorate_state::Map;
+use quorate_state::{Load, Map, Tree};
 use quorate_store::directory::{DataDirectory, Expectation};
 use quorate_store::error::StoreError;
 use quorate_store::image::StateImage;
@@ -257,7 +257,7 @@ pub fn open<S: Service>(
 ) -> Result<(Replica<S>, OrderingJournal), JournalError> {
     let directory = data.part(name, &[STATE, LOG])?;
     let must_exist = data.expectation() == Expectation::Existing;
-    let (found, journal) = open_disk(&directory, must_exist, &setup)?;
+    let (found, journal) = open_disk(&directory, must_exist, &setup, &Tree::default())?;
     Ok((Replica::recover(setup, service, found.image, found.records), journal))
 }
 
@@ -271,6 +271,7 @@ fn open_disk(
     directory: &Path,
     must_exist: bool,
     setup: &Setup,
+    beside: &Tree,
 ) -> Result<(Found, OrderingJournal), JournalError> {
     let failed = |path: &Path, source| StoreError::Io {
         path: path.to_path_buf(),
@@ -279,7 +280,7 @@ fn open_disk(
     };
     std::fs::create_dir_all(directory).map_err(|source| failed(directory, source))?;
     let image = StateImage::open(&directory.join(STATE))?;
-    let loaded = load(&image)?;
+    let loaded = load(&image, beside)?;
     let path = directory.join(LOG);
     let medium = RealMedium::open(&path).map_err(|source| failed(&path, source))?;
     let options = LogOptions { must_exist, ..LogOptions::new(*setup.group.group.as_bytes()) };
@@ -290,17 +291,18 @@ fn open_disk(
 }
 
 /// Opens the disk of a replica that was begun in an epoch behind the first, if the state that the
-/// epoch began with is there; what a crash left of the beginning is not.
+/// epoch began with is there; what a crash left of the beginning is not. What `beside` holds too,
+/// the state of the epoch before, is in memory once.
 ///
 /// # Errors
 /// What the disk reports, also that the log is gone: the replica may have spoken. An image or a
 /// record that this version cannot read.
 pub fn open_again<S: Service>(
     directory: &Path,
-    setup: Setup,
-    service: S,
+    (setup, service): (Setup, S),
+    beside: &Tree,
 ) -> Result<Option<(Replica<S>, OrderingJournal)>, JournalError> {
-    let (found, journal) = open_disk(directory, true, &setup)?;
+    let (found, journal) = open_disk(directory, true, &setup, beside)?;
     let Some(image) = found.image else { return Ok(None) };
     Ok(Some((Replica::recover(setup, service, Some(image), found.records), journal)))
 }
@@ -316,21 +318,21 @@ pub fn begin<S: Service>(
     inheritance: Inheritance,
 ) -> Result<(Replica<S>, OrderingJournal), JournalError> {
     super::remove(directory)?;
-    let (_nothing, journal) = open_disk(directory, false, &setup)?;
+    let (_nothing, journal) = open_disk(directory, false, &setup, &Tree::default())?;
     Ok((Replica::succeed(setup, service, inheritance), journal))
 }
 
-fn load(image: &StateImage) -> Result<Option<(Image, Map)>, JournalError> {
+fn load(image: &StateImage, beside: &Tree) -> Result<Option<(Image, Map)>, JournalError> {
     let (mark, pairs) = image.load()?;
     let Some(mark) = mark else { return Ok(None) };
     let unreadable = |source| JournalError::Unreadable { number: 0, source };
     let description: Image = decode(&mark).map_err(unreadable)?;
-    let mut map = Map::new();
+    let mut state = Load::beside(beside);
     for pair in pairs {
         let (key, value) = pair?;
-        map.insert(&key, &value);
+        state.take(&key, &value);
     }
-    Ok(Some((description, map)))
+    Ok(Some((description, state.finish())))
 }
 
 #[cfg(test)]

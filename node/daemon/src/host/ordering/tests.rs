@@ -4,7 +4,7 @@ use quorate_bft::Record;
 use quorate_bft::message::{Base, CheckpointCertificate, CheckpointStatement, HashedCut};
 use quorate_crypto::Certificate;
 use quorate_runtime::RecordCodec;
-use quorate_state::Map;
+use quorate_state::{Map, Tree};
 use quorate_store::image::StateImage;
 use quorate_types::{
     Digest, Epoch, GroupConfiguration, GroupId, GroupMember, NodeId, PublicKey, ReadMode,
@@ -46,7 +46,7 @@ fn a_checkpoint_changes_entries_of_the_image_and_a_state_that_was_got_replaces_a
     let path = folder.join("state");
     let mut codec = Codec { image: StateImage::open(&path).unwrap() };
     let held = |codec: &Codec| {
-        let (image, map) = load(&codec.image).unwrap().unwrap();
+        let (image, map) = load(&codec.image, &Tree::default()).unwrap().unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let pairs = map.iter().map(|(key, value)| format!("{}={}", text(key), text(value)));
         (image.statement.slot.get(), pairs.collect::<Vec<_>>())
@@ -61,6 +61,15 @@ fn a_checkpoint_changes_entries_of_the_image_and_a_state_that_was_got_replaces_a
     codec.apply(&checkpoint(4, vec![entry("a", Some("1")), entry("b", Some("2"))])).unwrap();
     codec.apply(&checkpoint(8, vec![entry("a", None), entry("c", Some("3"))])).unwrap();
     assert_eq!(held(&codec), (8, vec![String::from("b=2"), String::from("c=3")]));
+
+    let mut before = Map::new();
+    before.insert(b"b", b"2");
+    before.insert(b"c", b"before");
+    let (_, beside) = load(&codec.image, &before).unwrap().unwrap();
+    let pairs: Vec<_> = beside.iter().map(|(key, value)| (key, &**value)).collect();
+    assert_eq!(pairs, [(&b"b"[..], &b"2"[..]), (b"c", b"3")]);
+    let place = |map: &Map| map.get_shared(b"b").map(|value| value.as_ptr());
+    assert_eq!(place(&beside), place(&before), "what both hold is in memory once");
 
     let certificate =
         CheckpointCertificate { statement: statement(12), certificate: Certificate::new([]) };
