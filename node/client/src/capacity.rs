@@ -30,7 +30,7 @@ impl Excess {
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::Servers(_) => {
-                "found a system of fewer servers, or use a release that serves more"
+                "keep the system to fewer servers, or use a release that serves more"
             }
             Self::Resilience { .. } => {
                 "found a system with a smaller f, or use a release that serves larger groups"

@@ -14,7 +14,7 @@ use quorate_client::cluster_file::ClusterFile;
 use quorate_client::error::ClientError;
 use quorate_client::explanation::{Explanation, Kind};
 use quorate_membership::VerifiedConfiguration;
-use quorate_types::{Epoch, IdentityKey, MemberRecord};
+use quorate_types::{Configuration, Epoch, IdentityKey, MemberRecord};
 
 use crate::configuration::{NodeConfiguration, Origin};
 use crate::epochs::Chain;
@@ -105,11 +105,15 @@ async fn listen(
         |it: &VerifiedConfiguration| known.is_none_or(|known| known.epoch() < it.epoch());
     let Some(later) = found.filter(is_later) else { return Ok(None) };
     tracing::debug!(epoch = %later.epoch(), "the epoch of the others");
-    // Who is to join a system that has grown past the links of its servers would reach nobody.
-    let check = if known.is_none() { capacity::check_whole } else { capacity::check };
-    check(later.configuration())
-        .map_err(|excess| ServerError::Contacts { source: ClientError::Excess(excess) })?;
+    reject_without_room(later.configuration(), known.is_none())?;
     Ok(Some(later))
+}
+
+/// Who is to join a system that has grown past the links of its servers would reach nobody. One
+/// that grows while a server waits for its place stays one that it waits for.
+fn reject_without_room(met: &Configuration, is_first: bool) -> Result<(), ServerError> {
+    let check = if is_first { capacity::check_whole } else { capacity::check };
+    check(met).map_err(|excess| ServerError::Contacts { source: ClientError::Excess(excess) })
 }
 
 fn read_contacts(
@@ -153,5 +157,27 @@ impl Wanted {
             tracing::warn!(%epoch, %first, "named, but it has no key before its first epoch");
         }
         is_named && has_key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Whom a system has no links for does not begin.
+    use std::net::SocketAddr;
+
+    use super::reject_without_room;
+    use crate::crowd::Crowd;
+
+    #[test]
+    fn a_system_past_its_links_refuses_a_newcomer_that_meets_it_and_not_one_that_waits() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 9));
+        let system = |servers| Crowd::new(servers, address).configuration().configuration().clone();
+        assert!(reject_without_room(&system(1_024), true).is_ok());
+        let larger = system(1_025);
+        let refused = reject_without_room(&larger, true).expect_err("nobody would call it");
+        let said = refused.explain();
+        assert_eq!(said.code, "system-too-large");
+        assert!(said.to_string().contains("1025 servers"), "{said}");
+        assert!(reject_without_room(&larger, false).is_ok());
     }
 }

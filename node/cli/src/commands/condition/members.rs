@@ -131,7 +131,7 @@ mod tests {
         PublicKey, Resilience, Slot, SoftwareVersion, SystemId, UnixTime,
     };
 
-    use super::{found_facts, found_lines, ring_line};
+    use super::{DOMAINS_SHOWN, Domain, domain_lines, found_facts, found_lines, ring_line};
 
     fn configuration() -> Configuration {
         let one = Resilience::new(1).unwrap();
@@ -209,5 +209,19 @@ mod tests {
         let (lines, facts) = shown(standing(0, None));
         assert!(lines.is_empty(), "nothing is found of it: {lines:?}");
         assert_eq!(facts["suspecting"], 0, "{facts}");
+    }
+
+    #[test]
+    fn of_a_failure_domain_it_is_said_what_its_failure_leaves() {
+        let domain = |margin| Domain { name: String::from("oslo"), size: 3, up: 2, margin };
+        let said = |margin| domain_lines(&[domain(margin)])[1].trim_start().to_owned();
+        let line = |then| format!("{:<30} 2 of 3 up, {then}", "oslo");
+        assert_eq!(said(-1), line("WITHOUT IT A GROUP DOES NOT SERVE"));
+        assert_eq!(said(0), line("without it some group can take no more failures"));
+        assert_eq!(said(1), line("without it every group can take 1 more failure"));
+        assert_eq!(domain_lines(&[]), [""; 0]);
+        let many = domain_lines(&vec![domain(0); DOMAINS_SHOWN + 2]);
+        assert_eq!(many.last().map(String::as_str), Some("  and 2 more, none of them worse"));
+        assert_eq!(many.len(), DOMAINS_SHOWN + 2);
     }
 }
