@@ -30,6 +30,7 @@ use quorate_types::{Configuration, Digest, Epoch, MemberStatus, NodeId};
 
 use crate::keys::roots::RootState;
 use crate::keys::{ServerIdentity, ServerKeys};
+use crate::names::Names;
 
 pub mod archive;
 mod chain;
@@ -72,6 +73,7 @@ pub struct EpochView {
     found: Mutex<DocketCounts>,
     members: Mutex<MemberCounts>,
     standing: Mutex<Standing>,
+    names: Names,
     created_micros: AtomicU64,
     length_seconds: AtomicU64,
     root_epochs: AtomicU64,
@@ -149,6 +151,12 @@ impl EpochView {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The names of all servers, of the newest configuration at any time.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        self.names.clone()
+    }
+
     /// A link with another came up or went down.
     pub fn note_link(&self, news: &LinkNews) {
         self.standing().note(news);
@@ -220,6 +228,7 @@ impl EpochView {
         *self.members.lock().unwrap_or_else(PoisonError::into_inner) = counts;
         self.set_found(DocketCounts::default());
         self.created_micros.store(configuration.created.as_micros(), Ordering::Relaxed);
+        self.names.follow(newest);
         let mut standing = self.standing();
         standing.configuration = Some(newest.clone());
         standing.gone = BTreeSet::new();

@@ -27,6 +27,8 @@ pub struct MonitoringOptions {
     pub rule: ProbeRule,
     /// What is done with what its probers find, beside logging it.
     pub outlet: Arc<dyn Fn(&ProberOutput) + Send + Sync>,
+    /// What the log calls others.
+    pub names: Names,
     /// What is done when one of its threads panics, which is our mistake.
     pub on_death: OnDeath,
 }
@@ -39,7 +41,12 @@ impl std::fmt::Debug for MonitoringOptions {
 
 impl Default for MonitoringOptions {
     fn default() -> Self {
-        Self { rule: ProbeRule::default(), outlet: Arc::new(|_| {}), on_death: Arc::new(|| {}) }
+        Self {
+            rule: ProbeRule::default(),
+            outlet: Arc::new(|_| {}),
+            names: Names::default(),
+            on_death: Arc::new(|| {}),
+        }
     }
 }
 
@@ -202,7 +209,7 @@ fn probe(
     watch: Watch,
     options: &MonitoringOptions,
 ) -> Result<RunningProber, ServerError> {
-    let names = Names::of(&watch.configuration);
+    let names = options.names.clone();
     let mut secret = [0; Digest::BYTES];
     getrandom::fill(&mut secret).or(Err(ServerError::Randomness))?;
     let verifier: Arc<dyn Verifier> = Arc::new(RealVerifier);

@@ -9,7 +9,6 @@ use crate::error::ServerError;
 use crate::founding::{Loaded, NodeIdentity};
 use crate::joining::identify;
 use crate::making::{self, Made};
-use crate::names::Names;
 use crate::server::{Intermediary, Nobody};
 use crate::{metrics, server};
 
@@ -57,7 +56,7 @@ async fn serve(
     };
     let Some((identity, between)) = opened else { return Ok(()) };
     let running = server::start(settings, &identity, between).await?;
-    let names = Names::of(identity.founding.configuration());
+    let names = running.epochs().names();
     let (server, listen) = (names.name(Peer::Node(identity.id)), settings.listen);
     // DUT-6: it holds the key of the epoch in which the server begins.
     drop(identity);

@@ -42,7 +42,6 @@ use crate::host::storage::loss::Brake;
 use crate::host::storage::{Answers, StorageHost, StorageJournal};
 use crate::keys::{KeySeed, SEED_BYTES};
 use crate::monitoring::{Monitoring, MonitoringOptions};
-use crate::names::Names;
 
 /// Threads that read objects.
 const OBJECT_THREADS: usize = 2;
@@ -181,8 +180,8 @@ pub async fn start(
     let disseminator = machines.disseminator()?;
     machines.archive()?;
     let Machines { mut node, epochs, .. } = machines;
-    let names = Names::of(identity.founding.configuration());
     let view = epochs.view();
+    let names = view.names();
     node.watch_links(Box::new(move |news| {
         names.log(&news);
         view.note_link(&news);
@@ -193,7 +192,8 @@ pub async fn start(
     let told = epochs.told();
     let outlet = move |found: &ProberOutput| say(&told, Happening::Probed(found.clone()));
     let rule = settings.epoch.map_or_else(ProbeRule::default, |_| epochs.rule());
-    let options = MonitoringOptions { rule, outlet: Arc::new(outlet), on_death };
+    let names = epochs.view().names();
+    let options = MonitoringOptions { rule, outlet: Arc::new(outlet), names, on_death };
     let monitoring = Monitoring::start_with(settings.listen, identity, options)?;
     let monitoring = Arc::new(Mutex::new(monitoring));
     let hosted = Hosted { control: node.control(), responder, disseminator, replicas };

@@ -9,6 +9,8 @@
 //! [`ARCHIVE_EPOCHS_MAX`] epochs are kept.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -23,9 +25,10 @@ use quorate_store::error::StoreError;
 use quorate_threshold::PublicKey;
 use quorate_types::Epoch;
 
-use super::chain::{PART, replace};
+use super::chain::{PART, replace, replace_with};
 
 const FIRST: &str = "first";
+const GONE: &str = "it was there when the server started";
 /// How many epochs more than those that are kept there may be before the oldest go.
 const SLACK: u64 = 64;
 
@@ -39,7 +42,11 @@ pub struct Archive {
 
 #[derive(Debug)]
 struct Kept {
-    first: VerifiedConfiguration,
+    /// The epoch with which the chain begins.
+    begins: Epoch,
+    /// Its configuration, while no file has it: that of the founding, or with which a server came
+    /// that was not told of an earlier one yet.
+    first: Option<VerifiedConfiguration>,
     /// Epochs of which it is known what they changed.
     deltas: BTreeSet<Epoch>,
 }
@@ -57,9 +64,12 @@ impl Archive {
         let failed = |source| io("create", &directory, source);
         std::fs::create_dir_all(&directory).map_err(failed)?;
         let key = *founding.header().system_key();
-        let first = read_first(&directory.join(FIRST), &key)?.unwrap_or(founding);
         let deltas = listed(&directory)?;
-        let kept = Mutex::new(Kept { first, deltas });
+        let kept = match read_first(&directory.join(FIRST), &key)? {
+            Some(first) => Kept { begins: first.epoch(), first: None, deltas },
+            None => Kept { begins: founding.epoch(), first: Some(founding), deltas },
+        };
+        let kept = Mutex::new(kept);
         Ok(Self { directory, key, kept })
     }
 
@@ -67,6 +77,17 @@ impl Archive {
     #[must_use]
     pub const fn key(&self) -> &PublicKey {
         &self.key
+    }
+
+    /// The configuration with which the chain begins.
+    fn first(&self) -> Result<VerifiedConfiguration, StoreError> {
+        let kept = self.kept();
+        if let Some(first) = &kept.first {
+            return Ok(first.clone());
+        }
+        let path = self.directory.join(FIRST);
+        let gone = || StoreError::Corrupt { path: path.clone(), reason: String::from(GONE) };
+        read_first(&path, &self.key)?.ok_or_else(gone)
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -94,7 +115,7 @@ impl Archive {
     #[must_use]
     pub(crate) fn lacks(&self, newest: Epoch) -> Option<Epoch> {
         let kept = self.kept();
-        let mut epoch = kept.first.epoch().next();
+        let mut epoch = kept.begins.next();
         while kept.deltas.contains(&epoch) {
             epoch = epoch.next();
         }
@@ -105,23 +126,27 @@ impl Archive {
     /// came later, and has only that with which it came.
     pub(crate) fn is_late(&self) -> bool {
         // Epoch 1 is the first that is signed: there is nothing before it.
-        self.kept().first.epoch() > Epoch::ZERO.next() && !self.directory.join(FIRST).exists()
+        let kept = self.kept();
+        kept.begins > Epoch::ZERO.next() && kept.first.is_some()
     }
 
     /// Has the chain begin with this configuration, if it is earlier; it is settled then.
     ///
     /// # Errors
     /// What the disk reports.
-    pub(crate) fn begin_with(&self, first: VerifiedConfiguration) -> Result<(), StoreError> {
-        let own = self.kept().first.clone();
-        let first = if first.epoch() < own.epoch() { first } else { own };
+    pub(crate) fn begin_with(&self, first: &VerifiedConfiguration) -> Result<(), StoreError> {
+        let own = self.first()?;
+        let first = if first.epoch() < own.epoch() { first } else { &own };
         self.put_first(first)
     }
 
-    fn put_first(&self, first: VerifiedConfiguration) -> Result<(), StoreError> {
+    fn put_first(&self, first: &VerifiedConfiguration) -> Result<(), StoreError> {
         let path = self.directory.join(FIRST);
-        replace(&path, &first.to_bytes()).map_err(|source| io("write", &path, source))?;
-        self.kept().first = first;
+        // Under the lock: who is given a part of the file is told which epoch it is of.
+        let mut kept = self.kept();
+        replace_with(&path, |file| first.give_bytes(|piece| file.write_all(piece)))
+            .map_err(|source| io("write", &path, source))?;
+        (kept.begins, kept.first) = (first.epoch(), None);
         Ok(())
     }
 
@@ -135,7 +160,7 @@ impl Archive {
 
     /// Goes from the beginning on, up to an epoch at most.
     fn walk(&self, until: Epoch) -> Result<VerifiedConfiguration, StoreError> {
-        let mut newest = self.kept().first.clone();
+        let mut newest = self.first()?;
         while newest.epoch() < until && self.kept().deltas.contains(&newest.epoch().next()) {
             let epoch = newest.epoch().next();
             let bytes = self.read(epoch)?;
@@ -167,14 +192,14 @@ impl Archive {
     }
 
     fn trim_to(&self, newest: &VerifiedConfiguration, epochs: u64) -> Result<(), StoreError> {
-        let length = newest.epoch().get().saturating_sub(self.kept().first.epoch().get());
+        let length = newest.epoch().get().saturating_sub(self.kept().begins.get());
         if length <= epochs + SLACK {
             return Ok(());
         }
         let begins = Epoch::new(newest.epoch().get() - epochs);
         let walked = self.walk(begins)?;
         // Where nobody had what is lacking, the chain begins anew.
-        let first = if walked.epoch() == begins { walked } else { newest.clone() };
+        let first = if walked.epoch() == begins { &walked } else { newest };
         let begins = first.epoch();
         self.put_first(first)?;
         let gone: Vec<Epoch> = self.kept().deltas.range(..=begins).copied().collect();
@@ -201,15 +226,18 @@ impl Archive {
     }
 
     fn first_part(&self, from: u32) -> Option<ArchiveMessage> {
-        let first = self.kept().first.clone();
-        let all = first.to_bytes();
-        let rest = all.get(from as usize..)?;
-        Some(ArchiveMessage::First(FirstPart {
-            epoch: first.epoch(),
-            length: u32::try_from(all.len()).ok()?,
-            from,
-            bytes: rest[..rest.len().min(ARCHIVE_PART_BYTES)].to_vec(),
-        }))
+        let kept = self.kept();
+        let epoch = kept.begins;
+        let (length, bytes) = match &kept.first {
+            Some(first) => {
+                let all = first.to_bytes();
+                let rest = all.get(from as usize..)?;
+                (all.len() as u64, rest[..rest.len().min(ARCHIVE_PART_BYTES)].to_vec())
+            }
+            None => part_of(&self.directory.join(FIRST), from).ok()??,
+        };
+        let length = u32::try_from(length).ok()?;
+        Some(ArchiveMessage::First(FirstPart { epoch, length, from, bytes }))
     }
 
     fn deltas(&self, after: Epoch) -> Option<ArchiveMessage> {
@@ -225,6 +253,19 @@ impl Archive {
         }
         Some(ArchiveMessage::Deltas(Deltas { after, deltas }))
     }
+}
+
+/// How long a file is, and the part of it that begins there; nothing behind its end.
+fn part_of(path: &Path, from: u32) -> std::io::Result<Option<(u64, Vec<u8>)>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    if u64::from(from) > length {
+        return Ok(None);
+    }
+    file.seek(SeekFrom::Start(from.into()))?;
+    let mut bytes = Vec::new();
+    file.take(ARCHIVE_PART_BYTES as u64).read_to_end(&mut bytes)?;
+    Ok(Some((length, bytes)))
 }
 
 fn read_first(path: &Path, key: &PublicKey) -> Result<Option<VerifiedConfiguration>, StoreError> {

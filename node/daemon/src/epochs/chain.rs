@@ -26,7 +26,9 @@ const BYTES_MAX: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Chain {
     directory: PathBuf,
-    founding: VerifiedFounding,
+    /// With what a founder began. With what another one joined lies in a file like what follows: of
+    /// a large system that is not in memory for ever.
+    founding: Option<VerifiedFounding>,
 }
 
 impl Chain {
@@ -36,12 +38,17 @@ impl Chain {
     /// What the disk reports.
     pub(crate) fn open(
         data: &DataDirectory,
-        founding: VerifiedFounding,
+        founding: &VerifiedFounding,
     ) -> Result<Self, StoreError> {
         let directory = data.join(PART);
         let failed = |source| io("create", directory.clone(), source);
         std::fs::create_dir_all(&directory).map_err(failed)?;
-        Ok(Self { directory, founding })
+        if founding.is_joined() {
+            let chain = Self { directory, founding: None };
+            chain.put(founding.configuration())?;
+            return Ok(chain);
+        }
+        Ok(Self { directory, founding: Some(founding.clone()) })
     }
 
     /// The newest configuration in the data of a server that need not have any.
@@ -64,16 +71,16 @@ impl Chain {
         newest.map(|epoch| read(&directory, epoch, check)).transpose()
     }
 
-    /// The newest configuration.
+    /// The newest configuration, of a server that began with this one.
     ///
     /// # Errors
     /// What the disk reports; that a file is damaged.
-    pub(crate) fn newest(&self) -> Result<VerifiedConfiguration, StoreError> {
+    pub(crate) fn newest(
+        &self,
+        begun: &VerifiedConfiguration,
+    ) -> Result<VerifiedConfiguration, StoreError> {
         let newest = self.epochs()?.into_iter().max();
-        match newest {
-            Some(epoch) => self.read(epoch, self.founding.configuration()),
-            None => Ok(self.founding.configuration().clone()),
-        }
+        newest.map_or_else(|| Ok(begun.clone()), |epoch| self.read(epoch, begun))
     }
 
     /// The configuration of an epoch, if it is kept. What it has in common with the one that the
@@ -86,13 +93,14 @@ impl Chain {
         epoch: Epoch,
         held: &VerifiedConfiguration,
     ) -> Result<Option<EpochConfiguration>, StoreError> {
-        let founding = self.founding.configuration();
-        let genesis = self.founding.genesis().filter(|_| epoch == Epoch::ZERO);
-        if let Some(genesis) = genesis {
-            return Ok(Some(genesis.clone().into()));
-        }
-        if epoch == founding.epoch() {
-            return Ok(Some(founding.into()));
+        if let Some(founding) = &self.founding {
+            let genesis = founding.genesis().filter(|_| epoch == Epoch::ZERO);
+            if let Some(genesis) = genesis {
+                return Ok(Some(genesis.clone().into()));
+            }
+            if epoch == founding.configuration().epoch() {
+                return Ok(Some(founding.configuration().into()));
+            }
         }
         let is_kept = self.epochs()?.contains(&epoch);
         is_kept.then(|| Ok(self.read(epoch, held)?.into())).transpose()
@@ -176,7 +184,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// Does as [`replace`] with what is written meanwhile.
-fn replace_with(
+pub(crate) fn replace_with(
     path: &Path,
     write: impl FnOnce(&mut File) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
@@ -190,4 +198,38 @@ fn replace_with(
 
 fn io(operation: &'static str, path: PathBuf, source: std::io::Error) -> StoreError {
     StoreError::Io { operation, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What a server joined with does not outlive its use.
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+
+    use quorate_store::directory::{DataDirectory, Expectation};
+
+    use super::Chain;
+    use crate::crowd::{CROWD_MIN, Crowd};
+    use crate::founding::VerifiedFounding;
+
+    #[test]
+    fn with_what_a_server_joined_lies_in_a_file_and_not_in_memory() {
+        let path = std::env::temp_dir().join(format!("quorate-chain-{}", std::process::id()));
+        let data = DataDirectory::open(&path, &[1; 32], Expectation::Fresh).expect("a directory");
+        let address = SocketAddr::from(([127, 0, 0, 1], 9));
+        let joined = Crowd::new(CROWD_MIN, address).configuration().clone();
+        let record = Arc::clone(&joined.configuration().members[0]);
+        let (hash, epoch) = (joined.hash(), joined.epoch());
+
+        let founding = VerifiedFounding::joined(joined);
+        let chain = Chain::open(&data, &founding).expect("the disk is well");
+        let newest = chain.newest(founding.configuration()).expect("it can be read");
+        assert_eq!(newest.hash(), hash);
+        let again = chain.of(epoch, &newest).expect("it can be read").expect("it is kept");
+        assert_eq!(again.epoch(), epoch);
+        drop((founding, newest, again));
+        assert_eq!(Arc::strong_count(&record), 1, "nobody holds it");
+        drop(chain);
+        std::fs::remove_dir_all(&path).expect("the scratch directory goes");
+    }
 }

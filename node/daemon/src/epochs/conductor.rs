@@ -316,7 +316,7 @@ impl Conductor {
                 delta.map_or(Ok(()), |delta| archive.put(&delta))?;
             }
             // Nothing before it was signed.
-            Some(EpochConfiguration::Genesis(_)) => archive.begin_with(configuration.clone())?,
+            Some(EpochConfiguration::Genesis(_)) => archive.begin_with(configuration)?,
             None => {}
         }
         self.mending.begin(self.all.ground.me, configuration, archive);

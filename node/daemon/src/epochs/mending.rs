@@ -55,7 +55,7 @@ fn mend(me: NodeId, newest: &VerifiedConfiguration, archive: &Archive) -> Result
     let mut failed = None;
     let keep = |output| {
         let kept = match output {
-            ReaderOutput::First(first) => archive.begin_with(first),
+            ReaderOutput::First(first) => archive.begin_with(&first),
             ReaderOutput::Followed(delta) => archive.put(&delta),
             ReaderOutput::Over(_) => Ok(()),
         };

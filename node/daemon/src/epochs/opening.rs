@@ -78,13 +78,11 @@ impl Epochs {
         between: Box<dyn Intermediary>,
     ) -> Result<Self, ServerError> {
         let founding = &identity.founding;
-        let chain = Chain::open(data, founding.clone())?;
-        if founding.is_joined() {
-            // Who joined has nothing else that says with what it began.
-            chain.put(founding.configuration())?;
-        }
+        let chain = Chain::open(data, founding)?;
         let archive = Arc::new(Archive::open(data, founding.configuration().clone())?);
-        let newest = chain.newest()?;
+        let newest = chain.newest(founding.configuration())?;
+        let view = EpochView::of(identity.id);
+        view.set_members(&newest);
         let (told, happenings) = sync_channel(HAPPENINGS_MAX);
         let ground = Ground {
             me: identity.id,
@@ -99,7 +97,7 @@ impl Epochs {
             root_rule: settings.root_rule,
             has_served: identity.expectation() == Expectation::Existing && !identity.is_newborn,
             told,
-            view: EpochView::of(identity.id),
+            view,
             between,
             archive: Some(archive),
         };

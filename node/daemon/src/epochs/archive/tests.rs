@@ -100,7 +100,7 @@ fn the_oldest_epochs_go_when_there_are_too_many() {
 
     let archive = open(&path, &chain[0]);
     assert_eq!(archive.known().expect("it can be read").hash(), chain[count - 1].hash());
-    assert_eq!(archive.kept().first.hash(), begins.hash());
+    assert_eq!(archive.first().expect("it can be read").hash(), begins.hash());
     std::fs::remove_dir_all(&path).expect("the scratch directory goes");
 }
 
@@ -110,16 +110,27 @@ fn a_server_that_came_later_takes_an_earlier_beginning_once() {
     let chain = chain(4);
     let archive = open(&path, &chain[2]);
     assert!(archive.is_late(), "nobody said with what the system began");
-    archive.begin_with(chain[0].clone()).expect("it is durable");
+    let given = GetFirst { from: 5 };
+    let part = |archive: &Archive| archive.answer(&ArchiveMessage::GetFirst(given));
+    let of_memory = part(&archive);
+    archive.begin_with(&chain[2]).expect("it is durable");
+    assert_eq!(part(&archive), of_memory, "a file gives the same as what was held");
+    archive.begin_with(&chain[0]).expect("it is durable");
     assert!(!archive.is_late());
+    assert!(archive.kept().first.is_none(), "what lies in a file is not in memory too");
+    let length = u32::try_from(chain[0].to_bytes().len()).expect("a small number");
+    let behind = |from| archive.answer(&ArchiveMessage::GetFirst(GetFirst { from }));
+    assert!(matches!(behind(length), Some(ArchiveMessage::First(part)) if part.bytes.is_empty()));
+    assert_eq!(behind(length + 1), None);
     assert_eq!(archive.lacks(chain[2].epoch()), Some(chain[1].epoch()));
     chain.windows(2).for_each(|pair| put(&archive, pair));
-    archive.begin_with(chain[3].clone()).expect("it is durable");
+    archive.begin_with(&chain[3]).expect("it is durable");
     drop(archive);
 
     let archive = open(&path, &chain[2]);
     assert!(!archive.is_late());
-    assert_eq!(archive.kept().first.hash(), chain[0].hash(), "a later one changes nothing");
+    let first = archive.first().expect("it can be read");
+    assert_eq!(first.hash(), chain[0].hash(), "a later one changes nothing");
     assert_eq!(archive.lacks(chain[3].epoch()), None);
     std::fs::remove_dir_all(&path).expect("the scratch directory goes");
 }
