@@ -197,9 +197,15 @@ impl Archive {
             return Ok(());
         }
         let begins = Epoch::new(newest.epoch().get() - epochs);
-        let walked = self.walk(begins)?;
+        let walked = match self.walk(begins) {
+            Err(damaged @ StoreError::Corrupt { .. }) => {
+                tracing::warn!(%damaged, "the chain of configurations begins anew");
+                None
+            }
+            walked => Some(walked?),
+        };
         // Where nobody had what is lacking, the chain begins anew.
-        let first = if walked.epoch() == begins { &walked } else { newest };
+        let first = walked.as_ref().filter(|it| it.epoch() == begins).unwrap_or(newest);
         let begins = first.epoch();
         self.put_first(first)?;
         let gone: Vec<Epoch> = self.kept().deltas.range(..=begins).copied().collect();

@@ -7,7 +7,7 @@ use quorate_membership::{Delta, VerifiedConfiguration};
 use quorate_store::directory::{DataDirectory, Expectation};
 use quorate_types::Epoch;
 
-use super::{Archive, SLACK};
+use super::{Archive, FIRST, SLACK};
 use crate::crowd::{Crowd, following};
 
 fn scratch(name: &str) -> PathBuf {
@@ -132,5 +132,21 @@ fn a_server_that_came_later_takes_an_earlier_beginning_once() {
     let first = archive.first().expect("it can be read");
     assert_eq!(first.hash(), chain[0].hash(), "a later one changes nothing");
     assert_eq!(archive.lacks(chain[3].epoch()), None);
+    std::fs::remove_dir_all(&path).expect("the scratch directory goes");
+}
+
+#[test]
+fn a_chain_whose_beginning_is_damaged_begins_anew_and_stops_nobody() {
+    let path = scratch("archive-anew");
+    let chain = chain(usize::try_from(SLACK + 3).expect("a small number"));
+    let newest = &chain[chain.len() - 1];
+    let archive = open(&path, &chain[0]);
+    archive.begin_with(&chain[0]).expect("it is durable");
+    chain.windows(2).for_each(|pair| put(&archive, pair));
+    std::fs::write(archive.directory.join(FIRST), b"of no system").expect("it is written");
+    assert!(archive.known().is_err());
+    archive.trim_to(newest, 1).expect("the disk is well");
+    assert_eq!(archive.known().expect("it can be read").hash(), newest.hash());
+    assert_eq!(archive.lacks(newest.epoch()), None);
     std::fs::remove_dir_all(&path).expect("the scratch directory goes");
 }
