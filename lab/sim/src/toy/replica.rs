@@ -5,13 +5,17 @@ use std::sync::Arc;
 
 use quorate_crypto::Signer;
 use quorate_machine::{Class, Effects, Input, RecordNumber};
-use quorate_types::{ClientId, Digest, Duration, GroupConfiguration, Now, Peer, ReplicaId};
+use quorate_types::{
+    ClientId, Digest, Duration, GroupConfiguration, Instant, Now, Peer, ReplicaId,
+};
 
 use super::message::{LEADER, Proof};
 use super::{Body, Bug, Message, Output, Record, Snapshot, Timer, ToyMachine};
 
 /// Time between two status messages.
 const STATUS: Duration = Duration::from_millis(50);
+/// Time between two answers to one peer, at least: after a pause all its statuses come at once.
+const ANSWER_INTERVAL: Duration = STATUS.halved();
 /// Decided slots sent in answer to one status.
 const ANSWER_SLOTS_MAX: u64 = 64;
 /// Slots above the executed ones in which a replica takes part.
@@ -45,6 +49,8 @@ pub struct Replica {
     decided: Vec<Proof>,
     /// The history as messages for those who are behind.
     answers: Vec<Arc<Message>>,
+    /// When it last answered the status of a peer.
+    answered: BTreeMap<Peer, Instant>,
     position: u64,
     executed: BTreeMap<RequestName, u64>,
     proposed: BTreeSet<RequestName>,
@@ -73,6 +79,7 @@ impl Replica {
             slots: BTreeMap::new(),
             decided: Vec::new(),
             answers: Vec::new(),
+            answered: BTreeMap::new(),
             position: 0,
             executed: BTreeMap::new(),
             proposed: BTreeSet::new(),
@@ -146,12 +153,12 @@ impl Replica {
                 out.arm(Timer::Status, now.instant.after(STATUS));
             }
             Input::Expired(_) => self.on_status_timer(now, out),
-            Input::Deliver { from, message } => self.on_message(from, &message, out),
+            Input::Deliver { from, message } => self.on_message(now, from, &message, out),
             Input::Request(_) => {}
         }
     }
 
-    fn on_message(&mut self, from: Peer, message: &Arc<Message>, out: &mut Out) {
+    fn on_message(&mut self, now: Now, from: Peer, message: &Arc<Message>, out: &mut Out) {
         match &message.body {
             Body::Request { .. } => self.on_request(message, out),
             Body::Propose { slot, .. } => {
@@ -163,7 +170,7 @@ impl Replica {
                 self.on_vote(slot, voter, message, out);
             }
             Body::Decided { proposal, votes } => self.on_decided(proposal, votes, out),
-            Body::Status { executed } => self.on_status(from, *executed, out),
+            Body::Status { executed } => self.on_status(now, from, *executed, out),
             Body::Reply { .. } => {}
         }
     }
@@ -359,14 +366,20 @@ impl Replica {
         out.arm(Timer::Status, now.instant.after(STATUS));
     }
 
-    /// Answers who is behind with proofs, who is level with what it may lack for the next slots.
-    fn on_status(&self, from: Peer, executed: u64, out: &mut Out) {
+    /// Answers with proofs of what the peer lacks, and who is nearly level with what it may lack
+    /// for the next slots.
+    fn on_status(&mut self, now: Now, from: Peer, executed: u64, out: &mut Out) {
+        let last = self.answered.get(&from);
+        if last.is_some_and(|last| now.instant < last.after(ANSWER_INTERVAL)) {
+            return;
+        }
+        self.answered.insert(from, now.instant);
         let own = self.decided.len() as u64;
         for slot in executed..own.min(executed.saturating_add(ANSWER_SLOTS_MAX)) {
             let index = usize::try_from(slot).expect("the history is in memory");
             out.send(from, Class::Bulk, Arc::clone(&self.answers[index]));
         }
-        if executed >= own && executed - own < ANSWER_SLOTS_MAX {
+        if executed.abs_diff(own) < ANSWER_SLOTS_MAX {
             let open = self.slots.iter().take(RESENT_SLOTS_MAX);
             for state in open.map(|(_, state)| state) {
                 let proposal = state.voted.iter().map(|(_, proposal)| proposal);
@@ -379,7 +392,7 @@ impl Replica {
 }
 
 /// Open slots whose messages are sent again in answer to one status.
-const RESENT_SLOTS_MAX: usize = 16;
+const RESENT_SLOTS_MAX: usize = 64;
 
 fn name_of(request: &Arc<Message>) -> RequestName {
     let Body::Request { client, number } = request.body else {
