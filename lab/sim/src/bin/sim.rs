@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its user")]
 
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use quorate_membership::RootRule;
@@ -180,9 +181,24 @@ fn short(commit: &str) -> &str {
     commit.get(..12).unwrap_or(commit)
 }
 
+/// What was found wrong: it is said when it is found, and again at the end of a gate run, behind
+/// hundreds of lines of marks.
+static FOUND: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn find(line: String) {
+    println!("{line}");
+    FOUND.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+}
+
+fn say_again() {
+    let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    println!("failed:");
+    found.iter().for_each(|line| println!("{line}"));
+}
+
 fn report_violation(violation: &Violation, system: &dyn System, plant: Option<&Plant>) {
-    println!("{}", violation.line(short(&commit())));
-    println!("  {}", violation.replay_command(system.name(), plant.map(|plant| plant.name)));
+    find(violation.line(short(&commit())));
+    find(format!("  {}", violation.replay_command(system.name(), plant.map(|plant| plant.name))));
 }
 
 fn quota(words: &Words) -> Result<Quota, String> {
@@ -222,7 +238,11 @@ fn ci(words: &Words) -> Result<bool, String> {
         is_good &= live(&Plan { rule, ..Plan::of(GATE_EPOCHS) });
     }
     // One system alone may have no use for a kind of fault.
-    Ok(is_good & (words.text("--system").is_some() || every_fault_struck(&counts)))
+    is_good &= words.text("--system").is_some() || every_fault_struck(&counts);
+    if !is_good {
+        say_again();
+    }
+    Ok(is_good)
 }
 
 /// A kind of fault that never strikes tests nothing, however often it is drawn.
@@ -231,7 +251,9 @@ fn every_fault_struck(counts: &Counts) -> bool {
     let drawn = kinds.filter(|(name, _)| !UNDRAWN_FAULTS.contains(name));
     let rare: Vec<(&str, u64)> = drawn.filter(|(_, strikes)| *strikes < HITS_MIN).collect();
     for (name, strikes) in &rare {
-        println!("INVARIANT=C15 {name} struck {strikes} times, at least {HITS_MIN} are needed");
+        find(format!(
+            "INVARIANT=C15 {name} struck {strikes} times, at least {HITS_MIN} are needed"
+        ));
     }
     rare.is_empty()
 }
@@ -241,18 +263,22 @@ fn judge(system: &dyn System, totals: &Totals) -> bool {
         report_violation(violation, system, None);
     }
     for seed in &totals.unstable {
-        println!("SEED={seed} INVARIANT=SIM-5 two runs of this seed differ");
+        find(format!("SEED={seed} INVARIANT=SIM-5 two runs of this seed differ"));
     }
     for seed in &totals.unfinished {
-        println!("SEED={seed} INVARIANT=C12 the run had too many events and was given up");
+        find(format!("SEED={seed} INVARIANT=C12 the run had too many events and was given up"));
     }
     let missing = totals.marks.missing(system.marks());
     for (mark, hits) in &missing {
-        println!("INVARIANT=C15 mark {mark} was hit {hits} times, at least {HITS_MIN} are needed");
+        find(format!(
+            "INVARIANT=C15 mark {mark} was hit {hits} times, at least {HITS_MIN} are needed"
+        ));
     }
     let is_idle = totals.counts.requests == 0 || totals.counts.outputs == 0;
     if is_idle {
-        println!("INVARIANT=C15 nothing was asked for or nothing was answered: a meaningless run");
+        find(String::from(
+            "INVARIANT=C15 nothing was asked for or nothing was answered: a meaningless run",
+        ));
     }
     let is_sound = totals.violations.is_empty() && totals.unstable.is_empty();
     is_sound && totals.unfinished.is_empty() && missing.is_empty() && !is_idle
@@ -488,7 +514,7 @@ fn crash_scenes(
             continue;
         }
         let Some(scenario) = scene.told(system) else {
-            println!("INVARIANT=C15 scene {} never comes to {}", scene.name, scene.mark);
+            find(format!("INVARIANT=C15 scene {} never comes to {}", scene.name, scene.mark));
             is_good = false;
             continue;
         };
@@ -511,11 +537,13 @@ fn report_crashes(system: &dyn System, which: &str, victims: Victims, done: &Enu
         violations.len()
     );
     for (point, fault, violation) in violations.iter().take(10) {
-        println!("{fault}\n  {}", violation.line(short(&commit())));
-        println!("  cargo xtask sim crashes --system {name} {which} --point {point}");
+        find(format!("{fault}\n  {}", violation.line(short(&commit()))));
+        find(format!("  cargo xtask sim crashes --system {name} {which} --point {point}"));
     }
     if *crashes == 0 {
-        println!("INVARIANT=C15 nothing crashed: there is no such point, or none has an effect");
+        find(String::from(
+            "INVARIANT=C15 nothing crashed: there is no such point, or none has an effect",
+        ));
     }
     violations.is_empty() && *crashes > 0
 }
@@ -557,11 +585,11 @@ fn live(plan: &Plan) -> bool {
     let year = year::live(plan, Box::new(tell));
     println!("  {:?}, {} events", year.tally, year.events);
     if let Some(violation) = &year.violation {
-        println!("{}", violation.line(short(&commit())));
+        find(violation.line(short(&commit())));
     }
     let is_over = year.tally.epochs == plan.epochs;
     if !is_over && year.violation.is_none() {
-        println!("INVARIANT=C9 the year ends in epoch {}", year.tally.epochs);
+        find(format!("INVARIANT=C9 the year ends in epoch {}", year.tally.epochs));
     }
     is_over && year.violation.is_none()
 }
