@@ -123,7 +123,9 @@ impl Replica {
 
     fn recover_vote(&mut self, proposal: Arc<Message>) {
         let Body::Propose { slot, request } = &proposal.body else { return };
-        if *slot < self.decided.len() as u64 {
+        // A snapshot repeats the records behind which it was made: a vote counts once.
+        let is_known = self.slots.get(slot).is_some_and(|state| state.voted.is_some());
+        if *slot < self.decided.len() as u64 || is_known {
             return;
         }
         self.proposed.insert(name_of(request));
