@@ -53,8 +53,10 @@ const CLIENTS: usize = 16;
 const CLIENTS_AMONG_LINKS: usize = 2;
 /// Epochs in which nothing changes that are measured.
 const QUIET_EPOCHS: u64 = 2;
-/// One made-up server in so many goes in the last epoch, and as many come.
+/// One made-up server in so many goes in an epoch with churn, and as many come.
 const CHURN_ONE_IN: u32 = 100;
+/// Epochs with churn, one behind the other: does each of them leave something behind?
+const CHURN_EPOCHS: u32 = 5;
 /// Time between two looks at how far the servers are.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// A phase may take so many times the length of an epoch,
@@ -130,7 +132,7 @@ impl Town {
         let first = session(&cluster.clients()[0], async |cluster| cluster.configuration())?;
         let (system, epoch) = (first.configuration().system, first.epoch());
         let begun = Instant::now();
-        let count = plan.servers + plan.servers / CHURN_ONE_IN;
+        let count = plan.servers + plan.servers / CHURN_ONE_IN * CHURN_EPOCHS;
         let (sockets, port) = answering::sockets(people::hosts(count))?;
         let people = People::make(count, (system, epoch), port)?;
         let made = begun.elapsed().as_secs();
@@ -177,12 +179,15 @@ impl Town {
         let next = self.epoch + 1;
         self.until("the end of an epoch behind the start", |town| town.epoch >= next)?;
         note(self, "restarted", &mut meter);
-        let leave = (0..count / CHURN_ONE_IN).map(Order::Remove);
-        let join = (count..count + count / CHURN_ONE_IN).map(Order::Add);
-        // In one epoch, or in two if its end comes between them.
-        let last = self.change(leave.chain(join).collect(), CLIENTS_AMONG_LINKS)?;
-        self.until("the end of an epoch", |town| town.epoch > last)?;
-        note(self, "churn", &mut meter);
+        let each = count / CHURN_ONE_IN;
+        for first in (0..CHURN_EPOCHS).map(|number| number * each) {
+            let leave = (first..first + each).map(Order::Remove);
+            let join = (count + first..count + first + each).map(Order::Add);
+            // In one epoch, or in two if its end comes between them.
+            let last = self.change(leave.chain(join).collect(), CLIENTS_AMONG_LINKS)?;
+            self.until("the end of an epoch", |town| town.epoch > last)?;
+            note(self, "churn", &mut meter);
+        }
         self.check_newcomer()?;
         Ok(phases)
     }
