@@ -32,8 +32,6 @@ const SECOND_US: u64 = 1_000_000;
 const THRESHOLDS: Thresholds = Thresholds {
     live_items_max: WAITING_MAX + 512,
     timers_max: 1,
-    // What clients send again during a pause is answered at its end: 15,841 replies in the worst
-    // of 1,200 runs.
     waiting_effects_max: 60_000,
     log_records_max: 10_000,
     sends_per_request_max: 400,
