@@ -81,9 +81,11 @@ impl Archive {
 
     /// The configuration with which the chain begins.
     fn first(&self) -> Result<VerifiedConfiguration, StoreError> {
-        let kept = self.kept();
-        if let Some(first) = &kept.first {
-            return Ok(first.clone());
+        // The file is not read under the lock: that takes a while, and questions are answered
+        // meanwhile. Whoever replaces it does so as a whole.
+        let in_memory = self.kept().first.clone();
+        if let Some(first) = in_memory {
+            return Ok(first);
         }
         let path = self.directory.join(FIRST);
         let gone = || StoreError::Corrupt { path: path.clone(), reason: String::from(GONE) };
