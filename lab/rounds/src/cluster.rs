@@ -18,6 +18,8 @@ pub use crate::process::Usage;
 use crate::process::{Process, forget_memory_peak, signal};
 use crate::programs::Programs;
 
+/// What a server ends with that was removed.
+const EXIT_REMOVED: i32 = 16;
 /// Longest time in which a server must answer after its start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// The key of the authority of a system that is founded here, in its directory.
@@ -236,6 +238,25 @@ impl Cluster {
         call(&self.programs.quorate, root, words)
     }
 
+    /// Calls a command of the operator with the key of the authority.
+    ///
+    /// # Errors
+    /// What it complained about.
+    pub fn order(&self, root: &Path, words: &[&str]) -> Result<(), String> {
+        let common = ["--authority", self.authority_key(), "--cluster", "client-0/cluster.toml"];
+        self.operate(root, &[words, &common[..]].concat()).map(drop)
+    }
+
+    /// A server that has ended for good is none of these any more: those behind it move up.
+    ///
+    /// # Panics
+    /// If its process runs.
+    pub fn dismiss(&mut self, server: usize) {
+        assert!(!self.is_up(server), "server {server} runs");
+        drop(self.children.remove(server));
+        self.seats.remove(server);
+    }
+
     /// The directory of a server.
     #[must_use]
     pub fn folder(&self, server: usize) -> &Path {
@@ -352,6 +373,11 @@ impl Cluster {
     /// What a server exited with that ended by itself.
     pub fn exit_code(&mut self, server: usize) -> Option<i32> {
         self.children[server].as_mut()?.try_wait().ok()??.code()
+    }
+
+    /// Has a server ended by itself because the system has removed it?
+    pub fn was_removed(&mut self, server: usize) -> bool {
+        self.exit_code(server) == Some(EXIT_REMOVED)
     }
 
     /// Ends a server with SIGKILL; tells whether that is what ended it.

@@ -1,11 +1,15 @@
 //! A large system on one machine: a few real servers hold, watch and carry the records of servers
 //! that are made up, and it is measured what that takes of them.
 //!
+//! One of the real ones joins while the system is small, in the place of a founder: who comes to
+//! more than there are links for has none.
+//!
 //! The made-up servers come as any server comes, by a certificate of the authority in the log; this
 //! process answers the probes for all of them, and has the other ends of their links with the real
 //! ones. They bring no keys, so the group stays with the real ones, and pass nothing on.
 //!
 //! ```text
+//! operator --replace one------> real servers
 //! clients --add certificates--> real servers --epoch after epoch--> N servers are members
 //!                               real servers --probes, links--> this process
 //! ```
@@ -18,6 +22,7 @@
 //! | `figures` | what is measured, and the table |
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,11 +30,14 @@ use quorate_client::cluster_file::read_seed;
 use quorate_client::findings::findings;
 use quorate_client::objects::RealSigner;
 use quorate_membership::{CertifiedConfiguration, Schemes, VerifiedConfiguration};
+use quorate_types::{MemberRecord, MemberStatus};
 
 use crate::cluster::{Cluster, Terms};
+use crate::dev;
 use crate::load::session;
 use crate::metrics;
 use crate::programs::Programs;
+use crate::round::seat;
 use crate::scratch::Scratch;
 use crate::telling::tell;
 
@@ -47,6 +55,8 @@ use people::People;
 
 /// Real servers: a membership group that bears one bad member, and nobody else.
 const SERVERS: usize = 4;
+/// The founder that another server replaces.
+const REPLACED: usize = SERVERS - 1;
 /// Clients that carry certificates at the same time: each has one under way.
 const CLIENTS: usize = 16;
 /// So many once made-up servers have links: a client connects to all of those.
@@ -71,6 +81,12 @@ pub struct Plan {
     pub servers: u32,
     /// How long an epoch lasts.
     pub epoch_seconds: u64,
+}
+
+impl Plan {
+    const fn terms(self) -> Terms {
+        Terms { f: 1, f_ms: 1, epoch_seconds: Some(self.epoch_seconds) }
+    }
 }
 
 /// What was measured of one system.
@@ -99,12 +115,11 @@ pub fn run(plan: Plan) -> Result<Report, String> {
 }
 
 fn measure(plan: Plan, scratch: &Scratch) -> Result<Report, String> {
-    let terms = Terms { f: 1, f_ms: 1, epoch_seconds: Some(plan.epoch_seconds) };
     let programs = Programs::beside_this()?;
-    let founded = (terms, SERVERS);
+    let founded = (plan.terms(), SERVERS);
     let cluster = Cluster::found_by_dev(&programs, scratch.path(), founded, CLIENTS)?;
     let mut town = Town::of(plan, cluster, scratch)?;
-    let measured = town.live();
+    let measured = town.replace_one(scratch.path()).and_then(|()| town.live());
     // How the servers ended says nothing if what was measured before has failed.
     town.answering.end();
     let left = town.neighbours.end();
@@ -152,6 +167,40 @@ impl Town {
         self.begun.elapsed().as_secs()
     }
 
+    /// Has a server join that did not found the system, and a founder leave. That one keeps its
+    /// record, since it has a place on the ring of storage, and its process is ended here.
+    fn replace_one(&mut self, root: &Path) -> Result<(), String> {
+        let newcomer = seat(dev::folder(root, self.cluster.size()))?;
+        let newcomer = self.cluster.prepare(root, self.plan.terms(), newcomer)?;
+        let old = self.cluster.listens_at(REPLACED).to_string();
+        let admission = self.cluster.folder(newcomer).join("admission");
+        let admission = admission.to_string_lossy();
+        self.cluster.order(root, &["node", "replace", &old, &admission])?;
+        self.cluster.launch(newcomer)?;
+        let end = Instant::now() + self.patience();
+        while !self.was_removed(&old) {
+            if Instant::now() > end {
+                return Err(format!("server {REPLACED} was not replaced by server {newcomer}"));
+            }
+            self.check_processes()?;
+            self.look()?;
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+        self.cluster.kill(REPLACED);
+        self.cluster.dismiss(REPLACED);
+        self.until("who joined to serve", |_| true)?;
+        tell(&format!("{} s: a server has joined in the place of {old}", self.now()));
+        Ok(())
+    }
+
+    /// Does the newest configuration give the server that is found there no duties for good?
+    fn was_removed(&self, address: &str) -> bool {
+        let members = &self.newest.configuration().members;
+        let is_it = |member: &&Arc<MemberRecord>| member.address == address;
+        let status = members.iter().find(is_it).map(|member| member.status);
+        status.is_none_or(|status| status == MemberStatus::Removed)
+    }
+
     fn live(&mut self) -> Result<Vec<Phase>, String> {
         let count = self.plan.servers;
         let mut phases = Vec::new();
@@ -162,8 +211,8 @@ impl Town {
             phases.push(phase);
         };
         note(self, "founded", &mut meter);
+        let all = self.answering.known() + count as usize;
         self.change((0..count).map(Order::Add).collect(), CLIENTS)?;
-        let all = count as usize + SERVERS;
         self.until("the servers to be members", |town| town.answering.known() >= all)?;
         note(self, "admitted", &mut meter);
         self.neighbours.begin();
@@ -227,9 +276,14 @@ impl Town {
         }
     }
 
-    fn until(&mut self, what: &str, is_done: impl Fn(&Self) -> bool) -> Result<(), String> {
+    /// How long a phase may take.
+    fn patience(&self) -> Duration {
         let epoch = u32::try_from(self.plan.epoch_seconds).unwrap_or(u32::MAX);
-        let patience = PATIENCE + Duration::from_secs(1) * epoch * EPOCHS_PATIENCE;
+        PATIENCE + Duration::from_secs(1) * epoch * EPOCHS_PATIENCE
+    }
+
+    fn until(&mut self, what: &str, is_done: impl Fn(&Self) -> bool) -> Result<(), String> {
+        let patience = self.patience();
         let end = Instant::now() + patience;
         while !is_done(self) || !figures::have_all_begun(&self.cluster, self.epoch) {
             if Instant::now() > end {

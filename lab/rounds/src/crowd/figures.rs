@@ -67,8 +67,12 @@ pub(super) fn have_all_begun(cluster: &Cluster, epoch: u64) -> bool {
 pub(super) fn memory_now(cluster: &Cluster) -> String {
     let usages = usages(cluster);
     let [rss, anon, peak] = largest(&usages);
+    let [joined, its_peak] = of_newcomer(&usages);
     let links = links(cluster);
-    format!("largest server {rss} MB, {anon} of no file, peak {peak}; {links} links or more each")
+    format!(
+        "largest server {rss} MB, {anon} of no file, peak {peak}; who joined {joined}, peak \
+         {its_peak}; {links} links or more each"
+    )
 }
 
 /// With how many others the server with the fewest links has both connections.
@@ -87,9 +91,18 @@ fn usages(cluster: &Cluster) -> Vec<Usage> {
 
 /// In MB: what it holds, what of that is of no file, and its peak; of the server with most of each.
 fn largest(usages: &[Usage]) -> [u64; 3] {
-    let largest =
-        |of: fn(&Usage) -> u64| usages.iter().map(of).max().unwrap_or(0) * 1_024 / 1_000_000;
+    let largest = |of: fn(&Usage) -> u64| megabytes(usages.iter().map(of).max().unwrap_or(0));
     [largest(|it| it.rss_kib), largest(|it| it.anon_kib), largest(|it| it.peak_kib)]
+}
+
+/// In MB: what the server holds that did not found the system, the last one, and its peak.
+fn of_newcomer(usages: &[Usage]) -> [u64; 2] {
+    let it = usages.last().copied().unwrap_or_default();
+    [it.rss_kib, it.peak_kib].map(megabytes)
+}
+
+const fn megabytes(kib: u64) -> u64 {
+    kib * 1_024 / 1_000_000
 }
 
 /// The bytes of all files below a directory.
@@ -123,6 +136,8 @@ pub(super) struct Phase {
     seconds: u64,
     /// In MB, of the server with most of each.
     memory: [u64; 3],
+    /// In MB, of the server that joined: what it holds, and its peak.
+    newcomer: [u64; 2],
     file_mb: u64,
     cpu_ms: u64,
     log_kb: u64,
@@ -165,7 +180,8 @@ impl Meter {
             epochs: epoch - self.epoch,
             seconds: now.since.duration_since(self.since).as_secs(),
             memory: largest(&usages),
-            file_mb: file_kib * 1_024 / 1_000_000,
+            newcomer: of_newcomer(&usages),
+            file_mb: megabytes(file_kib),
             cpu_ms: now.cpu_micros.saturating_sub(self.cpu_micros) / 1_000 / servers,
             log_kb: now.log_bytes.saturating_sub(self.log_bytes) / 1_000 / servers,
             disk_mb: disk.max().unwrap_or(0) / 1_000_000,
@@ -189,12 +205,13 @@ fn log_bytes(cluster: &Cluster) -> u64 {
 impl Phase {
     /// What its columns are.
     pub(super) const HEAD: &'static str = "phase     members links epochs seconds  memory no file  \
-        file  peak  cpu ms   log KB disk MB  steps, ms from FREEZE on, at the last server";
+        file  peak  joined  peak  cpu ms   log KB disk MB  steps, ms from FREEZE on, at the last \
+        server";
 }
 
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [rss, anon, peak] = self.memory;
+        let ([rss, anon, peak], [joined, its_peak]) = (self.memory, self.newcomer);
         let Self {
             what,
             members,
@@ -212,6 +229,7 @@ impl fmt::Display for Phase {
             f,
             "{what:9} {members:7} {links:5} {epochs:6} {seconds:7} {rss:7} {anon:7} {file_mb:5} "
         )?;
-        write!(f, "{peak:5} {cpu_ms:7} {log_kb:8} {disk_mb:7}  {end}")
+        write!(f, "{peak:5} {joined:7} {its_peak:5} ")?;
+        write!(f, "{cpu_ms:7} {log_kb:8} {disk_mb:7}  {end}")
     }
 }

@@ -12,7 +12,7 @@ use quorate_membership::VerifiedConfiguration;
 use quorate_net::{
     Config, Credential, Events, Known, Limits, Spawner, SystemId, Transport, VersionRange,
 };
-use quorate_types::IdentityKey;
+use quorate_types::{IdentityKey, MemberStatus};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -73,6 +73,10 @@ impl Neighbours {
         let mut people = people::lock(&self.people);
         for member in linked(servers) {
             let Some(number) = number_of(&member.identity_key) else {
+                // The founder that was replaced has ended.
+                if member.status == MemberStatus::Removed {
+                    continue;
+                }
                 let address = member.address.parse();
                 let address = address.map_err(|error| format!("{}: {error}", member.address))?;
                 real.push(Known { key: peer_of(&member.identity_key), address });

@@ -25,9 +25,6 @@ use crate::telling::tell;
 /// Clients: one that works, and one that sleeps through all of it.
 const CLIENTS: usize = 2;
 
-/// What a server ends with that was removed.
-const EXIT_REMOVED: i32 = 16;
-
 /// Where a server is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
@@ -196,7 +193,7 @@ impl Town {
             let may_end = match state {
                 State::Joins | State::Runs => false,
                 // It may have heard of it before this run did.
-                State::Leaves => self.cluster.exit_code(server) == Some(EXIT_REMOVED),
+                State::Leaves => self.cluster.was_removed(server),
                 State::Down(_) | State::Lost | State::Gone => true,
             };
             if !may_end && !self.cluster.is_up(server) {
@@ -313,7 +310,7 @@ impl Town {
         let admission = self.file(server, "admission");
         let old = instead_of.map(|old| self.address(old));
         match &old {
-            None => self.order(&["node", "add", &admission])?,
+            None => self.cluster.order(&self.root, &["node", "add", &admission])?,
             Some(old) => self.order_replacement(&["node", "replace", old, &admission])?,
         }
         let what = match instead_of {
@@ -346,7 +343,7 @@ impl Town {
 
     /// Has the authority remove a server.
     pub(super) fn remove(&mut self, server: usize) -> Result<(), String> {
-        self.order(&["node", "remove", &self.address(server)])?;
+        self.cluster.order(&self.root, &["node", "remove", &self.address(server)])?;
         self.ledger.note(self.now(), &format!("server {server} is removed"));
         self.states.insert(server, State::Leaves);
         Ok(())
@@ -363,20 +360,13 @@ impl Town {
     /// Has a server replaced that is lost, as the operator's chapter tells: with `--override` where
     /// a neighbour of it is without duties for good, since it was convicted.
     fn order_replacement(&self, words: &[&str]) -> Result<(), String> {
-        match self.order(words) {
+        match self.cluster.order(&self.root, words) {
             Err(error) if error.contains("too-many-neighbours") => {
                 tell("too-many-neighbours: once more, with --override");
-                self.order(&[words, &["--override"]].concat())
+                self.cluster.order(&self.root, &[words, &["--override"]].concat())
             }
             said => said,
         }
-    }
-
-    /// Calls a command of the operator with the key of the authority.
-    fn order(&self, words: &[&str]) -> Result<(), String> {
-        let common =
-            ["--authority", self.cluster.authority_key(), "--cluster", "client-0/cluster.toml"];
-        self.cluster.operate(&self.root, &[words, &common[..]].concat()).map(drop)
     }
 
     /// Gets the chain of all configurations from the servers, and verifies it with nothing but the
