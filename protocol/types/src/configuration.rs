@@ -3,6 +3,7 @@
 //! [`Configuration`] is what the membership service certifies; [`GroupConfiguration`] is one
 //! replica group of it, all that the ordering engine ever learns of membership.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -55,8 +56,9 @@ pub struct MemberRecord {
     /// The key that stays: it certifies the key of each epoch, and signs nothing else but the
     /// admission of its server.
     pub identity_key: IdentityKey,
-    /// What its identity certifies keys of later epochs by, if the first root was replaced.
-    pub later_root: Option<LaterRoot>,
+    /// What its identity certifies keys of later epochs by, if the first root was replaced; in a
+    /// box, since few have one.
+    pub later_root: Option<Box<LaterRoot>>,
     /// The key that it signs with in this epoch, if it deposited one for it in time. Whoever has
     /// none is in no group; on links everybody shows a certificate of its own.
     pub epoch_key: Option<PublicKey>,
@@ -76,6 +78,8 @@ pub struct MemberRecord {
     pub is_in_pool: bool,
 }
 
+const _: () = assert!(size_of::<MemberRecord>() <= 168, "there may be 100,000 of them");
+
 impl MemberRecord {
     /// What people call the server: [`IdentityKey::name`].
     #[must_use]
@@ -86,7 +90,7 @@ impl MemberRecord {
     /// The root by which its identity certifies keys of later epochs than this one.
     #[must_use]
     pub fn root(&self) -> IdentityRoot {
-        self.later_root.map_or_else(|| self.identity_key.first_root(), |later| later.root)
+        self.later_root.as_ref().map_or_else(|| self.identity_key.first_root(), |later| later.root)
     }
 }
 

@@ -1,4 +1,5 @@
 //! A link's key is a server's only by its own certificate, for this system, and in its time.
+use std::boxed::Box;
 use std::sync::Arc;
 use std::vec::Vec;
 
@@ -187,7 +188,7 @@ fn with_later_root(door: &Door, of: usize, epoch_key: Option<PublicKey>) -> Reco
     let record = configuration.members.iter_mut().find(|member| member.identity_key == key);
     let record = Arc::make_mut(record.unwrap());
     record.later_root =
-        Some(LaterRoot { root: heir(of, Epoch::new(1)).root(), since: Epoch::new(1) });
+        Some(Box::new(LaterRoot { root: heir(of, Epoch::new(1)).root(), since: Epoch::new(1) }));
     record.epoch_key = epoch_key;
     let lineage = door.second.header().header().lineage;
     let certified = door.world.certify(configuration, lineage);

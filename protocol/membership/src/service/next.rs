@@ -251,7 +251,7 @@ impl Changeover {
             // MEM-18: with the epoch of the deposit, so that no other root has certified its key.
             if let Some(root) = reader.successor(member.identity_key).filter(|_| has_duties) {
                 let later = LaterRoot { root, since };
-                Arc::make_mut(member).later_root = Some(later);
+                Arc::make_mut(member).later_root = Some(Box::new(later));
                 self.succeeded.push((member.identity_key, later));
             }
         }
@@ -314,7 +314,7 @@ impl Changeover {
         let member = MemberRecord {
             id,
             identity_key: key,
-            later_root: record.later_root,
+            later_root: record.later_root.map(Box::new),
             epoch_key: None,
             address: grant.server.address.clone(),
             probe_port: grant.server.probe_port,

@@ -28,7 +28,7 @@ impl Handover {
     /// member counts those that it passes on; the log counts again.
     fn has_room_for_root(&self, record: &MemberRecord, deposit: &Deposit) -> bool {
         let quota = RootQuota::of(self.setup.configuration.members.len() as u64);
-        let need = RootNeed::of(record.later_root, &deposit.certificate);
+        let need = RootNeed::of(record.later_root.as_deref().copied(), &deposit.certificate);
         self.roots.contains(&record.id) || quota.takes(self.roots.len() as u64, need)
     }
 
