@@ -65,8 +65,6 @@ const CLIENTS_AMONG_LINKS: usize = 2;
 const QUIET_EPOCHS: u64 = 2;
 /// One made-up server in so many goes in an epoch with churn, and as many come.
 const CHURN_ONE_IN: u32 = 100;
-/// Epochs with churn, one behind the other: does each of them leave something behind?
-const CHURN_EPOCHS: u32 = 5;
 /// Time between two looks at how far the servers are.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// A phase may take so many times the length of an epoch,
@@ -81,6 +79,8 @@ pub struct Plan {
     pub servers: u32,
     /// How long an epoch lasts.
     pub epoch_seconds: u64,
+    /// Epochs with churn, one behind the other.
+    pub churn_epochs: u32,
 }
 
 impl Plan {
@@ -147,7 +147,7 @@ impl Town {
         let first = session(&cluster.clients()[0], async |cluster| cluster.configuration())?;
         let (system, epoch) = (first.configuration().system, first.epoch());
         let begun = Instant::now();
-        let count = plan.servers + plan.servers / CHURN_ONE_IN * CHURN_EPOCHS;
+        let count = plan.servers + plan.servers / CHURN_ONE_IN * plan.churn_epochs;
         let (sockets, port) = answering::sockets(people::hosts(count))?;
         let people = People::make(count, (system, epoch), port)?;
         let made = begun.elapsed().as_secs();
@@ -229,7 +229,7 @@ impl Town {
         self.until("the end of an epoch behind the start", |town| town.epoch >= next)?;
         note(self, "restarted", &mut meter);
         let each = count / CHURN_ONE_IN;
-        for first in (0..CHURN_EPOCHS).map(|number| number * each) {
+        for first in (0..self.plan.churn_epochs).map(|number| number * each) {
             let leave = (first..first + each).map(Order::Remove);
             let join = (count + first..count + first + each).map(Order::Add);
             // In one epoch, or in two if its end comes between them.

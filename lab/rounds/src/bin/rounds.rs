@@ -22,7 +22,7 @@ usage: rounds round [--faults N]        one round on loopback
        rounds unattended [MINUTES [EPOCH_SECONDS]]
                                         twelve servers, two bad ones borne by the membership group:
                                         they are killed, added, removed and replaced, one lies
-       rounds crowd [--epoch-seconds S] N...
+       rounds crowd [--epoch-seconds S] [--churn-epochs E] N...
                                         what each of four servers holds, where N more are members
 QUORATE_ROUND_SEED names the seed. Rounds call themselves with `loss-inside` and `page`.
 ";
@@ -37,6 +37,8 @@ const MINUTES: u64 = 60;
 const EPOCH_SECONDS: u64 = 60;
 /// How long epochs last where a crowd is measured: probes are as rare as in longer ones.
 const CROWD_EPOCH_SECONDS: u64 = 480;
+/// Epochs with churn there, one behind the other: does each of them leave something behind?
+const CROWD_CHURN_EPOCHS: u32 = 5;
 /// Servers with which it begins.
 const SERVERS: usize = 12;
 
@@ -56,10 +58,7 @@ fn main() -> ExitCode {
         }
         ["unattended", minutes, seconds] => number(minutes)
             .and_then(|minutes| number(seconds).and_then(|seconds| unattended(minutes, seconds))),
-        ["crowd", "--epoch-seconds", seconds, ref counts @ ..] => {
-            number(seconds).and_then(|seconds| crowd(counts, seconds))
-        }
-        ["crowd", ref counts @ ..] => crowd(counts, CROWD_EPOCH_SECONDS),
+        ["crowd", ref words @ ..] => crowd(words),
         ["loss"] => round::seed().and_then(loss::run),
         ["loss-inside", seed, ref namespaces @ ..] => {
             number(seed).and_then(|seed| loss::run_inside(seed, namespaces).map(|_| ()))
@@ -102,13 +101,25 @@ fn unattended(minutes: u64, epoch_seconds: u64) -> Result<(), String> {
 }
 
 /// Prints as soon as it is there what was measured with each number of servers.
-fn crowd(counts: &[&str], epoch_seconds: u64) -> Result<(), String> {
-    if counts.is_empty() {
-        return Err(String::from(USAGE));
-    }
+fn crowd(mut words: &[&str]) -> Result<(), String> {
+    let (mut epoch_seconds, mut churn_epochs) = (CROWD_EPOCH_SECONDS, CROWD_CHURN_EPOCHS);
+    let counts = loop {
+        words = match words {
+            [] => return Err(String::from(USAGE)),
+            ["--epoch-seconds", seconds, rest @ ..] => {
+                epoch_seconds = number(seconds)?;
+                rest
+            }
+            ["--churn-epochs", count, rest @ ..] => {
+                churn_epochs = number(count)?;
+                rest
+            }
+            counts => break counts,
+        };
+    };
     println!("{}", crowd::Report::HEAD);
     for count in counts {
-        let plan = crowd::Plan { servers: number(count)?, epoch_seconds };
+        let plan = crowd::Plan { servers: number(count)?, epoch_seconds, churn_epochs };
         print!("{}", crowd::run(plan)?);
     }
     Ok(())
