@@ -134,9 +134,10 @@ fn after_a_failure_nothing_is_reported_and_nothing_more_is_tried() {
     // RUN-4.
     let mut bench = Bench::start();
     bench.append(1);
-    bench.disk.hand_over();
+    // Before there is work: the thread ends with the first, and takes no more.
     bench.outcomes.send(Err(failure())).unwrap();
     bench.outcomes.send(Ok(())).unwrap();
+    bench.disk.hand_over();
     bench.woken();
     let error = bench.disk.take_failure().expect("the commit failed");
     assert!(error.to_string().contains("the disk is full"), "{error}");
