@@ -18,8 +18,6 @@ pub use crate::process::Usage;
 use crate::process::{Process, forget_memory_peak, signal};
 use crate::programs::Programs;
 
-/// What a server ends with that was removed.
-const EXIT_REMOVED: i32 = 16;
 /// Longest time in which a server must answer after its start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// The key of the authority of a system that is founded here, in its directory.
@@ -373,11 +371,6 @@ impl Cluster {
     /// What a server exited with that ended by itself.
     pub fn exit_code(&mut self, server: usize) -> Option<i32> {
         self.children[server].as_mut()?.try_wait().ok()??.code()
-    }
-
-    /// Has a server ended by itself because the system has removed it?
-    pub fn was_removed(&mut self, server: usize) -> bool {
-        self.exit_code(server) == Some(EXIT_REMOVED)
     }
 
     /// Ends a server with SIGKILL; tells whether that is what ended it.

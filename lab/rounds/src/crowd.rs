@@ -177,15 +177,7 @@ impl Town {
         let admission = admission.to_string_lossy();
         self.cluster.order(root, &["node", "replace", &old, &admission])?;
         self.cluster.launch(newcomer)?;
-        let end = Instant::now() + self.patience();
-        while !self.was_removed(&old) {
-            if Instant::now() > end {
-                return Err(format!("server {REPLACED} was not replaced by server {newcomer}"));
-            }
-            self.check_processes()?;
-            self.look()?;
-            std::thread::sleep(LOOK_INTERVAL);
-        }
+        self.wait("a founder to be replaced", |town| town.was_removed(&old))?;
         self.cluster.kill(REPLACED);
         self.cluster.dismiss(REPLACED);
         self.until("who joined to serve", |_| true)?;
@@ -276,16 +268,16 @@ impl Town {
         }
     }
 
-    /// How long a phase may take.
-    fn patience(&self) -> Duration {
-        let epoch = u32::try_from(self.plan.epoch_seconds).unwrap_or(u32::MAX);
-        PATIENCE + Duration::from_secs(1) * epoch * EPOCHS_PATIENCE
+    /// Waits for something, and until all servers serve in the group of the epoch.
+    fn until(&mut self, what: &str, is_done: impl Fn(&Self) -> bool) -> Result<(), String> {
+        self.wait(what, |town| is_done(town) && figures::have_all_begun(&town.cluster, town.epoch))
     }
 
-    fn until(&mut self, what: &str, is_done: impl Fn(&Self) -> bool) -> Result<(), String> {
-        let patience = self.patience();
+    fn wait(&mut self, what: &str, is_done: impl Fn(&Self) -> bool) -> Result<(), String> {
+        let epoch = u32::try_from(self.plan.epoch_seconds).unwrap_or(u32::MAX);
+        let patience = PATIENCE + Duration::from_secs(1) * epoch * EPOCHS_PATIENCE;
         let end = Instant::now() + patience;
-        while !is_done(self) || !figures::have_all_begun(&self.cluster, self.epoch) {
+        while !is_done(self) {
             if Instant::now() > end {
                 return Err(format!("waited for {what} for longer than {patience:?}"));
             }

@@ -25,6 +25,9 @@ use crate::telling::tell;
 /// Clients: one that works, and one that sleeps through all of it.
 const CLIENTS: usize = 2;
 
+/// What a server ends with that was removed.
+const EXIT_REMOVED: i32 = 16;
+
 /// Where a server is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
@@ -193,7 +196,7 @@ impl Town {
             let may_end = match state {
                 State::Joins | State::Runs => false,
                 // It may have heard of it before this run did.
-                State::Leaves => self.cluster.was_removed(server),
+                State::Leaves => self.cluster.exit_code(server) == Some(EXIT_REMOVED),
                 State::Down(_) | State::Lost | State::Gone => true,
             };
             if !may_end && !self.cluster.is_up(server) {
