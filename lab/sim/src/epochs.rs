@@ -33,11 +33,11 @@ use quorate_membership::dissemination::{DisseminatorTimer, Message as SpreadMess
 use quorate_membership::handover::machine as participant;
 use quorate_membership::handover::message::Message as HandoverMessage;
 use quorate_membership::handover::{Decided, News};
-use quorate_membership::monitor::{Answer, ProberTimer, Question};
+use quorate_membership::monitor::{Answer, Evidence, ProberTimer, Question};
 use quorate_membership::{
     ClientOutput, ClientTimer, Message as FreshnessMessage, VerifiedConfiguration,
 };
-use quorate_types::{Digest, Epoch, NodeId, Now, Slot};
+use quorate_types::{Digest, Epoch, Now, Slot};
 
 mod cabinet;
 mod checkers;
@@ -147,8 +147,8 @@ pub enum Output {
     Released(Epoch, RecordNumber),
     /// The log of an epoch has changed the stage of its end.
     News(Box<News>),
-    /// A dealer was proved to lie.
-    Cheated(Epoch, NodeId),
+    /// A dealer was proved to lie, at the end of this epoch.
+    Cheated(Epoch, Box<Evidence>),
     /// The members of an epoch's group know that this server vouches for it.
     Vouches(Epoch),
     /// A client.

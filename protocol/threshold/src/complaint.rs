@@ -6,7 +6,8 @@
 //!
 //! The complaint shows the point that dealer and recipient share, with a proof that the recipient's
 //! key made it. Everybody uncovers the subshare and compares it with the commitment: one of the two
-//! lied, and all find the same one. The point tells nothing of other envelopes of the recipient.
+//! lied, and all find the same one. The dealer knew that point, since it made the ephemeral one
+//! (THR-14): so whoever it works with learns nothing of other envelopes of the recipient.
 //!
 //! # Invariants
 //! - THR-13: an honest dealer is never found to lie, and a cheated recipient always proves it.
@@ -15,7 +16,6 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::backend::UNIFORM_BYTES;
 use crate::dealing::{CheckedDealing, Subshare};
 use crate::parameters::ShareIndex;
 use crate::point::KeyPoint;
@@ -82,14 +82,15 @@ impl Complaint {
     /// Who lied, the dealer or the recipient with this key: the same for all who ask.
     ///
     /// # Errors
-    /// [`Rejected::IndexTooLarge`], [`Rejected::WrongShareCount`]: not about this dealing.
+    /// [`Rejected::IndexTooLarge`], [`Rejected::WrongShareCount`], [`Rejected::EphemeralUnproved`]:
+    /// not about this dealing.
     pub fn judge(
         &self,
         dealing: &CheckedDealing,
         sealed: &SealedSubshares,
         key: &EncryptionKey,
     ) -> Result<Verdict, Rejected> {
-        sealed.check_count(dealing)?;
+        sealed.check_is_of(dealing)?;
         dealing.dealing().commitment().parameters().check_index(self.recipient)?;
         let envelope = Envelope { dealing, sealed, recipient: self.recipient, key };
         // THR-13: the proof stands for the recipient, the commitment for the dealer.
@@ -158,7 +159,7 @@ fn challenge(envelope: &Envelope<'_>, shared: &KeyPoint, commitments: &[KeyPoint
     commitments.iter().for_each(|commitment| {
         hasher.update(&commitment.encode());
     });
-    scalar_of(&hasher)
+    Scalar::from_hash(&hasher)
 }
 
 /// Follows from the key and the envelope: two proofs with one nonce would give the key away, and
@@ -167,13 +168,7 @@ fn nonce(envelope: &Envelope<'_>, secret: &Scalar) -> Scalar {
     let mut hasher = Zeroizing::new(blake3::Hasher::new_derive_key(NONCE_DERIVATION));
     hasher.update(secret.encode().as_ref());
     describe(&mut hasher, envelope);
-    scalar_of(&hasher)
-}
-
-fn scalar_of(hasher: &blake3::Hasher) -> Scalar {
-    let mut uniform = Zeroizing::new([0; UNIFORM_BYTES]);
-    Zeroizing::new(hasher.finalize_xof()).fill(uniform.as_mut());
-    Scalar::from_uniform(&uniform)
+    Scalar::from_hash(&hasher)
 }
 
 #[cfg(test)]

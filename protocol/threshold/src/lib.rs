@@ -40,6 +40,7 @@
 //! THR-11  a repaired subshare is the one that was promised                  dealing
 //! THR-12  an encryption key comes with the proof of its other half          sealing
 //! THR-13  complaints convict the one who lied                               complaint
+//! THR-14  an envelope is opened only if its dealer made the ephemeral point sealing
 //! ```
 //!
 //! # Deviations
@@ -75,6 +76,7 @@ mod domain;
 mod group;
 mod lagrange;
 mod limits;
+mod maker;
 mod parameters;
 mod point;
 mod polynomial;
@@ -108,5 +110,5 @@ pub use crate::sharing::Sharing;
 pub use crate::signature::{CombineFailure, Combined, PartialSignature};
 pub use crate::sizes::{
     COMPLAINT_BYTES, INDEX_BYTES, KEY_SHARE_BYTES, PARTIAL_SIGNATURE_BYTES, PUBLIC_KEY_BYTES,
-    SCALAR_BYTES, SIGNATURE_BYTES, SUBSHARE_BYTES,
+    SCALAR_BYTES, SEALED_PREFIX_BYTES, SIGNATURE_BYTES, SUBSHARE_BYTES,
 };

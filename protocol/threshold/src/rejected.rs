@@ -83,6 +83,11 @@ pub enum Rejected {
         /// Whom it is for.
         recipient: ShareIndex,
     },
+    /// A dealer has not proved that it made the ephemeral point with which it sealed.
+    EphemeralUnproved {
+        /// The dealer.
+        dealer: ShareIndex,
+    },
     /// The number of dealings is not the one that makes up a sharing.
     WrongDealingCount {
         /// Dealings needed.

@@ -24,6 +24,13 @@ impl Scalar {
         Self(Active::scalar_from_uniform(bytes))
     }
 
+    /// Uniform, and following from all that was hashed.
+    pub(crate) fn from_hash(hasher: &blake3::Hasher) -> Self {
+        let mut uniform = Zeroizing::new([0; UNIFORM_BYTES]);
+        Zeroizing::new(hasher.finalize_xof()).fill(uniform.as_mut());
+        Self::from_uniform(&uniform)
+    }
+
     /// From canonical big-endian bytes.
     pub(crate) fn decode(bytes: &[u8; SCALAR_BYTES]) -> Result<Self, Rejected> {
         Active::scalar_from_bytes(bytes).map(Self).ok_or(Rejected::ScalarOutOfRange)

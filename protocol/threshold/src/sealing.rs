@@ -1,9 +1,11 @@
 //! Subshares on their way: published with the dealing, and readable by their recipients alone.
 //!
 //! ElGamal 1985 in G1, with one ephemeral point for all recipients (Kurosawa, PKC'02): the point
-//! that a recipient shares with the dealer is hashed to a mask of its subshare. There is no
-//! authentication beyond the dealer's signature on all of it: what comes out is compared with the
-//! commitment, and what does not fit is complained about ([`crate::complaint`]).
+//! that a recipient shares with the dealer is hashed to a mask of its subshare. What comes out is
+//! compared with the commitment, and what does not fit is complained about ([`crate::complaint`]).
+//! A complaint shows the point that was shared. So the dealer proves that it knows what its
+//! ephemeral point was made of ([`maker`]): then it could compute that point itself, and a
+//! complaint tells nobody anything new.
 //!
 //! Decryption keys are made for one epoch and erased with it: whoever records what is published
 //! can read none of it later (specification of the cryptography, pitfall 1). A session names the
@@ -13,23 +15,28 @@
 //! - THR-12: an encryption key is used only if its owner has proved to hold the other half, to the
 //!   caller or to those whose word the caller acts on. Without it, a recipient could choose its key
 //!   as a multiple of another's.
+//! - THR-14: an envelope is opened, and judged, only if its dealer has proved for this dealing that
+//!   it made the ephemeral point. Without it, a dealer could take the point of another dealing, or
+//!   a multiple: whoever complained about its envelope would open the one of that other dealing.
 
 use alloc::vec::Vec;
 use core::fmt;
 
+use quorate_machine::{Plant, planted};
 use zeroize::Zeroizing;
 
 use crate::backend::{Active, Backend, UNIFORM_BYTES};
 use crate::complaint::{Complaint, Opened};
 use crate::dealing::{CheckedDealing, Dealer, Dealt, Subshare};
 use crate::domain::Domain;
+use crate::maker::{MakerProof, Sealing};
 use crate::parameters::ShareIndex;
 use crate::point::KeyPoint;
 use crate::public::{PublicKey, Signature};
 use crate::rejected::Rejected;
 use crate::scalar::Scalar;
 use crate::seed::{Origin, Seed, Session};
-use crate::sizes::{PUBLIC_KEY_BYTES, SCALAR_BYTES};
+use crate::sizes::{MAKER_PROOF_BYTES, PUBLIC_KEY_BYTES, SCALAR_BYTES, SEALED_PREFIX_BYTES};
 
 /// Names the derivations for BLAKE3; a change of one changes what is sealed.
 const KEY_DERIVATION: &str = "quorate 2026-11-21 threshold decryption key v1";
@@ -71,13 +78,14 @@ impl DecryptionKey {
     ///
     /// # Errors
     /// [`Rejected::IndexTooLarge`], [`Rejected::WrongShareCount`]: the dealing is not for us.
+    /// [`Rejected::EphemeralUnproved`]: nothing may be said about what is in it.
     pub fn open(
         &self,
         dealing: &CheckedDealing,
         sealed: &SealedSubshares,
         recipient: ShareIndex,
     ) -> Result<Opened, Rejected> {
-        sealed.check_count(dealing)?;
+        sealed.check_is_of(dealing)?;
         dealing.dealing().commitment().parameters().check_index(recipient)?;
         let key = &self.encryption_key();
         let envelope = Envelope { dealing, sealed, recipient, key };
@@ -134,6 +142,7 @@ impl EncryptionKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedSubshares {
     pub(crate) ephemeral: KeyPoint,
+    maker: MakerProof,
     masked: Vec<[u8; SCALAR_BYTES]>,
 }
 
@@ -156,6 +165,8 @@ impl Dealer<'_> {
         let dealer = dealt.dealing.dealer();
         let secret = self.derivation(Origin::Sealing, dealer).coefficient(0);
         let ephemeral = KeyPoint::of(&secret);
+        let sealing = Sealing { session: self.session, dealer, ephemeral: &ephemeral };
+        let maker = MakerProof::prove(&sealing, &secret);
         let seal = |(subshare, key): (&Subshare, &Option<EncryptionKey>)| {
             let Some(key) = key else { return [0; SCALAR_BYTES] };
             let shared = Shared { point: &key.0.mul(&secret), key: &key.0, ephemeral: &ephemeral };
@@ -163,37 +174,53 @@ impl Dealer<'_> {
             xor(&mask, &subshare.value().encode())
         };
         let masked = dealt.subshares.iter().zip(keys).map(seal).collect();
-        Ok(SealedSubshares { ephemeral, masked })
+        Ok(SealedSubshares { ephemeral, maker, masked })
     }
 }
 
 impl SealedSubshares {
-    /// Reads what [`Self::encode`] wrote, for a sharing with this many shares.
+    /// Reads what [`Self::encode`] wrote, for a sharing with this many shares. Who made the
+    /// ephemeral point is seen where an envelope is opened or judged.
     ///
     /// # Errors
     /// [`Rejected::WrongLength`], and what a point may be refused for.
     pub fn decode(bytes: &[u8], share_count: u16) -> Result<Self, Rejected> {
-        let expected = PUBLIC_KEY_BYTES + SCALAR_BYTES * usize::from(share_count);
-        let Some((ephemeral, masked)) = bytes.split_first_chunk::<PUBLIC_KEY_BYTES>() else {
-            return Err(Rejected::WrongLength { expected, got: bytes.len() });
-        };
+        let expected = SEALED_PREFIX_BYTES + SCALAR_BYTES * usize::from(share_count);
+        let wrong = Rejected::WrongLength { expected, got: bytes.len() };
+        let (ephemeral, rest) = bytes.split_first_chunk::<PUBLIC_KEY_BYTES>().ok_or(wrong)?;
+        let (maker, masked) = rest.split_first_chunk::<MAKER_PROOF_BYTES>().ok_or(wrong)?;
         if bytes.len() != expected {
-            return Err(Rejected::WrongLength { expected, got: bytes.len() });
+            return Err(wrong);
         }
         let (masked, _nothing) = masked.as_chunks::<SCALAR_BYTES>();
-        Ok(Self { ephemeral: KeyPoint::decode(ephemeral)?, masked: masked.to_vec() })
+        Ok(Self {
+            ephemeral: KeyPoint::decode(ephemeral)?,
+            maker: MakerProof(*maker),
+            masked: masked.to_vec(),
+        })
     }
 
-    /// The ephemeral point and 32 bytes for each recipient.
+    /// The ephemeral point, the proof of its maker, and 32 bytes for each recipient.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        [&self.ephemeral.encode()[..], self.masked.as_flattened()].concat()
+        [&self.ephemeral.encode()[..], &self.maker.0, self.masked.as_flattened()].concat()
     }
 
-    pub(crate) fn check_count(&self, dealing: &CheckedDealing) -> Result<(), Rejected> {
-        let expected = dealing.dealing().commitment().parameters().share_count();
+    /// Did the dealer of this dealing seal it, for as many recipients as it has?
+    pub(crate) fn check_is_of(&self, dealing: &CheckedDealing) -> Result<(), Rejected> {
+        let dealing = dealing.dealing();
+        let expected = dealing.commitment().parameters().share_count();
         let got = u16::try_from(self.masked.len()).unwrap_or(u16::MAX);
-        if got == expected { Ok(()) } else { Err(Rejected::WrongShareCount { expected, got }) }
+        if got != expected {
+            return Err(Rejected::WrongShareCount { expected, got });
+        }
+        let (session, dealer) = (dealing.session(), dealing.dealer());
+        let sealing = Sealing { session, dealer, ephemeral: &self.ephemeral };
+        // THR-14: before anything is said about what is in an envelope.
+        if !self.maker.is_of(&sealing) && !planted(Plant::MakerUnchecked) {
+            return Err(Rejected::EphemeralUnproved { dealer });
+        }
+        Ok(())
     }
 }
 

@@ -21,5 +21,12 @@ pub const SUBSHARE_BYTES: usize = 2 * INDEX_BYTES + SCALAR_BYTES;
 /// Bytes of an encoded [`Complaint`](crate::Complaint): recipient, shared point, two scalars.
 pub const COMPLAINT_BYTES: usize = INDEX_BYTES + PUBLIC_KEY_BYTES + 2 * SCALAR_BYTES;
 
+/// Bytes of the proof of who made an ephemeral point: two scalars.
+pub(crate) const MAKER_PROOF_BYTES: usize = 2 * SCALAR_BYTES;
+
+/// Bytes of encoded [`SealedSubshares`](crate::SealedSubshares) before the first envelope: the
+/// ephemeral point and the proof of its maker.
+pub const SEALED_PREFIX_BYTES: usize = PUBLIC_KEY_BYTES + MAKER_PROOF_BYTES;
+
 /// Bytes of an encoded [`PartialSignature`](crate::PartialSignature).
 pub const PARTIAL_SIGNATURE_BYTES: usize = INDEX_BYTES + SIGNATURE_BYTES;

@@ -47,7 +47,7 @@ const LAYERS: [Layer; 19] = [
     layer("wire", &["types"]),
     layer("crypto", &["types", "wire"]),
     layer("kes", &["types", "wire", "crypto"]),
-    layer("threshold", &["types", "wire", "crypto"]),
+    layer("threshold", &["types", "machine", "wire", "crypto"]),
     layer("state", &["types", "machine", "wire", "crypto"]),
     layer("bft", &["types", "machine", "wire", "crypto", "state"]),
     layer("kv", &["types", "machine", "wire"]),

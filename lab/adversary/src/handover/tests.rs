@@ -5,7 +5,9 @@ use quorate_history::Prng;
 use quorate_machine::{Class, Recipients};
 use quorate_membership::handover::message::{Message, Part};
 use quorate_membership::handover::{CommitmentBytes, PublishedDealing, SignedDealing};
-use quorate_threshold::{PARTIAL_SIGNATURE_BYTES, PUBLIC_KEY_BYTES, SCALAR_BYTES};
+use quorate_threshold::{
+    PARTIAL_SIGNATURE_BYTES, PUBLIC_KEY_BYTES, SCALAR_BYTES, SEALED_PREFIX_BYTES,
+};
 use quorate_types::{Digest, Epoch, Instant, NodeId, Now, Peer, Signature, UnixTime};
 
 use super::{Context, Deeds, Holdings, Letter, NAMES, Sending, villain};
@@ -17,7 +19,7 @@ fn dealing() -> Message {
         session: Digest::new([3; 32]),
         dealer: 1,
         commitment: CommitmentBytes(vec![1; 2 * PUBLIC_KEY_BYTES]),
-        sealed: vec![5; PUBLIC_KEY_BYTES + 4 * SCALAR_BYTES],
+        sealed: vec![5; SEALED_PREFIX_BYTES + 4 * SCALAR_BYTES],
     };
     Message::Dealing(Box::new(SignedDealing { dealing, signature: Signature::new([7; 64]) }))
 }

@@ -95,6 +95,14 @@ pub(super) const PLANTS: &[Plant] = &[
     .feud()
     .baited("deserter"),
     Plant::hooked(
+        Bug::MakerUnchecked,
+        "maker-unchecked",
+        "C7",
+        "envelopes are opened whoever made the point that they were sealed with",
+    )
+    .feud()
+    .baited("copyist"),
+    Plant::hooked(
         Bug::AttemptForEver,
         "attempt-for-ever",
         "C9",

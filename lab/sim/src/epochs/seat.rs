@@ -342,7 +342,7 @@ impl ServerSeat {
                     turn.todo.push_back(Event::Certified(epoch, header).into());
                 }
                 Effect::Emit(participant::Output::Cheated(proof)) => {
-                    turn.effects.emit(Output::Cheated(epoch, proof.server));
+                    turn.effects.emit(Output::Cheated(epoch, proof.clone()));
                     self.accuse(turn, *proof);
                 }
                 Effect::Emit(participant::Output::Abandoned(session)) => {

@@ -3,12 +3,12 @@
 use quorate_history::Prng;
 use quorate_membership::handover::message::Message as HandoverMessage;
 
-use super::checkers::{Custody, Dealings, Duties, History, Progress, Vouching};
+use super::checkers::{Custody, Dealings, Duties, Envelopes, History, Progress, Vouching};
 use super::disk::Storekeeper;
 use super::founding::{Shape, install_ideal};
 use super::host::EpochsHost;
 use super::marks::MARKS;
-use super::villains::{DESERTER, FLOODER, FRAMER, GONE, IDLER};
+use super::villains::{COPYIST, DESERTER, FLOODER, FRAMER, GONE, IDLER};
 use super::{EpochsMachine, Message, plants, villains};
 use crate::checker::{Checker, Lens, Resources, Statement, Statements, Thresholds};
 use crate::clock::ClockShape;
@@ -85,6 +85,16 @@ fn drawn_larger(seed: u64, shape: Shape) -> Shape {
     Shape { f: 2, servers: LARGE_SERVERS + more, ..shape }
 }
 
+/// One feud in so many is with a dealer that copies.
+const COPYIST_ONE_IN: u64 = 16;
+
+/// Who is bad in a feud. Who copies is drawn for itself, so that the other feuds are what they were
+/// when there was none.
+fn drawn_villain(seed: u64, others: &'static str) -> &'static str {
+    let mut prng = Prng::from_seed(seed).fork("epochs/copyist");
+    if prng.below(COPYIST_ONE_IN) == 0 { COPYIST } else { others }
+}
+
 /// Whether a run has this kind of fault: a disk that forgets what it confirmed, or a wall clock
 /// that somebody sets years ahead, is beyond what epochs promise to bear at more than `f` servers,
 /// and the swarm counts neither.
@@ -107,6 +117,7 @@ const FEUDS: &[(usize, Option<&str>)] = &[
     (1, Some("late-voucher")),
     (1, Some("mute")),
     (2, Some(DESERTER)),
+    (2, Some(COPYIST)),
     (1, Some(FLOODER)),
     (1, Some(FRAMER)),
     (1, Some(GONE)),
@@ -221,7 +232,7 @@ impl System for Epochs {
         let mut prng = Prng::from_seed(seed).fork("epochs");
         let mut shape = draw_shape(&mut prng);
         let adversaries = villains::names();
-        let villain = adversaries[prng.index(adversaries.len())];
+        let villain = drawn_villain(seed, adversaries[prng.index(adversaries.len())]);
         shape = match villain {
             DESERTER if profile == Profile::Feud => Shape { servers: 6, ..shape },
             // Nobody but the members can take a share.
@@ -305,6 +316,7 @@ pub(super) fn checkers(
         Box::new(History::new(kit.system_key, &kit.first)),
         Box::new(Custody::new((host.servers().to_vec(), host.disks()))),
         Box::new(Dealings::default()),
+        Box::new(Envelopes::default()),
         Box::new(Vouching::new((host.servers().to_vec(), host.disks()), &kit.first)),
         Box::new(Statements::new(EpochsLens)),
         Box::new(Resources::new(EpochsLens, THRESHOLDS)),

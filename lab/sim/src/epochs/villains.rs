@@ -14,7 +14,7 @@ use quorate_types::{Duration, Peer};
 use super::EpochsMachine;
 use attempts::AttemptReplayer;
 use configurations::ForkedHerald;
-use dealers::{BadDealer, Cheat, GrudgeDealer};
+use dealers::{BadDealer, Cheat, Copyist, GrudgeDealer};
 use epochs::{EpochBoaster, LateVoucher};
 use keys::{Revenant, RogueDepositor};
 use liar::Liar;
@@ -84,6 +84,9 @@ pub(super) const KEY_BENDER: &str = "key-bender";
 /// It deals its share in two ways, each right, to half of the recipients each.
 pub(super) const HALVES_DEALER: &str = "halves-dealer";
 
+/// It seals with the point of another dealer, and nothing that anybody is owed.
+pub(super) const COPYIST: &str = "copyist";
+
 /// How long those stay who leave.
 pub(super) const STAY: Duration = Duration::from_millis(1_000);
 
@@ -99,7 +102,7 @@ const SILENT: [Entry<Silent>; 4] = [
     (GONE, |name| Box::new(Leaver::new(name, "liar.gone"))),
 ];
 
-const LIARS: [Entry<Lying>; 18] = [
+const LIARS: [Entry<Lying>; 19] = [
     (EARLY_ENDER, || Box::new(BadWithin)),
     (EARLY_ABORTER, || Box::new(BadWithin)),
     (BAD_DEALER, || Box::new(BadWithin)),
@@ -118,6 +121,7 @@ const LIARS: [Entry<Lying>; 18] = [
     (TALL_DEALER, || Box::new(BadDealer::new(Cheat::Tall))),
     (KEY_BENDER, || Box::new(BadDealer::new(Cheat::Bent))),
     (HALVES_DEALER, || Box::new(BadDealer::new(Cheat::Halves))),
+    (COPYIST, || Box::new(Copyist::default())),
 ];
 
 /// What leaves its server is what its machines say.

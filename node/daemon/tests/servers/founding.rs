@@ -15,6 +15,7 @@ use quorate_membership::VerifiedConfiguration;
 use quorate_membership::handover::message::Message;
 use quorate_membership::handover::{Handover, Setup as HandoverSetup, SignedDealing};
 use quorate_runtime::Interceptor;
+use quorate_threshold::SEALED_PREFIX_BYTES;
 use quorate_types::{Epoch, NodeId, Now, SystemId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -137,7 +138,7 @@ impl Interceptor<Handover> for BadDealer {
                 && let Message::Dealing(signed) = message
             {
                 let mut dealing = signed.dealing.clone();
-                dealing.sealed[48..].iter_mut().for_each(|byte| *byte ^= 1);
+                dealing.sealed[SEALED_PREFIX_BYTES..].iter_mut().for_each(|byte| *byte ^= 1);
                 **signed = SignedDealing::sign(dealing, (self.0, Epoch::ZERO), &*self.1);
             }
         }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use quorate_crypto::{Domain, hash, hash_of, merkle};
 use quorate_threshold::{
     CheckedDealing, Commitment, Dealing, GroupKey, PUBLIC_KEY_BYTES, Parameters, Rejected,
-    SCALAR_BYTES, SealedSubshares, Session, ShareIndex, Sharing,
+    SCALAR_BYTES, SEALED_PREFIX_BYTES, SealedSubshares, Session, ShareIndex, Sharing,
 };
 use quorate_types::Digest;
 use quorate_types::limits::REPLICAS_MAX;
@@ -19,7 +19,7 @@ use super::word::{Said, Words};
 
 const COMMITMENT: Limit = Limit::new("commitment bytes", PUBLIC_KEY_BYTES * REPLICAS_MAX);
 const SEALED: Limit =
-    Limit::new("sealed subshare bytes", PUBLIC_KEY_BYTES + SCALAR_BYTES * REPLICAS_MAX);
+    Limit::new("sealed subshare bytes", SEALED_PREFIX_BYTES + SCALAR_BYTES * REPLICAS_MAX);
 
 /// The points of a commitment as they travel, unchecked.
 #[derive(Clone, PartialEq, Eq, Debug)]

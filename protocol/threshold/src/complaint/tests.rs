@@ -8,7 +8,7 @@ use crate::parameters::ShareIndex;
 use crate::rejected::Rejected;
 use crate::scalar::Scalar;
 use crate::sealing::{DecryptionKey, EncryptionKey, Envelope, SealedSubshares};
-use crate::sizes::COMPLAINT_BYTES;
+use crate::sizes::{COMPLAINT_BYTES, SEALED_PREFIX_BYTES};
 use crate::testing::{index, parameters, seed, session};
 
 const RECIPIENTS: u8 = 7;
@@ -39,7 +39,7 @@ impl Scene {
     fn cheating(victim: u16) -> Self {
         let mut scene = Self::new();
         let mut bytes = scene.sealed.encode();
-        bytes[48 + 32 * usize::from(victim - 1) + 31] ^= 1;
+        bytes[SEALED_PREFIX_BYTES + 32 * usize::from(victim - 1) + 31] ^= 1;
         scene.sealed = SealedSubshares::decode(&bytes, u16::from(RECIPIENTS)).unwrap();
         scene
     }
@@ -97,7 +97,7 @@ fn a_subshare_that_is_no_scalar_convicts_too_thr_13() {
     let mut bytes = scene.sealed.encode();
     // The order begins with 0x73: one of these two leading bytes uncovers a number above it.
     for flip in [0x80, 0x00] {
-        bytes[48] ^= flip;
+        bytes[SEALED_PREFIX_BYTES] ^= flip;
         scene.sealed = SealedSubshares::decode(&bytes, u16::from(RECIPIENTS)).unwrap();
         if let Opened::Complaint(complaint) = scene.open(1) {
             assert_eq!(scene.judge(&complaint), Verdict::DealerLied, "THR-13");
@@ -133,8 +133,42 @@ fn a_complaint_is_worth_nothing_elsewhere_thr_13() {
     let seed = seed(5);
     let dealer = Dealer { seed: &seed, session: session(4), parameters };
     let later = dealer.deal_fresh(index(1)).dealing.check_fresh(session(4), parameters).unwrap();
-    let replayed = complaint.judge(&later, &cheated.sealed, &cheated.public(4)).unwrap();
-    assert_eq!(replayed, Verdict::RecipientLied, "another session");
+    let replayed = complaint.judge(&later, &cheated.sealed, &cheated.public(4));
+    let refused = Rejected::EphemeralUnproved { dealer: index(1) };
+    assert_eq!(replayed, Err(refused), "another session");
+}
+
+/// Dealer 2 seals with the ephemeral point of dealer 1 and what is no subshare, so that everybody
+/// complains about it.
+fn copied(of: &Scene) -> (CheckedDealing, SealedSubshares) {
+    let parameters = parameters(3, u16::from(RECIPIENTS));
+    let seed = seed(6);
+    let dealer = Dealer { seed: &seed, session: session(3), parameters };
+    let dealt = dealer.deal_fresh(index(2));
+    let sealed = SealedSubshares::decode(&of.sealed.encode(), u16::from(RECIPIENTS)).unwrap();
+    (dealt.dealing.check_fresh(session(3), parameters).unwrap(), sealed)
+}
+
+#[test]
+fn who_copies_the_point_of_another_dealer_gets_no_complaint_thr_14() {
+    let scene = Scene::new();
+    let (dealing, sealed) = &copied(&scene);
+    let refused = Rejected::EphemeralUnproved { dealer: index(2) };
+    let opened = scene.key(4).open(dealing, sealed, index(4));
+    assert_eq!(opened.err(), Some(refused), "THR-14");
+
+    // What it is after: the point in such a complaint is the one that hides what dealer 1 owes.
+    let key = &scene.public(4);
+    let envelope = Envelope { dealing, sealed, recipient: index(4), key };
+    let complaint = Complaint::prove(&envelope, scene.key(4));
+    let (dealing, sealed) = (&scene.checked, &scene.sealed);
+    let of_another = Envelope { dealing, sealed, recipient: index(4), key };
+    let stolen = of_another.unmask(&complaint.shared).unwrap();
+    assert_eq!(*stolen.encode(), *scene.subshare(4).encode());
+
+    let (dealing, sealed) = &copied(&scene);
+    let judged = complaint.judge(dealing, sealed, key);
+    assert_eq!(judged, Err(refused), "THR-14: nor does it count as evidence");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::dealing::{CheckedDealing, Dealer, Dealt};
 use crate::parameters::Parameters;
 use crate::rejected::Rejected;
 use crate::seed::Session;
-use crate::testing::{GROUPS, committee, parameters, seed, session};
+use crate::testing::{GROUPS, committee, index, parameters, seed, session};
 
 fn keys(parameters: Parameters) -> Vec<DecryptionKey> {
     let key = |recipient: u8| DecryptionKey::derive(&seed(100 + recipient));
@@ -82,9 +82,9 @@ fn sealed_subshares_come_back_from_their_bytes() {
     let parameters = parameters(2, 4);
     let (_, _, sealed) = sealed(parameters, session(3), &public(&keys(parameters)));
     let bytes = sealed.encode();
-    assert_eq!(bytes.len(), 48 + 4 * 32);
+    assert_eq!(bytes.len(), 48 + 64 + 4 * 32);
     assert_eq!(SealedSubshares::decode(&bytes, 4).as_ref(), Ok(&sealed));
-    let wrong = |share_count| 48 + 32 * usize::from(share_count);
+    let wrong = |share_count| 48 + 64 + 32 * usize::from(share_count);
     for share_count in [3, 5] {
         let refused = Rejected::WrongLength { expected: wrong(share_count), got: bytes.len() };
         assert_eq!(SealedSubshares::decode(&bytes, share_count), Err(refused));
@@ -115,6 +115,27 @@ fn a_recipient_without_a_key_gets_nothing_and_the_others_what_they_are_owed() {
     for (key, recipient) in keys.iter().zip(parameters.indices()) {
         let opened = key.open(&checked, &sealed, recipient).unwrap();
         assert_eq!(matches!(opened, Opened::Owed(_)), recipient.get() != 2);
+    }
+}
+
+#[test]
+fn nothing_is_opened_without_the_proof_for_this_dealing_thr_14() {
+    let parameters = parameters(2, 4);
+    let keys = keys(parameters);
+    let (_, checked, good) = sealed(parameters, session(3), &public(&keys));
+    let (_, _, other) = sealed(parameters, session(4), &public(&keys));
+    let open = |sealed: &SealedSubshares| keys[0].open(&checked, sealed, index(1)).map(|_| ());
+    assert_eq!(open(&good), Ok(()));
+    let refused = Err(Rejected::EphemeralUnproved { dealer: index(2) });
+    assert_eq!(open(&other), refused, "THR-14: of another attempt");
+    let elsewhere = SealedSubshares { maker: other.maker, ..good.clone() };
+    assert_eq!(open(&elsewhere), refused, "THR-14: of another point");
+    let bytes = good.encode();
+    for bit in (48 * 8..(48 + 64) * 8).step_by(3) {
+        let mut changed = bytes.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        let read = SealedSubshares::decode(&changed, 4).unwrap();
+        assert_eq!(open(&read), refused, "THR-14: bit {bit}");
     }
 }
 

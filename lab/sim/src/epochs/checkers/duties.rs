@@ -88,7 +88,8 @@ impl Checker<EpochsMachine> for Duties {
     }
 
     fn on_output(&mut self, at: &At, output: &Output) -> Verdict {
-        let Output::Cheated(epoch, dealer) = output else { return Ok(()) };
+        let Output::Cheated(epoch, proof) = output else { return Ok(()) };
+        let dealer = &proof.server;
         if !at.is_good() {
             return Ok(());
         }

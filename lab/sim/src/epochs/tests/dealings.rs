@@ -10,7 +10,7 @@ use quorate_types::{Epoch, NodeId};
 use super::setting::{FIVE, Setting, Story};
 use crate::epochs::founding::Shape;
 use crate::epochs::villains::{
-    GRUDGE_DEALER, HALVES_DEALER, KEY_BENDER, ROGUE_DEPOSITOR, TALL_DEALER,
+    COPYIST, GRUDGE_DEALER, HALVES_DEALER, KEY_BENDER, ROGUE_DEPOSITOR, TALL_DEALER,
 };
 
 /// Seven members of eight servers, two of which may be bad.
@@ -99,6 +99,15 @@ fn m07_two_commitments_of_one_dealer_leave_all_with_one_choice() {
     assert_all_have_shares(&story, &[member(FIVE)]);
     assert!(story.seen.cheats.iter().all(|(_, cheat)| *cheat == dealer));
     assert!(story.attempts().iter().all(|attempt| *attempt == 0), "{:?}", story.attempts());
+}
+
+#[test]
+fn m07_who_seals_with_the_point_of_another_dealer_gets_no_complaint_out_of_anybody() {
+    let (story, _) = with_bad_member(COPYIST);
+    story.assert_withstood("liar.copied_a_point");
+    assert!(story.hits("handover.dealing_rejected") > 0);
+    assert_eq!(story.seen.cheats, BTreeSet::new(), "a proof would show what the other dealt");
+    assert_all_have_shares(&story, &[member(FIVE)]);
 }
 
 #[test]

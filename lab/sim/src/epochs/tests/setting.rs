@@ -224,7 +224,7 @@ impl Checker<EpochsMachine> for Witness {
         let mut seen = self.0.borrow_mut();
         match output {
             Output::News(news) => seen.news.push((at.time_us, at.node, news.clone())),
-            Output::Cheated(epoch, dealer) => drop(seen.cheats.insert((*epoch, *dealer))),
+            Output::Cheated(epoch, proof) => drop(seen.cheats.insert((*epoch, proof.server))),
             Output::Client(told) => {
                 if let ClientOutput::Lease { configuration, .. } = &**told {
                     seen.leases.push((at.time_us, configuration.epoch()));

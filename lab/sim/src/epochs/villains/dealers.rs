@@ -1,17 +1,19 @@
 //! Members that deal otherwise than they should (M06, M07, R-22): to all but one recipient, a
-//! polynomial that is too long, another secret than their share, or two right dealings at once.
+//! polynomial that is too long, another secret than their share, two right dealings at once, or one
+//! that is sealed with the point of another dealer.
 
 use std::sync::Arc;
 
+use quorate_adversary::Reception;
 use quorate_adversary::deeds::peers;
-use quorate_machine::Recipients;
+use quorate_machine::{Input, Recipients};
 use quorate_membership::handover::message::Message as Handover;
 use quorate_membership::handover::{Attempt, PublishedDealing, SignedDealing};
 use quorate_threshold::{Dealer, Dealt, Parameters, Seed, Session};
 use quorate_types::{Epoch, Peer};
 
 use super::super::cabinet::share_in;
-use super::super::{Message, Name, ServerSeat};
+use super::super::{EpochsMachine, Message, Name, ServerSeat};
 use super::villain::{Context, Mark, Sending, Villain};
 
 /// Says nothing at all about ends of epochs to the first of the others.
@@ -95,6 +97,66 @@ impl BadDealer {
         };
         let sealed = dealer.seal(&dealt, &attempt.encryption_keys().ok()?).ok()?;
         let dealing = PublishedDealing::new(&dealt.dealing, &sealed);
+        let system = seat.turnover().configuration().configuration().system;
+        Some(SignedDealing::sign(dealing, (system, epoch), &*seat.signer(epoch)?))
+    }
+}
+
+/// Seals with the point of somebody else's dealing, and nothing that anybody is owed: whoever
+/// complained about it would show what hides the subshare that the other one dealt (MPSS and its
+/// like have an accusation show that point, too).
+#[derive(Default, Debug)]
+pub(super) struct Copyist {
+    /// To whom the key is being dealt.
+    attempt: Option<Attempt>,
+}
+
+impl Villain for Copyist {
+    fn on_attempt(&mut self, _: Epoch, attempt: &Attempt) {
+        self.attempt = Some(attempt.clone());
+    }
+
+    fn on_input(&mut self, context: &mut Context<'_>, input: &Input<EpochsMachine>) -> Reception {
+        if let Input::Deliver { message: Message::Handover(epoch, said), .. } = input
+            && let Handover::Dealing(theirs) = &**said
+            && let Some(copy) = self.copy(context.seat, *epoch, &theirs.dealing)
+        {
+            let copy = Arc::new(Handover::Dealing(Box::new(copy)));
+            context.tell_all(&Message::Handover(*epoch, copy));
+            context.mark("liar.copied_a_point");
+        }
+        Reception::Pass
+    }
+
+    /// What its honest machine deals stays here: the first of two is what others look at.
+    fn on_send(&mut self, _: &mut Context<'_>, sending: Sending<'_>) -> Option<Mark> {
+        let Message::Handover(_, said) = sending.message else { return None };
+        let Handover::Dealing(_) = &**said else { return None };
+        *sending.to = Recipients::Each([].into());
+        Some("liar.kept_its_dealing")
+    }
+}
+
+impl Copyist {
+    /// A dealing of its own share, with all that another dealer has sealed.
+    fn copy(
+        &self,
+        seat: &ServerSeat,
+        epoch: Epoch,
+        theirs: &PublishedDealing,
+    ) -> Option<SignedDealing> {
+        let attempt = self.attempt.as_ref()?;
+        let (_, share) = share_in(seat.files().get(&Name::Share(epoch))?);
+        let seed = Seed::new([0x5C; 32]);
+        let session = Session::new(*theirs.session.as_bytes());
+        let dealer = Dealer { seed: &seed, session, parameters: attempt.parameters() };
+        let dealt = dealer.deal_again(&share);
+        let own = dealer.seal(&dealt, &attempt.encryption_keys().ok()?).ok()?;
+        let own = PublishedDealing::new(&dealt.dealing, &own);
+        if own.dealer == theirs.dealer {
+            return None;
+        }
+        let dealing = PublishedDealing { sealed: theirs.sealed.clone(), ..own };
         let system = seat.turnover().configuration().configuration().system;
         Some(SignedDealing::sign(dealing, (system, epoch), &*seat.signer(epoch)?))
     }

@@ -7,7 +7,7 @@ use std::vec::Vec;
 
 use quorate_threshold::{
     CheckedDealing, Commitment, Dealer, Dealing, KeyShare, PUBLIC_KEY_BYTES, PartialSignature,
-    PublicKey, Seed, ShareIndex, Sharing,
+    PublicKey, SEALED_PREFIX_BYTES, Seed, ShareIndex, Sharing,
 };
 use quorate_types::{Digest, NodeId};
 
@@ -109,7 +109,7 @@ pub(super) fn cheat(seed: u64, victim_place: usize) -> (Network, NodeId) {
     let others: Vec<_> = seats.iter().filter(|node| **node != villain).copied().collect();
     let victim = others[victim_place];
     let mut published = dealing(&network, villain, CHEATING_SEED);
-    let slot = 48 + 32 * seats.iter().position(|node| *node == victim).unwrap();
+    let slot = SEALED_PREFIX_BYTES + 32 * seats.iter().position(|node| *node == victim).unwrap();
     published.sealed[slot + 31] ^= 1;
     let acknowledged = Rc::new(RefCell::new(BTreeMap::new()));
     let (known, bad) = (Rc::clone(&acknowledged), signed(&network, villain, published.clone()));
@@ -401,7 +401,7 @@ fn a_founder_that_deals_wrong_shares_to_some_keeps_nobody_from_the_key() {
             Message::Dealing(it) if from == villain && cheated.contains(&to) => {
                 let mut dealing = it.dealing;
                 // Every envelope: whichever is this recipient's opens to something else.
-                dealing.sealed[48..].iter_mut().for_each(|byte| *byte ^= 1);
+                dealing.sealed[SEALED_PREFIX_BYTES..].iter_mut().for_each(|byte| *byte ^= 1);
                 let dealing = SignedDealing::sign(dealing, place, &*signer);
                 Vec::from([Message::Dealing(Box::new(dealing))])
             }

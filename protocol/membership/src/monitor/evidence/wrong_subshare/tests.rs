@@ -4,8 +4,8 @@ use std::vec::Vec;
 
 use quorate_crypto::Signer;
 use quorate_threshold::{
-    COMPLAINT_BYTES, Dealer, DecryptionKey, Opened, PUBLIC_KEY_BYTES, SCALAR_BYTES, Seed, Session,
-    ShareIndex,
+    COMPLAINT_BYTES, Dealer, DecryptionKey, Opened, SCALAR_BYTES, SEALED_PREFIX_BYTES, Seed,
+    Session, ShareIndex,
 };
 use quorate_types::{Epoch, NodeId, Resilience, SystemId};
 use quorate_wire::{decode, encode};
@@ -56,7 +56,7 @@ fn dealing(attempt: &Attempt) -> PublishedDealing {
 /// The same with the subshare of one recipient off.
 fn cheat(attempt: &Attempt, place: usize) -> PublishedDealing {
     let mut dealing = dealing(attempt);
-    dealing.sealed[PUBLIC_KEY_BYTES + SCALAR_BYTES * (place + 1) - 1] ^= 1;
+    dealing.sealed[SEALED_PREFIX_BYTES + SCALAR_BYTES * (place + 1) - 1] ^= 1;
     dealing
 }
 
@@ -126,11 +126,11 @@ fn a_signature_is_all_that_a_dealing_has_become_longer_by() {
     let proof = proof();
     let unsigned = encode(&proof.dealing.dealing).len();
     assert_eq!(encode(&proof.dealing).len(), unsigned + 64);
-    // Two points, and four subshares under one more.
-    assert_eq!(unsigned, 90 - 48 + 2 * 48 + 48 + 4 * 32);
+    // Two points, and four subshares under one more, with the proof of its maker.
+    assert_eq!(unsigned, 90 - 48 + 2 * 48 + 48 + 64 + 4 * 32);
     let misdeed = Misdeed::WrongSubshare(Box::new(proof));
     let evidence = Evidence { server: NodeId::new([9; 32]), misdeed };
-    assert_eq!(encode(&evidence).len(), 996, "in a group of four, without a key of the system");
+    assert_eq!(encode(&evidence).len(), 1_060, "in a group of four, without a key of the system");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::vec::Vec;
 
 use quorate_crypto::Signer;
-use quorate_threshold::{Opened, PUBLIC_KEY_BYTES, SCALAR_BYTES};
+use quorate_threshold::{Opened, SCALAR_BYTES, SEALED_PREFIX_BYTES};
 use quorate_types::{Epoch, MemberStatus, NodeId};
 
 use super::harness::{Town, decryption_key};
@@ -42,7 +42,7 @@ impl Town {
         let mut dealing = self.publish(dealer, 8);
         *dealing.sealed.last_mut().unwrap() ^= 1;
         let attempt = self.underway().attempt;
-        assert_eq!(dealing.sealed.len(), PUBLIC_KEY_BYTES + SCALAR_BYTES * attempt.seats.len());
+        assert_eq!(dealing.sealed.len(), SEALED_PREFIX_BYTES + SCALAR_BYTES * attempt.seats.len());
         let victim = attempt.seats.last().unwrap().node;
         let key = decryption_key(self.number_of(victim), self.epoch().next());
         let parameters = attempt.parameters();
