@@ -65,28 +65,10 @@ pub struct NewServer {
 /// [`FoundingError`] if a value is wrong, or a file is there already.
 pub fn new_server(directory: &Path, request: &ServerRequest) -> Result<NewServer, FoundingError> {
     check(request)?;
-    let (system, epoch) = match &request.joins {
-        Some(Joining { cluster, epoch, .. }) => {
-            ((*epoch != Epoch::ZERO).then_some(cluster.system), *epoch)
-        }
-        None => (None, Epoch::ZERO),
-    };
-    let seed = Seed::new(*place::random()?);
     let (admission_file, node_file) = (directory.join(ADMISSION_FILE), directory.join(NODE_FILE));
 
     place::create_directory(directory)?;
-    let identity = Identity::generate(Blake3Tree, seed, epoch);
-    let keys = ServerKeys::create_directory(&directory.join(KEY_DIRECTORY), &identity)?;
-    let mut admission = None;
-    // The leaf that certifies the first key signs the admission, too, before it is erased.
-    keys.certify_and((system, epoch), &place::fresh_seeds()?, |certificate, identity| {
-        let said = NodeAdmission::new(describe(request), certificate.clone(), identity);
-        let line = to_line(ADMISSION, &said) + "\n";
-        place::write_new(&admission_file, line.as_bytes())?;
-        admission = Some(said);
-        Ok::<(), FoundingError>(())
-    })?;
-    let admission = admission.expect("a certificate that was not there was made");
+    let admission = make_keys(directory, request, &admission_file)?;
     let (listen, metrics) = (request.listen, request.metrics);
     let joins = request.joins.as_ref();
     if let Some(Joining { cluster, .. }) = joins {
@@ -99,8 +81,37 @@ pub fn new_server(directory: &Path, request: &ServerRequest) -> Result<NewServer
         system_key: joins.map(|joining| joining.cluster.system_key),
         joins: joins.map(|joining| joining.epoch_seconds),
     };
+    // The last file: who waits for it starts the server at once, which needs its keys for itself.
     place::write_new(&node_file, template.to_text().as_bytes())?;
     Ok(NewServer { admission, admission_file, node_file })
+}
+
+/// Makes the keys of a server and has its identity say what it is. They are nobody's again when
+/// this returns.
+fn make_keys(
+    directory: &Path,
+    request: &ServerRequest,
+    admission_file: &Path,
+) -> Result<NodeAdmission, FoundingError> {
+    let (system, epoch) = match &request.joins {
+        Some(Joining { cluster, epoch, .. }) => {
+            ((*epoch != Epoch::ZERO).then_some(cluster.system), *epoch)
+        }
+        None => (None, Epoch::ZERO),
+    };
+    let seed = Seed::new(*place::random()?);
+    let identity = Identity::generate(Blake3Tree, seed, epoch);
+    let keys = ServerKeys::create_directory(&directory.join(KEY_DIRECTORY), &identity)?;
+    let mut admission = None;
+    // The leaf that certifies the first key signs the admission, too, before it is erased.
+    keys.certify_and((system, epoch), &place::fresh_seeds()?, |certificate, identity| {
+        let said = NodeAdmission::new(describe(request), certificate.clone(), identity);
+        let line = to_line(ADMISSION, &said) + "\n";
+        place::write_new(admission_file, line.as_bytes())?;
+        admission = Some(said);
+        Ok::<(), FoundingError>(())
+    })?;
+    Ok(admission.expect("a certificate that was not there was made"))
 }
 
 fn describe(request: &ServerRequest) -> ServerDescription {

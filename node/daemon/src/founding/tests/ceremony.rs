@@ -13,6 +13,7 @@ use crate::founding::ceremony::{
     new_server,
 };
 use crate::founding::{FoundingError, NodeIdentity};
+use crate::keys::ServerKeys;
 
 struct Ceremony {
     scratch: Scratch,
@@ -156,6 +157,25 @@ fn a_server_that_is_made_to_join_later_certifies_the_key_of_that_epoch_and_found
     ceremony.request.admissions.push(made.admission_file);
     let text = ceremony.refusal().to_string();
     assert!(text.contains("made for a later epoch"), "{text}");
+}
+
+/// `rounds unattended 60 60`, seed 8787242458852227597: `quorate dev` starts a server whose file it
+/// finds, and the keys were still held by who made them.
+#[test]
+fn the_keys_of_a_new_server_are_free_as_soon_as_its_file_is_there() {
+    let scratch = Scratch::new();
+    for number in 0..4 {
+        let directory = scratch.join(&format!("node-{number}"));
+        let (file, keys) = (directory.join("node.toml"), directory.join("keys"));
+        let waits = std::thread::spawn(move || {
+            while !file.exists() {
+                std::hint::spin_loop();
+            }
+            ServerKeys::open_directory(&keys).map(drop)
+        });
+        new_server(&directory, &request(number)).unwrap();
+        waits.join().unwrap().unwrap();
+    }
 }
 
 #[test]
