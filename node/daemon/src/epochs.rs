@@ -26,6 +26,7 @@ use quorate_duties::turnover::Event;
 use quorate_membership::monitor::{Evidence, ProberOutput};
 use quorate_membership::{Docket, DocketCounts, VerifiedConfiguration};
 use quorate_runtime::LinkNews;
+use quorate_threshold::PublicKey as PublicShare;
 use quorate_types::{Configuration, Digest, Epoch, MemberStatus, NodeId};
 
 use crate::keys::roots::RootState;
@@ -249,6 +250,10 @@ pub enum Happening {
     Inherited(Epoch, Box<Inheritance>),
     /// The attempt of this session failed; it made a share of the epoch behind this one.
     Abandoned(Epoch, Digest),
+    /// The share of this epoch is there, and is of the attempt that succeeded.
+    Settled(Epoch),
+    /// The share of this epoch with this public side is of an attempt that failed.
+    Unfit(Epoch, PublicShare),
     /// The tree of another root of the identity is made.
     RootMade(Box<ServerIdentity>),
     /// The participant of an epoch took a step.

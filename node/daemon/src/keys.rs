@@ -215,7 +215,8 @@ impl<M: Medium> ServerKeys<M> {
         self.seed(Name::Decryption(epoch))
     }
 
-    /// Erases what opens what was sealed for an epoch: nobody needs it once the share is there.
+    /// Erases what opens what was sealed for an epoch: nobody needs it once the share is there, and
+    /// it would open what attempts that failed have dealt, too (MEM-75).
     ///
     /// # Errors
     /// What the disk reports.

@@ -155,6 +155,8 @@ pub enum Plant {
     EndNotKept,
     /// A member deals its share by one polynomial in every attempt of an epoch.
     DealingReused,
+    /// What opens dealings stays when the share is there.
+    OpenerKept,
     /// Envelopes are opened whoever made the ephemeral point that they were sealed with.
     MakerUnchecked,
     /// A recipient acknowledges whatever a dealer deals to it.

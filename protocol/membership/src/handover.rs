@@ -30,6 +30,10 @@
 //!   nor in a copy of a server's data.
 //! - MEM-71: whoever has no seat in the group of the signed header forgets what it was dealt in
 //!   attempts that failed, and what opens it: those attempts dealt out the same key.
+//! - MEM-75: whoever has its share of the attempt that succeeded forgets what opens dealings, for
+//!   the same reason: who has a seat may have had one in attempts that failed.
+//! - MEM-76: a member signs and deals with no share but of the sharing that its log names: one of
+//!   an attempt that failed, which a crash has left, is erased.
 //!
 //! # Deviations from the specification
 //! - Recipients sign with their deposited key of the next epoch, not of the current one (settled

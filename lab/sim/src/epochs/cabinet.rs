@@ -270,6 +270,11 @@ impl Cabinet {
         }
     }
 
+    /// Erases what opened subshares of an epoch.
+    pub(super) fn erase_decryption(&mut self, ink: Ink<'_>, epoch: Epoch) {
+        self.erase(ink, Name::Decryption(epoch));
+    }
+
     /// Erases the share of an epoch, the seed of what was dealt of it, and what opened subshares.
     pub(super) fn erase_share(&mut self, ink: Ink<'_>, epoch: Epoch) {
         self.erase(ink, Name::Dealing(epoch));

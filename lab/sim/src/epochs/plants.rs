@@ -95,6 +95,12 @@ pub(super) const PLANTS: &[Plant] = &[
     .feud()
     .baited("deserter"),
     Plant::hooked(
+        Bug::OpenerKept,
+        "opener-kept",
+        "C7",
+        "what opens dealings, also of attempts that failed, stays when the share is there",
+    ),
+    Plant::hooked(
         Bug::MakerUnchecked,
         "maker-unchecked",
         "C7",

@@ -348,6 +348,14 @@ impl ServerSeat {
                 Effect::Emit(participant::Output::Abandoned(session)) => {
                     self.abandoned.push((epoch, session));
                 }
+                Effect::Emit(participant::Output::Settled(settled)) => self.settle(turn, settled),
+                Effect::Emit(participant::Output::Unfit(of, unfit)) => {
+                    let share = self.cabinet.share(of);
+                    let share = share.filter(|(_, share)| share.public_share() == unfit);
+                    if let Some((session, _)) = share {
+                        self.cabinet.abandon(turn.effects, (of, session));
+                    }
+                }
                 Effect::Release(_) => {}
                 Effect::Mark(mark) => turn.effects.mark(mark),
             }

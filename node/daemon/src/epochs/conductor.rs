@@ -20,13 +20,14 @@ use quorate_membership::{
 };
 use quorate_runtime::{Channel, Control, Handle};
 use quorate_state::Tree;
+use quorate_threshold::PublicKey as PublicShare;
 use quorate_types::{Epoch, MemberStatus, Slot};
 
 use super::lookout::{Asker, Lookout};
 use super::machines::{Ground, ReadyReplica, base, handover_channel, membership_channel};
 use super::mending::Mending;
 use super::steps::Step;
-use super::{Chain, Conducted, Happening, Said, lock, say};
+use super::{Chain, Conducted, Happening, Said, lock, say, shares};
 use crate::error::ServerError;
 use crate::heap;
 use crate::host::ordering;
@@ -180,6 +181,8 @@ impl Conductor {
                 let abandoned = keys.abandon_share(epoch.next(), session.as_bytes());
                 abandoned.map_err(|source| ServerError::Keys { source })
             }
+            Happening::Settled(epoch) => self.settle(epoch),
+            Happening::Unfit(epoch, unfit) => self.erase_unfit(epoch, &unfit),
             Happening::RootMade(tree) => self.all.ground.keep_root(*tree),
             Happening::Probed(found) => {
                 let orders = self.report(found);
@@ -199,6 +202,8 @@ impl Conductor {
             Happening::Stepped(epoch, step) => Some((*epoch, *step)),
             Happening::Inherited(..)
             | Happening::Abandoned(..)
+            | Happening::Settled(_)
+            | Happening::Unfit(..)
             | Happening::Proved(..)
             | Happening::Probed(_)
             | Happening::Watched(..)
@@ -381,6 +386,30 @@ impl Conductor {
         let keys = lock(&self.all.ground.keys);
         keys.erase_share(epoch).map_err(|source| ServerError::Keys { source })?;
         keys.erase_decryption(epoch).map_err(|source| ServerError::Keys { source })
+    }
+
+    /// The share is there: what opened its dealings goes, and a participant that waits gets it.
+    fn settle(&self, epoch: Epoch) -> Result<(), ServerError> {
+        let keys = &self.all.ground.keys;
+        lock(keys).erase_decryption(epoch).map_err(|source| ServerError::Keys { source })?;
+        let Some(participant) = self.handovers.get(&epoch) else { return Ok(()) };
+        let share = shares::of(keys, epoch).map_err(|source| ServerError::Store { source })?;
+        if let Some((_session, share)) = share {
+            drop(participant.request(HandoverRequest::Share(Arc::new(share))));
+        }
+        Ok(())
+    }
+
+    /// Erases a share of an attempt that failed, unless another one has taken its place.
+    fn erase_unfit(&self, epoch: Epoch, unfit: &PublicShare) -> Result<(), ServerError> {
+        let keys = &self.all.ground.keys;
+        let share = shares::of(keys, epoch).map_err(|source| ServerError::Store { source })?;
+        let Some((session, _)) = share.filter(|(_, share)| share.public_share() == *unfit) else {
+            return Ok(());
+        };
+        tracing::warn!(%epoch, "the share was of an attempt that failed, and is erased");
+        let erased = lock(keys).abandon_share(epoch, session.as_bytes());
+        erased.map_err(|source| ServerError::Keys { source })
     }
 
     fn begin_participant(&mut self, epoch: Epoch) -> Result<(), ServerError> {

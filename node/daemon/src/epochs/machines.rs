@@ -267,7 +267,7 @@ impl Ground {
     fn member_secrets(&self, epoch: Epoch) -> Result<MemberSecrets, ServerError> {
         let share =
             shares::of(&self.keys, epoch).map_err(|source| ServerError::Store { source })?;
-        let share = share.map(|(_session, share)| share);
+        let share = share.map(|(_session, share)| Arc::new(share));
         let fresh = random_seed()?;
         let seed: KeySeed = lock(&self.keys)
             .dealing_seed(epoch, &fresh)
@@ -280,8 +280,16 @@ impl Ground {
         let seed = lock(&self.keys)
             .decryption_seed(next)
             .map_err(|source| ServerError::Keys { source })?;
-        let seed = seed.ok_or(ServerError::NoDecryptionKey { epoch: next })?;
         let signer: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&certified.seed));
+        let Some(seed) = seed else {
+            let share = shares::of(&self.keys, next);
+            let has_share = share.map_err(|source| ServerError::Store { source })?.is_some();
+            // MEM-75: it was erased when the share was there.
+            return match has_share {
+                true => Ok(NextKeys { signer, deposit: None, decryption_key: None }),
+                false => Err(ServerError::NoDecryptionKey { epoch: next }),
+            };
+        };
         let decryption_key = DecryptionKey::derive(&Seed::new(*seed));
         let names_root = certified.certificate.statement.successor.is_some();
         let deposit = Deposit::new(certified.certificate, &*signer, &decryption_key);
@@ -289,7 +297,7 @@ impl Ground {
             true => deposit.proving(self.root_proof()?),
             false => deposit,
         };
-        Ok(NextKeys { deposit, signer, decryption_key })
+        Ok(NextKeys { signer, deposit: Some(deposit), decryption_key: Some(decryption_key) })
     }
 
     /// What gets the final state of the epoch of `former` for the one that begins.

@@ -99,6 +99,8 @@ impl Hosted for HandoverHost {
             Output::Certified(header) => Event::Certified(epoch, header).into(),
             Output::Cheated(proof) => Happening::Proved(epoch, proof),
             Output::Abandoned(session) => Happening::Abandoned(epoch, session),
+            Output::Settled(settled) => Happening::Settled(settled),
+            Output::Unfit(of, unfit) => Happening::Unfit(of, unfit),
         };
         say(&self.events, happening);
     }

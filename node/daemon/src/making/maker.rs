@@ -106,6 +106,10 @@ impl Maker {
                     let abandoned = keys.abandon_share(epoch.next(), session.as_bytes());
                     abandoned.map_err(|source| ServerError::Keys { source })?;
                 }
+                Ok(Happening::Settled(epoch)) => {
+                    let erased = lock(&self.keys).erase_decryption(epoch);
+                    erased.map_err(|source| ServerError::Keys { source })?;
+                }
                 Ok(Happening::Proved(_, proof)) => self.keep(*proof)?,
                 Ok(Happening::Event(event)) => {
                     if let Some(made) = self.on(*event) {
@@ -117,6 +121,7 @@ impl Maker {
                     | Happening::Stepped(..)
                     | Happening::Probed(_)
                     | Happening::Watched(..)
+                    | Happening::Unfit(..)
                     | Happening::RootMade(_),
                 ) => {}
             }

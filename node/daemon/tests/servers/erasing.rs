@@ -55,8 +55,10 @@ fn is_needed(Label { kind, epoch, .. }: Label, Now { epoch: now, has_seat }: Now
         // DUT-6: every server has seen the end of the epoch before. The key of the next one is made
         // ahead, and storage stays on the ring of the founding with its keys.
         Kind::Signing => epoch >= now || epoch == FIRST.get(),
+        // MEM-75: who has its share opens nothing more.
+        Kind::Decryption => epoch > now,
         // DUT-5: without a seat nothing is left of the attempts at the key of the epoch.
-        Kind::Decryption | Kind::Share | Kind::Dealing => epoch > now || epoch == now && has_seat,
+        Kind::Share | Kind::Dealing => epoch > now || epoch == now && has_seat,
         // The leaf of the next epoch has certified its key already.
         Kind::Leaf => epoch > now + 1,
         Kind::Dealt => false,
@@ -83,7 +85,7 @@ fn assert_alive(found: &BTreeSet<Find>, secrets: &[(Label, Secret)], now: &[Now]
         let Now { epoch: now, has_seat } = now[label.owner];
         match label.kind {
             Kind::Signing => [FIRST.get(), now, now + 1].contains(&label.epoch),
-            Kind::Decryption => label.epoch == now + 1 || label.epoch == now && has_seat,
+            Kind::Decryption => label.epoch == now + 1,
             Kind::Share | Kind::Dealing => label.epoch == now && has_seat,
             Kind::Leaf => label.epoch == now + 2,
             Kind::Dealt => false,

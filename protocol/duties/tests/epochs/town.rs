@@ -58,7 +58,7 @@ struct Server {
     /// By the epoch that begins, with the group whose state it gets.
     successions: BTreeMap<Epoch, (Succession, Arc<GroupConfiguration>)>,
     inheritances: BTreeMap<Epoch, Inheritance>,
-    shares: BTreeMap<Epoch, KeyShare>,
+    shares: BTreeMap<Epoch, Arc<KeyShare>>,
     /// In which session each of them was made.
     sessions: BTreeMap<Epoch, Digest>,
     alarms: BTreeMap<Alarm, Instant>,
@@ -144,7 +144,7 @@ impl Server {
             groups: BTreeMap::new(),
             successions: BTreeMap::new(),
             inheritances: BTreeMap::new(),
-            shares: share.into_iter().map(|share| (epoch, share)).collect(),
+            shares: share.into_iter().map(|share| (epoch, Arc::new(share))).collect(),
             sessions: BTreeMap::new(),
             alarms: BTreeMap::new(),
             is_vouching_for: duties.membership().map(|_| epoch),
@@ -507,8 +507,6 @@ impl Town {
                 }
                 Effect::Persist(machine::Record::Share { share, session }) => {
                     self.tally.kept("handover");
-                    let share =
-                        KeyShare::decode(share.encode().as_ref()).expect("it is the test's own");
                     self.server(id).shares.insert(epoch.next(), share);
                     self.server(id).sessions.insert(epoch.next(), session);
                 }
@@ -517,6 +515,15 @@ impl Town {
                     if server.sessions.get(&epoch.next()) == Some(&session) {
                         server.shares.remove(&epoch.next());
                     }
+                }
+                Effect::Emit(HandoverOutput::Settled(settled)) => {
+                    if let Some(share) = self.server(id).shares.get(&settled).cloned() {
+                        let share = Input::Request(Request::Share(share));
+                        self.step_handover(id, settled, share);
+                    }
+                }
+                Effect::Emit(HandoverOutput::Unfit(epoch, _)) => {
+                    unreachable!("{id} takes no share of epoch {epoch} for its own")
                 }
                 Effect::Emit(HandoverOutput::Cheated(proof)) => {
                     unreachable!("{} cheats nobody", proof.server)
@@ -685,9 +692,7 @@ impl Town {
         }
         let member = configuration.group_member(id).is_some().then(|| MemberSecrets {
             signer: epoch_signer(number, epoch),
-            share: server.shares.get(&epoch).map(|share| {
-                KeyShare::decode(share.encode().as_ref()).expect("it is the test's own")
-            }),
+            share: server.shares.get(&epoch).cloned(),
             seed: seed(b'd', number, epoch),
         });
         let next = epoch.next();
@@ -708,7 +713,11 @@ impl Town {
             system_key: Some(*configuration.header().system_key()),
             me: id,
             member,
-            next: Some(NextKeys { deposit, signer, decryption_key }),
+            next: Some(NextKeys {
+                signer,
+                deposit: Some(deposit),
+                decryption_key: Some(decryption_key),
+            }),
             schemes: schemes(),
             policy: Policy {
                 length: LENGTH,

@@ -58,7 +58,8 @@ pub(crate) fn of_an_hour() -> Said {
         .find(|id| newest.group_member(**id).is_none())
         .expect("the group is smaller");
     let next = keys(&newest, me);
-    let operation = HandoverOperation::Deposit(Box::new(next.deposit.clone()));
+    let operation =
+        HandoverOperation::Deposit(Box::new(next.deposit.clone().expect("it was made now")));
     let operation_bytes = encode(&operation).len() as u64;
     let mut handover = Handover::new(setup(&servers, &newest, (me, next)), []);
     let mut said = Said { times: 0, members: 0, message_bytes: 0, operation_bytes };
@@ -139,5 +140,5 @@ fn keys(newest: &VerifiedConfiguration, me: NodeId) -> NextKeys {
     let certificate = EpochKeyCertificate::issue(statement, &identity);
     let decryption_key = DecryptionKey::derive(&Seed::new(seed));
     let deposit = Deposit::new(certificate, &*signer, &decryption_key);
-    NextKeys { deposit, signer, decryption_key }
+    NextKeys { signer, deposit: Some(deposit), decryption_key: Some(decryption_key) }
 }

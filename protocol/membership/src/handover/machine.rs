@@ -41,8 +41,10 @@ use core::fmt;
 
 use quorate_crypto::{Domain, hash_of};
 use quorate_machine::{Class, Effects, Input, Machine, Plant, RecordNumber, planted};
-use quorate_threshold::{GroupKey, KeyShare, PartialSignature, ShareIndex, Signature};
-use quorate_types::{Digest, Duration, Instant, NodeId, Now, Peer, PublicKey, Resilience};
+use quorate_threshold::{
+    GroupKey, KeyShare, PartialSignature, PublicKey as PublicShare, ShareIndex, Signature,
+};
+use quorate_types::{Digest, Duration, Epoch, Instant, NodeId, Now, Peer, PublicKey, Resilience};
 
 use super::message::Message;
 use super::operation::HandoverOperation;
@@ -77,6 +79,8 @@ pub enum Request {
     AtRisk(bool),
     /// The node has got the signed header of the next epoch from elsewhere.
     Signed(Box<CertifiedHeader>),
+    /// The share of the epoch that ends is there now ([`Output::Settled`]).
+    Share(Arc<KeyShare>),
 }
 
 /// What a participant tells its node.
@@ -93,6 +97,13 @@ pub enum Output {
     /// The attempt of this session failed: the share that was made in it is to be erased, and no
     /// other, since that of the next attempt may lie in its place by then.
     Abandoned(Digest),
+    /// The share of this epoch is durable and is of the attempt that succeeded: what opens dealings
+    /// to the epoch's group is to be erased (MEM-75), and a participant that is there for the epoch
+    /// gets the share.
+    Settled(Epoch),
+    /// The share of this epoch with this public side is of an attempt that failed: it is to be
+    /// erased, and no other (MEM-76).
+    Unfit(Epoch, PublicShare),
 }
 
 /// What must survive a crash.
@@ -209,6 +220,7 @@ impl Machine for Handover {
             Input::Request(Request::News(news)) => self.on_own_news(turn, *news),
             Input::Request(Request::AtRisk(is_so)) => self.is_at_risk = is_so,
             Input::Request(Request::Signed(header)) => self.on_certified(turn, &header),
+            Input::Request(Request::Share(share)) => self.on_share(turn, share),
         }
         self.act(turn);
     }

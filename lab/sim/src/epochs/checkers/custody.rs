@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use quorate_machine::{Recipients, RecordNumber};
 use quorate_membership::VerifiedConfiguration;
+use quorate_membership::handover::message::Message as HandoverMessage;
 use quorate_types::{Digest, Epoch, NodeId};
 
 use crate::checker::{At, Broken, Checker, End, Gauges, Verdict};
@@ -82,6 +83,33 @@ impl Custody {
         if known.is_none_or(|known| *known < attempt) {
             self.present.insert(place, session);
         }
+    }
+
+    /// What is wrong with whoever deals its share at the end of the newest epoch: what opened the
+    /// dealings that it was made of is gone (MEM-75), and it is not of an attempt that failed
+    /// (MEM-76).
+    fn dealt_from(
+        &self,
+        at: &At,
+        (epoch, disk): (Epoch, &Disk),
+        said: &HandoverMessage,
+    ) -> Option<String> {
+        let HandoverMessage::Dealing(dealing) = said else { return None };
+        let newest = disk.newest();
+        let group = &newest.configuration().membership_group;
+        let dealer = group.get(usize::from(dealing.dealing.dealer).checked_sub(1)?);
+        // It may pass on what another one dealt.
+        if epoch != newest.epoch() || dealer != Some(&self.servers[at.node.index()]) {
+            return None;
+        }
+        if disk.files.contains_key(&Name::Decryption(epoch)) {
+            return Some(format!("{:?} deals its share of {epoch}, and can open more", at.node));
+        }
+        let session = self.shares.get(&(at.node, epoch))?;
+        let attempt = *self.attempts.get(&(epoch, *session))?;
+        let is_of_it = attempt == newest.header().header().lineage.attempt;
+        let what = || format!("{:?} deals a share of attempt {attempt} at {epoch}", at.node);
+        (!is_of_it).then(what)
     }
 
     /// What the disk of a server holds that it should not.
@@ -165,10 +193,13 @@ impl Checker<EpochsMachine> for Custody {
     }
 
     fn on_send(&mut self, at: &At, _: &Recipients, message: &Message) -> Verdict {
-        let Message::Handover(epoch, _) = message else { return Ok(()) };
+        let Message::Handover(epoch, said) = message else { return Ok(()) };
         let disks = self.disks.borrow();
         let Some(disk) = disks.get(at.node.index()).filter(|_| at.is_good()) else { return Ok(()) };
         let newest = disk.newest().epoch();
+        if let Some(what) = self.dealt_from(at, (*epoch, disk), said) {
+            return Err(Broken::new(ID, what));
+        }
         match self.overdue(at.node, disk).filter(|_| *epoch >= newest) {
             Some(name) => {
                 let what = format!("{:?} speaks of the end of {newest} and has", at.node);

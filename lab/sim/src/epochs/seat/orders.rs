@@ -144,6 +144,15 @@ impl ServerSeat {
         self.cabinet.erase_share(turn.effects, epoch);
     }
 
+    /// The share is there: what opened its dealings goes, and a participant that waits gets it.
+    pub(super) fn settle(&mut self, turn: &mut Turn<'_>, epoch: Epoch) {
+        self.cabinet.erase_decryption(turn.effects, epoch);
+        if let Some((_, share)) = self.cabinet.share(epoch) {
+            let share = Input::Request(HandoverRequest::Share(Arc::new(share)));
+            self.step_handover(turn, epoch, share);
+        }
+    }
+
     fn begin_participant(&mut self, turn: &mut Turn<'_>, epoch: Epoch) {
         let configuration = self.turnover.configuration().clone();
         if configuration.epoch() != epoch {
@@ -179,7 +188,7 @@ impl ServerSeat {
 
     fn member_secrets(&mut self, turn: &mut Turn<'_>, epoch: Epoch) -> Option<MemberSecrets> {
         let signer = self.cabinet.certified(turn.effects, epoch)?.signer;
-        let share = self.cabinet.share(epoch).map(|(_, share)| share);
+        let share = self.cabinet.share(epoch).map(|(_, share)| Arc::new(share));
         let seed = Seed::new(self.cabinet.seed(turn.effects, Name::Dealing(epoch)));
         Some(MemberSecrets { signer, share, seed })
     }
@@ -187,13 +196,26 @@ impl ServerSeat {
     /// None when the identity has ended: the server deposits nothing, and is not drawn.
     fn next_keys(&mut self, turn: &mut Turn<'_>, next: Epoch) -> Option<NextKeys> {
         let certified = self.cabinet.certified(turn.effects, next)?;
+        let has_opener = self.files().contains_key(&Name::Decryption(next));
+        if !has_opener && self.cabinet.share(next).is_some() {
+            // MEM-75: it was erased when the share was there.
+            return Some(NextKeys {
+                signer: certified.signer,
+                deposit: None,
+                decryption_key: None,
+            });
+        }
         let seed = self.cabinet.seed(turn.effects, Name::Decryption(next));
         let decryption_key = DecryptionKey::derive(&Seed::new(seed));
         let names_root = certified.certificate.statement.successor.is_some();
         let deposit = Deposit::new(certified.certificate, &*certified.signer, &decryption_key);
         let proof = names_root.then(|| self.cabinet.root_proof()).flatten();
         let deposit = deposit.proving(proof);
-        Some(NextKeys { deposit, signer: certified.signer, decryption_key })
+        Some(NextKeys {
+            signer: certified.signer,
+            deposit: Some(deposit),
+            decryption_key: Some(decryption_key),
+        })
     }
 
     fn get_state(&mut self, turn: &mut Turn<'_>, epoch: Epoch, is_own: bool) {

@@ -124,6 +124,8 @@ impl Villain for Copyist {
             let copy = Arc::new(Handover::Dealing(Box::new(copy)));
             context.tell_all(&Message::Handover(*epoch, copy));
             context.mark("liar.copied_a_point");
+            // Whoever deals twice is convicted for that.
+            self.attempt = None;
         }
         Reception::Pass
     }

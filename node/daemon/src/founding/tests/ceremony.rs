@@ -162,6 +162,7 @@ fn a_server_that_is_made_to_join_later_certifies_the_key_of_that_epoch_and_found
 /// `rounds unattended 60 60`, seed 8787242458852227597: `quorate dev` starts a server whose file it
 /// finds, and the keys were still held by who made them.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "it watches beside the one that makes the keys")]
 fn the_keys_of_a_new_server_are_free_as_soon_as_its_file_is_there() {
     let scratch = Scratch::new();
     for number in 0..4 {

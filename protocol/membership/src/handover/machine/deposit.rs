@@ -59,13 +59,14 @@ impl Handover {
     /// header answers with it. A server that brings no keys asks nobody: it gets the header with
     /// the delta.
     pub(super) fn deposit(&mut self, turn: &mut Turn<'_>) {
-        let Some(next) = &self.setup.next else { return };
+        let next = self.setup.next.as_ref();
+        let Some(deposit) = next.and_then(|next| next.deposit.as_ref()) else { return };
         let own = self.setup.configuration.member(self.setup.me);
-        let brings = |record| self.is_asked(record) || next.deposit.successor().is_some();
+        let brings = |record| self.is_asked(record) || deposit.successor().is_some();
         if !own.is_some_and(brings) {
             return;
         }
-        let deposit = Box::new(next.deposit.clone());
+        let deposit = Box::new(deposit.clone());
         let is_first = self.repetitions <= SAID_FIRST;
         let is_said = self.is_founding() || is_first || self.repetitions.is_power_of_two();
         let is_due =

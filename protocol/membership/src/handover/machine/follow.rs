@@ -5,10 +5,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use quorate_machine::{Plant, planted};
-use quorate_threshold::{Commitment, GroupKey};
+use quorate_threshold::{Commitment, GroupKey, KeyShare};
 use quorate_types::NodeId;
 
-use super::{Handover, Topic, Turn};
+use super::{Handover, Output, Topic, Turn};
 use crate::handover::attempt::{Attempt, Occasion, parameters};
 use crate::handover::message::Message;
 use crate::handover::stage::{News, Stage, Underway};
@@ -36,6 +36,35 @@ impl Handover {
         }
     }
 
+    /// Takes a share of the epoch that came when this participant was there already: its dealers
+    /// were slow, or one of them cheated.
+    pub(super) fn on_share(&mut self, turn: &mut Turn<'_>, share: Arc<KeyShare>) {
+        let Some(member) = &mut self.setup.member else { return };
+        if member.share.is_none() {
+            member.share = Some(share);
+            self.try_share(turn);
+        }
+    }
+
+    // MEM-76: before anything is signed or dealt with it.
+    /// Is the own share one of the sharing that the log names? Then what opened its dealings goes;
+    /// if not, it goes itself.
+    fn try_share(&mut self, turn: &mut Turn<'_>) {
+        let (Some(group_key), Some(member)) = (&self.group_key, &mut self.setup.member) else {
+            return;
+        };
+        let Some(share) = &member.share else { return };
+        let epoch = self.setup.configuration.epoch;
+        if group_key.check_share(share).is_ok() {
+            turn.effects.emit(Output::Settled(epoch));
+        } else {
+            let unfit = share.public_share();
+            member.share = None;
+            turn.mark("handover.share_of_a_failed_attempt");
+            turn.effects.emit(Output::Unfit(epoch, unfit));
+        }
+    }
+
     fn is_about_this_epoch(&self, news: &News) -> bool {
         let configuration = &self.setup.configuration;
         news.system == configuration.system && news.epoch == configuration.epoch
@@ -51,6 +80,7 @@ impl Handover {
         {
             let commitment = Commitment::decode(&sharing.0, parameters(self.resilience()));
             self.group_key = commitment.and_then(GroupKey::new).ok().map(Arc::new);
+            self.try_share(turn);
         }
         let number = |news: &Arc<News>| Some(attempt_of(news)?.number);
         if self.known.as_ref().and_then(number).is_some_and(|it| number(&news) == Some(it)) {

@@ -12,8 +12,8 @@ use alloc::vec::Vec;
 
 use quorate_machine::{Plant, planted};
 use quorate_threshold::{
-    CheckedDealing, Complaint, KeyShare, Opened, SealedSubshares, Session, ShareIndex, Sharing,
-    Subshare,
+    CheckedDealing, Complaint, DecryptionKey, KeyShare, Opened, SealedSubshares, Session,
+    ShareIndex, Sharing, Subshare,
 };
 use quorate_types::{Digest, NodeId};
 
@@ -119,7 +119,7 @@ impl Handover {
     /// holds.
     pub(super) fn seat(&self) -> Option<(&Attempt, ShareIndex)> {
         let (attempt, me) = (self.attempt()?, self.setup.me);
-        let own = self.setup.next.as_ref()?.deposit.epoch_key();
+        let own = self.setup.next.as_ref()?.signer.public_key();
         (attempt.key_of(me) == Some(own)).then_some((attempt, attempt.index_of(me)?))
     }
 
@@ -191,8 +191,15 @@ impl Handover {
         is_taken && held.is_some_and(|held| held.published.dealing != *published)
     }
 
+    /// What opens dealings, until the share is there.
+    fn decryption_key(&self) -> Option<&DecryptionKey> {
+        self.setup.next.as_ref()?.decryption_key.as_ref()
+    }
+
     fn open(&mut self, turn: &mut Turn<'_>, published: SignedDealing) {
-        let Some((attempt, me)) = self.seat() else { return };
+        let Some((attempt, me)) = self.seat().filter(|_| self.decryption_key().is_some()) else {
+            return;
+        };
         let (session, parameters) = (attempt.session(&self.occasion()), attempt.parameters());
         let dealing = &published.dealing;
         let checked = dealing.chosen().checked((session, parameters), self.group_key.as_deref());
@@ -201,8 +208,8 @@ impl Handover {
         else {
             return turn.mark("handover.dealing_rejected");
         };
-        let Some(next) = &self.setup.next else { return };
-        let inside = match next.decryption_key.open(&checked, &sealed, me) {
+        let Some(key) = self.decryption_key() else { return };
+        let inside = match key.open(&checked, &sealed, me) {
             Ok(Opened::Owed(subshare)) => Inside::Subshare(subshare),
             Ok(Opened::Complaint(complaint)) => {
                 self.expose(turn, &published, complaint.encode());
@@ -234,11 +241,37 @@ impl Handover {
         }
         if self.receiving.share.is_some() {
             self.say_completion(turn, session);
+            self.settle(turn);
         }
+    }
+
+    // MEM-75: behind the decision no other attempt comes, and nothing has to be opened any more.
+    /// Forgets what opens dealings, also those of attempts that failed. Subshares of the chosen
+    /// ones, with which others are helped, stay in memory.
+    fn settle(&mut self, turn: &mut Turn<'_>) {
+        if !self.is_decided() || planted(Plant::OpenerKept) {
+            return;
+        }
+        let epoch = self.setup.configuration.epoch.next();
+        let Some(next) = &mut self.setup.next else { return };
+        if next.decryption_key.take().is_some() {
+            turn.mark("handover.settled");
+            turn.effects.emit(Output::Settled(epoch));
+        }
+    }
+
+    /// Has the attempt succeeded in which this server has its seat?
+    fn is_decided(&self) -> bool {
+        let number = self.attempt().map(|attempt| attempt.number);
+        let signed = self.certified.as_ref().map(|certified| certified.header.lineage.attempt);
+        matches!(self.stage(), Some(Stage::Done(_))) || (signed.is_some() && signed == number)
     }
 
     /// Dealings that came too early, or before a crash.
     fn take_up(&mut self, turn: &mut Turn<'_>, session: Digest) {
+        if self.decryption_key().is_none() {
+            return;
+        }
         let of_before = self.receiving.durable.range((session, 0)..=(session, u16::MAX));
         let of_before: Vec<_> = of_before.map(|(_, published)| published.clone()).collect();
         let early = core::mem::take(&mut self.receiving.early).into_values();
@@ -349,7 +382,9 @@ impl Handover {
         let held = self.receiving.held.get(&name.dealer).map(|held| &held.published);
         let own = self.own_dealing(name.session);
         let own = own.filter(|own| own.dealing.dealer == name.dealer);
-        let found = held.filter(|held| held.dealing.session == name.session).or(own).cloned();
+        let held = held.filter(|held| held.dealing.session == name.session);
+        let durable = self.receiving.durable.get(&(name.session, name.dealer));
+        let found = held.or(own).or(durable).cloned();
         match found.filter(|_| is_recipient) {
             Some(published) => turn.send(from, Message::Dealing(Box::new(published))),
             None => turn.mark("handover.dealing_not_served"),

@@ -17,7 +17,7 @@ pub struct MemberSecrets {
     /// Signs with the key of the epoch.
     pub signer: Arc<dyn Signer>,
     /// Its share of the system's key; none while the system is being founded.
-    pub share: Option<KeyShare>,
+    pub share: Option<Arc<KeyShare>>,
     /// Uniform secret bytes, fresh for the epoch and durable: all its dealings follow from them.
     pub seed: Seed,
 }
@@ -25,12 +25,13 @@ pub struct MemberSecrets {
 /// A server's keys of the next epoch, durable before they are given here.
 #[derive(Debug)]
 pub struct NextKeys {
-    /// What it deposits.
-    pub deposit: Deposit,
     /// Signs with the key of the next epoch.
     pub signer: Arc<dyn Signer>,
-    /// Opens what dealers seal for it.
-    pub decryption_key: DecryptionKey,
+    /// What it deposits; none behind a crash if what opens dealings was erased before: then nobody
+    /// waits for a deposit any more.
+    pub deposit: Option<Deposit>,
+    /// Opens what dealers seal for it, until its share is there (MEM-75).
+    pub decryption_key: Option<DecryptionKey>,
 }
 
 /// How long things take.

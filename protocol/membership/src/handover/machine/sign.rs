@@ -79,7 +79,7 @@ impl Handover {
     /// with the first shares that there are.
     fn signing_share(&self) -> Option<&KeyShare> {
         match self.setup.system_key {
-            Some(_) => self.setup.member.as_ref()?.share.as_ref(),
+            Some(_) => self.setup.member.as_ref()?.share.as_deref(),
             None => self.receiving.share().map(|share| &**share),
         }
     }

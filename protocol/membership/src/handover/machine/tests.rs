@@ -7,13 +7,15 @@ mod secrecy;
 
 use std::boxed::Box;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::vec::Vec;
 
-use quorate_threshold::{Bls12381, Domain, PartialSignature, ThresholdScheme};
+use quorate_machine::Input;
+use quorate_threshold::{Bls12381, Domain, KeyShare, PartialSignature, ThresholdScheme};
 use quorate_types::{Duration, NodeId};
 
 use self::network::{Network, POLICY};
-use super::{Message, Record};
+use super::{Message, Record, Request};
 use crate::handover::operation::HandoverOperation;
 use crate::handover::stage::Stage;
 use crate::limits::{DEPOSITS_AWAITED_MAX, EARLIEST_END_PART, ROOTS_EARLY_PART, ROOTS_MAX};
@@ -36,6 +38,11 @@ fn assert_handed_over(network: &Network) {
         header.verify(&system_key, &Bls12381).unwrap();
         assert_eq!(Some(header), node.handover.certified());
         assert!(!node.handover.holds_old_share(), "MEM-17: the old share is gone");
+        let opens = node.handover.setup.next.as_ref().is_some_and(|it| it.decryption_key.is_some());
+        assert!(
+            !opens || node.handover.share().is_none(),
+            "MEM-75: who has its share opens no more"
+        );
     }
 }
 
@@ -68,7 +75,8 @@ fn mem_69_who_is_not_on_the_list_brings_no_keys_and_its_group_does() {
     outsiders.retain(|id| !members.contains(id));
     // One brings its keys all the same.
     let setup = &network.nodes[&outsiders[0]].handover.setup;
-    let uncalled = Box::new(setup.next.as_ref().unwrap().deposit.clone());
+    let uncalled = setup.next.as_ref().unwrap().deposit.clone();
+    let uncalled = Box::new(uncalled.unwrap());
     network.deliver(outsiders[0], members[0], Message::Deposit(uncalled));
     while network.log.news.stage == Stage::Open {
         network.turn();
@@ -351,6 +359,53 @@ fn mem_71_who_has_no_seat_in_the_end_forgets_what_it_got_in_attempts_that_failed
         network.restart(*node);
         assert!(network.nodes[node].handover.share().is_none(), "MEM-71: also behind a crash");
     }
+}
+
+/// The number of dealings that the log has taken of a member.
+fn dealings_of(network: &Network, member: NodeId) -> usize {
+    let place = network.members().iter().position(|it| *it == member).unwrap() + 1;
+    count(network, |it| match it {
+        HandoverOperation::Dealt(dealt) => usize::from(dealt.dealing.dealer) == place,
+        _ => false,
+    })
+}
+
+/// The share that a member begins with; it has none any more.
+fn take_share(network: &mut Network, member: NodeId) -> Arc<KeyShare> {
+    let mut share = None;
+    network.restart_with(member, |setup| share = setup.member.as_mut().unwrap().share.take());
+    share.unwrap()
+}
+
+#[test]
+fn mem_76_a_share_that_a_failed_attempt_left_is_used_for_nothing_and_is_given_up() {
+    let mut network = Network::new(4, 1, 3);
+    let left = network.members()[1];
+    let share = Arc::new(KeyShare::decode(&[&[0, 2][..], &[7; 32]].concat()).unwrap());
+    let unfit = share.public_share();
+    network.restart_with(left, |setup| setup.member.as_mut().unwrap().share = Some(share));
+    assert_eq!(network.nodes[&left].unfit, [unfit], "MEM-76");
+    network.run();
+    assert_handed_over(&network);
+    assert_eq!(dealings_of(&network, left), 0, "MEM-76: nothing is dealt of it");
+    let others = network.nodes.iter().filter(|(id, _)| **id != left);
+    assert!(others.into_iter().all(|(_, node)| node.unfit.is_empty()), "theirs are good");
+}
+
+#[test]
+fn a_share_that_comes_when_the_participant_is_there_is_used_at_the_end_of_its_epoch() {
+    let mut network = Network::new(4, 1, 3);
+    let [late, gone, lost, _] = network.members()[..] else { panic!("four members") };
+    let share = take_share(&mut network, late);
+    drop([gone, lost].map(|member| take_share(&mut network, member)));
+    for _ in 0..2_000 {
+        network.turn();
+    }
+    assert!(network.nodes.values().all(|node| node.certified.is_none()), "one share is too few");
+    network.step(late, Input::Request(Request::Share(share)));
+    network.run();
+    assert_handed_over(&network);
+    assert_eq!(dealings_of(&network, late), 1);
 }
 
 /// Crashes a server behind one of its effects after the other, evenly over all of them.

@@ -319,7 +319,7 @@ fn a_dealing_that_its_dealer_has_not_signed_is_as_good_as_none_mem_53() {
 fn a_recipient_whose_key_is_not_the_one_that_it_deposited_accuses_nobody_mem_54() {
     let (mut network, seats) = drawn(7, 6);
     let confused = network.nodes.get_mut(&seats[0]).unwrap();
-    confused.handover.setup.next.as_mut().unwrap().decryption_key = decryption_key(77);
+    confused.handover.setup.next.as_mut().unwrap().decryption_key = Some(decryption_key(77));
     network.run();
     assert!(network.marks["handover.proof_unfounded"] >= 1, "no envelope opens with that key");
     assert!(network.nodes.values().all(|node| node.cheats.is_empty()), "MEM-54");

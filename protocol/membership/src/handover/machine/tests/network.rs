@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use quorate_machine::{Effect, Effects, Input, Machine, Recipients, RecordNumber};
-use quorate_threshold::{KeyShare, Seed};
+use quorate_threshold::{KeyShare, PublicKey, Seed};
 use quorate_types::{Duration, Instant, NodeId, Now, Peer, UnixTime};
 
 use super::super::{
@@ -28,6 +28,10 @@ pub(super) struct Node {
     pub(super) certified: Option<CertifiedHeader>,
     pub(super) cheats: Vec<Evidence>,
     pub(super) is_up: bool,
+    /// What opened dealings to it is erased.
+    is_settled: bool,
+    /// The shares of the epoch that ends that it gave up.
+    pub(super) unfit: Vec<PublicKey>,
 }
 
 /// What becomes of a message.
@@ -108,8 +112,9 @@ impl Network {
         let start = |id: &NodeId| {
             let handover = Handover::new(setup(&world, *id, (true, is_founding)), []);
             let (disk, alarms, cheats) = (Vec::new(), BTreeMap::new(), Vec::new());
-            let is_up = !absent.contains(id);
-            (*id, Node { handover, disk, alarms, certified: None, cheats, is_up })
+            let (is_up, is_settled, unfit) = (!absent.contains(id), false, Vec::new());
+            let certified = None;
+            (*id, Node { handover, disk, alarms, certified, cheats, is_up, is_settled, unfit })
         };
         let nodes = ids.iter().map(start).collect();
         let created = world.first.configuration().created.as_micros();
@@ -244,9 +249,18 @@ impl Network {
     /// What is not on the disk is gone; the share of the old epoch is in a file of its own, which
     /// the node erases when it is told that the next header is durable.
     pub(super) fn restart(&mut self, id: NodeId) {
+        self.restart_with(id, |_| {});
+    }
+
+    /// The same, and it finds something else on its disk.
+    pub(super) fn restart_with(&mut self, id: NodeId, change: impl FnOnce(&mut Setup)) {
         let node = self.nodes.get_mut(&id).unwrap();
         let has_share = node.certified.is_none();
-        let setup = setup(&self.world, id, (has_share, self.is_founding));
+        let mut setup = setup(&self.world, id, (has_share, self.is_founding));
+        if let Some(next) = setup.next.as_mut().filter(|_| node.is_settled) {
+            (next.deposit, next.decryption_key) = (None, None);
+        }
+        change(&mut setup);
         node.handover = Handover::new(setup, node.disk.clone());
         node.alarms.clear();
         self.step(id, Input::Start);
@@ -278,6 +292,10 @@ impl Network {
             }
             Effect::Emit(Output::Certified(header)) => node.certified = Some(*header),
             Effect::Emit(Output::Cheated(proof)) => node.cheats.push(*proof),
+            Effect::Emit(Output::Settled(epoch)) => {
+                node.is_settled |= epoch == self.world.first.epoch().next();
+            }
+            Effect::Emit(Output::Unfit(_, share)) => node.unfit.push(share),
             Effect::Emit(Output::Abandoned(_)) => {}
         }
     }
@@ -326,7 +344,7 @@ fn setup(world: &World, me: NodeId, (has_share, is_founding): (bool, bool)) -> S
     };
     let member = world.group().contains(&me).then(|| MemberSecrets {
         signer: world.signer(me, epoch),
-        share: (has_share && !is_founding).then(share).flatten(),
+        share: (has_share && !is_founding).then(share).flatten().map(Arc::new),
         seed: Seed::new(dealing_seed(place)),
     });
     let signer = world.signer(me, epoch.next());
@@ -338,7 +356,11 @@ fn setup(world: &World, me: NodeId, (has_share, is_founding): (bool, bool)) -> S
         system_key: (!is_founding).then_some(world.founding.system_key),
         me,
         member,
-        next: Some(NextKeys { deposit, signer, decryption_key }),
+        next: Some(NextKeys {
+            signer,
+            deposit: Some(deposit),
+            decryption_key: Some(decryption_key),
+        }),
         schemes: schemes(),
         policy: POLICY,
     }
