@@ -79,9 +79,11 @@ fn text(refusal: Refusal) -> (String, &'static str) {
         Refusal::NoCouncil => {
             ("these keys are no council", "name each key once, and no more signatures than keys")
         }
-        Refusal::NoGroup => {
-            ("no group can be drawn by this rule", "name more servers, or let more seats change")
-        }
+        Refusal::NoGroup => (
+            "no group of this size can be drawn by this rule, with all that waits counted",
+            "name more servers of the pool with `quorate group rotate --pool`, or a smaller size, \
+             or let more seats change",
+        ),
         Refusal::NeighboursGone => (
             "as many of its neighbours on the ring have gone, or are to be removed, as a group can \
              bear",

@@ -231,11 +231,7 @@ fn reject_time(validity: Validity, epoch: Epoch) -> Result<(), Refusal> {
 pub(super) fn active_min(table: &Reader<'_>) -> usize {
     let header = table.header();
     let resized = [header.epoch, header.epoch.next()].map(|epoch| table.pending_resize(epoch));
-    let decided = match table.stage() {
-        Stage::Done(decided) => Some(decided.header.membership),
-        Stage::Open | Stage::Frozen(_) | Stage::Dealing(_) | Stage::Redrawing(_) => None,
-    };
-    let present = [Some(header.storage), Some(header.membership), decided];
+    let present = [Some(header.storage), Some(header.membership), table.decided_size()];
     let groups = present.into_iter().chain(resized);
     groups.flatten().map(Resilience::replicas).max().unwrap_or(0)
 }

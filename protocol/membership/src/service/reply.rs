@@ -50,7 +50,7 @@ pub enum Refusal {
     TooLarge,
     /// The keys that are to sign for the authority are no council.
     NoCouncil,
-    /// No group can be drawn by this rule.
+    /// No group of this size can be drawn by this rule, all recorded changes counted.
     NoGroup,
     /// Too many of its neighbours on the ring have gone or are to be removed, and the certificate
     /// may not exceed the cap.

@@ -37,6 +37,10 @@ impl ResizeCertificate {
         if left < grant.membership.replicas() as u64 {
             return Err(Refusal::TooFewServers);
         }
+        // Of too small a pool nobody could be drawn, and the group would stay for good. Until a
+        // freeze takes the size, another rule is measured by it.
+        let rule = table.newest_rotation().unwrap_or_default().rotation;
+        rule.check(grant.membership).or(Err(Refusal::NoGroup))?;
         if !self.is_endorsed(&table.council(), verifier) {
             return Err(Refusal::BadSignature);
         }

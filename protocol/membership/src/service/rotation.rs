@@ -41,7 +41,9 @@ impl RotationCertificate {
         if table.sharing_bytes().is_none() {
             return Err(Refusal::Founding);
         }
-        grant.rotation.check(table.header().membership).or(Err(Refusal::NoGroup))?;
+        // A size that is recorded waits until a group of it is drawn, so it is the one that meets
+        // the rule.
+        grant.rotation.check(table.newest_size()).or(Err(Refusal::NoGroup))?;
         if !self.is_endorsed(&table.council(), verifier) {
             return Err(Refusal::BadSignature);
         }

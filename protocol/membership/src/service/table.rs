@@ -342,6 +342,22 @@ impl<'a> Reader<'a> {
         self.value(&resize_of(batch))
     }
 
+    /// The resilience that was decided for the next epoch, from DONE on.
+    pub(super) fn decided_size(&self) -> Option<Resilience> {
+        match self.stage() {
+            Stage::Done(decided) => Some(decided.header.membership),
+            Stage::Open | Stage::Frozen(_) | Stage::Dealing(_) | Stage::Redrawing(_) => None,
+        }
+    }
+
+    /// The resilience of the group once every other size that is recorded has taken effect.
+    pub(super) fn newest_size(&self) -> Resilience {
+        let header = self.header();
+        let later = self.pending_resize(header.epoch.next());
+        let later = later.or_else(|| self.pending_resize(header.epoch));
+        later.or_else(|| self.decided_size()).unwrap_or(header.membership)
+    }
+
     /// MEM-69: who brings keys to the epoch.
     pub(super) fn shortlist(&self) -> Shortlist {
         Shortlist::among(&self.header(), self.tally().present)

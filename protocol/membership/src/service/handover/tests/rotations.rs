@@ -90,6 +90,33 @@ fn a_pool_with_too_few_candidates_leaves_the_group_as_it_is() {
 }
 
 #[test]
+fn a_pool_is_refused_that_is_too_small_for_the_size_that_waits() {
+    let mut town = Town::new(8, 1);
+    let (small, large) = (pool(&town, 6), pool(&town, 7));
+    let grant = town.resize_grant(2);
+    assert_eq!(town.resize(grant), RECORDED);
+    town.deposit_all();
+    assert_eq!(rotate(&mut town, small.clone()), MembershipReply::Refused(Refusal::NoGroup));
+    town.freeze();
+    let fixed = rotate(&mut town, small.clone());
+    assert_eq!(fixed, MembershipReply::Refused(Refusal::NoGroup), "the size is fixed");
+    let beacon = town.beacon();
+    town.take(beacon).unwrap();
+    let shares = town.finish();
+    let decided = rotate(&mut town, small.clone());
+    assert_eq!(decided, MembershipReply::Refused(Refusal::NoGroup), "the size is decided");
+    town.turn(shares);
+    let grant = town.resize_grant(1);
+    assert_eq!(town.resize(grant), MembershipReply::Recorded(Epoch::new(1)));
+    assert_eq!(rotate(&mut town, small), MembershipReply::Recorded(Epoch::new(1)), "both at once");
+    let grant = town.resize_grant(2);
+    assert_eq!(town.resize(grant), MembershipReply::Refused(Refusal::NoGroup));
+    assert_eq!(rotate(&mut town, large), MembershipReply::Recorded(Epoch::new(1)));
+    town.live_an_epoch();
+    assert_eq!(town.group().len(), 4);
+}
+
+#[test]
 fn mem_22_a_rule_that_comes_after_the_freeze_chooses_no_group_of_this_epoch() {
     let mut town = Town::new(12, 1);
     town.deposit_all();

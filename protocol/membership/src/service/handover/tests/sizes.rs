@@ -4,6 +4,7 @@ use quorate_types::{Epoch, Resilience, SystemId};
 use super::harness::Town;
 use crate::authority::{ResizeCertificate, ResizeGrant};
 use crate::limits::MEMBERSHIP_F_MAX;
+use crate::rotation::Rotation;
 use crate::service::{MembershipOperation, MembershipReply, Refusal};
 use crate::testing::epoch_signer;
 
@@ -80,6 +81,30 @@ fn mem_25_behind_done_the_size_that_was_decided_counts() {
     town.turn(shares);
     town.live_an_epoch();
     assert_eq!(town.servers().len(), 7);
+}
+
+#[test]
+fn a_size_is_refused_for_which_the_pool_is_too_small() {
+    let mut town = Town::new(8, 1);
+    let pool = |town: &mut Town, count| {
+        let members = town.configuration.configuration().members.iter();
+        let pool = Some(members.take(count).map(|member| member.id).collect());
+        town.rotation_grant(Rotation { pool, seats_max: None })
+    };
+    let grant = pool(&mut town, 6);
+    assert_eq!(town.rotate(grant), RECORDED);
+    assert_eq!(resize(&mut town, 2), MembershipReply::Refused(Refusal::NoGroup), "it waits");
+    town.prepare();
+    assert_eq!(resize(&mut town, 2), MembershipReply::Refused(Refusal::NoGroup), "it is fixed");
+    let shares = town.finish();
+    town.turn(shares);
+    assert_eq!(resize(&mut town, 2), MembershipReply::Refused(Refusal::NoGroup), "it holds");
+    let grant = pool(&mut town, 7);
+    assert_eq!(town.rotate(grant), MembershipReply::Recorded(Epoch::new(1)));
+    assert_eq!(resize(&mut town, 2), MembershipReply::Recorded(Epoch::new(1)));
+    town.live_an_epoch();
+    town.live_an_epoch();
+    assert_eq!(town.group().len(), 7);
 }
 
 #[test]
