@@ -591,7 +591,11 @@ fn live(plan: &Plan) -> bool {
     if !is_over && year.violation.is_none() {
         find(format!("INVARIANT=C9 the year ends in epoch {}", year.tally.epochs));
     }
-    is_over && year.violation.is_none()
+    let lacking = if is_over { year.tally.lacking(plan) } else { Vec::new() };
+    for what in &lacking {
+        find(format!("INVARIANT=C15 {what}: a meaningless year"));
+    }
+    is_over && year.violation.is_none() && lacking.is_empty()
 }
 
 fn marks(words: &Words) -> Result<bool, String> {

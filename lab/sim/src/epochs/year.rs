@@ -39,6 +39,7 @@ use crate::simulation::Simulation;
 use crate::system::{Limits, Run};
 
 mod field;
+mod floor;
 mod loot;
 mod pairs;
 #[cfg(test)]

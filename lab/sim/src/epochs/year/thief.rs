@@ -44,6 +44,8 @@ const MIXED_MAX: usize = 40;
 pub struct Tally {
     /// Epochs that have begun.
     pub epochs: u64,
+    /// Robberies that were planned.
+    pub planned: u64,
     /// Servers that were robbed.
     pub robberies: u64,
     /// Members that were robbed when the next group had the key and they had not erased theirs.
@@ -166,7 +168,12 @@ impl Thief {
         let known = self.loot.places(epoch).len().max(self.voices(configuration));
         let room = self.plan.robbed.saturating_sub(known);
         self.tally.borrow_mut().missed += self.planned.len() as u64;
-        self.planned = self.choose((inside, room), outside);
+        self.planned = match epoch.get() < self.plan.epochs {
+            true => self.choose((inside, room), outside),
+            // The year is over.
+            false => Vec::new(),
+        };
+        self.tally.borrow_mut().planned += self.planned.len() as u64;
         for (_, at_us) in &mut self.planned {
             *at_us += time_us;
         }
