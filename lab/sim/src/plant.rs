@@ -114,6 +114,33 @@ pub const ASPECTS: [(&str, &[&str]); 3] = [
 pub const CHECKERS: [&str; 9] = ["C1", "C2", "C3", "C4", "C5", "C8", "C9", "C12", "C14"];
 /// So many plants must be found by the simulator and by no unit test.
 pub const COUNT_MIN: usize = 15;
+/// So many plants of the ends of epochs must be found, known to unit tests or not,
+pub const EPOCHS_COUNT_MIN: usize = 15;
+/// these among them,
+pub const EPOCHS_NAMES: [&str; 3] = ["share-kept", "dealing-reused", "key-in-log"];
+/// and at least one that each of these finds.
+pub const EPOCHS_CHECKERS: [&str; 2] = ["C7", "C13"];
+
+/// What is lacking if these plants of the system `epochs` are all that there are.
+#[must_use]
+pub fn lacking_of_epochs(plants: &[&Plant]) -> Vec<String> {
+    let mut lacking = Vec::new();
+    if plants.len() < EPOCHS_COUNT_MIN {
+        let count = plants.len();
+        lacking.push(format!("{count} plants of epochs, {EPOCHS_COUNT_MIN} are needed"));
+    }
+    for name in EPOCHS_NAMES {
+        if !plants.iter().any(|plant| plant.name == name) {
+            lacking.push(format!("the plant {name}"));
+        }
+    }
+    for checker in EPOCHS_CHECKERS {
+        if !plants.iter().any(|plant| plant.checker == checker) {
+            lacking.push(format!("a plant of epochs that {checker} finds"));
+        }
+    }
+    lacking
+}
 
 /// What is lacking if these plants are all that there are.
 #[must_use]
@@ -168,7 +195,7 @@ pub const fn select(_: Option<&Plant>) {}
 #[cfg(test)]
 mod tests {
     //! What is lacking is said.
-    use super::{Plant, lacking};
+    use super::{EPOCHS_NAMES, Plant, lacking, lacking_of_epochs};
 
     #[test]
     fn every_checker_and_aspect_needs_a_plant_of_its_own() {
@@ -177,5 +204,23 @@ mod tests {
         assert_eq!(lacking.len(), 8 + 2, "{lacking:?}");
         assert!(lacking.contains(&String::from("a plant that C5 finds")));
         assert!(lacking.contains(&String::from("a plant for the choice of a new view")));
+    }
+
+    #[test]
+    fn the_ends_of_epochs_need_fifteen_plants_three_of_them_by_name() {
+        let mut plants = EPOCHS_NAMES.map(|name| Plant::own(name, "C7", "an example")).to_vec();
+        plants.resize(15, Plant::own("evidence-unchecked", "C13", "another example"));
+        let lacking = |without: &str| {
+            let rest =
+                plants.iter().filter(|plant| ![plant.name, plant.checker].contains(&without));
+            lacking_of_epochs(&rest.collect::<Vec<_>>())
+        };
+        assert_eq!(lacking(""), Vec::<String>::new());
+        for name in EPOCHS_NAMES {
+            let few = "14 plants of epochs, 15 are needed";
+            assert_eq!(lacking(name), [String::from(few), format!("the plant {name}")]);
+        }
+        assert!(lacking("C7").contains(&String::from("a plant of epochs that C7 finds")));
+        assert!(lacking("C13").contains(&String::from("a plant of epochs that C13 finds")));
     }
 }

@@ -4,6 +4,7 @@ use super::Epochs;
 use super::founding::Shape;
 use super::plants::{PLANTS, SHARE_UNSYNCED};
 use crate::crashes::{Enumeration, Share, Victims, enumerate};
+use crate::plant::lacking_of_epochs;
 use crate::scenario::{Fault, FaultKind, Profile, Scenario};
 use crate::system::{Limits, System};
 
@@ -51,6 +52,11 @@ fn whoever_tells_a_scene_asks_servers_that_there_are() {
         assert!(scenario.ops.iter().all(|op| servers.contains(op.node)), "seed {seed}");
         assert!(!scenario.ops.is_empty(), "seed {seed}");
     }
+}
+
+#[test]
+fn there_are_plants_enough() {
+    assert_eq!(lacking_of_epochs(&PLANTS.iter().collect::<Vec<_>>()), Vec::<String>::new());
 }
 
 /// The scene of this name, as the enumeration of crashes finds it.
