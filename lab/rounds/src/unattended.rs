@@ -6,6 +6,7 @@
 //! | [`ledger`] | who is bad at any time, and who may become it |
 //! | [`agenda`] | what happens next, drawn from a seed |
 //! | [`sightings`] | what the configurations said of the servers, and for how long |
+//! | [`sleeper`] | a client that sleeps from the founding on |
 //! | `town` | the servers, and what is done to them |
 //! | [`run`] | all of it, and what is held at the end |
 
@@ -17,6 +18,7 @@ pub mod agenda;
 pub mod ledger;
 pub mod run;
 pub mod sightings;
+pub mod sleeper;
 mod town;
 
 /// A founder is lost in the last part of so many of a run,

@@ -10,9 +10,10 @@ use super::Plan;
 use super::agenda::{Agenda, KINDS, Kind};
 use super::ledger::Why;
 use super::sightings::{Judged, Past, too_long};
+use super::sleeper::{Sleeper, Slept};
 use super::town::{State, Town, sweeps};
 use crate::judge::violations;
-use crate::load::{Clients, FEW, Mark, Shared, perform_register, read_back, session};
+use crate::load::{Clients, FEW, Mark, Shared, read_back};
 use crate::scratch::Scratch;
 use crate::telling::tell;
 
@@ -48,6 +49,8 @@ pub struct Report {
     pub lies: u64,
     /// Operations of clients that came to an outcome, and without one.
     pub operations: (usize, usize),
+    /// What became of the client that slept.
+    pub slept: Slept,
 }
 
 impl fmt::Display for Report {
@@ -60,7 +63,8 @@ impl fmt::Display for Report {
         let [longest, excess] = [self.longest_outage, self.largest_excess].map(|it| it.as_secs());
         write!(f, "longest outage {longest} s, {excess} s more than away at the most; ")?;
         write!(f, "{} lies, {} convicted; ", self.lies, self.convicted)?;
-        write!(f, "{} operations, {} without outcome", self.operations.0, self.operations.1)
+        let (came, failed) = self.operations;
+        write!(f, "{came} operations, {failed} without outcome; {}", self.slept)
     }
 }
 
@@ -78,10 +82,10 @@ fn run_in(scratch: &Scratch, plan: Plan) -> Result<Report, String> {
     tell(&format!("seed {}: {} servers for {} s", plan.seed, plan.servers, plan.lasts.as_secs()));
     let mut town = Town::found(plan, scratch.path().to_path_buf())?;
     let shared = Shared::new(plan.seed, FEW);
-    let sleeper = town.cluster.clients()[1].clone();
     let worker = vec![town.cluster.clients()[0].clone()];
     let clients = Clients::start(&shared, &worker);
     shared.await_acknowledged(30)?;
+    let sleeper = Sleeper::new(&shared, &town.cluster.clients()[1])?;
     let lived = live(&mut town, &plan, &shared);
     for entry in town.ledger.entries() {
         tell(&entry.to_string());
@@ -90,14 +94,10 @@ fn run_in(scratch: &Scratch, plan: Plan) -> Result<Report, String> {
     shared.resume();
     clients.finish();
     read_back(&shared, &worker[0], Mark::default())?;
-    // It pinned the key at the founding, and knows nothing of all the epochs since then.
-    let kind = quorate_history::Kind::Read(None);
-    let wakes = async |cluster| perform_register(&shared, &cluster, (2_000, 0), kind).await;
-    if !session(&sleeper, wakes)? {
-        return Err(String::from("the client that slept cannot read"));
-    }
+    let slept = sleeper.wake()?;
+    tell(&slept.to_string());
     town.verify_chain()?;
-    let report = report(&town, &plan, (happened, &shared))?;
+    let report = report(&town, &plan, (happened, &shared, slept))?;
     town.cluster.end()?;
     Ok(report)
 }
@@ -234,7 +234,7 @@ fn happen(town: &mut Town, (plan, agenda): (&Plan, &mut Agenda), kind: Kind) -> 
 fn report(
     town: &Town,
     plan: &Plan,
-    (happened, shared): (BTreeMap<Kind, u64>, &Shared),
+    (happened, shared, slept): (BTreeMap<Kind, u64>, &Shared, Slept),
 ) -> Result<Report, String> {
     let history = shared.recorder.history();
     let broken = violations(&history);
@@ -244,6 +244,8 @@ fn report(
         Past { sightings, absences, convictions, epoch: plan.epoch(), end: town.now() }.judged();
     let long = too_long(&judged, plan.epoch());
     let outages = judged.iter().map(|judged| judged.outage);
+    // What was asked over the connection that slept is owed to nobody.
+    let failures = history.failures.len() - usize::from(!slept.goes_on);
     let report = Report {
         epochs: town.epoch(),
         happened,
@@ -252,7 +254,8 @@ fn report(
         largest_excess: judged.iter().map(Judged::excess).max().unwrap_or_default(),
         convicted: convictions.len(),
         lies: town.lies,
-        operations: (history.acknowledged(), history.failures.len()),
+        operations: (history.acknowledged(), failures),
+        slept,
     };
     let due = KINDS.iter().chain(&[Kind::Lose]);
     let missing: Vec<_> = due.filter(|kind| !report.happened.contains_key(kind)).collect();
