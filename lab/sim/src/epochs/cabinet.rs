@@ -297,7 +297,7 @@ impl Cabinet {
 }
 
 /// A seed, as it would stand in the log of the participant that uses the key.
-fn leak(epoch: Epoch, seed: &[u8]) -> Record {
+pub(super) fn leak(epoch: Epoch, seed: &[u8]) -> Record {
     let session = Digest::new(seed.try_into().expect("a seed has 32 bytes"));
     let (dealer, commitment) = (u16::MAX, CommitmentBytes(Vec::new()));
     let dealing = PublishedDealing { session, dealer, commitment, sealed: Vec::new() };

@@ -1,15 +1,23 @@
 //! The thief is one that would find the key, and does not.
+use std::rc::Rc;
+
+use quorate_machine::RecordNumber;
 use quorate_threshold::KeyShare;
 
 use super::field::{Number, Weights, interpolate};
 use super::loot::Share;
 use super::pairs::Pairs;
+use super::thief::Thief;
 use super::triples::Triples;
-use super::{Moment, Plan, live};
-use crate::epochs::Name;
-use crate::epochs::cabinet::share_in;
+use super::{Moment, Plan, live, scenario};
+use crate::checker::{At, Checker};
+use crate::epochs::cabinet::{leak, share_in};
+use crate::epochs::disk::Disk;
 use crate::epochs::founding::{Shape, install};
+use crate::epochs::host::EpochsHost;
 use crate::epochs::keys::Keys;
+use crate::epochs::{Name, Record};
+use crate::node::{Node, Nodes};
 use quorate_membership::RootRule;
 use quorate_types::Epoch;
 
@@ -58,6 +66,25 @@ fn a_thief_of_one_more_finds_the_key() {
     let year = live(&plan, Box::new(|_| {}));
     let violation = year.violation.expect("two of four shares make the key");
     assert!(violation.broken.detail.contains("make the system's key"), "{violation:?}");
+}
+
+#[test]
+fn a_key_that_was_erased_is_found_in_the_log_in_which_it_was_left() {
+    let plan = Plan::of(3);
+    let host = EpochsHost::with_keys(&scenario(&plan), Keys::ideal());
+    let mut thief = Thief::new(&plan, &host, (Rc::default(), Box::new(|_| {})));
+    let (epoch, seed) = (Epoch::new(5), [7; 32]);
+    let mut disk = Disk::default();
+    disk.apply(RecordNumber::new(1), &leak(epoch, &seed));
+    assert_eq!(thief.search(&disk), Ok(()), "nobody ever had it");
+    let (node, bad) = (Node::new(4), Nodes::EMPTY);
+    let at = At { event: 1, time_us: 0, node, life: 1, bad, is_healed: true };
+    let file = Record::File(Name::Signing(epoch), seed.to_vec());
+    for record in [file, Record::Erased(Name::Signing(epoch))] {
+        assert_eq!(thief.on_durable(&at, RecordNumber::new(1), &record), Ok(()));
+    }
+    let found = thief.search(&disk).expect_err("it was in a file once");
+    assert!(found.detail.contains("of server 4 stands in a log"), "{found:?}");
 }
 
 #[test]

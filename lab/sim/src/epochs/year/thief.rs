@@ -21,11 +21,12 @@ use quorate_types::{Epoch, IdentityRoot, NodeId, SystemId};
 use super::field::{Number, Weights, interpolate};
 use super::loot::Loot;
 use super::pairs::Pairs;
+use super::secrets::Secrets;
 use super::triples::Triples;
 use super::{LENGTH, Moment, OVER, Plan};
 use crate::checker::{At, Broken, Checker, Gauges, Verdict};
 use crate::epochs::cabinet::share_in;
-use crate::epochs::disk::Disks;
+use crate::epochs::disk::{Disk, Disks};
 use crate::epochs::host::EpochsHost;
 use crate::epochs::keys::Keys;
 use crate::epochs::{EpochsMachine, Message, Name, Output, Record, ServerSeat, decided};
@@ -92,6 +93,8 @@ pub(super) struct Thief {
     system_key: PublicKey,
     prng: Prng,
     loot: Loot,
+    /// What it looks for in logs, though it knows only those that it took.
+    secrets: Secrets,
     weights: Weights,
     pairs: Pairs,
     triples: Triples,
@@ -129,6 +132,7 @@ impl Thief {
             system_key: kit.system_key,
             prng: Prng::from_seed(plan.seed).fork("thief"),
             loot: Loot::default(),
+            secrets: secrets_of(&host.disks()),
             weights: Weights::new(),
             pairs: Pairs::of(secret),
             triples: Triples::of(secret),
@@ -263,9 +267,9 @@ impl Thief {
             if let Some(other) = self.loot.take(server, *name, bytes) {
                 return broken(&format!("{server} has in {name:?} what was in {other:?}"));
             }
-            self.search((index, *name), bytes)?;
             self.try_file((server, *name), bytes)?;
         }
+        self.search(&disks[index])?;
         let ahead = self.newest.next();
         for epoch in [self.newest, ahead] {
             self.loot.robbed.entry(epoch).or_default().insert(server);
@@ -295,17 +299,13 @@ impl Thief {
         }
     }
 
-    /// What is a secret stands in no log and no state of its owner.
-    fn search(&mut self, (index, name): (usize, Name), bytes: &[u8]) -> Verdict {
-        if !name.is_secret() || name.is_tree() {
-            return Ok(());
-        }
-        let secret = bytes.last_chunk::<32>().expect("a secret has 32 bytes");
-        let disks = self.disks.borrow();
-        for kept in disks[index].written() {
+    /// No secret that any server ever had in a file stands in a log or a state of a server, also
+    /// when its file was erased.
+    pub(super) fn search(&self, disk: &Disk) -> Verdict {
+        for kept in disk.written() {
             self.tally.borrow_mut().searched += kept.len() as u64;
-            if kept.windows(secret.len()).any(|part| part == secret) {
-                return broken(&format!("{name:?} of server {index} stands in its logs"));
+            if let Some((owner, name)) = self.secrets.find(&kept) {
+                return broken(&format!("{name:?} of server {owner} stands in a log"));
             }
         }
         Ok(())
@@ -317,6 +317,15 @@ impl Thief {
         *self.tally.borrow_mut().known.entry(known).or_default() += 1;
         assert!(known <= self.plan.robbed, "the thief keeps to its budget");
     }
+}
+
+/// What the founders have from the beginning.
+fn secrets_of(disks: &Disks) -> Secrets {
+    let mut secrets = Secrets::default();
+    for (index, disk) in disks.borrow().iter().enumerate() {
+        disk.files.iter().for_each(|(name, bytes)| secrets.note(index, *name, bytes));
+    }
+    secrets
 }
 
 /// The system's key, which nobody knows: the shares of the founders make it.
@@ -379,6 +388,9 @@ impl Checker<EpochsMachine> for Thief {
     }
 
     fn on_durable(&mut self, at: &At, _: RecordNumber, record: &Record) -> Verdict {
+        if let Record::File(name, bytes) = record {
+            self.secrets.note(at.node.index(), *name, bytes);
+        }
         let Record::Adopted(configuration) = record else { return Ok(()) };
         if configuration.epoch() <= self.newest {
             return Ok(());

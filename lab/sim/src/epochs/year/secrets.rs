@@ -1,0 +1,56 @@
+//! Every secret of 32 bytes that a server ever had in a file, to be found where it must not be.
+
+use crate::epochs::Name;
+use crate::fast::FastMap;
+
+/// Bytes of a seed, and of the number in a share.
+const SECRET_BYTES: usize = 32;
+
+/// Secrets, with whose they are or were; none is forgotten when its file is erased.
+#[derive(Default, Debug)]
+pub(super) struct Secrets(FastMap<[u8; SECRET_BYTES], (usize, Name)>);
+
+impl Secrets {
+    /// Notes what a file of a server holds, if that is a secret. Trees are none: of what they hold
+    /// nothing stands for itself.
+    pub(super) fn note(&mut self, server: usize, name: Name, bytes: &[u8]) {
+        if name.is_secret() && !name.is_tree() {
+            let secret = bytes.last_chunk().expect("a secret has 32 bytes");
+            self.0.insert(*secret, (server, name));
+        }
+    }
+
+    /// Whose secret stands in a text, anywhere, and which file it is or was in.
+    pub(super) fn find(&self, text: &[u8]) -> Option<(usize, Name)> {
+        let mut places = text.windows(SECRET_BYTES);
+        let found = places.find_map(|part| self.0.get::<[u8]>(part));
+        found.copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What was noted is found for good, wherever it stands.
+    use quorate_types::Epoch;
+
+    use super::Secrets;
+    use crate::epochs::Name;
+
+    #[test]
+    fn a_secret_is_found_anywhere_in_a_text_and_nothing_else_is() {
+        let mut secrets = Secrets::default();
+        let (key, share) = (Name::Signing(Epoch::new(3)), Name::Share(Epoch::new(4)));
+        secrets.note(1, key, &[7; 32]);
+        secrets.note(2, share, &[[9; 34].as_slice(), &[8; 32]].concat());
+        secrets.note(2, Name::Certificate(Epoch::new(4)), &[6; 32]);
+        secrets.note(2, Name::Identity(Epoch::new(4)), &[5; 32]);
+        let around = |byte: u8| [&[1, 2, 3], &[byte; 32][..], &[4]].concat();
+        assert_eq!(secrets.find(&around(7)), Some((1, key)));
+        assert_eq!(secrets.find(&[[8; 32].as_slice(), &[4]].concat()), Some((2, share)));
+        assert_eq!(secrets.find(&[[4].as_slice(), &[8; 32]].concat()), Some((2, share)));
+        for other in [9, 6, 5] {
+            assert_eq!(secrets.find(&around(other)), None, "no secret, or a tree");
+        }
+        assert_eq!(secrets.find(&[7; 31]), None, "not all of it");
+    }
+}
