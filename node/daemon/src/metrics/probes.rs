@@ -113,7 +113,7 @@ pub(super) fn write(page: &mut String, view: &MonitoringView) {
         ("suspects", "Active servers that this member finds silent.", status.suspects),
         (
             "prober_cut_off",
-            "1 if this member reaches less than half of all servers.",
+            "1 if this member reaches less than half of the active servers.",
             u64::from(status.is_cut_off),
         ),
     ] {

@@ -1,4 +1,4 @@
-//! A member's watch over all servers: whom it asks when, and what it says of those who are silent.
+//! A member's watch over the servers: whom it asks when, and what it says of those who are silent.
 //!
 //! TDSC'12 section VI.C. Each member of the membership group has one, and each judges by itself.
 //! What it says becomes known to the others through the ordered log.
@@ -17,7 +17,9 @@
 //! Upon the eviction of a server, executed in slot `s`: ask it to sign `H(epoch, s, id)`; upon the
 //! signature give it to the node, and state `Alive`.
 //! Upon the end of the case: wait as after a statement.
-//! While more than half of all servers miss, it is the prober who is cut off: state no `Suspect`.
+//! While more than half of the active servers miss, it is the prober who is cut off: state no
+//! `Suspect`.
+//! Who was removed is asked nothing.
 //!
 //! # Invariants
 //! - MEM-47: a run of misses ends with a signature that nobody but the server can make, so whoever
@@ -35,7 +37,7 @@ use core::convert::Infallible;
 
 use quorate_crypto::{Domain, Hasher, Signer, Verifier};
 use quorate_machine::{Class, Effects, Input, Machine};
-use quorate_types::{Digest, Instant, MemberRecord, NodeId, Now, Peer, Slot};
+use quorate_types::{Digest, Instant, MemberRecord, MemberStatus, NodeId, Now, Peer, Slot};
 
 use super::datagram::{Answer, Question, Ticket, Wanted};
 use super::observation::{Claim, Observation, SignedObservation, Verdict};
@@ -165,8 +167,8 @@ impl Prober {
         &self.watch.configuration.configuration().members
     }
 
-    const fn is_suspect(&self, row: &Row) -> bool {
-        row.is_active && row.missed >= self.rule.n_propose
+    fn is_suspect(&self, row: &Row) -> bool {
+        row.is_active() && row.missed >= self.rule.n_propose
     }
 
     fn place_of(&self, server: NodeId) -> Option<u32> {
@@ -234,7 +236,9 @@ impl Prober {
     }
 
     fn turn(&mut self, now: Instant, place: u32, effects: &mut Effects<Self>) {
-        if self.members()[place as usize].id == self.watch.member {
+        // Who was removed is asked nothing: the log hears no word about it.
+        let is_removed = self.rows[place as usize].status == MemberStatus::Removed;
+        if is_removed || self.members()[place as usize].id == self.watch.member {
             return;
         }
         if self.rows[place as usize].sent != Sent::Nothing {
@@ -242,7 +246,7 @@ impl Prober {
         }
         let row = &self.rows[place as usize];
         // Who has begun to come back is asked as often as all others.
-        let is_resting = !row.is_active && row.answered == 0;
+        let is_resting = !row.is_active() && row.answered == 0;
         let turn = self.round.number.wrapping_add(place);
         if is_resting && !turn.is_multiple_of(u32::from(self.rule.inactive_one_in)) {
             return;
@@ -283,9 +287,8 @@ impl Prober {
         let row = &mut self.rows[place as usize];
         row.miss();
         self.status.missed += 1;
-        self.round.settled += 1;
-        self.round.missed += 1;
-        let is_one_more = row.is_active && row.missed == self.rule.n_propose;
+        self.round.missed += u64::from(row.is_active());
+        let is_one_more = row.is_active() && row.missed == self.rule.n_propose;
         self.status.suspects += u64::from(is_one_more);
 
         self.state_if_due(place, effects);
@@ -297,7 +300,7 @@ impl Prober {
     fn state_if_due(&mut self, place: u32, effects: &mut Effects<Self>) {
         let row = &self.rows[place as usize];
         let ProbeRule { n_propose, n_evict, n_return, n_agree, restate_every, .. } = self.rule;
-        let (verdict, length, proposes_at, agrees_at) = match row.is_active {
+        let (verdict, length, proposes_at, agrees_at) = match row.is_active() {
             true => (Verdict::Suspect, row.missed, n_propose, n_evict),
             false => (Verdict::Alive, row.answered, n_return, n_agree),
         };
@@ -316,14 +319,14 @@ impl Prober {
         let place = answer.ticket.place;
         let is_suspect = self.is_suspect(&self.rows[place as usize]);
         let row = &mut self.rows[place as usize];
-        let has_accused = row.is_active && row.missed > 0 && row.stated > 0;
+        let has_accused = row.is_active() && row.missed > 0 && row.stated > 0;
         assert!(row.missed == 0 || proof.is_some(), "MEM-47: a run of misses ends with a proof");
         row.hear();
         row.heard = row.heard.filter(|verdict| *verdict == Verdict::Alive);
         row.shown_key = proof.as_ref().map(|(key, _)| *key).or(row.shown_key);
         self.status.suspects -= u64::from(is_suspect);
         self.status.answered += 1;
-        self.round.settled += 1;
+        self.round.answered += u64::from(row.is_active());
 
         let rebuttal = proof.and_then(|(_, rebuttal)| rebuttal);
         self.on_alive((place, has_accused), rebuttal, effects);

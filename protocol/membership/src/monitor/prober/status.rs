@@ -15,21 +15,22 @@ pub struct ProberStatus {
     pub refused: u64,
     /// Active servers in a run of `n_propose` misses or more, now.
     pub suspects: u64,
-    /// Whether more than half of all servers missed in the last round: nothing is said meanwhile.
+    /// Whether more than half of the active servers missed in the last round: nobody is suspected
+    /// meanwhile.
     pub is_cut_off: bool,
 }
 
-/// What happened in one round.
+/// What happened in one round; answers and misses are of active servers.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Round {
     pub(super) number: u32,
-    pub(super) settled: u64,
+    pub(super) answered: u64,
     pub(super) missed: u64,
     pub(super) stated: usize,
 }
 
 impl Round {
     pub(super) const fn is_cut_off(&self) -> bool {
-        2 * self.missed > self.settled
+        self.missed > self.answered
     }
 }

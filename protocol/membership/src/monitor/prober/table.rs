@@ -36,8 +36,8 @@ pub(super) struct Row {
     pub(super) sent: Sent,
     /// What another member said of it, while it may still be agreed to.
     pub(super) heard: Option<Verdict>,
-    /// Whether it has duties.
-    pub(super) is_active: bool,
+    /// Whether it has duties, or is in the system no more.
+    pub(super) status: MemberStatus,
 }
 
 const _: () = assert!(size_of::<Row>() <= 64, "a row is small");
@@ -53,8 +53,13 @@ impl Row {
             stated: 0,
             sent: Sent::Nothing,
             heard: None,
-            is_active: record.status == MemberStatus::Active,
+            status: record.status,
         }
+    }
+
+    /// Whether it has duties.
+    pub(super) fn is_active(&self) -> bool {
+        self.status == MemberStatus::Active
     }
 
     /// One more miss.
@@ -82,8 +87,8 @@ impl Row {
 
     /// Whether an answer proves something only with a signature: in a run of misses, and of who is
     /// to be brought back. A plain answer can be given by anybody at the address.
-    pub(super) const fn needs_proof(&self) -> bool {
-        self.missed > 0 || !self.is_active
+    pub(super) fn needs_proof(&self) -> bool {
+        self.missed > 0 || !self.is_active()
     }
 }
 
@@ -96,7 +101,7 @@ pub(super) fn rows(
         let fresh = Row::of(record);
         match known(record.id) {
             // What was counted of an active server says nothing of an inactive one.
-            Some(row) if row.is_active == fresh.is_active => {
+            Some(row) if row.status == fresh.status => {
                 Row { missed: row.missed, answered: row.answered, number: row.number, ..fresh }
             }
             Some(_) | None => fresh,

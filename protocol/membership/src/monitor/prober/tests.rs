@@ -205,6 +205,11 @@ fn with_inactive(world: &World, server: NodeId) -> VerifiedConfiguration {
     changed(world, (&world.first, server), |record| record.status = MemberStatus::Inactive)
 }
 
+/// One server was removed, and its objects lie where they were.
+fn with_removed(world: &World, server: NodeId) -> VerifiedConfiguration {
+    changed(world, (&world.first, server), |record| record.status = MemberStatus::Removed)
+}
+
 /// One server's key of the epoch is not named.
 fn without_key(world: &World, server: NodeId) -> VerifiedConfiguration {
     let following = world.following(&world.first);
@@ -494,6 +499,39 @@ fn who_is_cut_off_suspects_nobody() {
     scene.run(3);
     assert!(!scene.prober.status().is_cut_off);
     assert_eq!(scene.prober.status().suspects, 0);
+}
+
+/// It keeps its objects, and would answer.
+#[test]
+fn who_was_removed_is_neither_asked_nor_spoken_of() {
+    let world = World::new(8, 1);
+    let server = outsider(&world);
+    let mut scene = Scene::new(&world, &with_removed(&world, server), 0);
+    scene.run(40);
+    assert_eq!(scene.claims(), [], "the log would refuse them");
+    let asked: std::collections::BTreeSet<_> = scene.asked.iter().map(|(_, it)| it.to).collect();
+    assert_eq!(asked.len(), 6, "all but itself and the one that was removed");
+    assert!(!asked.contains(&server));
+}
+
+#[test]
+fn who_has_no_duties_is_no_sign_of_being_cut_off() {
+    let world = World::new(8, 1);
+    let servers: Vec<_> = world.first.configuration().members.iter().map(|it| it.id).collect();
+    let outsiders = || servers.iter().filter(|id| !world.group().contains(id)).copied();
+    let rest = |configuration: VerifiedConfiguration, server| {
+        let inactive = |record: &mut MemberRecord| record.status = MemberStatus::Inactive;
+        changed(&world, (&configuration, server), inactive)
+    };
+    let configuration = outsiders().skip(1).fold(world.first.clone(), rest);
+    let mut scene = Scene::new(&world, &configuration, 0);
+    let lost = [outsider(&world), world.group()[3]];
+    scene.ways.extend(outsiders().chain(lost).map(|server| (server, Ways::Silent)));
+    for _ in 0..12 {
+        scene.run(1);
+        assert!(!scene.prober.status().is_cut_off, "two of four that have duties are silent");
+    }
+    assert!(lost.iter().all(|server| scene.claims().contains(&suspect(*server))));
 }
 
 #[test]
