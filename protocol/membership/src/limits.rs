@@ -102,6 +102,9 @@ pub const PROBE_TICK_DEFAULT: Duration = Duration::from_millis(50);
 pub const PROBE_TURNS_MAX: usize = 128;
 /// Most statements that a prober makes in one period.
 pub const STATEMENTS_PER_ROUND_MAX: usize = 64;
+/// Most of them that say the same, so that those who are there and those who are not keep no word
+/// about the others back.
+pub const STATEMENTS_ALIKE_PER_ROUND_MAX: usize = 48;
 /// Most evictions about which a prober asks the servers at the same time.
 pub const ACCUSED_MAX: usize = 4096;
 /// Keys of epochs with which a server answers probes at the same time.

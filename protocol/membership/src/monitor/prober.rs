@@ -20,6 +20,7 @@
 //! While more than half of the active servers miss, it is the prober who is cut off: state no
 //! `Suspect`.
 //! Who was removed is asked nothing.
+//! What is stated goes into the log as fast as `statements` lets it.
 //!
 //! # Invariants
 //! - MEM-47: a run of misses ends with a signature that nobody but the server can make, so whoever
@@ -40,21 +41,23 @@ use quorate_machine::{Class, Effects, Input, Machine};
 use quorate_types::{Digest, Instant, MemberRecord, MemberStatus, NodeId, Now, Peer, Slot};
 
 use super::datagram::{Answer, Question, Ticket, Wanted};
-use super::observation::{Claim, Observation, SignedObservation, Verdict};
+use super::observation::{Claim, SignedObservation, Verdict};
 use super::rebuttal::Rebuttal;
 use crate::configuration::VerifiedConfiguration;
 use crate::freshness::Nonce;
-use crate::limits::{ACCUSED_MAX, STATEMENTS_PER_ROUND_MAX};
+use crate::limits::ACCUSED_MAX;
 
 mod judge;
 mod pace;
 mod rule;
+mod statements;
 mod status;
 mod table;
 pub use rule::{ProbeRule, ProbeRuleError};
 pub use status::ProberStatus;
 
 use pace::Pace;
+use statements::Unsaid;
 use status::Round;
 use table::{Row, Sent};
 
@@ -120,6 +123,7 @@ pub struct Prober {
     executed: Slot,
     /// The evictions that wait for a rebuttal, by place.
     accused: BTreeMap<u32, Slot>,
+    unsaid: Unsaid,
     round: Round,
     last_round: Round,
     status: ProberStatus,
@@ -143,6 +147,7 @@ impl Prober {
             pace: None,
             executed: Slot::ZERO,
             accused: BTreeMap::new(),
+            unsaid: Unsaid::default(),
             round: Round::default(),
             last_round: Round::default(),
             status: ProberStatus::default(),
@@ -151,8 +156,8 @@ impl Prober {
 
     /// What it has done and found.
     #[must_use]
-    pub const fn status(&self) -> ProberStatus {
-        self.status
+    pub fn status(&self) -> ProberStatus {
+        ProberStatus { unsaid: self.unsaid.count(), ..self.status }
     }
 
     /// The active servers that have missed `n_propose` times in a row.
@@ -221,6 +226,7 @@ impl Prober {
         for _ in 0..pace.due(now) {
             let (place, is_around) = pace.take();
             self.turn(now, place, effects);
+            self.state_waiting(place, effects);
             if is_around {
                 self.end_round();
             }
@@ -233,6 +239,9 @@ impl Prober {
         self.last_round = self.round;
         self.round = Round { number: self.round.number.wrapping_add(1), ..Round::default() };
         self.status.is_cut_off = self.last_round.is_cut_off();
+        if self.status.is_cut_off {
+            self.unsaid.drop_suspicions();
+        }
     }
 
     fn turn(&mut self, now: Instant, place: u32, effects: &mut Effects<Self>) {
@@ -290,6 +299,7 @@ impl Prober {
         self.round.missed += u64::from(row.is_active());
         let is_one_more = row.is_active() && row.missed == self.rule.n_propose;
         self.status.suspects += u64::from(is_one_more);
+        self.unsaid.drop_verdict(place, Verdict::Alive);
 
         self.state_if_due(place, effects);
     }
@@ -319,7 +329,7 @@ impl Prober {
         let place = answer.ticket.place;
         let is_suspect = self.is_suspect(&self.rows[place as usize]);
         let row = &mut self.rows[place as usize];
-        let has_accused = row.is_active() && row.missed > 0 && row.stated > 0;
+        let has_accused = row.said == Some(Verdict::Suspect);
         assert!(row.missed == 0 || proof.is_some(), "MEM-47: a run of misses ends with a proof");
         row.hear();
         row.heard = row.heard.filter(|verdict| *verdict == Verdict::Alive);
@@ -327,6 +337,7 @@ impl Prober {
         self.status.suspects -= u64::from(is_suspect);
         self.status.answered += 1;
         self.round.answered += u64::from(row.is_active());
+        self.unsaid.drop_verdict(place, Verdict::Suspect);
 
         let rebuttal = proof.and_then(|(_, rebuttal)| rebuttal);
         self.on_alive((place, has_accused), rebuttal, effects);
@@ -349,29 +360,6 @@ impl Prober {
         }
     }
 
-    /// Puts a statement into the log, unless there are too many, or it is we who are cut off.
-    fn state(&mut self, place: u32, verdict: Verdict, effects: &mut Effects<Self>) {
-        let is_cut_off = self.last_round.is_cut_off() && verdict == Verdict::Suspect;
-        if is_cut_off || self.round.stated >= STATEMENTS_PER_ROUND_MAX {
-            effects.mark("membership: a finding of the prober is not stated");
-            return;
-        }
-        self.round.stated += 1;
-        let row = &mut self.rows[place as usize];
-        row.heard = None;
-        row.stated = row.missed.max(row.answered);
-        let configuration = self.watch.configuration.configuration();
-        let server = configuration.members[place as usize].id;
-        let observation = Observation {
-            system: configuration.system,
-            epoch: configuration.epoch,
-            slot: self.executed,
-            claim: Claim { server, verdict },
-        };
-        let said = observation.sign(self.watch.member, &*self.watch.signer);
-        effects.emit(ProberOutput::State(said));
-    }
-
     fn on_request(&mut self, now: Instant, request: ProberRequest, effects: &mut Effects<Self>) {
         match request {
             ProberRequest::Adopt(watch) => self.adopt(now, watch, effects),
@@ -389,6 +377,8 @@ impl Prober {
         {
             let row = &mut self.rows[place as usize];
             row.stated = row.missed.max(row.answered);
+            row.said = None;
+            self.unsaid.drop_place(place);
         }
     }
 
@@ -410,6 +400,9 @@ impl Prober {
             return;
         }
         self.accused.insert(place, slot);
+        // What was said before counts no more.
+        self.rows[place as usize].said = None;
+        self.unsaid.drop_place(place);
         self.ask(now, place, effects);
     }
 
@@ -427,6 +420,7 @@ impl Prober {
         self.rows = table::rows(watch.configuration.configuration(), known);
         self.watch = watch;
         self.accused.clear();
+        self.unsaid.drop_all();
         self.status.suspects = 0;
         if self.pace.is_some() {
             self.begin(now, effects);

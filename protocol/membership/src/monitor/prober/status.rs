@@ -1,5 +1,7 @@
 //! What a prober counts: of its whole life for people, of one round for itself.
 
+use super::statements::Said;
+
 /// What a prober has done and found, for people and their alarms.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct ProberStatus {
@@ -15,6 +17,8 @@ pub struct ProberStatus {
     pub refused: u64,
     /// Active servers in a run of `n_propose` misses or more, now.
     pub suspects: u64,
+    /// Servers of which something is to be said that does not fit the period, now.
+    pub unsaid: u64,
     /// Whether more than half of the active servers missed in the last round: nobody is suspected
     /// meanwhile.
     pub is_cut_off: bool,
@@ -26,7 +30,7 @@ pub(super) struct Round {
     pub(super) number: u32,
     pub(super) answered: u64,
     pub(super) missed: u64,
-    pub(super) stated: usize,
+    pub(super) said: Said,
 }
 
 impl Round {

@@ -32,6 +32,8 @@ pub(super) struct Row {
     pub(super) answered: u16,
     /// How long the run of misses or answers was when it was last stated; 0 if it was not.
     pub(super) stated: u16,
+    /// What this member said of it last, and the log may still have.
+    pub(super) said: Option<Verdict>,
     /// What was asked last.
     pub(super) sent: Sent,
     /// What another member said of it, while it may still be agreed to.
@@ -51,6 +53,7 @@ impl Row {
             missed: 0,
             answered: 0,
             stated: 0,
+            said: None,
             sent: Sent::Nothing,
             heard: None,
             status: record.status,
