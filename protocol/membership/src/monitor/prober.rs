@@ -85,6 +85,8 @@ pub enum ProberRequest {
     Evicted(NodeId, Slot),
     /// The eviction of this server is cancelled, or final.
     Settled(NodeId),
+    /// The log has a proof that this server lied.
+    Convicted(NodeId),
 }
 
 /// What a prober tells its node.
@@ -367,6 +369,7 @@ impl Prober {
             ProberRequest::Heard(claim) => self.on_heard(claim, effects),
             ProberRequest::Evicted(server, slot) => self.on_evicted(now, (server, slot), effects),
             ProberRequest::Settled(server) => self.on_settled(server),
+            ProberRequest::Convicted(server) => self.on_convicted(server),
         }
     }
 
@@ -378,6 +381,13 @@ impl Prober {
             let row = &mut self.rows[place as usize];
             row.stated = row.missed.max(row.answered);
             row.said = None;
+            self.unsaid.drop_place(place);
+        }
+    }
+
+    fn on_convicted(&mut self, server: NodeId) {
+        if let Some(place) = self.place_of(server) {
+            self.rows[place as usize].is_convicted = true;
             self.unsaid.drop_place(place);
         }
     }

@@ -92,6 +92,9 @@ impl Docket {
         news.extend(said.map(|((server, _), said)| claim((*server, said.verdict))));
         let evicted = is.iter().filter(|(server, slot)| was.get(*server) != Some(*slot));
         news.extend(evicted.map(|(server, slot)| ProberRequest::Evicted(*server, *slot)));
+        let is_news = |server: &&NodeId| !before.is_some_and(|it| it.is_convicted(**server));
+        let convicted = self.convicted.iter().filter(is_news);
+        news.extend(convicted.map(|server| ProberRequest::Convicted(*server)));
         news
     }
 

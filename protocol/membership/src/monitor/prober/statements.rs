@@ -9,6 +9,7 @@
 //! Upon the end of a period in which the prober was cut off: no `Suspect` waits any longer.
 //! While the log has found a server silent: state no `Suspect` of it but the one that takes back
 //! an `Alive` of this member.
+//! Once the log has a proof that a server lied: state nothing of it.
 //!
 //! # Invariants
 //! - MEM-74: while a server waits to be spoken of, of no other is the same said twice.
@@ -136,12 +137,12 @@ impl Prober {
         }
     }
 
-    /// Does the log refuse it anyway? It hears no suspicion of whom it has found silent, unless that
-    /// takes back what this member said since.
+    /// Does the log refuse it anyway? It hears nothing of who was proved to lie (MEM-48), and no
+    /// suspicion of whom it has found silent, unless that takes back what this member said since.
     fn is_pointless(&self, place: u32, verdict: Verdict) -> bool {
         let row = &self.rows[place as usize];
         let is_found = self.accused.contains_key(&place) && row.said != Some(Verdict::Alive);
-        verdict == Verdict::Suspect && is_found
+        row.is_convicted || (verdict == Verdict::Suspect && is_found)
     }
 
     /// The turn of a place is over: those who wait are spoken of evenly over the period, so that

@@ -34,6 +34,8 @@ pub(super) struct Row {
     pub(super) stated: u16,
     /// What this member said of it last, and the log may still have.
     pub(super) said: Option<Verdict>,
+    /// Whether the log has a proof that it lied.
+    pub(super) is_convicted: bool,
     /// What was asked last.
     pub(super) sent: Sent,
     /// What another member said of it, while it may still be agreed to.
@@ -54,6 +56,7 @@ impl Row {
             answered: 0,
             stated: 0,
             said: None,
+            is_convicted: false,
             sent: Sent::Nothing,
             heard: None,
             status: record.status,
@@ -105,9 +108,11 @@ pub(super) fn rows(
         match known(record.id) {
             // What was counted of an active server says nothing of an inactive one.
             Some(row) if row.status == fresh.status => {
-                Row { missed: row.missed, answered: row.answered, number: row.number, ..fresh }
+                let Row { missed, answered, number, is_convicted, .. } = row;
+                Row { missed, answered, number, is_convicted, ..fresh }
             }
-            Some(_) | None => fresh,
+            Some(Row { is_convicted, .. }) => Row { is_convicted, ..fresh },
+            None => fresh,
         }
     };
     configuration.members.iter().map(|record| row(record)).collect()

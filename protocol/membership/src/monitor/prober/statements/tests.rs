@@ -251,3 +251,15 @@ fn what_the_log_has_found_is_not_said_again() {
     let suspicions = crowd.periods_of(silent, Verdict::Suspect).len();
     assert_eq!(suspicions, 3, "the log needs to hear of it again");
 }
+
+#[test]
+fn of_who_was_proved_to_lie_nothing_is_said() {
+    let mut crowd = Crowd::new(|outsiders| outsiders.iter().take(2).copied().collect());
+    let configuration = crowd.configuration.configuration();
+    let inactive = configuration.members.iter().filter(|it| it.status == MemberStatus::Inactive);
+    let [liar, other] = inactive.map(|it| it.id).collect::<Vec<_>>()[..] else { panic!("two") };
+    crowd.request(ProberRequest::Convicted(liar));
+    crowd.run(20);
+    assert_eq!(crowd.periods_of(liar, Verdict::Alive), [], "it does not come back (MEM-48)");
+    assert!(!crowd.periods_of(other, Verdict::Alive).is_empty());
+}

@@ -15,8 +15,8 @@ use crate::monitor::evidence::{
     Contradiction, Evidence, Misdeed, SignedStatement, StatementKind, framed,
 };
 use crate::monitor::{
-    Accusation, AnswerKey, Answerer, Claim, Finding, Found, Observation, Question, Rebuttal, Shown,
-    Ticket, Verdict, Wanted,
+    Accusation, AnswerKey, Answerer, Claim, Finding, Found, Observation, ProberRequest, Question,
+    Rebuttal, Shown, Ticket, Verdict, Wanted,
 };
 use crate::service::{
     Docket, MembershipOperation, MembershipReply, MonitoringRefusal, Refusal, Standing,
@@ -444,6 +444,13 @@ fn mem_48_who_is_proved_to_lie_goes_and_nothing_that_is_said_brings_it_back() {
     assert_eq!(town.rebut(liar, slot), unheard(MonitoringRefusal::NothingToSay));
     assert_eq!(town.agree(liar, Verdict::Alive), unheard(MonitoringRefusal::NothingToSay));
     assert_eq!(town.next(liar).unwrap().found, Found::Guilty);
+    let read = town.docket();
+    let is_told = |before| {
+        let news = read.news_since(before);
+        news.iter().any(|it| matches!(it, ProberRequest::Convicted(server) if *server == liar))
+    };
+    assert!(is_told(None), "members say nothing of it any more");
+    assert!(!is_told(Some(&read)), "they hear of it once");
     town.live_an_epoch();
     assert_eq!(town.inactive(), BTreeSet::from([liar]));
     assert_eq!(town.agree(liar, Verdict::Alive), unheard(MonitoringRefusal::Convicted), "MEM-48");
