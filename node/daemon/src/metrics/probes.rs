@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use quorate_membership::monitor::ProberStatus;
+
 use crate::epochs::EpochView;
 use crate::epochs::margins::Margins;
 use crate::monitoring::MonitoringView;
@@ -95,7 +97,12 @@ pub(super) fn write(page: &mut String, view: &MonitoringView) {
         let count = counter.load(Ordering::Relaxed);
         put(page, format_args!("quorate_probe_answers_total{{what=\"{what}\"}} {count}\n"));
     }
-    let Some(status) = view.prober() else { return };
+    if let Some(status) = view.prober() {
+        write_prober(page, &status);
+    }
+}
+
+fn write_prober(page: &mut String, status: &ProberStatus) {
     page.push_str(
         "# HELP quorate_probes_total What became of the probes of this member.\n\
          # TYPE quorate_probes_total counter\n",
@@ -111,6 +118,7 @@ pub(super) fn write(page: &mut String, view: &MonitoringView) {
     }
     for (name, help, value) in [
         ("suspects", "Active servers that this member finds silent.", status.suspects),
+        ("prober_unsaid", "Servers of which it finds more than fits one period.", status.unsaid),
         (
             "prober_cut_off",
             "1 if this member reaches less than half of the active servers.",
@@ -129,7 +137,9 @@ mod tests {
 
     use quorate_net::limits::PEERS_MAX;
 
-    use super::{escaped, write_found};
+    use quorate_membership::monitor::ProberStatus;
+
+    use super::{escaped, write_found, write_prober};
     use crate::crowd::Crowd;
     use crate::epochs::EpochView;
 
@@ -137,6 +147,18 @@ mod tests {
     fn a_label_ends_where_it_should() {
         assert_eq!(escaped("rack 3, \"old\"\\\n"), "rack 3, \\\"old\\\"\\\\\\n");
         assert_eq!(escaped("bergen"), "bergen");
+    }
+
+    #[test]
+    fn what_a_prober_has_not_said_yet_is_told() {
+        let status = ProberStatus { suspects: 230, unsaid: 182, ..ProberStatus::default() };
+        let mut page = String::new();
+        write_prober(&mut page, &status);
+        for line in
+            ["\nquorate_suspects 230\n", "\nquorate_prober_unsaid 182\n", "_prober_cut_off 0\n"]
+        {
+            assert!(page.contains(line), "{page}");
+        }
     }
 
     #[test]
