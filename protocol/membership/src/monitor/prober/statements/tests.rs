@@ -8,7 +8,7 @@ use quorate_machine::{Effect, Effects, Input, Machine};
 use quorate_types::{Digest, Instant, MemberStatus, NodeId, Now, Peer, Slot, UnixTime};
 use quorate_wire::{Writer, decode};
 
-use super::Line;
+use super::{Line, Unsaid};
 use crate::configuration::VerifiedConfiguration;
 use crate::limits::{STATEMENTS_ALIKE_PER_ROUND_MAX, STATEMENTS_PER_ROUND_MAX};
 use crate::monitor::{
@@ -164,6 +164,17 @@ fn mem_74_who_has_had_its_turn_comes_after_all_others() {
     assert_eq!(rest, [0, 1, 5]);
 }
 
+/// In short epochs those at the end of the order would never have their turn otherwise.
+#[test]
+fn a_new_epoch_goes_on_where_the_last_one_stopped() {
+    let mut unsaid = Unsaid::default();
+    unsaid.silent.places.extend([1, 5, 9]);
+    assert_eq!([unsaid.silent.take(), unsaid.silent.take()], [Some(1), Some(5)]);
+    unsaid.drop_all();
+    unsaid.silent.places.extend([1, 5, 9]);
+    assert_eq!(unsaid.silent.take(), Some(9));
+}
+
 /// The log finds nobody, so that it is all said again and again.
 #[test]
 fn mem_74_of_hundreds_that_are_lost_each_is_spoken_of_in_its_turn() {
@@ -210,6 +221,39 @@ fn who_answers_again_is_called_alive_while_hundreds_are_lost() {
     }
     let meanwhile = crowd.said.iter().filter(|(period, _)| *period >= since).count();
     assert!(meanwhile > STATEMENTS_PER_ROUND_MAX, "others are suspected: {meanwhile}");
+}
+
+#[test]
+fn who_answers_while_it_waits_is_not_suspected() {
+    let mut crowd = Crowd::new(|_| BTreeSet::new());
+    crowd.lost = crowd.last(LOST);
+    crowd.run(u64::from(RULE().n_propose) + 1);
+    let suspected = crowd.suspected();
+    assert!(suspected.len() < LOST, "the others wait");
+    crowd.lost.clear();
+    crowd.run(1);
+    let since = crowd.said.len();
+    crowd.run(10);
+    assert!(crowd.said[since..].iter().all(|(_, claim)| claim.verdict == Verdict::Alive));
+    assert_eq!(crowd.prober.status().unsaid, 0);
+    for server in crowd.suspected() {
+        assert_eq!(crowd.periods_of(server, Verdict::Alive).len(), 1, "it is taken back");
+    }
+}
+
+#[test]
+fn who_is_cut_off_says_no_suspicion_that_waits() {
+    let mut crowd = Crowd::new(|_| BTreeSet::new());
+    crowd.lost = crowd.last(LOST);
+    crowd.run(u64::from(RULE().n_propose) + 1);
+    assert!(crowd.prober.status().unsaid > 0);
+    crowd.lost = crowd.signers.keys().copied().collect();
+    crowd.run(2);
+    assert!(crowd.prober.status().is_cut_off);
+    let since = crowd.said.len();
+    crowd.run(10);
+    assert_eq!(crowd.said.len(), since);
+    assert_eq!(crowd.prober.status().unsaid, 0);
 }
 
 /// They answer every probe, and nothing comes of it.
