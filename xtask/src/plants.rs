@@ -12,8 +12,14 @@ use crate::run;
 const PACKAGE: &str = "quorate-sim";
 const BINARY: &str = "sim";
 /// The crates with hooks, and those that stand on them.
-const TESTED: [&str; 5] =
-    ["quorate-bft", "quorate-dht", "quorate-membership", "quorate-kv", "quorate-duties"];
+const TESTED: [&str; 6] = [
+    "quorate-threshold",
+    "quorate-bft",
+    "quorate-dht",
+    "quorate-membership",
+    "quorate-kv",
+    "quorate-duties",
+];
 /// Chooses the bug that is in force in a process, by its number; none is 0.
 const VARIABLE: &str = "QUORATE_PLANT";
 

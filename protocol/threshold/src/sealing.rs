@@ -4,7 +4,7 @@
 //! that a recipient shares with the dealer is hashed to a mask of its subshare. What comes out is
 //! compared with the commitment, and what does not fit is complained about ([`crate::complaint`]).
 //! A complaint shows the point that was shared. So the dealer proves that it knows what its
-//! ephemeral point was made of ([`maker`]): then it could compute that point itself, and a
+//! ephemeral point was made of ([`crate::maker`]): then it could compute that point itself, and a
 //! complaint tells nobody anything new.
 //!
 //! Decryption keys are made for one epoch and erased with it: whoever records what is published
