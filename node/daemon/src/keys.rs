@@ -253,17 +253,19 @@ impl<M: Medium> ServerKeys<M> {
     }
 
     /// Erases the share of an epoch if it begins with the session of this attempt, which failed;
-    /// what opens the next attempt's subshares stays. Whoever hears of a failure late finds the
-    /// share of the next attempt there, and leaves it: it may have been counted in a completion.
+    /// what opens the next attempt's subshares stays, and so does the seed of what this server
+    /// deals in that epoch, with which it may have begun: another seed would have it deal twice.
+    /// Whoever hears of a failure late finds the share of the next attempt there, and leaves it: it
+    /// may have been counted in a completion.
     ///
     /// # Errors
     /// What the disk reports.
     pub fn abandon_share(&self, epoch: Epoch, session: &[u8]) -> Result<(), KeysError> {
         let share = self.share(epoch)?;
-        if share.is_some_and(|share| share.starts_with(session)) {
-            self.erase_share(epoch)?;
+        match share.is_some_and(|share| share.starts_with(session)) {
+            true => self.erase(Name::Share(epoch)),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// What is to be said of a share that is there and cannot be read.

@@ -408,7 +408,13 @@ impl Conductor {
             return Ok(());
         };
         tracing::warn!(%epoch, "the share was of an attempt that failed, and is erased");
-        let erased = lock(keys).abandon_share(epoch, session.as_bytes());
+        let keys = lock(keys);
+        let mut erased = keys.abandon_share(epoch, session.as_bytes());
+        // No other will come where the participant is gone that would have made it.
+        let is_awaited = self.handovers.range(..epoch).next().is_some();
+        if !is_awaited {
+            erased = erased.and_then(|()| keys.erase_decryption(epoch));
+        }
         erased.map_err(|source| ServerError::Keys { source })
     }
 

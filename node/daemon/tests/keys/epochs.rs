@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use quorate_crypto::Signer;
 use quorate_crypto::real::{RealSigner, RealVerifier};
-use quorate_daemon::keys::{EpochSeeds, KeysError, KeysFault};
+use quorate_daemon::keys::{EpochSeeds, KeySeed, KeysError, KeysFault};
 use quorate_membership::{EpochKeyCertificate, EpochKeyStatement, IdentitySigner};
 use quorate_types::Epoch;
 
@@ -62,12 +62,15 @@ fn the_share_of_the_attempt_that_failed_goes_and_that_of_the_next_one_stays() {
     let (failed, next) = ([[1; 32], [7; 32]].concat(), [[2; 32], [8; 32]].concat());
     keys.put_share(epoch, &failed).expect("kept");
     keys.put_share(epoch, &next).expect("kept in its place");
+    let seed = keys.dealing_seed(epoch, &KeySeed::new([3; 32])).expect("a new one");
     keys.abandon_share(epoch, &[1; 32]).expect("heard of late");
     let kept = keys.share(epoch).expect("readable");
     assert_eq!(kept.as_deref(), Some(&next), "it is counted in a completion");
     keys.abandon_share(epoch, &[2; 32]).expect("that one fails too");
     assert_eq!(keys.share(epoch).expect("readable"), None);
     assert!(!disk.holds(&next[32..]) && !disk.holds(&failed[32..]), "KEY-3");
+    let again = keys.dealing_seed(epoch, &KeySeed::new([4; 32])).expect("it is there");
+    assert_eq!(again, seed, "another one would have the server deal twice");
 }
 
 #[test]

@@ -193,6 +193,13 @@ impl Turn<'_> {
         self.effects.mark(mark);
     }
 
+    /// The share of an epoch is there for good.
+    fn settle(&mut self, epoch: Epoch) {
+        if !planted(Plant::OpenerKept) {
+            self.effects.emit(Output::Settled(epoch));
+        }
+    }
+
     fn send(&mut self, to: NodeId, message: Message) {
         self.effects.send(Peer::Node(to), Class::Control, message);
     }

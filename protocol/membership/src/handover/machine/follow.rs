@@ -37,13 +37,15 @@ impl Handover {
     }
 
     /// Takes a share of the epoch that came when this participant was there already: its dealers
-    /// were slow, or one of them cheated.
+    /// were slow, or one of them cheated. One of an attempt that failed may be in its place, as
+    /// long as the log has not said which sharing it is.
     pub(super) fn on_share(&mut self, turn: &mut Turn<'_>, share: Arc<KeyShare>) {
         let Some(member) = &mut self.setup.member else { return };
-        if member.share.is_none() {
-            member.share = Some(share);
-            self.try_share(turn);
+        if member.share.is_some() && self.group_key.is_some() {
+            return;
         }
+        member.share = Some(share);
+        self.try_share(turn);
     }
 
     // MEM-76: before anything is signed or dealt with it.
@@ -56,7 +58,7 @@ impl Handover {
         let Some(share) = &member.share else { return };
         let epoch = self.setup.configuration.epoch;
         if group_key.check_share(share).is_ok() {
-            turn.effects.emit(Output::Settled(epoch));
+            turn.settle(epoch);
         } else {
             let unfit = share.public_share();
             member.share = None;

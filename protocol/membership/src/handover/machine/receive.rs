@@ -71,8 +71,10 @@ impl Receiving {
         self.session
     }
 
+    /// The share of the attempt that this server is in.
     pub(super) fn share(&self) -> Option<&Arc<KeyShare>> {
-        self.share.as_ref().map(|(_, share)| share)
+        let of_attempt = self.share.as_ref().filter(|(of, _)| Some(*of) == self.session);
+        of_attempt.map(|(_, share)| share)
     }
 
     pub(super) fn replay_dealing(&mut self, published: SignedDealing) {
@@ -98,8 +100,9 @@ impl Receiving {
     }
 
     /// Leaves everything of the attempt before behind; the session of the share in it, if there was
-    /// one. A share from before a crash is none of those: where the log is read again, its attempt
-    /// may come behind this one, and it was counted there.
+    /// one. A share from before a crash is none of those, and stays until its attempt comes: where
+    /// the log is read again, that may be behind this one. It was counted there, and may be all
+    /// that is left of its dealings (MEM-75).
     fn enter(&mut self, session: Digest) -> Option<Digest> {
         if self.session == Some(session) {
             return None;
@@ -109,8 +112,7 @@ impl Receiving {
         self.help.clear();
         self.judged.clear();
         self.sharing = None;
-        let left = self.share.take_if(|(known, _)| *known != session).map(|(left, _)| left);
-        left.filter(|left| before == Some(*left))
+        self.share.take_if(|(known, _)| before == Some(*known)).map(|(left, _)| left)
     }
 }
 
@@ -236,10 +238,10 @@ impl Handover {
         if self.choice().is_none() {
             return self.acknowledge(turn);
         }
-        if self.receiving.share.is_none() {
+        if self.receiving.share().is_none() {
             self.assemble(turn, session);
         }
-        if self.receiving.share.is_some() {
+        if self.receiving.share().is_some() {
             self.say_completion(turn, session);
             self.settle(turn);
         }
@@ -249,14 +251,14 @@ impl Handover {
     /// Forgets what opens dealings, also those of attempts that failed. Subshares of the chosen
     /// ones, with which others are helped, stay in memory.
     fn settle(&mut self, turn: &mut Turn<'_>) {
-        if !self.is_decided() || planted(Plant::OpenerKept) {
+        if !self.is_decided() {
             return;
         }
         let epoch = self.setup.configuration.epoch.next();
         let Some(next) = &mut self.setup.next else { return };
         if next.decryption_key.take().is_some() {
             turn.mark("handover.settled");
-            turn.effects.emit(Output::Settled(epoch));
+            turn.settle(epoch);
         }
     }
 
@@ -486,6 +488,8 @@ mod tests {
         let mut receiving = Receiving::default();
         receiving.replay_share(SECOND, share());
         assert_eq!(receiving.enter(FIRST), None, "it may be of an attempt behind this one");
+        assert!(receiving.share().is_none(), "it is not of this one");
         assert_eq!(receiving.enter(SECOND), None);
+        assert!(receiving.share().is_some(), "what it was made of may be gone: MEM-75");
     }
 }

@@ -408,6 +408,27 @@ fn a_share_that_comes_when_the_participant_is_there_is_used_at_the_end_of_its_ep
     assert_eq!(dealings_of(&network, late), 1);
 }
 
+/// The news of the epoch come last: its replica begins when the one before has ended.
+#[test]
+fn a_share_that_comes_late_takes_the_place_of_one_that_a_failed_attempt_left() {
+    let mut network = Network::new(4, 1, 3);
+    let late = network.members()[1];
+    let share = take_share(&mut network, late);
+    let left = Arc::new(KeyShare::decode(&[&[0, 2][..], &[7; 32]].concat()).unwrap());
+    let handover = &mut network.nodes.get_mut(&late).unwrap().handover;
+    let (known, group_key) = (handover.known.take(), handover.group_key.take());
+    handover.setup.member.as_mut().unwrap().share = Some(left);
+    network.step(late, Input::Request(Request::Share(Arc::clone(&share))));
+    let handover = &mut network.nodes.get_mut(&late).unwrap().handover;
+    assert!(known.is_some() && group_key.is_some() && handover.known.is_none());
+    let news = Box::new(network.log.news.clone());
+    network.step(late, Input::Request(Request::News(news)));
+    let node = &network.nodes[&late];
+    assert_eq!(node.unfit, [], "MEM-76");
+    let held = node.handover.setup.member.as_ref().unwrap().share.as_ref().unwrap();
+    assert_eq!(held.public_share(), share.public_share());
+}
+
 /// Crashes a server behind one of its effects after the other, evenly over all of them.
 fn crash_everywhere(whom: impl Fn(&Network) -> NodeId, runs: u64) {
     let mut quiet = Network::new(5, 1, 11);
