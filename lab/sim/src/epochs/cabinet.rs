@@ -270,6 +270,12 @@ impl Cabinet {
         }
     }
 
+    /// What opens subshares of an epoch, until it is erased.
+    pub(super) fn decryption_seed(&self, epoch: Epoch) -> Option<[u8; 32]> {
+        let bytes = self.files.get(&Name::Decryption(epoch))?;
+        Some(bytes.as_slice().try_into().expect("a seed has 32 bytes"))
+    }
+
     /// Erases what opened subshares of an epoch.
     pub(super) fn erase_decryption(&mut self, ink: Ink<'_>, epoch: Epoch) {
         self.erase(ink, Name::Decryption(epoch));

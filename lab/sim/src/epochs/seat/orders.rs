@@ -196,16 +196,15 @@ impl ServerSeat {
     /// None when the identity has ended: the server deposits nothing, and is not drawn.
     fn next_keys(&mut self, turn: &mut Turn<'_>, next: Epoch) -> Option<NextKeys> {
         let certified = self.cabinet.certified(turn.effects, next)?;
-        let has_opener = self.files().contains_key(&Name::Decryption(next));
-        if !has_opener && self.cabinet.share(next).is_some() {
-            // MEM-75: it was erased when the share was there.
+        let Some(seed) = self.cabinet.decryption_seed(next) else {
+            let has_share = self.cabinet.share(next).is_some();
+            assert!(has_share, "MEM-75: {} can open nothing of {next}, and has no share", self.id);
             return Some(NextKeys {
                 signer: certified.signer,
                 deposit: None,
                 decryption_key: None,
             });
-        }
-        let seed = self.cabinet.seed(turn.effects, Name::Decryption(next));
+        };
         let decryption_key = DecryptionKey::derive(&Seed::new(seed));
         let names_root = certified.certificate.statement.successor.is_some();
         let deposit = Deposit::new(certified.certificate, &*certified.signer, &decryption_key);
