@@ -69,10 +69,16 @@ pub struct Recogniser {
 }
 
 impl Recogniser {
-    /// For whoever asks for a configuration and has none yet.
+    /// For whoever has the key of the system, asks for a configuration and has none yet.
     #[must_use]
     pub fn newcomer(system: SystemId) -> Arc<Self> {
         Self::by(Recognition::Newcomer(system))
+    }
+
+    /// For whoever asks those of the genesis of a system which key that has.
+    #[must_use]
+    pub fn keyless(system: SystemId) -> Arc<Self> {
+        Self::by(Recognition::Keyless(system))
     }
 
     /// For whoever has this configuration.

@@ -9,6 +9,9 @@
 //! - MEM-11: whoever has a configuration takes a key for a server's only if the configuration names
 //!   it, or the server's identity certified it by the root that it has there: for the epoch of that
 //!   configuration if it names none, or for the next epoch.
+//! - MEM-77: whoever has the genesis and no key of the system takes a key for a founder's only by
+//!   the root that its identity had at the founding, whichever epoch it is for: the link is all
+//!   that it goes by, and every identity can be said to have another root by now.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -55,8 +58,11 @@ impl fmt::Display for Unrecognised {
 /// What somebody goes by who has to tell servers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Recognition {
-    /// It has no configuration yet and asks for one, which will prove itself: any epoch will do.
+    /// It has no configuration yet and asks for one, which will prove itself under the key that it
+    /// has: any epoch will do, and any root from epoch 2 on.
     Newcomer(SystemId),
+    /// It has the genesis and asks those in it which key they have made: any epoch will do.
+    Keyless(SystemId),
     /// It has a configuration.
     Member(Acquaintance),
 }
@@ -158,7 +164,8 @@ impl Recognition {
         let root = match (self, self.record(key)) {
             // It does not know which root an identity has, and trusts nobody for what it says.
             (Self::Newcomer(_), _) if !is_of_first => shown,
-            (Self::Newcomer(_), _) => Some(key.first_root()),
+            // MEM-77: nothing else proves what is said on this link.
+            (Self::Newcomer(_) | Self::Keyless(_), _) => Some(key.first_root()),
             // The log has checked the key that is named, by the root of the epoch before.
             (Self::Member(_), Some(record)) if is_named && record.later_root.is_some() => shown,
             (Self::Member(_), _) if planted(Plant::AnyRootCertifies) => shown,
@@ -177,7 +184,7 @@ impl Recognition {
 
     fn system(&self) -> SystemId {
         match self {
-            Self::Newcomer(system) => *system,
+            Self::Newcomer(system) | Self::Keyless(system) => *system,
             Self::Member(known) => known.configuration.configuration().system,
         }
     }

@@ -47,7 +47,8 @@ impl Hosted for PinningHost {
 
 /// Asks the founders of a system for its key, as anybody can who has the genesis: what `f + 1` of
 /// those say that made it, over links on which each proves that it is the server of the genesis. It
-/// comes with the first configuration that was signed under it.
+/// comes with the first configuration that was signed under it. Founders whose root was replaced
+/// since are not known by that any more (MEM-77): that is some 3,000 epochs later.
 ///
 /// # Errors
 /// [`ClientError::NotFounded`] if not enough of them say it within `patience`; otherwise why no
@@ -59,7 +60,7 @@ pub async fn fetch_founding(
     let reaching: Reaching = Arc::default();
     let system = genesis.configuration().system;
     let founders = servers::group_of(genesis.configuration(), &reaching).await;
-    let links = dial(system, servers::random()?, Recogniser::newcomer(system), &founders)?;
+    let links = dial(system, servers::random()?, Recogniser::keyless(system), &founders)?;
     let mut node = plain_node(links)?;
     watch_links(&mut node, &reaching);
     let (tell, mut found) = watch::channel(None);

@@ -278,11 +278,26 @@ fn who_has_no_configuration_yet_does_not_know_which_root_a_server_has() {
     assert_eq!(judge(&newcomer, key(2), &forged), Err(Unrecognised::Forged));
 }
 
+/// Whoever answers at the address of a founder makes a tree and says that it is the later root of
+/// that one's identity. With `f + 1` of them it would name the system's key.
+#[test]
+fn mem_77_who_has_no_key_takes_nobody_for_a_founder_by_another_root() {
+    let door = Door::new();
+    let keyless = Recognition::Keyless(door.system());
+    for epoch in [1, 2, 3] {
+        let [by_first, by_other] = shown(&door, SERVER, epoch);
+        let epoch_key = by_first.statement.epoch_key;
+        assert_eq!(judge(&keyless, epoch_key, &by_first), Ok(server()), "{epoch}");
+        let verdict = judge(&keyless, epoch_key, &by_other);
+        assert_eq!(verdict, Err(Unrecognised::Forged), "MEM-77: {epoch}");
+    }
+}
+
 #[test]
 fn a_certificate_of_another_is_refused_by_name() {
     let door = Door::new();
     let newcomer = Recognition::Newcomer(door.system());
-    for rule in [newcomer, member(&door.first)] {
+    for rule in [newcomer, Recognition::Keyless(door.system()), member(&door.first)] {
         // Shown by who does not hold the key: stolen, replayed or passed on.
         let thief = epoch_signer(9, Epoch::ZERO).public_key();
         let verdict = judge(&rule, thief, &door.certificate(0));
@@ -306,7 +321,7 @@ fn a_certificate_for_another_system_is_refused_by_name() {
     let door = Door::new();
     let foreign = certify(SystemId::new([1; 32]), 1, key(1));
     let newcomer = Recognition::Newcomer(door.system());
-    for rule in [newcomer, member(&door.second)] {
+    for rule in [newcomer, Recognition::Keyless(door.system()), member(&door.second)] {
         assert_eq!(judge(&rule, key(1), &foreign), Err(Unrecognised::OtherSystem));
     }
 }
