@@ -48,7 +48,7 @@ mod servers;
 
 pub use chain::{WantedChain, read_chain, read_configurations};
 pub use connect::{
-    fetch_as_stranger, fetch_configuration, meet_as_stranger, with_cluster, with_tuned,
+    Heard, fetch_as_stranger, fetch_configuration, meet_as_stranger, with_cluster, with_tuned,
 };
 pub use founding::fetch_founding;
 pub use freshness::watch_freshness;

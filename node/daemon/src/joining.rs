@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_client::capacity;
-use quorate_client::cluster::{fetch_as_stranger, meet_as_stranger};
+use quorate_client::cluster::{Heard, fetch_as_stranger, meet_as_stranger};
 use quorate_client::cluster_file::ClusterFile;
 use quorate_client::error::ClientError;
 use quorate_client::explanation::{Explanation, Kind};
@@ -94,7 +94,8 @@ async fn listen(
         Some(known) => {
             let mut servers = known_servers(known.configuration());
             servers.retain(|server| known.group_member(server.id).is_some());
-            fetch_as_stranger(file.system_key, known, (&servers, PATIENCE)).await
+            let heard = fetch_as_stranger(file.system_key, known, (&servers, PATIENCE)).await;
+            heard.map(Heard::later)
         }
     };
     let found = asked.unwrap_or_else(|error| {

@@ -125,7 +125,6 @@ fn ground(
         keys: Arc::clone(&founder.keys),
         policy: founding_policy(settings.founding_patience),
         root_rule: settings.root_rule,
-        has_served: false,
         told,
         view: EpochView::of(founder.id),
         between,

@@ -42,13 +42,24 @@ pub(crate) fn wait_for_epoch(scratch: &Scratch, epoch: u64) -> u64 {
     }
 }
 
-/// The page of metrics of a server.
-pub(crate) fn metrics(scratch: &Scratch, node: u16) -> String {
+/// The newest epoch of which a server keeps the configuration.
+pub(crate) fn newest_stored(scratch: &Scratch, node: u16) -> Option<u64> {
+    let stored = scratch.join(format!("cluster/nodes/{node}/data/epochs"));
+    let names = std::fs::read_dir(stored).ok()?;
+    names.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u64>().ok()).max()
+}
+
+/// Where a server shows its metrics, once it serves.
+pub(crate) fn metrics_address(scratch: &Scratch, node: u16) -> String {
     let file = scratch.join(format!("cluster/nodes/{node}/node.toml"));
     let text = std::fs::read_to_string(file).expect("readable");
     let address = text.lines().find_map(|line| line.strip_prefix("metrics = "));
-    let address = address.expect("it is there").split('"').nth(1).expect("quoted");
-    let mut stream = TcpStream::connect(address).expect("it listens");
+    address.expect("it is there").split('"').nth(1).expect("quoted").to_owned()
+}
+
+/// The page of metrics of a server.
+pub(crate) fn metrics(scratch: &Scratch, node: u16) -> String {
+    let mut stream = TcpStream::connect(metrics_address(scratch, node)).expect("it listens");
     stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").expect("sent");
     let mut page = String::new();
     stream.read_to_string(&mut page).expect("text");
@@ -89,12 +100,7 @@ fn objects_stay_while_epochs_pass_and_a_server_that_missed_some_comes_back() {
     let missed = wait_for_epoch(&scratch, epoch + 2);
     let mut by_hand = scratch.run_node(3);
     dev.wait(3, "up");
-    let stored = scratch.join("cluster/nodes/3/data/epochs");
-    let newest = || {
-        let names = std::fs::read_dir(&stored).ok()?;
-        names.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u64>().ok()).max()
-    };
-    while newest() < Some(missed) {
+    while newest_stored(&scratch, 3) < Some(missed) {
         assert!(by_hand.try_wait().expect("its state").is_none(), "it goes on to {missed}");
         std::thread::yield_now();
     }

@@ -1,5 +1,6 @@
 //! The program as its users call it.
 
+mod away;
 mod ceremony;
 mod changes;
 mod clocks;

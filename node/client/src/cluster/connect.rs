@@ -130,9 +130,32 @@ async fn fetch(
     Ok(configuration)
 }
 
+/// What servers tell a stranger that asks which epoch it is.
+#[derive(Clone, Debug)]
+pub enum Heard {
+    /// A later configuration than the one that is known; it proves itself.
+    Later(Box<VerifiedConfiguration>),
+    /// The known one is the newest: a quorum of its group vouches for it.
+    Newest,
+    /// Nobody gave a later one, and too few vouched for the known one. There may be a later one:
+    /// those that were asked are down, or out of reach.
+    Nothing,
+}
+
+impl Heard {
+    /// The later configuration, if there was one.
+    #[must_use]
+    pub fn later(self) -> Option<VerifiedConfiguration> {
+        match self {
+            Self::Later(later) => Some(*later),
+            Self::Newest | Self::Nothing => None,
+        }
+    }
+}
+
 /// Gets the newest configuration from these servers as anybody can: for a server that was away for
-/// so long that the others take its keys no more. `known` is the newest that it has. Nothing if
-/// within `patience` nobody knows a later one.
+/// so long that the others take its keys no more. `known` is the newest that it has. It waits for
+/// no more than `patience`.
 ///
 /// # Errors
 /// [`ClientError`] if no connection can be made from here.
@@ -140,10 +163,14 @@ pub async fn fetch_as_stranger(
     system_key: PublicKey,
     known: &VerifiedConfiguration,
     (servers, patience): (&[Server], Duration),
-) -> Result<Option<VerifiedConfiguration>, ClientError> {
+) -> Result<Heard, ClientError> {
     let of = (known.configuration().system, system_key);
-    let found = ask_as_stranger(of, Some(known), (servers, patience)).await?;
-    Ok(found.filter(|found| found.epoch() > known.epoch()))
+    let (found, is_newest) = ask_as_stranger(of, Some(known), (servers, patience)).await?;
+    Ok(match found.filter(|found| found.epoch() > known.epoch()) {
+        Some(later) => Heard::Later(Box::new(later)),
+        None if is_newest => Heard::Newest,
+        None => Heard::Nothing,
+    })
 }
 
 /// Gets a configuration as anybody can, with nothing but a cluster file. It proves itself, but a
@@ -157,14 +184,17 @@ pub async fn meet_as_stranger(
     patience: Duration,
 ) -> Result<Option<VerifiedConfiguration>, ClientError> {
     let servers = contacts(file, &Reaching::default()).await?;
-    ask_as_stranger((file.system, file.system_key), None, (&servers, patience)).await
+    let of = (file.system, file.system_key);
+    let (found, _) = ask_as_stranger(of, None, (&servers, patience)).await?;
+    Ok(found)
 }
 
+/// What was found, and whether a quorum vouches for it, or for the known one.
 async fn ask_as_stranger(
     (system, system_key): (SystemId, PublicKey),
     known: Option<&VerifiedConfiguration>,
     (servers, patience): (&[Server], Duration),
-) -> Result<Option<VerifiedConfiguration>, ClientError> {
+) -> Result<(Option<VerifiedConfiguration>, bool), ClientError> {
     let recognise = Recogniser::newcomer(system);
     let links = dial(system, servers::random()?, recognise, servers)?;
     let mut node = plain_node(links)?;
@@ -190,8 +220,8 @@ async fn ask_as_stranger(
     };
     let (ran, ()) = tokio::join!(Box::pin(node.run()), wait);
     ran.map_err(ClientError::Node)?;
-    let found = newest.borrow_and_update().clone();
-    Ok(found)
+    let (found, is_newest) = (newest.borrow_and_update().clone(), *is_fresh.borrow());
+    Ok((found, is_newest))
 }
 
 async fn fetch_from_any(

@@ -62,6 +62,8 @@ pub(crate) struct Beginning {
     pub(crate) replicas: BTreeMap<Epoch, Handle<Replica<MembershipService>>>,
     /// Who probes and answers.
     pub(crate) monitoring: Arc<Mutex<Monitoring>>,
+    /// Whether the epoch in which it begins is known to be the newest.
+    pub(crate) is_sure: bool,
 }
 
 /// The thread's state.
@@ -91,7 +93,7 @@ impl Conductor {
         let told = all.ground.told.clone();
         let watching = Watching::of_period(all.ground.rule().period);
         let length = Duration::from_micros(all.ground.policy.length.as_micros());
-        let lookout = Lookout::of_length(length);
+        let lookout = Lookout::of_length(length, all.is_sure);
         all.ground.view.set_length(if all.ground.ends_epochs { length } else { Duration::ZERO });
         let newest = all.turnover.configuration().epoch();
         let accusing = Accusing::open(&all.ground.data, newest)?;
@@ -160,7 +162,6 @@ impl Conductor {
         let ground = &self.all.ground;
         self.lookout.look(&Asker {
             me: ground.me,
-            system_key: *self.all.turnover.configuration().header().system_key(),
             known: self.all.turnover.configuration(),
             told: &ground.told,
         });

@@ -1,19 +1,22 @@
-//! A server that has heard of no other epoch for long asks which one it is, as anybody can.
+//! A server that is not sure which epoch it is asks, as anybody can.
 //!
 //! Whoever was stopped through the end of an epoch, or shows another key than the one that its
 //! record still names, is nobody on the links of the others: what they pass on does not reach it.
+//! So it asks when it starts, and again every few seconds until a quorum has vouched for its epoch
+//! or somebody has given it a later one: that nobody answers says nothing. Later it asks when it
+//! has heard of no other epoch for long.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use quorate_client::cluster::fetch_as_stranger;
+use quorate_client::cluster::{Heard, fetch_as_stranger};
+use quorate_client::error::ClientError;
 use quorate_duties::turnover::Event;
 use quorate_membership::VerifiedConfiguration;
-use quorate_threshold::PublicKey;
 use quorate_types::NodeId;
 
 use super::{Told, say};
+use crate::limits::{LOOKOUT_PAUSE_MAX, LOOKOUT_PAUSE_MIN};
 use crate::server::known_servers;
 
 /// Lengths of an epoch after which one is missed.
@@ -26,16 +29,16 @@ const ANSWER_TIME: Duration = Duration::from_secs(3);
 pub(super) struct Lookout {
     length: Duration,
     next: Instant,
-    /// Whether a thread is at it.
-    asks: Arc<AtomicBool>,
+    /// How long it waits when nobody has answered.
+    pause: Duration,
+    /// The thread that asks. It says whether the epoch is known to be the newest.
+    asking: Option<JoinHandle<bool>>,
 }
 
 /// Who asks, and whom it tells.
 pub(super) struct Asker<'a> {
     /// This server.
     pub(super) me: NodeId,
-    /// The key of the system.
-    pub(super) system_key: PublicKey,
     /// The newest configuration that it has.
     pub(super) known: &'a VerifiedConfiguration,
     /// Who hears of a later one.
@@ -43,10 +46,11 @@ pub(super) struct Asker<'a> {
 }
 
 impl Lookout {
-    /// For epochs of this length.
-    pub(super) fn of_length(length: Duration) -> Self {
-        let next = Instant::now() + length * PATIENCE_EPOCHS;
-        Self { length, next, asks: Arc::default() }
+    /// For epochs of this length; `is_sure`: the epoch in which the server begins is the newest.
+    pub(super) fn of_length(length: Duration, is_sure: bool) -> Self {
+        let first = if is_sure { length * PATIENCE_EPOCHS } else { LOOKOUT_PAUSE_MIN };
+        let next = Instant::now() + first;
+        Self { length, next, pause: LOOKOUT_PAUSE_MIN, asking: None }
     }
 
     /// When [`Self::look`] has something to do.
@@ -56,44 +60,144 @@ impl Lookout {
 
     /// An epoch has begun: nothing is missed for a while.
     pub(super) fn rest(&mut self) {
-        self.next = Instant::now() + self.length * PATIENCE_EPOCHS;
+        *self = Self::of_length(self.length, true);
     }
 
     /// Asks, if it is time; what it hears comes as an event.
     pub(super) fn look(&mut self, asker: &Asker<'_>) {
-        let now = Instant::now();
+        self.look_at(Instant::now(), || {
+            let (me, known, told) = (asker.me, asker.known.clone(), asker.told.clone());
+            let work = move || is_newest(me, &known, &told);
+            let thread = std::thread::Builder::new().name(String::from("lookout")).spawn(work);
+            thread
+                .inspect_err(|error| tracing::warn!(%error, "no thread to ask which epoch it is"))
+                .ok()
+        });
+    }
+
+    fn look_at(&mut self, now: Instant, ask: impl FnOnce() -> Option<JoinHandle<bool>>) {
         if now < self.next {
             return;
         }
-        self.next = now + self.length;
-        if self.asks.swap(true, Ordering::Relaxed) {
+        if self.asking.as_ref().is_some_and(|asking| !asking.is_finished()) {
+            self.next = now + LOOKOUT_PAUSE_MIN;
             return;
         }
-        let (flag, known) = (Arc::clone(&self.asks), asker.known.clone());
-        let (me, key, told) = (asker.me, asker.system_key, asker.told.clone());
-        let work = move || {
-            ask((me, key), &known, &told);
-            flag.store(false, Ordering::Relaxed);
-        };
-        let thread = std::thread::Builder::new().name(String::from("lookout")).spawn(work);
-        if let Err(error) = thread {
-            tracing::warn!(%error, "no thread to ask which epoch it is");
-            self.asks.store(false, Ordering::Relaxed);
+        // A thread that panicked has heard nothing.
+        let is_newest = self.asking.take().is_some_and(|asked| asked.join().unwrap_or(false));
+        if is_newest {
+            self.pause = LOOKOUT_PAUSE_MIN;
+            self.next = now + self.length;
+        } else {
+            self.asking = ask();
+            self.next = now + self.pause;
+            self.pause = (self.pause * 2).min(LOOKOUT_PAUSE_MAX);
         }
     }
 }
 
-fn ask((me, key): (NodeId, PublicKey), known: &VerifiedConfiguration, told: &Told) {
+/// Which epoch the others are in, as far as they answer.
+///
+/// # Errors
+/// [`ClientError`] if no connection can be made from here.
+pub(super) async fn ask(me: NodeId, known: &VerifiedConfiguration) -> Result<Heard, ClientError> {
     let mut others = known_servers(known.configuration());
     others.retain(|server| server.id != me);
-    let fetched = fetch_as_stranger(key, known, (&others, ANSWER_TIME));
-    match quorate_client::block_on(fetched) {
-        Ok(Ok(Some(later))) => {
+    let key = *known.header().system_key();
+    let heard = fetch_as_stranger(key, known, (&others, ANSWER_TIME)).await?;
+    match &heard {
+        Heard::Later(later) => {
             tracing::info!(epoch = %later.epoch(), "the others are in a later epoch");
-            say(told, Event::Learned(later).into());
         }
-        Ok(Ok(None)) => {}
+        Heard::Newest => tracing::debug!(epoch = %known.epoch(), "the newest epoch"),
+        Heard::Nothing => {
+            tracing::warn!(epoch = %known.epoch(), "too few answer to know if it is the newest");
+        }
+    }
+    Ok(heard)
+}
+
+fn is_newest(me: NodeId, known: &VerifiedConfiguration, told: &Told) -> bool {
+    match quorate_client::block_on(ask(me, known)) {
+        // If it is not heard, it is asked again.
+        Ok(Ok(Heard::Later(later))) => say(told, Event::Learned(*later).into()),
+        Ok(Ok(Heard::Newest)) => return true,
+        Ok(Ok(Heard::Nothing)) => {}
         Ok(Err(error)) => tracing::warn!(%error, "nobody says which epoch it is"),
         Err(error) => tracing::warn!(%error, "no event loop to ask which epoch it is"),
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    //! Who is not sure asks soon and again; who is sure, when an epoch is missed.
+    use std::cell::Cell;
+    use std::thread::JoinHandle;
+    use std::time::{Duration, Instant};
+
+    use super::Lookout;
+    use crate::limits::{LOOKOUT_PAUSE_MAX, LOOKOUT_PAUSE_MIN};
+
+    const LENGTH: Duration = Duration::from_secs(3_600);
+
+    /// A thread that has heard this, and has ended.
+    fn heard(is_newest: bool) -> Option<JoinHandle<bool>> {
+        let thread = std::thread::Builder::new().spawn(move || is_newest).expect("a thread");
+        while !thread.is_finished() {
+            std::thread::yield_now();
+        }
+        Some(thread)
+    }
+
+    /// Has time pass from one look to the next, so many times, and says when somebody was asked.
+    fn looks(lookout: &mut Lookout, count: usize, is_newest: bool) -> Vec<Instant> {
+        let asked = Cell::new(false);
+        let look = |_| {
+            let now = lookout.next();
+            asked.set(false);
+            lookout.look_at(now, || {
+                asked.set(true);
+                heard(is_newest)
+            });
+            asked.get().then_some(now)
+        };
+        (0..count).filter_map(look).collect()
+    }
+
+    #[test]
+    fn while_nobody_answers_it_asks_every_few_seconds_and_not_after_epochs() {
+        let began = Instant::now();
+        let mut lookout = Lookout::of_length(LENGTH, false);
+        let asked = looks(&mut lookout, 20, false);
+        assert_eq!(asked.len(), 20, "each time");
+        assert!(asked[0] - began < 2 * LOOKOUT_PAUSE_MIN);
+        let pauses: Vec<_> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(pauses[0], LOOKOUT_PAUSE_MIN);
+        assert!(pauses.is_sorted() && pauses.iter().all(|pause| *pause <= LOOKOUT_PAUSE_MAX));
+        assert_eq!(pauses.last(), Some(&LOOKOUT_PAUSE_MAX));
+    }
+
+    #[test]
+    fn who_knows_that_its_epoch_is_the_newest_asks_when_one_is_missed() {
+        let mut lookout = Lookout::of_length(LENGTH, false);
+        let asked = looks(&mut lookout, 4, true);
+        let [first, second] = asked[..] else { panic!("{} of four looks asked", asked.len()) };
+        assert_eq!(second - first, LOOKOUT_PAUSE_MIN + LENGTH);
+
+        let began = Instant::now();
+        lookout.rest();
+        assert!(lookout.next() >= began + 2 * LENGTH);
+    }
+
+    #[test]
+    fn only_one_thread_asks_at_a_time() {
+        let mut lookout = Lookout::of_length(LENGTH, false);
+        let (end, ended) = std::sync::mpsc::channel();
+        let under_way = move || ended.recv().unwrap_or(false);
+        let thread = std::thread::Builder::new().spawn(under_way).expect("a thread");
+        lookout.look_at(lookout.next(), || Some(thread));
+        lookout.look_at(lookout.next(), || panic!("a second thread"));
+        drop(end);
     }
 }

@@ -87,8 +87,6 @@ pub(crate) struct Ground {
     pub(crate) policy: Policy,
     /// When the identity gets another root.
     pub(crate) root_rule: RootRule,
-    /// Whether it has served before.
-    pub(crate) has_served: bool,
     /// Where machines say what happens.
     pub(crate) told: Told,
     /// Where it is, for others to look at.

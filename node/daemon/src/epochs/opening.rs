@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration as StdDuration, SystemTime};
 
 use quorate_bft::Replica;
-use quorate_client::cluster::fetch_as_stranger;
+use quorate_client::cluster::Heard;
 use quorate_client::groups::DISSEMINATION;
 use quorate_client::links::credential;
 use quorate_duties::Turnover;
@@ -20,27 +20,25 @@ use quorate_membership::{
 use quorate_net::Credential;
 use quorate_runtime::{Channel, Control, Handle};
 use quorate_state::Tree;
-use quorate_store::directory::{DataDirectory, Expectation};
+use quorate_store::directory::DataDirectory;
 use quorate_types::{Duration, Epoch, UnixTime};
 
 use super::archive::Archive;
 use super::conductor::{Beginning, Conductor};
 use super::machines::{Ground, Ready, ReadyReplica, policy};
-use super::{Chain, Conducted, EpochView, Said, Told};
+use super::{Chain, Conducted, EpochView, Said, Told, lookout};
 use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
 use crate::host::dissemination::DisseminationHost;
 use crate::limits::{CLOCK_OFF_MAX, HAPPENINGS_MAX};
 use crate::monitoring::Monitoring;
-use crate::server::{Intermediary, known_servers};
+use crate::server::Intermediary;
 
 /// What stands for the length of an epoch that does not end.
 const LENGTH_UNENDING: std::time::Duration = std::time::Duration::from_secs(3600);
 /// Rounds in which servers compare their epochs, for each epoch.
 const ROUNDS_PER_EPOCH: u64 = 10;
-/// How long a server that starts again waits for the others to say in which epoch they are.
-const CATCH_UP_TIME: std::time::Duration = std::time::Duration::from_secs(3);
 /// How often at least.
 const ROUND_MAX: Duration = Duration::from_secs(10);
 
@@ -53,6 +51,8 @@ pub(crate) struct Epochs {
     happenings: Receiver<Said>,
     /// Whether the key was made just now: others may still be at it.
     is_newborn: bool,
+    /// Whether the newest configuration here is known to be the newest that there is.
+    is_sure: bool,
 }
 
 /// What of a server is hosted already.
@@ -95,37 +95,34 @@ impl Epochs {
             keys: Arc::clone(&identity.keys),
             policy: policy(settings.epoch.unwrap_or(LENGTH_UNENDING), settings.epoch_changes),
             root_rule: settings.root_rule,
-            has_served: identity.expectation() == Expectation::Existing && !identity.is_newborn,
             told,
             view,
             between,
             archive: Some(archive),
         };
         let is_newborn = identity.is_newborn;
-        Ok(Self { newest, ground, chain, happenings, is_newborn })
+        Ok(Self { newest, ground, chain, happenings, is_newborn, is_sure: false })
     }
 
-    /// Asks the others whether the epoch has ended in the meantime, if this server may have been
-    /// away: with the key of an epoch that is over it would be nobody.
+    /// Asks the others whether the epoch has ended in the meantime: with the key of an epoch that
+    /// is over this server would be nobody. Whoever has just made the key of its system does not
+    /// wait for that, since the others may still be at it.
     ///
     /// # Errors
-    /// What the disk reports. That nobody answers is no error: the others may start later.
+    /// What the disk reports. That nobody answers is no error, since the others may start later:
+    /// they are asked again once the server runs.
     pub(crate) async fn catch_up(&mut self) -> Result<(), ServerError> {
-        if !self.ground.ends_epochs || !self.ground.has_served {
+        self.is_sure = !self.ground.ends_epochs;
+        if self.is_sure || self.is_newborn {
             return Ok(());
         }
-        let me = self.ground.me;
-        let mut others = known_servers(self.newest.configuration());
-        others.retain(|server| server.id != me);
-        let key = *self.newest.header().system_key();
-        let fetched = fetch_as_stranger(key, &self.newest, (&others, CATCH_UP_TIME)).await;
-        match fetched {
-            Ok(Some(later)) => {
-                tracing::info!(epoch = %later.epoch(), "the others are in a later epoch");
+        match lookout::ask(self.ground.me, &self.newest).await {
+            Ok(Heard::Later(later)) => {
                 self.chain.put(&later)?;
-                self.newest = later;
+                self.newest = *later;
             }
-            Ok(None) => {}
+            Ok(Heard::Newest) => self.is_sure = true,
+            Ok(Heard::Nothing) => {}
             Err(error) => tracing::warn!(%error, "the others are not asked for a later epoch"),
         }
         Ok(())
@@ -279,7 +276,7 @@ impl Epochs {
     ) -> Result<Conducted<()>, ServerError> {
         let Hosted { control, responder, disseminator, replicas } = hosted;
         let former = self.former()?;
-        let Self { newest, ground, chain, happenings, is_newborn, .. } = self;
+        let Self { newest, ground, chain, happenings, is_newborn, is_sure } = self;
         let grace = is_newborn.then(|| newest.clone());
         let has_state = replicas.contains_key(&newest.epoch());
         let mut turnover = Turnover::new(ground.me, newest, has_state, Schemes::real());
@@ -296,6 +293,7 @@ impl Epochs {
             disseminator,
             replicas,
             monitoring,
+            is_sure,
         };
         Conductor::start(all, grace, happenings)
     }
