@@ -24,7 +24,7 @@ use quorate_bft::Inheritance;
 use quorate_client::links::past_links;
 use quorate_duties::turnover::Event;
 use quorate_membership::monitor::{Evidence, ProberOutput};
-use quorate_membership::{Docket, DocketCounts, VerifiedConfiguration};
+use quorate_membership::{Docket, DocketCounts, Turnout, VerifiedConfiguration};
 use quorate_runtime::LinkNews;
 use quorate_threshold::PublicKey as PublicShare;
 use quorate_types::{Configuration, Digest, Epoch, MemberStatus, NodeId};
@@ -73,6 +73,7 @@ pub struct EpochView {
     ends: Mutex<EpochEnds>,
     found: Mutex<DocketCounts>,
     members: Mutex<MemberCounts>,
+    turnout: Mutex<Turnout>,
     standing: Mutex<Standing>,
     names: Names,
     created_micros: AtomicU64,
@@ -138,6 +139,17 @@ impl EpochView {
     #[must_use]
     pub fn members(&self) -> MemberCounts {
         *self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many servers brought keys to the newest epoch that this server has gone on to, of those
+    /// that were asked; 0 of 0 behind a start.
+    #[must_use]
+    pub fn turnout(&self) -> Turnout {
+        *self.turnout.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_turnout(&self, turnout: Turnout) {
+        *self.turnout.lock().unwrap_or_else(PoisonError::into_inner) = turnout;
     }
 
     /// How many more failures the worst groups can take.

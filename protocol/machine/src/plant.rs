@@ -179,6 +179,8 @@ pub enum Plant {
     ComplaintUnchecked,
     /// The group goes on as it is if a member of it is to be evicted.
     EvictedKeepsSeat,
+    /// A group is drawn from whoever has brought keys, however few they are.
+    DrawsFromFew,
 }
 
 #[cfg(plant)]

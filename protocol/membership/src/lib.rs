@@ -126,4 +126,4 @@ pub use service::{
     PendingChange, PendingPage, PendingPlace, Refusal, Standing, Statement, Terms,
     read_founders_awaited, read_members,
 };
-pub use shortlist::Shortlist;
+pub use shortlist::{Shortlist, Turnout};

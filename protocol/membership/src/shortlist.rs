@@ -16,10 +16,11 @@
 use alloc::sync::Arc;
 
 use quorate_crypto::{Domain, Hasher};
-use quorate_types::{Digest, MemberRecord, MemberStatus, NodeId};
+use quorate_types::{Configuration, Digest, MemberRecord, MemberStatus, NodeId};
 
+use crate::epoch_configuration::EpochConfiguration;
 use crate::header::ConfigurationHeader;
-use crate::limits::{ADMISSIONS_MAX, SHORTLIST_SERVERS};
+use crate::limits::{ADMISSIONS_MAX, BROUGHT_OF_THREE, SHORTLIST_SERVERS};
 
 const _: () = assert!(
     ADMISSIONS_MAX <= SHORTLIST_SERVERS,
@@ -57,6 +58,48 @@ impl Shortlist {
     pub fn draws(&self, id: NodeId) -> bool {
         let lot = u128::from(lot(self.randomness, id));
         lot * u128::from(self.active_count) < (SHORTLIST_SERVERS as u128) << u64::BITS
+    }
+}
+
+/// How many servers were asked for keys of an epoch, and how many of them brought some.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Turnout {
+    /// Those that the lot can fall on.
+    pub asked: usize,
+    /// Of them, those that deposited keys.
+    pub brought: usize,
+}
+
+impl Turnout {
+    /// What it was at the end of an epoch, as far as its configuration and the next one tell: who
+    /// lost its duties with the end was not asked, and a pool is as it was marked before.
+    #[must_use]
+    pub fn between(former: &EpochConfiguration, next: &Configuration) -> Self {
+        let members = &former.configuration().members;
+        let list = Shortlist::of(former.header(), members);
+        let has_pool = members.iter().any(|member| member.is_in_pool);
+        let is_listed =
+            |member: &MemberRecord| if has_pool { member.is_in_pool } else { list.has(member) };
+        let is_asked = |member: &&Arc<MemberRecord>| {
+            member.status == MemberStatus::Active && is_listed(member)
+        };
+        let stays = |member: &Arc<MemberRecord>| {
+            next.member(member.id).filter(|record| record.status == MemberStatus::Active)
+        };
+        let mut turnout = Self::default();
+        for record in members.iter().filter(is_asked).filter_map(stays) {
+            turnout.asked += 1;
+            turnout.brought += usize::from(record.epoch_key.is_some());
+        }
+        turnout
+    }
+
+    /// MEM-79: can a group be drawn from so many? Whoever can hold back what others send would else
+    /// choose it by that: of those whose keys came in time most would be its own. So bad servers
+    /// are no more of them than of all, divided by the part that has to bring keys.
+    #[must_use]
+    pub fn is_enough(self) -> bool {
+        3 * self.brought >= usize::from(BROUGHT_OF_THREE) * self.asked
     }
 }
 

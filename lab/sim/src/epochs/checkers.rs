@@ -6,6 +6,7 @@
 //! | C7 | [`Custody`] | what belongs to an epoch that is over is gone, and not before it may go |
 //! | C7 | [`Dealings`] | a dealing is of one attempt |
 //! | C7 | [`Envelopes`] | who proves that it was cheated opens one envelope, and no other |
+//! | C7 | [`Urn`] | a group is drawn from most of those who were asked for keys, or stays |
 //! | C3 | [`Vouching`] | nobody can gather a quorum for an epoch once the next one vouches |
 //! | C13 | [`Duties`] | nobody who is there loses its duties, who is gone does |
 //! | C9 | [`Progress`] | after the heal epochs end, and every server of the core comes along |
@@ -16,6 +17,7 @@ mod duties;
 mod envelopes;
 mod history;
 mod progress;
+mod urn;
 mod vouching;
 
 pub(super) use custody::Custody;
@@ -24,4 +26,5 @@ pub(super) use duties::Duties;
 pub(super) use envelopes::Envelopes;
 pub(super) use history::History;
 pub(super) use progress::Progress;
+pub(super) use urn::Urn;
 pub(super) use vouching::Vouching;

@@ -24,6 +24,7 @@ pub(super) const MARKS: &[&str] = &[
     "liar.framed",
     "liar.framed_dealer",
     "liar.gone",
+    "liar.held_back",
     "liar.idle",
     "liar.mute",
     "liar.news_wrong",

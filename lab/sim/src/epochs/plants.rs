@@ -149,6 +149,14 @@ pub(super) const PLANTS: &[Plant] = &[
     )
     .feud()
     .baited("bad-dealer"),
+    Plant::hooked(
+        Bug::DrawsFromFew,
+        "draws-from-few",
+        "C7",
+        "a group is drawn from whoever has brought keys, however few they are",
+    )
+    .feud()
+    .baited("held-back"),
     Plant::own(IDENTITY_KEPT, "C7", "an identity stays when it has moved on"),
     Plant::own(DECRYPTION_KEPT, "C7", "what opens subshares stays behind the epoch"),
     Plant::own(

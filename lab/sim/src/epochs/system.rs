@@ -3,12 +3,12 @@
 use quorate_history::Prng;
 use quorate_membership::handover::message::Message as HandoverMessage;
 
-use super::checkers::{Custody, Dealings, Duties, Envelopes, History, Progress, Vouching};
+use super::checkers::{Custody, Dealings, Duties, Envelopes, History, Progress, Urn, Vouching};
 use super::disk::Storekeeper;
 use super::founding::{Shape, install_ideal};
 use super::host::EpochsHost;
 use super::marks::MARKS;
-use super::villains::{COPYIST, DESERTER, FLOODER, FRAMER, GONE, IDLER};
+use super::villains::{COPYIST, DESERTER, FLOODER, FRAMER, GONE, HELD_BACK, IDLER};
 use super::{EpochsMachine, Message, plants, villains};
 use crate::checker::{Checker, Lens, Resources, Statement, Statements, Thresholds};
 use crate::clock::ClockShape;
@@ -85,14 +85,20 @@ fn drawn_larger(seed: u64, shape: Shape) -> Shape {
     Shape { f: 2, servers: LARGE_SERVERS + more, ..shape }
 }
 
-/// One feud in so many is with a dealer that copies.
-const COPYIST_ONE_IN: u64 = 16;
+/// One feud in so many is with each of these.
+const LATER_ONE_IN: u64 = 16;
 
-/// Who is bad in a feud. Who copies is drawn for itself, so that the other feuds are what they were
-/// when there was none.
+/// Who is bad in a feud. Those who came later are drawn for themselves, so that the other feuds are
+/// what they were before.
 fn drawn_villain(seed: u64, others: &'static str) -> &'static str {
-    let mut prng = Prng::from_seed(seed).fork("epochs/copyist");
-    if prng.below(COPYIST_ONE_IN) == 0 { COPYIST } else { others }
+    let is_drawn = |fork| Prng::from_seed(seed).fork(fork).below(LATER_ONE_IN) == 0;
+    if is_drawn("epochs/copyist") {
+        COPYIST
+    } else if is_drawn("epochs/held-back") {
+        HELD_BACK
+    } else {
+        others
+    }
 }
 
 /// Whether a run has this kind of fault: a disk that forgets what it confirmed, or a wall clock
@@ -122,6 +128,7 @@ const FEUDS: &[(usize, Option<&str>)] = &[
     (1, Some(FRAMER)),
     (1, Some(GONE)),
     (2, Some(IDLER)),
+    (1, Some(HELD_BACK)),
 ];
 
 /// A scenario in which as many servers as may be are bad from the beginning, all in one way.
@@ -134,6 +141,12 @@ fn with_villain(mut scenario: Scenario, adversary: &'static str, prng: &mut Prng
     if adversary == DESERTER {
         // The budget is of the first group, to which none of them belongs.
         bad = outsiders(&scenario);
+        scenario.groups[0].members = servers.without(bad);
+    }
+    if adversary == HELD_BACK {
+        // No more than one of the others brings keys beside the group.
+        bad = outsiders(&scenario);
+        bad.remove(bad.iter().next().expect("there are four"));
         scenario.groups[0].members = servers.without(bad);
     }
     for node in bad.iter() {
@@ -235,6 +248,7 @@ impl System for Epochs {
         let villain = drawn_villain(seed, adversaries[prng.index(adversaries.len())]);
         shape = match villain {
             DESERTER if profile == Profile::Feud => Shape { servers: 6, ..shape },
+            HELD_BACK if profile == Profile::Feud => Shape { servers: 8, ..shape },
             // Nobody but the members can take a share.
             IDLER if profile == Profile::Feud => Shape { servers: 4, ..shape },
             _ => drawn_larger(seed, shape),
@@ -317,6 +331,7 @@ pub(super) fn checkers(
         Box::new(Custody::new((host.servers().to_vec(), host.disks()))),
         Box::new(Dealings::default()),
         Box::new(Envelopes::default()),
+        Box::new(Urn::new(&kit.first)),
         Box::new(Vouching::new((host.servers().to_vec(), host.disks()), &kit.first)),
         Box::new(Statements::new(EpochsLens)),
         Box::new(Resources::new(EpochsLens, THRESHOLDS)),

@@ -53,6 +53,9 @@ const MUTE: &str = "mute";
 /// It brings its keys for the next epoch, and says nothing about dealings: not that it holds one,
 /// and not that it has its share.
 pub(super) const IDLER: &str = "idler";
+/// Nobody gets its keys for the next epoch, which whoever delays what others send can do to good
+/// servers. There are so many of it outside the first group that too few are left to draw from.
+pub(super) const HELD_BACK: &str = "held-back";
 /// It brings its keys for the next epoch, and is gone when it is drawn. There are two of it outside
 /// the first group: an attempt may come to nothing, and none of the old group is bad.
 pub(super) const DESERTER: &str = "deserter";
@@ -95,9 +98,10 @@ type Entry<Make> = (&'static str, Make);
 type Silent = fn(&'static str) -> Box<dyn Adversary<EpochsMachine>>;
 type Lying = fn() -> Box<dyn Villain>;
 
-const SILENT: [Entry<Silent>; 4] = [
+const SILENT: [Entry<Silent>; 5] = [
     (MUTE, |name| Box::new(Keeper::of_all_about_groups(name))),
     (IDLER, |name| Box::new(Keeper::of_all_about_dealings(name))),
+    (HELD_BACK, |name| Box::new(Keeper::of_its_keys(name))),
     (DESERTER, |name| Box::new(Leaver::new(name, "liar.deserted"))),
     (GONE, |name| Box::new(Leaver::new(name, "liar.gone"))),
 ];

@@ -61,6 +61,11 @@ struct Choice {
     fails: f64,
     /// That a membership group fails in one of the epochs of all the years.
     within_years: f64,
+    /// That a membership group fails whenever somebody holds back keys of as many good servers as
+    /// can be, so that bad ones are a larger part of those that the lot can fall on (MEM-79).
+    fails_held_back: f64,
+    /// The same, in one of the epochs of all the years.
+    within_years_held_back: f64,
     /// Storage groups that have failed, on average, at any time.
     failed_groups: f64,
 }
@@ -68,12 +73,15 @@ struct Choice {
 impl Choice {
     fn new(f: u16, arguments: &PlanArguments) -> Self {
         let fails = odds::group_fails(f, arguments.bad);
+        let fails_held_back = odds::group_fails(f, odds::part_held_back(arguments.bad));
         let epochs = f64::from(arguments.years) * SECONDS_OF_A_YEAR / arguments.epoch_seconds();
         Self {
             f,
             servers: 3 * f + 1,
             fails,
             within_years: odds::within(epochs, fails),
+            fails_held_back,
+            within_years_held_back: odds::within(epochs, fails_held_back),
             failed_groups: fails * f64::from(arguments.nodes),
         }
     }
@@ -88,6 +96,10 @@ impl Choice {
         arguments.epoch_seconds() / self.fails
     }
 
+    fn seconds_between_held_back(&self, arguments: &PlanArguments) -> f64 {
+        arguments.epoch_seconds() / self.fails_held_back
+    }
+
     fn json(&self, arguments: &PlanArguments) -> Value {
         json!({
             "f": self.f,
@@ -95,6 +107,9 @@ impl Choice {
             "group_fails": self.fails,
             "membership_years_between": self.seconds_between(arguments) / SECONDS_OF_A_YEAR,
             "membership_fails_within_years": self.within_years,
+            "membership_years_between_held_back":
+                self.seconds_between_held_back(arguments) / SECONDS_OF_A_YEAR,
+            "membership_fails_within_years_held_back": self.within_years_held_back,
             "storage_groups_failed": self.failed_groups,
             "any_storage_group_fails_at_most": self.any_group(),
         })
@@ -153,6 +168,12 @@ fn text(
             duration(f64::from(*epoch_seconds)),
             duration(membership.seconds_between(arguments)),
             share(membership.within_years),
+        ),
+        format!(
+            "  at worst, if a third of the servers is kept from bringing keys at each draw: \
+             once in {},\n  within {years} years with probability {}",
+            duration(membership.seconds_between_held_back(arguments)),
+            share(membership.within_years_held_back),
         ),
         format!(
             "{nodes} storage groups of {}, each survives {} bad: {} of them have \

@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn only_one_thread_asks_at_a_time() {
         let mut lookout = Lookout::of_length(LENGTH, false);
-        let (end, ended) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::sync_channel(1);
         let under_way = move || ended.recv().unwrap_or(false);
         let thread = std::thread::Builder::new().spawn(under_way).expect("a thread");
         lookout.look_at(lookout.next(), || Some(thread));

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use quorate_membership::Turnout;
 use quorate_membership::monitor::ProberStatus;
 
 use crate::epochs::EpochView;
@@ -27,6 +28,15 @@ pub(super) fn write_found(page: &mut String, epochs: &EpochView) {
          # TYPE quorate_members_past_links gauge\n",
     );
     put(page, format_args!("quorate_members_past_links {}\n", members.past_links));
+    let Turnout { asked, brought } = epochs.turnout();
+    page.push_str(
+        "# HELP quorate_keys Servers that were asked for keys of the newest epoch, and those of \
+         them that brought some: below two thirds the membership group stays.\n\
+         # TYPE quorate_keys gauge\n",
+    );
+    for (of, count) in [("asked", asked), ("brought", brought)] {
+        put(page, format_args!("quorate_keys{{of=\"{of}\"}} {count}\n"));
+    }
     let found = epochs.found();
     for (name, help, value) in [
         ("evictions_pending", "Servers that lose their duties with an epoch.", found.evictions),
@@ -137,7 +147,9 @@ mod tests {
 
     use quorate_net::limits::PEERS_MAX;
 
+    use quorate_membership::Turnout;
     use quorate_membership::monitor::ProberStatus;
+    use quorate_types::NodeId;
 
     use super::{escaped, write_found, write_prober};
     use crate::crowd::Crowd;
@@ -157,6 +169,17 @@ mod tests {
         for line in
             ["\nquorate_suspects 230\n", "\nquorate_prober_unsaid 182\n", "_prober_cut_off 0\n"]
         {
+            assert!(page.contains(line), "{page}");
+        }
+    }
+
+    #[test]
+    fn how_many_servers_brought_keys_is_told() {
+        let view = EpochView::of(NodeId::new([1; 32]));
+        view.set_turnout(Turnout { asked: 12, brought: 7 });
+        let mut page = String::new();
+        write_found(&mut page, &view);
+        for line in ["\nquorate_keys{of=\"asked\"} 12\n", "\nquorate_keys{of=\"brought\"} 7\n"] {
             assert!(page.contains(line), "{page}");
         }
     }

@@ -143,12 +143,9 @@ impl Plan {
             && !self.evicted.contains(&member.id)
     }
 
-    /// Who can be drawn for the next group: active members that stay, with a deposit.
-    pub(super) fn candidates(&self, reader: &Reader<'_>) -> Vec<NodeId> {
-        let has_deposit = |member: &MemberRecord| reader.deposit(member.identity_key).is_some();
-        let is_candidate =
-            |member: &Arc<MemberRecord>| self.stays_active(member) && has_deposit(member);
-        reader.members().filter(is_candidate).map(|member| member.id).collect()
+    /// Active members that stay. Those of them can be drawn for the next group that deposit keys.
+    pub(super) fn staying(&self, reader: &Reader<'_>) -> Vec<NodeId> {
+        reader.members().filter(|member| self.stays_active(member)).map(|it| it.id).collect()
     }
 
     /// Is its eviction held back? Then it is drawn only for want of others.

@@ -73,6 +73,14 @@ impl Keeper {
         Self { name, mark: "liar.idle", is_kept }
     }
 
+    pub(super) const fn of_its_keys(name: &'static str) -> Self {
+        let is_kept = |message: &Message| {
+            let Message::Handover(_, said) = message else { return false };
+            matches!(**said, Handover::Deposit(_))
+        };
+        Self { name, mark: "liar.held_back", is_kept }
+    }
+
     fn keeps(&self, effect: &Effect<EpochsMachine>) -> bool {
         matches!(effect, Effect::Send { message, .. } if (self.is_kept)(message))
     }

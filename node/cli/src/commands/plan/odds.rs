@@ -9,6 +9,11 @@
     reason = "odds are for people to look at, no server decides on"
 )]
 
+use quorate_membership::limits::BROUGHT_OF_THREE;
+
+/// What stands for certainty: the odds of one bad server are a quotient.
+const NEARLY_ALL: f64 = 1.0 - 1e-9;
+
 /// The probability that more than `f` of a group's `3f + 1` servers are bad, each with probability
 /// `bad`, which is above 0 and below 1.
 pub(super) fn group_fails(f: u16, bad: f64) -> f64 {
@@ -25,6 +30,13 @@ pub(super) fn group_fails(f: u16, bad: f64) -> f64 {
     more
 }
 
+/// The largest part that bad servers can be of those that the lot falls on, where they are this
+/// part of all: they bring their keys, and somebody holds back those of as many good ones as can
+/// be without the group staying as it is (MEM-79).
+pub(super) fn part_held_back(bad: f64) -> f64 {
+    (bad * 3.0 / f64::from(BROUGHT_OF_THREE)).min(NEARLY_ALL)
+}
+
 /// The probability that it happens in one of `times` independent draws, when it happens in one with
 /// `probability`.
 pub(super) fn within(times: f64, probability: f64) -> f64 {
@@ -34,10 +46,19 @@ pub(super) fn within(times: f64, probability: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     //! Known figures, and the plain sum.
-    use super::{group_fails, within};
+    use super::{group_fails, part_held_back, within};
 
     fn is_near(seen: f64, known: f64) -> bool {
         (seen / known - 1.0).abs() < 0.02
+    }
+
+    #[test]
+    fn keys_that_are_held_back_make_bad_servers_half_as_many_again() {
+        // Of 90 servers 9 are bad, and 30 of the others are held back: 9 of 60.
+        assert!(is_near(part_held_back(0.1), 0.15));
+        assert!(is_near(group_fails(1, part_held_back(0.1)), group_fails(1, 0.15)));
+        let all = part_held_back(0.7);
+        assert!(is_near(group_fails(1, all), 1.0), "two thirds are bad: they can be all of it");
     }
 
     #[test]

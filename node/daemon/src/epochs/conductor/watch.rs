@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use quorate_duties::turnover::Event;
 use quorate_membership::handover::machine::Request as HandoverRequest;
 use quorate_membership::monitor::ProberOutput;
-use quorate_membership::{Docket, MembershipOperation, VerifiedConfiguration};
+use quorate_membership::{Docket, MembershipOperation, Turnout, VerifiedConfiguration};
 use quorate_types::{Configuration, Epoch, MemberStatus, NodeId, Peer};
 
 use super::super::{Happening, say};
@@ -123,6 +123,12 @@ impl Conductor {
         self.all.ground.view.set_members(configuration);
         if let Some(former) = self.all.turnover.former() {
             log_changes(former.configuration(), configuration.configuration());
+            let turnout = Turnout::between(former, configuration.configuration());
+            self.all.ground.view.set_turnout(turnout);
+            if !turnout.is_enough() {
+                let Turnout { asked, brought } = turnout;
+                tracing::warn!(asked, brought, "too few servers brought keys: the group stays");
+            }
         }
         Ok(self.accusing.begin(configuration.epoch())?)
     }

@@ -3,6 +3,12 @@
 //! Settled points 14 and 27. Attempts are numbered over the whole end of the epoch; each group gets
 //! [`ATTEMPTS_OF_GROUP`] of them. Behind [`GROUPS_DRAWN_MAX`] groups the old group keeps the key,
 //! with fresh shares, as often as it takes.
+//!
+//! # Invariants
+//! - MEM-79: no group is drawn unless [`BROUGHT_OF_THREE`] of each three servers that the lot can
+//!   fall on have deposited keys.
+//!
+//! [`BROUGHT_OF_THREE`]: crate::limits::BROUGHT_OF_THREE
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -19,11 +25,11 @@ use crate::rotation::Rotation;
 use crate::service::plan::Plan;
 pub(super) use crate::service::plan::seats;
 use crate::service::table::Reader;
-use crate::shortlist::Shortlist;
+use crate::shortlist::{Shortlist, Turnout};
 
 impl Step<'_> {
     /// MEM-10: the group of an attempt, of the size that is wanted; with too few candidates the old
-    /// one.
+    /// one, and also if too few of those who were asked for keys have brought them (MEM-79).
     pub(super) fn drawn(&self, (randomness, number): (Digest, u32)) -> Attempt {
         let header = self.reader.header();
         let resized = self.reader.pending_resize(header.epoch);
@@ -33,9 +39,17 @@ impl Step<'_> {
         if planted(Plant::EvictedKeepsSeat) && plan.evictions().iter().any(is_seated) {
             return self.staying(number);
         }
-        let mut candidates = plan.candidates(&self.reader);
+        let mut candidates = plan.staying(&self.reader);
         candidates.retain(|node| rotation.admits(*node));
         let is_drawable = drawable((&self.reader, self.reader.shortlist()), &rotation);
+        let asked = candidates.iter().filter(|node| is_drawable(node)).count();
+        candidates.retain(|node| self.has_deposited(*node));
+        let brought = candidates.iter().filter(|node| is_drawable(node)).count();
+        // MEM-79: who was silenced counts.
+        let is_enough = Turnout { asked, brought }.is_enough();
+        if !planted(Plant::DrawsFromFew) && !is_enough {
+            return self.staying(number);
+        }
         let draw = |candidates: Vec<NodeId>| {
             let is_old = |node: &NodeId| header.membership_group.contains(node);
             let old = candidates.iter().copied().filter(is_old).collect();
@@ -48,6 +62,10 @@ impl Step<'_> {
             Some(group) => Attempt { number, resilience, seats: seats(&self.reader, &group) },
             None => self.staying(number),
         }
+    }
+
+    fn has_deposited(&self, node: NodeId) -> bool {
+        self.reader.member(node).is_some_and(|it| self.reader.deposit(it.identity_key).is_some())
     }
 
     /// The rule by which groups are drawn that begin with the next epoch.

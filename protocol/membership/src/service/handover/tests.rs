@@ -2,6 +2,7 @@
 
 mod attempts;
 mod cheats;
+mod draws;
 mod epochs;
 mod founding;
 mod golden;

@@ -25,17 +25,18 @@ use crate::configuration::{CertifiedConfiguration, VerifiedConfiguration};
 use crate::epoch_key::{EpochKeyCertificate, EpochKeyStatement};
 use crate::handover::attempt::Occasion;
 use crate::handover::dealing::{choice_digest, sharing};
+use crate::handover::deposit::EncryptionKeyBytes;
 use crate::handover::randomness::Draw;
 use crate::handover::vote::ShareProof;
 use crate::handover::{
     AbortVote, Acknowledgement, Attempt, CertifiedDealing, CommitmentBytes, Completion, Decided,
-    Deposit, EndReason, EndVote, Frozen, HandoverOperation, News, PublishedDealing, Stage,
-    Underway, Word, Words,
+    Deposit, EndReason, EndVote, Frozen, HandoverOperation, News, PublishedDealing, SeatKeys,
+    Stage, Underway, Word, Words,
 };
 use crate::header::CertifiedHeader;
 use crate::identity::{Identity, IdentitySigner};
 use crate::rotation::Rotation;
-use crate::service::table::Reader;
+use crate::service::table::{Reader, Table};
 use crate::service::{HandoverRefusal, MembershipOperation, MembershipReply, MembershipService};
 use crate::shortlist::Shortlist;
 use crate::testing::{
@@ -317,6 +318,20 @@ impl Town {
     pub(super) fn deposit(&mut self, server: usize) -> Result<(), HandoverRefusal> {
         let deposit = self.deposit_of(server);
         self.take(HandoverOperation::Deposit(deposit.into()))
+    }
+
+    /// As if these had deposited keys, too. What the log asks of a deposit is shown elsewhere.
+    pub(super) fn bring(&mut self, servers: &[NodeId]) {
+        let epoch = self.epoch().next();
+        for node in servers {
+            let number = self.number_of(*node);
+            let key = self.configuration.configuration().member(*node).unwrap().identity_key;
+            let epoch_key = epoch_signer(number, epoch).public_key();
+            let encryption_key = decryption_key(number, epoch).encryption_key();
+            let encryption_key = EncryptionKeyBytes(encryption_key.encode());
+            let keys = SeatKeys { epoch_key, encryption_key };
+            Table::new(&mut self.state).put_deposit(key, &keys);
+        }
     }
 
     /// Has all servers that are asked for keys deposit them, and have not done so.

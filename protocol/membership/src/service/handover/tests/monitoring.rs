@@ -56,7 +56,7 @@ impl Town {
     }
 
     /// An eviction is executed; in which slot.
-    fn evict(&mut self, server: NodeId) -> Slot {
+    pub(super) fn evict(&mut self, server: NodeId) -> Slot {
         let reply = self.agree(server, Verdict::Suspect);
         assert!(matches!(reply, MembershipReply::Recorded(_)), "{reply:?}");
         Slot::new(self.slot)
@@ -86,7 +86,7 @@ impl Town {
         out.map(|member| member.id).collect()
     }
 
-    fn outsiders(&self) -> Vec<NodeId> {
+    pub(super) fn outsiders(&self) -> Vec<NodeId> {
         let members = self.configuration.configuration().members.iter().map(|member| member.id);
         members.filter(|id| !self.group().contains(id)).collect()
     }

@@ -7,10 +7,12 @@ use quorate_types::{MemberRecord, MemberStatus, NodeId, Resilience};
 
 use super::harness::Town;
 use super::later_root::naming;
-use crate::election::elect_beside;
+use crate::election::elect;
 use crate::handover::HandoverOperation;
 use crate::header::Lineage;
-use crate::limits::{ROOTS_AGAIN_PART, ROOTS_EARLY_PART, ROOTS_MAX};
+use crate::limits::{
+    ATTEMPTS_OF_GROUP, GROUPS_DRAWN_MAX, ROOTS_AGAIN_PART, ROOTS_EARLY_PART, ROOTS_MAX,
+};
 use crate::rotation::Rotation;
 use crate::service::HandoverRefusal;
 use crate::service::table::{Table, Tally};
@@ -46,31 +48,18 @@ fn mem_69_the_log_takes_keys_of_the_list_of_the_group_and_with_another_root_alon
 #[test]
 fn mem_69_the_lot_falls_on_servers_of_the_list_alone() {
     let mut town = Town::crowded(SERVERS);
-    for _ in 0..3 {
-        let (old, (listed, others)) = (town.group(), outsiders(&town));
-        // Six of the list, and all others that the log takes keys from.
-        let heirs = others.iter().map(|it| town.number_of(it.id));
-        let heirs: Vec<_> =
-            heirs.filter(|heir| !town.later_trees.contains_key(heir)).take(6).collect();
-        let expected: Vec<NodeId> = listed[..6].iter().map(|it| it.id).collect();
-        deposit(&mut town, &old);
-        deposit(&mut town, &expected);
-        let first_epoch = town.epoch().next();
-        for heir in &heirs {
-            let deposit = naming(&town, *heir, b'x');
-            town.take(HandoverOperation::Deposit(deposit.into())).unwrap();
-        }
-        let list = town.shortlist();
-        town.freeze();
-        let beacon = town.beacon();
-        town.take(beacon).unwrap();
-        let is_fair = |id: &NodeId| expected.contains(id) || old.contains(id) && list.draws(*id);
-        let drawn = town.underway().attempt.seats;
-        assert!(drawn.iter().all(|seat| is_fair(&seat.node)), "{drawn:?} of {expected:?}");
-        assert!(drawn.iter().any(|seat| expected.contains(&seat.node)), "not the old group");
-        let shares = town.finish();
-        town.turn(shares);
-        town.later_trees.extend(heirs.into_iter().map(|heir| (heir, (b'x', first_epoch))));
+    let (old, (listed, others)) = (town.group(), outsiders(&town));
+    deposit(&mut town, &old);
+    // Everybody else, too: as if those off the list had named other roots.
+    town.bring(&ids(&listed));
+    town.bring(&ids(&others));
+    let list = town.shortlist();
+    town.freeze();
+    let beacon = town.beacon();
+    town.take(beacon).unwrap();
+    for drawn in groups_drawn(&mut town) {
+        assert!(drawn.iter().all(|node| list.draws(*node)), "{drawn:?}");
+        assert!(drawn.iter().any(|node| !old.contains(node)), "not the old group");
     }
 }
 
@@ -86,14 +75,10 @@ fn mem_69_an_old_member_off_the_list_keeps_a_seat_and_wins_none() {
         let (old, (listed, _)) = (town.group(), outsiders(&town));
         let list = town.shortlist();
         deposit(&mut town, &old);
-        let candidates: Vec<_> = listed[..usize::from(seats_max)].iter().map(|it| it.id).collect();
-        deposit(&mut town, &candidates);
+        town.bring(&ids(&listed));
         end(&mut town);
         let Lineage { randomness, attempt, .. } = town.configuration.header().header().lineage;
-        // Nobody competes with three candidates for three seats.
-        let places = (candidates, (old.clone(), 1));
-        let alone = elect_beside((randomness, attempt), places, four).unwrap();
-        let keeper = *alone.iter().find(|node| old.contains(node)).unwrap();
+        let keeper = elect((randomness, attempt), old.clone(), four).unwrap()[0];
         let group = town.group();
         assert!(group.contains(&keeper), "of four members one keeps its seat");
         for node in old.into_iter().filter(|node| !list.draws(*node)) {
@@ -245,7 +230,7 @@ fn mem_69_bad_servers_of_a_pool_that_is_new_are_not_its_only_candidates() {
 fn mem_69_servers_of_a_pool_that_is_no_more_are_drawn_as_others_are() {
     let mut town = Town::crowded(SERVERS);
     let (_, others) = outsiders(&town);
-    let pool = name_pool(&mut town, &others[..5]);
+    let pool = name_pool(&mut town, &others[..400]);
     let group = town.group();
     deposit(&mut town, &group);
     end(&mut town);
@@ -254,14 +239,28 @@ fn mem_69_servers_of_a_pool_that_is_no_more_are_drawn_as_others_are() {
     town.rotate(grant);
     let group = town.group();
     deposit(&mut town, &group);
-    deposit(&mut town, &pool);
+    let (asked, _) = outsiders(&town);
+    assert!(pool.iter().any(|node| !list.draws(*node)), "the test shows something");
+    town.bring(&ids(&asked));
     town.freeze();
     let beacon = town.beacon();
     town.take(beacon).unwrap();
-    let seats = town.underway().attempt.seats;
     let is_by_mark = |node: &NodeId| pool.contains(node) && !list.draws(*node);
-    assert!(pool.iter().any(|node| !list.draws(*node)), "the test shows something");
-    assert!(seats.iter().all(|seat| !is_by_mark(&seat.node)), "{seats:?}");
+    let seats = groups_drawn(&mut town);
+    assert!(!seats.iter().flatten().any(is_by_mark), "{seats:?}");
+}
+
+/// The groups of all draws of an end of an epoch.
+fn groups_drawn(town: &mut Town) -> Vec<Vec<NodeId>> {
+    let draw = |draw| {
+        if draw > 0 {
+            (0..ATTEMPTS_OF_GROUP).for_each(|_| town.give_up());
+            let redraw = town.redraw();
+            town.take(redraw).unwrap();
+        }
+        town.underway().attempt.seats.iter().map(|seat| seat.node).collect()
+    };
+    (0..GROUPS_DRAWN_MAX).map(draw).collect()
 }
 
 /// The authority names a pool.
@@ -270,6 +269,10 @@ fn name_pool(town: &mut Town, servers: &[MemberRecord]) -> Vec<NodeId> {
     let grant = town.rotation_grant(Rotation { pool: Some(pool.clone()), seats_max: None });
     town.rotate(grant);
     pool
+}
+
+fn ids(servers: &[MemberRecord]) -> Vec<NodeId> {
+    servers.iter().map(|server| server.id).collect()
 }
 
 /// These bring their keys.

@@ -1,0 +1,114 @@
+//! MEM-79: a group is drawn from two thirds of those who are asked for keys, or not at all.
+use std::vec::Vec;
+
+use quorate_types::NodeId;
+
+use super::harness::Town;
+use crate::election::elect;
+use crate::epoch_configuration::EpochConfiguration;
+use crate::rotation::Rotation;
+use crate::service::MembershipReply;
+use crate::shortlist::Turnout;
+
+/// These bring keys, and the first group is drawn.
+fn draw(town: &mut Town, brought: impl IntoIterator<Item = NodeId>) -> Vec<NodeId> {
+    for node in brought {
+        town.deposit(town.number_of(node)).unwrap();
+    }
+    town.freeze();
+    let beacon = town.beacon();
+    town.take(beacon).unwrap();
+    town.underway().attempt.seats.iter().map(|seat| seat.node).collect()
+}
+
+/// Brings the epoch to its end; returns what anybody can tell of who brought keys.
+fn finish(town: &mut Town) -> Turnout {
+    let former = EpochConfiguration::from(&town.configuration);
+    let shares = town.finish();
+    town.turn(shares);
+    Turnout::between(&former, town.configuration.configuration())
+}
+
+/// Whom the lot falls on among these.
+fn lot(town: &Town, candidates: impl IntoIterator<Item = NodeId>) -> Vec<NodeId> {
+    let randomness = town.underway().randomness;
+    let resilience = town.configuration.configuration().membership;
+    elect((randomness, 0), candidates, resilience).unwrap()
+}
+
+#[test]
+fn mem_79_whoever_holds_back_the_keys_of_others_does_not_choose_the_group() {
+    let mut town = Town::new(12, 1);
+    let (group, others) = (town.group(), town.outsiders());
+    // Of twelve servers five are held back. Three bad ones would be most of who can be drawn beside
+    // the members.
+    let brought: Vec<_> = group.iter().chain(&others[..3]).copied().collect();
+    assert_eq!(draw(&mut town, brought), group, "the group stays");
+    for _ in 0..2 {
+        town.give_up();
+    }
+    let redraw = town.redraw();
+    town.take(redraw).unwrap();
+    let again: Vec<_> = town.underway().attempt.seats.iter().map(|seat| seat.node).collect();
+    assert_eq!(again, group, "no group is drawn from them later either");
+    let turnout = finish(&mut town);
+    assert_eq!(turnout, Turnout { asked: 12, brought: 7 });
+    assert!(!turnout.is_enough());
+    assert_eq!(town.group(), group);
+    let all: Vec<_> = town.configuration.configuration().members.iter().map(|it| it.id).collect();
+    let drawn = draw(&mut town, all.clone());
+    assert_eq!(drawn, lot(&town, all), "in the next epoch it moves");
+}
+
+#[test]
+fn mem_79_a_third_of_the_servers_keeps_no_group_by_its_silence() {
+    let mut town = Town::new(12, 1);
+    let others = town.outsiders();
+    let brought: Vec<_> = town.group().into_iter().chain(others[..4].iter().copied()).collect();
+    let drawn = draw(&mut town, brought.clone());
+    assert_eq!(drawn, lot(&town, brought));
+}
+
+#[test]
+fn mem_79_who_leaves_or_is_evicted_is_not_asked() {
+    let mut town = Town::new(12, 1);
+    let others = town.outsiders();
+    let ring: Vec<_> = town.configuration.configuration().members.iter().map(|it| it.id).collect();
+    // Two that are not near each other on the ring, so that both can go.
+    let place = |node: &NodeId| ring.iter().position(|it| it == node).unwrap();
+    let gone = others[0];
+    let far = |node: &&NodeId| (4..=8).contains(&place(node).abs_diff(place(&gone)));
+    let leaving = *others[1..].iter().find(far).unwrap();
+    town.evict(gone);
+    let removed = town.remove(town.number_of(leaving));
+    assert_eq!(removed, MembershipReply::Recorded(town.epoch()));
+    // Seven of the ten that stay are enough; of twelve they would be too few.
+    let staying = others.into_iter().filter(|node| *node != gone && *node != leaving);
+    let brought: Vec<_> = town.group().into_iter().chain(staying.take(3)).collect();
+    let drawn = draw(&mut town, brought.clone());
+    assert_eq!(drawn, lot(&town, brought));
+    let turnout = finish(&mut town);
+    assert_eq!(turnout, Turnout { asked: 10, brought: 7 });
+    assert!(turnout.is_enough());
+}
+
+#[test]
+fn mem_79_of_a_pool_its_servers_count_alone() {
+    for (count, is_drawn) in [(6, true), (5, false)] {
+        let mut town = Town::new(12, 1);
+        let all: Vec<_> =
+            town.configuration.configuration().members.iter().map(|it| it.id).collect();
+        let (pool, others) = all.split_at(9);
+        let rotation = Rotation { pool: Some(pool.to_vec()), seats_max: None };
+        let grant = town.rotation_grant(rotation);
+        town.rotate(grant);
+        // The group first: it has to bring a quorum of keys.
+        let group = town.group();
+        let (mut own, rest): (Vec<_>, Vec<_>) = pool.iter().partition(|node| group.contains(node));
+        own.extend(rest);
+        own.truncate(count);
+        // The keys of the others change nothing, and one of the pool more or less does.
+        let drawn = draw(&mut town, others.iter().chain(&own).copied());
+        assert_eq!(drawn, if is_drawn { lot(&town, own) } else { group });
+    }
+}
