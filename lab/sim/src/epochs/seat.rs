@@ -354,6 +354,10 @@ impl ServerSeat {
                     let share = share.filter(|(_, share)| share.public_share() == unfit);
                     if let Some((session, _)) = share {
                         self.cabinet.abandon(turn.effects, (of, session));
+                        let is_awaited = self.handovers.range(..of).next().is_some();
+                        if !is_awaited {
+                            self.cabinet.erase_decryption(turn.effects, of);
+                        }
                     }
                 }
                 Effect::Release(_) => {}

@@ -32,15 +32,11 @@ impl Envelopes {
         let about = &proof.dealing.dealing;
         let recorded = self.0.get(&about.session)?;
         let mut others = recorded.iter().filter(|other| other.dealer != about.dealer);
-        others.find(|other| is_opened(other, proof)).map(|other| other.dealer)
+        others.find(|other| uncover(other, proof).is_some()).map(|other| other.dealer)
     }
 }
 
-/// Does what the proof shows open the envelope of this dealing for the same recipient?
-fn is_opened(dealing: &PublishedDealing, proof: &WrongSubshare) -> bool {
-    uncover(dealing, proof).is_some()
-}
-
+/// What the envelope of this dealing for the same recipient holds, if the proof shows its key.
 fn uncover(dealing: &PublishedDealing, proof: &WrongSubshare) -> Option<Subshare> {
     let (recipient, rest) = proof.complaint.split_first_chunk::<INDEX_BYTES>()?;
     let place = usize::from(u16::from_be_bytes(*recipient)).checked_sub(1)?;
