@@ -297,6 +297,18 @@ impl<M: Medium> ServerKeys<M> {
         self.erase(Name::Share(epoch))
     }
 
+    /// Erases the keys and shares of all epochs (KEY-3): the identity alone stays, and is of no use
+    /// to a server that was removed.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn erase_all(&self) -> Result<(), KeysError> {
+        self.past(Epoch::new(u64::MAX))?.into_iter().try_for_each(|epoch| {
+            self.erase_share(epoch)?;
+            self.erase_epoch(epoch)
+        })
+    }
+
     /// The epochs of which there are keys, in ascending order.
     ///
     /// # Errors

@@ -389,34 +389,19 @@ impl Conductor {
         keys.erase_decryption(epoch).map_err(|source| ServerError::Keys { source })
     }
 
-    /// The share is there: what opened its dealings goes, and a participant that waits gets it.
+    /// A participant that waits for its share gets it.
     fn settle(&self, epoch: Epoch) -> Result<(), ServerError> {
-        let keys = &self.all.ground.keys;
-        lock(keys).erase_decryption(epoch).map_err(|source| ServerError::Keys { source })?;
-        let Some(participant) = self.handovers.get(&epoch) else { return Ok(()) };
-        let share = shares::of(keys, epoch).map_err(|source| ServerError::Store { source })?;
-        if let Some((_session, share)) = share {
+        let share = shares::settle(&self.all.ground.keys, epoch)?;
+        if let (Some(participant), Some(share)) = (self.handovers.get(&epoch), share) {
             drop(participant.request(HandoverRequest::Share(Arc::new(share))));
         }
         Ok(())
     }
 
-    /// Erases a share of an attempt that failed, unless another one has taken its place.
     fn erase_unfit(&self, epoch: Epoch, unfit: &PublicShare) -> Result<(), ServerError> {
-        let keys = &self.all.ground.keys;
-        let share = shares::of(keys, epoch).map_err(|source| ServerError::Store { source })?;
-        let Some((session, _)) = share.filter(|(_, share)| share.public_share() == *unfit) else {
-            return Ok(());
-        };
-        tracing::warn!(%epoch, "the share was of an attempt that failed, and is erased");
-        let keys = lock(keys);
-        let mut erased = keys.abandon_share(epoch, session.as_bytes());
         // No other will come where the participant is gone that would have made it.
         let is_awaited = self.handovers.range(..epoch).next().is_some();
-        if !is_awaited {
-            erased = erased.and_then(|()| keys.erase_decryption(epoch));
-        }
-        erased.map_err(|source| ServerError::Keys { source })
+        shares::erase_unfit(&self.all.ground.keys, (epoch, unfit), is_awaited)
     }
 
     fn begin_participant(&mut self, epoch: Epoch) -> Result<(), ServerError> {

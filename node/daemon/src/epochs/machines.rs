@@ -21,7 +21,7 @@ use quorate_membership::{
 use quorate_runtime::{Channel, Control, Handle, Hosted, Hosting, Journal};
 use quorate_state::Tree;
 use quorate_store::directory::DataDirectory;
-use quorate_threshold::{DecryptionKey, PublicKey, Seed};
+use quorate_threshold::{PublicKey, Seed};
 use quorate_types::{Duration, Epoch, GroupConfiguration, NodeId, Slot, SystemId};
 
 use super::archive::Archive;
@@ -202,19 +202,12 @@ impl Ground {
         Some(ServerError::Removed { server, epoch: configuration.epoch() })
     }
 
-    /// Erases all keys and shares of epochs: the identity alone stays, and is nobody's.
+    /// Erases all keys and shares of epochs.
     ///
     /// # Errors
     /// [`ServerError::Keys`].
     pub(crate) fn erase_all(&self) -> Result<(), ServerError> {
-        let keys = lock(&self.keys);
-        let erase = |epoch| {
-            keys.erase_share(epoch)?;
-            keys.erase_epoch(epoch)
-        };
-        let all = keys.past(Epoch::new(u64::MAX));
-        let erased = all.and_then(|all| all.into_iter().try_for_each(erase));
-        erased.map_err(|source| ServerError::Keys { source })
+        lock(&self.keys).erase_all().map_err(|source| ServerError::Keys { source })
     }
 
     /// The directory of the replica of the membership group of an epoch.
@@ -275,20 +268,10 @@ impl Ground {
 
     fn next_keys(&self, next: Epoch) -> Result<NextKeys, ServerError> {
         let certified = self.certified(next)?;
-        let seed = lock(&self.keys)
-            .decryption_seed(next)
-            .map_err(|source| ServerError::Keys { source })?;
         let signer: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&certified.seed));
-        let Some(seed) = seed else {
-            let share = shares::of(&self.keys, next);
-            let has_share = share.map_err(|source| ServerError::Store { source })?.is_some();
-            // MEM-75: it was erased when the share was there.
-            return match has_share {
-                true => Ok(NextKeys { signer, deposit: None, decryption_key: None }),
-                false => Err(ServerError::NoDecryptionKey { epoch: next }),
-            };
+        let Some(decryption_key) = shares::opener(&self.keys, next)? else {
+            return Ok(NextKeys { signer, deposit: None, decryption_key: None });
         };
-        let decryption_key = DecryptionKey::derive(&Seed::new(*seed));
         let names_root = certified.certificate.statement.successor.is_some();
         let deposit = Deposit::new(certified.certificate, &*signer, &decryption_key);
         let deposit = match names_root {
