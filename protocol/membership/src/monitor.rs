@@ -23,6 +23,7 @@
 //! - MEM-46: at most so many with one epoch, and `3f + 1` stay (`caps`).
 //! - MEM-47: a run of misses ends with a signature (`prober`).
 //! - MEM-74: who waits to be spoken of is spoken of before others are again (`statements`).
+//! - MEM-78: a question that was never sent is neither a miss nor an answer (`prober`).
 //!
 //! # Not here
 //! What the log makes of it, [`crate::service`], and the sockets.

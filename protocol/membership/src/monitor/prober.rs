@@ -25,6 +25,7 @@
 //! # Invariants
 //! - MEM-47: a run of misses ends with a signature that nobody but the server can make, so whoever
 //!   answers at the address of a server that is gone does not keep it in.
+//! - MEM-78: a question that was never sent is neither a miss nor an answer.
 //!
 //! # Deviations from the paper
 //! - A run of misses is probed with nonces alone: were only one probe in ten signed, ten in a row
@@ -87,6 +88,8 @@ pub enum ProberRequest {
     Settled(NodeId),
     /// The log has a proof that this server lied.
     Convicted(NodeId),
+    /// The question with this ticket was not sent: where its server is is not known yet.
+    Unsent(Ticket),
 }
 
 /// What a prober tells its node.
@@ -370,6 +373,7 @@ impl Prober {
             ProberRequest::Evicted(server, slot) => self.on_evicted(now, (server, slot), effects),
             ProberRequest::Settled(server) => self.on_settled(server),
             ProberRequest::Convicted(server) => self.on_convicted(server),
+            ProberRequest::Unsent(ticket) => self.on_unsent(ticket),
         }
     }
 
@@ -390,6 +394,20 @@ impl Prober {
             self.rows[place as usize].is_convicted = true;
             self.unsaid.drop_place(place);
         }
+    }
+
+    /// As if the server had not been asked; it has its next turn like all others.
+    fn on_unsent(&mut self, ticket: Ticket) {
+        let number = self.rows.get(ticket.place as usize).map(|row| row.number);
+        if number.is_none_or(|number| ticket != self.ticket((ticket.place, number))) {
+            return;
+        }
+
+        // MEM-78: nothing is awaited, so its next turn misses nothing, and no answer counts.
+        let row = &mut self.rows[ticket.place as usize];
+        let sent = core::mem::replace(&mut row.sent, Sent::Nothing);
+        self.status.sent -= u64::from(sent != Sent::Nothing);
+        self.status.sent_signed -= u64::from(sent == Sent::Signed);
     }
 
     fn on_heard(&mut self, claim: Claim, effects: &mut Effects<Self>) {

@@ -37,6 +37,8 @@ enum Ways {
     Guessing,
     /// Signs with a key of its own, which an identity of its own certifies.
     Counterfeiter,
+    /// Nobody knows where it is.
+    Nowhere,
 }
 
 /// One prober and what it hears.
@@ -114,6 +116,9 @@ impl<'a> Scene<'a> {
         match way {
             Ways::Good => {}
             Ways::Silent => return None,
+            Ways::Nowhere => {
+                return Some(Input::Request(ProberRequest::Unsent(question.ticket)));
+            }
             Ways::Impostor => answer.shown = Shown::Life,
             Ways::Flapping => {
                 if asked_before % 2 == 0 {
@@ -294,6 +299,32 @@ fn a_key_that_another_identity_certified_proves_nothing() {
         scene.run(60);
         assert!(scene.claims().contains(&suspect(server)), "{:?}", scene.prober.status());
     }
+}
+
+#[test]
+fn mem_78_who_cannot_be_asked_is_neither_silent_nor_there() {
+    let world = World::new(8, 1);
+    let mut scene = Scene::new(&world, &world.first, 0);
+    let server = scene.outsider();
+    scene.ways.insert(server, Ways::Silent);
+    scene.run(3);
+    let before = scene.prober.status();
+    assert!(before.missed >= 2);
+    scene.ways.insert(server, Ways::Nowhere);
+    scene.run(50);
+    assert_eq!(scene.claims(), [], "not asked, not suspected");
+    let after = scene.prober.status();
+    assert!(after.missed <= before.missed + 1, "the question that was on its way: {after:?}");
+    assert_eq!(after.sent, after.answered + after.missed, "what was not sent is not counted");
+    // A late word of it takes nothing back that was sent since.
+    let old = scene.asked.iter().rfind(|(_, question)| question.to == server).unwrap().1.ticket;
+    scene.ways.insert(server, Ways::Silent);
+    scene.run(1);
+    scene.request(ProberRequest::Unsent(old));
+    scene.run(1);
+    assert_eq!(scene.prober.status().missed, after.missed + 1);
+    scene.run(2);
+    assert_eq!(scene.claims(), [suspect(server)], "the run went on where it was");
 }
 
 /// Scenario 12, and M01: whoever answers at the address of a server that is gone.
