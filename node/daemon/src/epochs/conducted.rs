@@ -2,6 +2,8 @@
 
 use std::thread::JoinHandle;
 
+use quorate_runtime::OnDeath;
+
 use super::{Happening, Told};
 use crate::error::ServerError;
 
@@ -17,15 +19,20 @@ pub(crate) struct Conducted<T> {
 }
 
 impl<T: Send + 'static> Conducted<T> {
-    /// Starts it; it hears that it has to stop where it hears everything else.
+    /// Starts it; it hears that it has to stop where it hears everything else. `on_death` is called
+    /// if it panics, which is our mistake: a server without it would serve an epoch for ever.
     ///
     /// # Errors
     /// [`ServerError::Runtime`] if there is no thread.
     pub(crate) fn start(
         name: &str,
-        told: Told,
+        (told, on_death): (Told, OnDeath),
         work: impl FnOnce() -> Result<T, ServerError> + Send + 'static,
     ) -> Result<Self, ServerError> {
+        let work = move || {
+            let _will = Will(on_death);
+            work()
+        };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
         let thread = thread.map_err(|source| ServerError::Runtime { source })?;
         Ok(Self { told, thread: Some(thread) })
@@ -59,6 +66,17 @@ impl<T> Drop for Conducted<T> {
     }
 }
 
+/// Executed when the thread panics.
+struct Will(OnDeath);
+
+impl Drop for Will {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.0)();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     //! Nothing of a server is in use when its thread has gone, whatever it went with.
@@ -68,8 +86,12 @@ mod tests {
     use quorate_types::{Digest, Epoch};
 
     use super::super::{Happening, Said};
-    use super::Conducted;
+    use super::{Conducted, OnDeath};
     use crate::error::ServerError;
+
+    fn alive() -> OnDeath {
+        Arc::new(|| panic!("it did not panic"))
+    }
 
     /// A thread that holds something and takes its time to let go of it.
     fn holding(held: &Arc<()>) -> Conducted<()> {
@@ -81,7 +103,7 @@ mod tests {
             drop(held);
             Ok(())
         };
-        Conducted::start("test", told, work).expect("a thread")
+        Conducted::start("test", (told, alive()), work).expect("a thread")
     }
 
     fn take_time() {
@@ -112,7 +134,7 @@ mod tests {
             until_stopped(&happenings);
             Ok(())
         };
-        let conducted = Conducted::start("test", told, work).expect("a thread");
+        let conducted = Conducted::start("test", (told, alive()), work).expect("a thread");
         conducted.stop().expect("it did not fail");
     }
 
@@ -121,8 +143,24 @@ mod tests {
         let (told, happenings) = sync_channel(1);
         drop(happenings);
         let failed = || Err::<(), _>(ServerError::Randomness);
-        let conducted = Conducted::start("test", told, failed).expect("a thread");
+        let conducted = Conducted::start("test", (told, alive()), failed).expect("a thread");
         let error = conducted.stop().expect_err("it failed");
         assert!(matches!(error, ServerError::Randomness), "{error}");
+    }
+
+    #[test]
+    fn when_it_panics_the_node_is_stopped_and_the_server_says_so() {
+        let (told, happenings) = sync_channel(1);
+        let (stop, stopped) = sync_channel(1);
+        let on_death: OnDeath = Arc::new(move || stop.send(()).expect("the node is there"));
+        let mistaken = move || -> Result<(), ServerError> {
+            drop(happenings);
+            panic!("our mistake")
+        };
+        let conducted = Conducted::start("test", (told, on_death), mistaken).expect("a thread");
+        // The last of those who could say it is gone if nobody said it.
+        stopped.recv().expect("the node is told to stop");
+        let error = conducted.stop().expect_err("it died");
+        assert!(matches!(error, ServerError::ConductorDied), "{error}");
     }
 }

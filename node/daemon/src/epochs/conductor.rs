@@ -111,6 +111,7 @@ impl Conductor {
         if let Some(configuration) = grace {
             conductor.begin_grace(configuration);
         }
+        let node = conductor.all.control.clone();
         let run = move || {
             let ended = conductor.run(&happenings);
             if let Err(error) = &ended {
@@ -119,7 +120,7 @@ impl Conductor {
             }
             ended
         };
-        Conducted::start("epochs", told, run)
+        Conducted::start("epochs", (told, Arc::new(move || node.stop())), run)
     }
 
     fn run(&mut self, happenings: &Receiver<Said>) -> Result<(), ServerError> {

@@ -80,12 +80,13 @@ impl Maker {
         control: Control,
     ) -> Result<Running, ServerError> {
         let told = self.told.clone();
+        let node = control.clone();
         let run = move || {
             let ended = self.run(&happenings);
             control.stop();
             ended
         };
-        Conducted::start("founding", told, run)
+        Conducted::start("founding", (told, Arc::new(move || node.stop())), run)
     }
 
     fn run(
