@@ -155,14 +155,12 @@ impl Monitoring {
         self.prober = None;
     }
 
-    /// Tells the prober what the log has executed, if there is one. What it does not take, since
-    /// it is too far behind, it learns from the next of the kind.
-    pub fn tell(&self, request: ProberRequest) {
-        if let Some(prober) = &self.prober
-            && prober.request(request).is_err()
-        {
-            tracing::warn!("the prober is behind, or has ended");
-        }
+    /// Tells the prober what the log has executed, if there is one.
+    ///
+    /// # Errors
+    /// Gives it back if the prober is too far behind: nobody else will tell it.
+    pub fn tell(&self, request: ProberRequest) -> Result<(), ProberRequest> {
+        self.prober.as_ref().map_or(Ok(()), |prober| prober.request(request))
     }
 
     /// The thread that panicked, if one did: then the server must not go on.

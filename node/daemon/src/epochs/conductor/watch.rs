@@ -5,12 +5,13 @@
 //! what other members say, who is evicted and has to be asked, what is settled. So nothing is lost
 //! when this server starts anew, and nothing else travels between members.
 
+use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use quorate_duties::turnover::Event;
 use quorate_membership::handover::machine::Request as HandoverRequest;
-use quorate_membership::monitor::ProberOutput;
+use quorate_membership::monitor::{ProberOutput, ProberRequest};
 use quorate_membership::{Docket, MembershipOperation, Turnout, VerifiedConfiguration};
 use quorate_types::{Configuration, Epoch, MemberStatus, NodeId, Peer};
 
@@ -29,7 +30,9 @@ const READING: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 pub(super) struct Watching {
     every: Duration,
     next: Instant,
+    /// What the prober has heard of the log, but for what is untold.
     docket: Option<Docket>,
+    untold: Untold,
     is_at_risk: bool,
 }
 
@@ -38,7 +41,8 @@ impl Watching {
     pub(super) fn of_period(period: quorate_types::Duration) -> Self {
         let part = Duration::from_micros(period.as_micros()) / READINGS;
         let every = part.clamp(READING.0, READING.1);
-        Self { every, next: Instant::now(), docket: None, is_at_risk: false }
+        let untold = Untold::default();
+        Self { every, next: Instant::now(), docket: None, untold, is_at_risk: false }
     }
 
     /// Has the log convicted a server, as it was read last?
@@ -49,6 +53,41 @@ impl Watching {
     /// When the log is read next.
     pub(super) const fn next(&self) -> Instant {
         self.next
+    }
+}
+
+/// What the prober has to hear of a reading that it has not taken yet, in its order.
+#[derive(Default, Debug)]
+struct Untold(VecDeque<ProberRequest>);
+
+impl Untold {
+    /// Tells what waits, and then the news; what is refused waits. False if the news are not asked
+    /// for, since something waits still.
+    fn tell(
+        &mut self,
+        news: impl FnOnce() -> Vec<ProberRequest>,
+        mut takes: impl FnMut(ProberRequest) -> Result<(), ProberRequest>,
+    ) -> bool {
+        let has_room = self.flush(&mut takes);
+        if has_room {
+            self.0 = news().into();
+            self.flush(&mut takes);
+        }
+        has_room
+    }
+
+    /// Whether all was taken.
+    fn flush(
+        &mut self,
+        takes: &mut impl FnMut(ProberRequest) -> Result<(), ProberRequest>,
+    ) -> bool {
+        while let Some(request) = self.0.pop_front() {
+            if let Err(refused) = takes(request) {
+                self.0.push_front(refused);
+                return false;
+            }
+        }
+        true
     }
 }
 
@@ -83,7 +122,8 @@ impl Conductor {
         self.all.turnover.on(Event::Report(epoch, Box::new(operation)))
     }
 
-    /// The log was read: the prober hears what is new.
+    /// The log was read: the prober hears what is new. While it has no room for that, the next
+    /// reading shows the difference again, and so what waits is never more than one difference.
     ///
     /// # Errors
     /// What the disk reports.
@@ -92,7 +132,6 @@ impl Conductor {
         if configuration.epoch() != epoch {
             return Ok(());
         }
-        let news = docket.news_since(self.watching.docket.as_ref());
         let is_at_risk = docket.is_at_risk(configuration.configuration());
         if is_at_risk != self.watching.is_at_risk
             && let Some(handover) = self.handovers.get(&epoch)
@@ -100,13 +139,19 @@ impl Conductor {
             drop(handover.request(HandoverRequest::AtRisk(is_at_risk)));
             self.watching.is_at_risk = is_at_risk;
         }
-        log_findings(configuration, (self.watching.docket.as_ref(), &docket));
         self.all.ground.view.set_found(docket.counts());
         self.all.ground.view.set_gone(&docket);
         self.accuse_again(&docket)?;
-        self.watching.docket = Some(docket);
         let monitoring = self.all.monitoring.lock().unwrap_or_else(PoisonError::into_inner);
-        news.into_iter().for_each(|request| monitoring.tell(request));
+        let Watching { docket: before, untold, .. } = &mut self.watching;
+        let news = |before: Option<&Docket>| docket.news_since(before);
+        if untold.tell(|| news(before.as_ref()), |request| monitoring.tell(request)) {
+            let configuration = self.all.turnover.configuration();
+            log_findings(configuration, (before.as_ref(), &docket));
+            *before = Some(docket);
+        } else {
+            tracing::warn!("the prober is behind, or has ended");
+        }
         Ok(())
     }
 
@@ -119,6 +164,7 @@ impl Conductor {
         configuration: &VerifiedConfiguration,
     ) -> Result<(), ServerError> {
         self.watching.docket = None;
+        self.watching.untold = Untold::default();
         self.watching.is_at_risk = false;
         self.all.ground.view.set_members(configuration);
         if let Some(former) = self.all.turnover.former() {
@@ -164,5 +210,46 @@ fn log_changes(former: &Configuration, now: &Configuration) {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! The prober hears everything of the log, once and in its order, whenever it has room.
+    use quorate_membership::monitor::ProberRequest;
+    use quorate_types::Slot;
+
+    use super::Untold;
+
+    fn slots(slots: impl IntoIterator<Item = u64>) -> Vec<ProberRequest> {
+        slots.into_iter().map(|slot| ProberRequest::Executed(Slot::new(slot))).collect()
+    }
+
+    /// A prober that takes so many requests.
+    fn taking(
+        room: usize,
+        heard: &mut Vec<u64>,
+    ) -> impl FnMut(ProberRequest) -> Result<(), ProberRequest> {
+        let full_at = heard.len() + room;
+        move |request| {
+            if heard.len() >= full_at {
+                return Err(request);
+            }
+            let ProberRequest::Executed(slot) = request else { panic!("{request:?}") };
+            heard.push(slot.get());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_the_prober_refuses_it_hears_later() {
+        let (mut untold, mut heard) = (Untold::default(), Vec::new());
+        assert!(untold.tell(|| slots(0..10), taking(4, &mut heard)), "the rest waits");
+        assert_eq!(heard, [0, 1, 2, 3]);
+        let unread = || panic!("there is no room for more: the reading is not used");
+        assert!(!untold.tell(unread, taking(4, &mut heard)));
+        assert_eq!(heard.len(), 8, "it gets on, however little it takes");
+        assert!(untold.tell(|| slots(10..12), taking(9, &mut heard)));
+        assert!(heard.iter().copied().eq(0..12), "all, once, in the order of the log: {heard:?}");
     }
 }
