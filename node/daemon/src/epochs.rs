@@ -276,6 +276,8 @@ pub enum Happening {
     Probed(ProberOutput),
     /// What the log of an epoch says of monitoring was read.
     Watched(Epoch, Box<Docket>),
+    /// The name of a server resolves, or does so to another address.
+    Resolved,
     /// The server stops.
     Stop,
 }

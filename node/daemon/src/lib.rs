@@ -1,5 +1,6 @@
 //! Composition root of a server.
 
+pub mod addresses;
 pub mod configuration;
 pub mod crowd;
 pub mod epochs;

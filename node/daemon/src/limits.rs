@@ -15,3 +15,18 @@ pub(crate) const CLOCK_OFF_MAX: Duration = Duration::from_secs(60);
 pub(crate) const MARGINS_NAMED_MAX: usize = 64;
 /// Ends of epochs of which a server remembers when it took which step.
 pub(crate) const EPOCH_ENDS_MAX: usize = 64;
+/// Threads of a server that look up the names of others.
+pub(crate) const LOOKUP_THREADS_MAX: usize = 8;
+/// How many of them at once are at names that did not resolve last time, and may take long to fail
+/// again.
+pub(crate) const LOOKUPS_FAILING_MAX: usize = 4;
+/// How long who has nothing else to do waits for the first lookups of names.
+pub(crate) const LOOKUP_PATIENCE: Duration = Duration::from_secs(5);
+/// After which time a name is looked up again.
+pub(crate) const LOOKUP_AGAIN: Duration = Duration::from_secs(600);
+/// After which time one that did not resolve is; twice as long each time.
+pub(crate) const LOOKUP_FAILED_MIN: Duration = Duration::from_secs(5);
+/// Longest such wait.
+pub(crate) const LOOKUP_FAILED_MAX: Duration = Duration::from_secs(60);
+/// How often at most the links of a server follow what names resolve to.
+pub(crate) const LOOKUP_NEWS_PAUSE: Duration = Duration::from_secs(1);

@@ -15,10 +15,11 @@ use quorate_membership::monitor::{
 use quorate_runtime::OnDeath;
 use quorate_types::{Configuration, Digest, Epoch, NodeId, Peer};
 
+use crate::addresses::{Addresses, system_lookup};
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
 use crate::host::answerer::{AnswerCounters, AnswerRates, RunningAnswerer};
-use crate::host::prober::{RunningProber, probe_address};
+use crate::host::prober::RunningProber;
 use crate::names::Names;
 
 /// How a server monitors.
@@ -29,6 +30,8 @@ pub struct MonitoringOptions {
     pub outlet: Arc<dyn Fn(&ProberOutput) + Send + Sync>,
     /// What the log calls others.
     pub names: Names,
+    /// Where others are.
+    pub addresses: Addresses,
     /// What is done when one of its threads panics, which is our mistake.
     pub on_death: OnDeath,
 }
@@ -45,6 +48,7 @@ impl Default for MonitoringOptions {
             rule: ProbeRule::default(),
             outlet: Arc::new(|_| {}),
             names: Names::default(),
+            addresses: Addresses::new(system_lookup(), || {}),
             on_death: Arc::new(|| {}),
         }
     }
@@ -103,8 +107,7 @@ impl Monitoring {
     ) -> Result<Self, ServerError> {
         let signer: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&identity.epoch_seed));
         let host = listen.ip();
-        let on_death = Arc::clone(&options.on_death);
-        let answerer = answer((host, on_death), identity, Arc::clone(&signer))?;
+        let answerer = answer((host, &options), identity, Arc::clone(&signer))?;
         let (server, watched) = (identity.id, Watched::default());
         let mut begun = Self { host, server, options, answerer, prober: None, watched };
         if identity.is_in_membership_group() {
@@ -124,9 +127,10 @@ impl Monitoring {
         self.answerer.forget(self.server, epoch);
     }
 
-    /// The members of this configuration's group are those who probe from now on.
+    /// The members of this configuration's group are those who probe from now on, from where they
+    /// are as far as that is known now.
     pub fn know(&self, configuration: &Configuration) {
-        self.answerer.know(&hosts_of_probers(configuration));
+        self.answerer.know(&hosts_of_probers(&self.options.addresses, configuration));
     }
 
     /// Probes the servers of a configuration in whose membership group this server is.
@@ -181,7 +185,7 @@ impl Monitoring {
 }
 
 fn answer(
-    (host, on_death): (IpAddr, OnDeath),
+    (host, options): (IpAddr, &MonitoringOptions),
     identity: &NodeIdentity,
     signer: Arc<dyn Signer>,
 ) -> Result<RunningAnswerer, ServerError> {
@@ -190,16 +194,18 @@ fn answer(
     let key = AnswerKey { epoch: configuration.epoch, signer, certificate };
     let answerer = Answerer::new(configuration.system, identity.id, key);
     let address = SocketAddr::new(host, identity.record().probe_port);
-    let rates = (AnswerRates::default(), &*hosts_of_probers(configuration));
+    let known = hosts_of_probers(&options.addresses, configuration);
+    let (rates, on_death) = ((AnswerRates::default(), &*known), Arc::clone(&options.on_death));
     let running = RunningAnswerer::start(address, [answerer], rates, on_death);
     running.map_err(|source| ServerError::Probes { address, source })
 }
 
 /// Where questions of the membership group come from.
-fn hosts_of_probers(configuration: &Configuration) -> Vec<IpAddr> {
+fn hosts_of_probers(addresses: &Addresses, configuration: &Configuration) -> Vec<IpAddr> {
     let group = configuration.membership_group.iter();
     let members = group.filter_map(|id| configuration.member(*id));
-    members.filter_map(probe_address).map(|address| address.ip()).collect()
+    let known = members.filter_map(|member| addresses.whereabouts(member).address());
+    known.map(|address| address.ip()).collect()
 }
 
 fn probe(
@@ -219,7 +225,8 @@ fn probe(
     };
     let address = SocketAddr::new(host, 0);
     let on_death = Arc::clone(&options.on_death);
-    let running = RunningProber::start(address, prober, (Box::new(tell), on_death));
+    let running =
+        RunningProber::start(address, (prober, &options.addresses), (Box::new(tell), on_death));
     running.map_err(|source| ServerError::Probes { address, source })
 }
 

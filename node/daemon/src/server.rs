@@ -4,14 +4,13 @@
 //! the simulator. This module gives each machine its disk, its channel and its threads.
 
 use std::collections::BTreeMap;
-use std::net::ToSocketAddrs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use quorate_bft::{Parameters, Replica, Setup};
 use quorate_client::cluster::PROTOCOL_VERSIONS;
 use quorate_client::groups::{ARCHIVE, CONFIGURATION, ORDERING, STORAGE};
-use quorate_client::links::{Recogniser, linked, past_links, peer_of};
+use quorate_client::links::{Recogniser, peer_of};
 use quorate_crypto::Signer;
 use quorate_crypto::real::{AcquaintedVerifier, RealSigner, RealVerifier};
 use quorate_duties::{Duties, Seat};
@@ -22,15 +21,16 @@ use quorate_membership::dissemination::Disseminator;
 use quorate_membership::handover::{Handover, Setup as HandoverSetup};
 use quorate_membership::monitor::{ProbeRule, ProberOutput};
 use quorate_membership::{FreshnessResponder, MembershipService};
-use quorate_net::{Config, Known, Limits, SystemId};
+use quorate_net::{Config, Limits, SystemId};
 use quorate_runtime::{
     Channel, Handle, Hosting, Interceptor, Links, Node, NodeError, NodeOptions, OnDeath, Server,
 };
 use quorate_store::directory::DataDirectory;
 use quorate_store::object_store::ObjectStore;
-use quorate_types::{Configuration, Epoch, MemberRecord};
+use quorate_types::{Configuration, Epoch};
 use zeroize::Zeroizing;
 
+use crate::addresses::{Addresses, system_lookup};
 use crate::configuration::NodeConfiguration;
 use crate::epochs::{Conducted, EpochView, Epochs, Happening, Hosted, say};
 use crate::error::ServerError;
@@ -41,6 +41,7 @@ use crate::host::responder::{self, ResponderHost};
 use crate::host::storage::loss::Brake;
 use crate::host::storage::{Answers, StorageHost, StorageJournal};
 use crate::keys::{KeySeed, SEED_BYTES};
+use crate::limits::LOOKUP_PATIENCE;
 use crate::monitoring::{Monitoring, MonitoringOptions};
 
 /// Threads that read objects.
@@ -161,7 +162,9 @@ pub async fn start(
     epochs.reject_clock()?;
     epochs.reject_removed()?;
     epochs.follow_root()?;
-    let links = open_links(settings, identity, &epochs)?;
+    let told = epochs.told();
+    let addresses = Addresses::new(system_lookup(), move || say(&told, Happening::Resolved));
+    let links = open_links(settings, (identity, &addresses), &epochs)?;
     let options = NodeOptions::new(verifier(identity));
     let node = Node::new(links, &options).map_err(|source| ServerError::Host { source })?;
     let epoch: Arc<dyn Signer> = Arc::new(RealSigner::from_seed(&identity.epoch_seed));
@@ -193,10 +196,11 @@ pub async fn start(
     let outlet = move |found: &ProberOutput| say(&told, Happening::Probed(found.clone()));
     let rule = settings.epoch.map_or_else(ProbeRule::default, |_| epochs.rule());
     let names = epochs.view().names();
-    let options = MonitoringOptions { rule, outlet: Arc::new(outlet), names, on_death };
+    let outlet = Arc::new(outlet);
+    let options = MonitoringOptions { rule, outlet, names, addresses: addresses.clone(), on_death };
     let monitoring = Monitoring::start_with(settings.listen, identity, options)?;
     let monitoring = Arc::new(Mutex::new(monitoring));
-    let hosted = Hosted { control: node.control(), responder, disseminator, replicas };
+    let hosted = Hosted { control: node.control(), responder, disseminator, replicas, addresses };
     let view = epochs.view();
     let conductor = epochs.conduct(hosted, &monitoring)?;
     let file = settings.file.clone();
@@ -211,11 +215,14 @@ fn verifier(identity: &NodeIdentity) -> Arc<AcquaintedVerifier> {
 
 fn open_links(
     settings: &NodeConfiguration,
-    identity: &NodeIdentity,
+    (identity, addresses): (&NodeIdentity, &Addresses),
     epochs: &Epochs,
 ) -> Result<Links, ServerError> {
     let configuration = &epochs.newest;
-    let servers = known_servers(configuration.configuration());
+    addresses.follow(configuration.configuration(), Some(identity.id));
+    // What comes later the conductor hears.
+    addresses.settle(LOOKUP_PATIENCE);
+    let servers = addresses.servers(configuration.configuration());
     let system = configuration.configuration().system;
     let config = Config {
         own: peer_of(&identity.record().identity_key),
@@ -233,24 +240,14 @@ fn open_links(
 }
 
 /// The servers of a configuration, as far as there are links for them, with the addresses that
-/// their names resolve to. One whose name does not resolve is like one that is down.
+/// their names resolve to. Waits until all have been looked up, at most 5 s; for whoever has a
+/// thread to wait on, and asks each server once.
 #[must_use]
 pub fn known_servers(configuration: &Configuration) -> Vec<Server> {
-    let resolve = |member: &Arc<MemberRecord>| {
-        let found = member.address.to_socket_addrs().ok().and_then(|mut found| found.next());
-        let Some(address) = found else {
-            let (server, name) = (member.identity_key, &member.address);
-            tracing::warn!(%server, name, "not called: its address cannot be resolved");
-            return None;
-        };
-        let key = peer_of(&member.identity_key);
-        Some(Server { id: member.id, known: Known { key, address } })
-    };
-    let others = past_links(configuration);
-    if others > 0 {
-        tracing::warn!(others, "more servers than links: these are neither called nor answered");
-    }
-    linked(configuration).into_iter().filter_map(resolve).collect()
+    let addresses = Addresses::new(system_lookup(), || {});
+    addresses.follow(configuration, None);
+    addresses.settle(LOOKUP_PATIENCE);
+    addresses.servers(configuration)
 }
 
 /// A number that nobody knows in advance.

@@ -36,6 +36,13 @@ pub trait DatagramHosted: Send + 'static {
         buffer: &mut Vec<u8>,
     ) -> Option<SocketAddr>;
 
+    /// A message was not sent, since its address is not known: what the machine hears of that, if
+    /// anything. It must send nothing because of it.
+    fn on_unsent(
+        &mut self,
+        message: &<Self::Machine as Machine>::Outbound,
+    ) -> Option<<Self::Machine as Machine>::Request>;
+
     /// A message from its bytes, and whom the machine is told that it is from; nothing if the
     /// bytes are none.
     fn read(&mut self, bytes: &[u8]) -> Option<(Peer, <Self::Machine as Machine>::Inbound)>;
@@ -198,6 +205,7 @@ impl<H: DatagramHosted> Rounds<H> {
     fn step(&mut self, input: Input<H::Machine>) {
         let now = self.clock.now();
         self.machine.step(now, input, &mut self.effects);
+        let mut unsent = Vec::new();
         for effect in self.effects.drain() {
             match effect {
                 Effect::Send { to, message, .. } => {
@@ -207,10 +215,11 @@ impl<H: DatagramHosted> Rounds<H> {
                     };
                     for peer in peers {
                         self.buffer.clear();
-                        let address = self.hosted.address(*peer, &message, &mut self.buffer);
-                        // What is not taken is lost, like any other datagram.
-                        let _is_taken =
-                            address.is_some_and(|address| self.socket.send(&self.buffer, address));
+                        match self.hosted.address(*peer, &message, &mut self.buffer) {
+                            // What is not taken is lost, like any other datagram.
+                            Some(address) => _ = self.socket.send(&self.buffer, address),
+                            None => unsent.extend(self.hosted.on_unsent(&message)),
+                        }
                     }
                 }
                 Effect::Arm { timer, at } => _ = self.alarms.insert(timer, at),
@@ -219,6 +228,9 @@ impl<H: DatagramHosted> Rounds<H> {
                 Effect::Mark(_) | Effect::Release(_) => {}
                 Effect::Persist(never) => match never {},
             }
+        }
+        for request in unsent {
+            self.step(Input::Request(request));
         }
     }
 }

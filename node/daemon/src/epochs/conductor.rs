@@ -28,13 +28,14 @@ use super::machines::{Ground, ReadyReplica, base, handover_channel, membership_c
 use super::mending::Mending;
 use super::steps::Step;
 use super::{Chain, Conducted, Happening, Said, lock, say, shares};
+use crate::addresses::Addresses;
 use crate::error::ServerError;
 use crate::heap;
 use crate::host::ordering;
 use crate::monitoring::Monitoring;
-use crate::server::known_servers;
 
 mod accuse;
+mod links;
 mod watch;
 pub(crate) use accuse::Accusing;
 use watch::Watching;
@@ -64,6 +65,8 @@ pub(crate) struct Beginning {
     pub(crate) monitoring: Arc<Mutex<Monitoring>>,
     /// Whether the epoch in which it begins is known to be the newest.
     pub(crate) is_sure: bool,
+    /// Where servers are.
+    pub(crate) addresses: Addresses,
 }
 
 /// The thread's state.
@@ -78,6 +81,8 @@ pub(crate) struct Conductor {
     accusing: Accusing,
     mending: Mending,
     lookout: Lookout,
+    /// When the links last followed what is known of addresses.
+    addresses_seen: Instant,
 }
 
 impl Conductor {
@@ -107,6 +112,7 @@ impl Conductor {
             accusing,
             mending: Mending::default(),
             lookout,
+            addresses_seen: Instant::now(),
         };
         if let Some(configuration) = grace {
             conductor.begin_grace(configuration);
@@ -144,7 +150,9 @@ impl Conductor {
             self.read_docket();
             self.end_grace()?;
             self.look_out();
+            self.follow_addresses();
             let next = self.watching.next().min(self.lookout.next());
+            let next = self.addresses_next().map_or(next, |addresses| next.min(addresses));
             let until = self.grace.as_ref().map_or(next, |(until, _)| next.min(*until));
             let said = happenings.recv_timeout(until.saturating_duration_since(Instant::now()));
             match said {
@@ -192,7 +200,8 @@ impl Conductor {
             }
             Happening::Proved(epoch, proof) => self.accuse(epoch, *proof),
             Happening::Watched(epoch, docket) => self.on_docket(epoch, *docket),
-            Happening::Stepped(..) | Happening::Stop => Ok(()),
+            // The loop sees to it: of many names it hears at once.
+            Happening::Resolved | Happening::Stepped(..) | Happening::Stop => Ok(()),
         }
     }
 
@@ -209,6 +218,7 @@ impl Conductor {
             | Happening::Proved(..)
             | Happening::Probed(_)
             | Happening::Watched(..)
+            | Happening::Resolved
             | Happening::RootMade(_)
             | Happening::Stop => None,
         };
@@ -303,7 +313,10 @@ impl Conductor {
         let former = former.unwrap_or_else(|| configuration.into());
         let credential = credential(&certified.certificate, &certified.seed);
         self.all.control.renew(credential, Recogniser::member(former));
-        self.all.control.set_servers(known_servers(configuration.configuration()));
+        // Names that are new are looked up meanwhile: the share of the epoch before goes, and the
+        // next group begins, however long that takes.
+        self.all.addresses.follow(configuration.configuration(), Some(ground.me));
+        self.all.control.set_servers(self.all.addresses.servers(configuration.configuration()));
         self.begin_grace(configuration.clone());
         drop(self.all.responder.request(ResponderRequest::Adopt(configuration.clone())));
         drop(self.all.disseminator.request(DisseminatorRequest::Adopt(configuration.clone())));

@@ -27,6 +27,7 @@ use super::archive::Archive;
 use super::conductor::{Beginning, Conductor};
 use super::machines::{Ground, Ready, ReadyReplica, policy};
 use super::{Chain, Conducted, EpochView, Said, Told, lookout};
+use crate::addresses::Addresses;
 use crate::configuration::NodeConfiguration;
 use crate::error::ServerError;
 use crate::founding::NodeIdentity;
@@ -65,6 +66,8 @@ pub(crate) struct Hosted {
     pub(crate) disseminator: Handle<Disseminator>,
     /// Replicas of the membership group.
     pub(crate) replicas: BTreeMap<Epoch, Handle<Replica<MembershipService>>>,
+    /// Where servers are.
+    pub(crate) addresses: Addresses,
 }
 
 impl Epochs {
@@ -274,7 +277,7 @@ impl Epochs {
         hosted: Hosted,
         monitoring: &Arc<Mutex<Monitoring>>,
     ) -> Result<Conducted<()>, ServerError> {
-        let Hosted { control, responder, disseminator, replicas } = hosted;
+        let Hosted { control, responder, disseminator, replicas, addresses } = hosted;
         let former = self.former()?;
         let Self { newest, ground, chain, happenings, is_newborn, is_sure } = self;
         let grace = is_newborn.then(|| newest.clone());
@@ -294,6 +297,7 @@ impl Epochs {
             replicas,
             monitoring,
             is_sure,
+            addresses,
         };
         Conductor::start(all, grace, happenings)
     }

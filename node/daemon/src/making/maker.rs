@@ -123,6 +123,7 @@ impl Maker {
                     | Happening::Probed(_)
                     | Happening::Watched(..)
                     | Happening::Unfit(..)
+                    | Happening::Resolved
                     | Happening::RootMade(_),
                 ) => {}
             }

@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use quorate_client::explanation::Kind;
+use quorate_daemon::addresses::{Addresses, system_lookup};
 use quorate_daemon::crowd::{self, CROWD_MIN, Crowd};
 use quorate_daemon::host::answerer::{AnswerRates, Rate, RunningAnswerer};
-use quorate_daemon::host::prober::RunningProber;
+use quorate_daemon::host::prober::{Outlet, RunningProber};
 use quorate_membership::monitor::{ProbeRule, ProberStatus};
 use quorate_types::Digest;
 use serde_json::json;
@@ -146,7 +147,10 @@ fn measure(arguments: &ProbesArguments) -> Result<Answer, Failure> {
     forget_memory_peak();
     let next = crowd.end_epoch(&mut holdings, scratch.path()).map_err(not_stored)?;
     drop(crowd);
-    let prober = RunningProber::start(loopback(), prober, (Box::new(drop), Arc::new(|| {})));
+    // All servers of a crowd are at one address, which is no name.
+    let addresses = Addresses::new(system_lookup(), || {});
+    let outlet: Outlet = Box::new(drop);
+    let prober = RunningProber::start(loopback(), (prober, &addresses), (outlet, Arc::new(|| {})));
     let prober = prober.map_err(failed("open"))?;
     let read = || Reading {
         when: Instant::now(),

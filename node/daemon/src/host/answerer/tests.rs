@@ -13,6 +13,7 @@ use quorate_types::{Digest, NodeId, Slot};
 use quorate_wire::{decode, encode};
 
 use super::{AnswerRates, RunningAnswerer};
+use crate::addresses::Addresses;
 use crate::crowd::{self, Crowd};
 use crate::host::prober::RunningProber;
 
@@ -48,6 +49,11 @@ fn wait_until(is_so: impl Fn() -> bool, what: &str) {
     }
 }
 
+/// No name is looked up.
+fn literals() -> Addresses {
+    Addresses::new(Arc::new(|name| panic!("{name} is looked up")), || {})
+}
+
 type Told = Arc<Mutex<Vec<ProberOutput>>>;
 
 fn start(crowd: &Crowd, rule: ProbeRule) -> (RunningProber, Told) {
@@ -55,7 +61,7 @@ fn start(crowd: &Crowd, rule: ProbeRule) -> (RunningProber, Told) {
     let outlet = Arc::clone(&told);
     let prober = crowd.prober(rule, Digest::new([9; 32]));
     let outlet = Box::new(move |output| outlet.lock().unwrap().push(output));
-    (RunningProber::start(loopback(), prober, (outlet, nobody())).unwrap(), told)
+    (RunningProber::start(loopback(), (prober, &literals()), (outlet, nobody())).unwrap(), told)
 }
 
 fn claims(told: &Told) -> Vec<Claim> {
@@ -187,7 +193,9 @@ fn a_prober_survives_garbage() {
             .unwrap();
     let crowd = Crowd::new(7, answerer.address());
     let prober = crowd.prober(rule(), Digest::new([9; 32]));
-    let prober = RunningProber::start(loopback(), prober, (Box::new(drop), nobody())).unwrap();
+    let prober =
+        RunningProber::start(loopback(), (prober, &literals()), (Box::new(drop), nobody()))
+            .unwrap();
     let socket = UdpSocket::bind(loopback()).unwrap();
     for length in 0..1_400_usize {
         let bytes: Vec<u8> = (0..length).map(|at| (at * length % 251).to_be_bytes()[7]).collect();
