@@ -26,6 +26,7 @@ pub type Lookup = Arc<dyn Fn(&str) -> Vec<SocketAddr> + Send + Sync>;
 
 /// The lookup of the operating system.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "on threads of this module, where it may block")]
 pub fn system_lookup() -> Lookup {
     Arc::new(|name| name.to_socket_addrs().map(Iterator::collect).unwrap_or_default())
 }
