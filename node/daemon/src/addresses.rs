@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use quorate_client::links::{linked, past_links, peer_of};
 use quorate_net::Known;
+use quorate_net::limits::PEERS_MAX;
 use quorate_runtime::Server;
 use quorate_types::{Configuration, MemberRecord, NodeId};
 
@@ -50,6 +51,21 @@ impl Whereabouts {
             Self::At(address) => Some(address),
             Self::Unknown | Self::Nowhere => None,
         }
+    }
+}
+
+/// The servers that somebody goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Those of this configuration.
+    pub configuration: &'a Configuration,
+    /// Those that it has removed, and that have links for a while.
+    pub gone: &'a [Arc<MemberRecord>],
+}
+
+impl<'a> From<&'a Configuration> for Wanted<'a> {
+    fn from(configuration: &'a Configuration) -> Self {
+        Self { configuration, gone: &[] }
     }
 }
 
@@ -100,7 +116,8 @@ impl Addresses {
 
     /// Goes on to the servers of a configuration, and forgets all others. Of more servers than
     /// links, those without one are wanted by whoever probes them: the membership group.
-    pub fn follow(&self, configuration: &Configuration, me: Option<NodeId>) {
+    pub fn follow<'a>(&self, wanted: impl Into<Wanted<'a>>, me: Option<NodeId>) {
+        let Wanted { configuration, gone } = wanted.into();
         let others = past_links(configuration);
         if others > 0 {
             tracing::warn!(
@@ -111,7 +128,7 @@ impl Addresses {
         let probes = me.is_some_and(|me| configuration.membership_group.contains(&me));
         let probed = if probes { &*configuration.members } else { &[] };
         let linked = linked(configuration);
-        let wanted = linked.into_iter().chain(probed).map(|member| &*member.address);
+        let wanted = linked.into_iter().chain(probed).chain(gone).map(|member| &*member.address);
         let names = wanted.filter(|address| literal(address).is_none());
         self.0.desk().book.follow(Instant::now(), names);
         self.look();
@@ -165,15 +182,18 @@ impl Addresses {
         known.unwrap_or_else(|| self.0.desk().book.whereabouts(&record.address))
     }
 
-    /// The servers with which there are links, as far as their addresses are known. Never waits.
+    /// The servers with which there are links, as far as their addresses are known; of those that
+    /// are `gone` as many as there are links for. Never waits.
     #[must_use]
-    pub fn servers(&self, configuration: &Configuration) -> Vec<Server> {
+    pub fn servers<'a>(&self, wanted: impl Into<Wanted<'a>>) -> Vec<Server> {
+        let Wanted { configuration, gone } = wanted.into();
         let server = |member: &Arc<MemberRecord>| {
             let address = self.whereabouts(member).address()?;
             let key = peer_of(&member.identity_key);
             Some(Server { id: member.id, known: Known { key, address } })
         };
-        linked(configuration).into_iter().filter_map(server).collect()
+        let servers = linked(configuration).into_iter().chain(gone).take(PEERS_MAX);
+        servers.filter_map(server).collect()
     }
 }
 

@@ -48,6 +48,8 @@ pub(crate) async fn identify(settings: &NodeConfiguration) -> Result<Loaded, Ser
     let first = match Chain::stored(&settings.data, &system_key)? {
         Some(stored) if wanted.is_named_by(&stored) => stored,
         Some(stored) => {
+            // It may have been stopped before it had erased them.
+            keys.erase_all().map_err(|source| ServerError::Keys { source })?;
             let (server, epoch) = (wanted.identity_key.name(), stored.epoch());
             return Err(ServerError::Removed { server, epoch });
         }

@@ -1,10 +1,10 @@
-//! Servers that are stopped when an epoch ends.
+//! Servers that are stopped when an epoch ends, or just behind that.
 
 use std::net::TcpStream;
 
 use crate::cluster::{Dev, kill};
 use crate::epochs::{metrics_address, newest_stored};
-use crate::replace::{KEY, call, member, new_server, wait};
+use crate::replace::{KEY, call, has_key, has_no_keys, member, new_server, wait};
 use crate::support::Scratch;
 
 /// Long beside all that happens here; the number of changes ends an epoch after a quarter of it.
@@ -59,4 +59,36 @@ fn who_missed_an_epoch_and_starts_before_all_others_asks_them_until_they_are_the
     }
     assert_eq!(dev.stop("TERM"), 0);
     by_hand.into_iter().for_each(|mut it| drop(it.wait()));
+}
+
+#[test]
+fn key_3_who_was_removed_and_is_stopped_or_killed_before_it_leaves_keeps_no_keys() {
+    let scratch = Scratch::new();
+    let (mut dev, _) = start(&scratch, "2");
+    let new = [5, 6].map(|number| add(&scratch, &mut dev, number));
+    wait(&scratch, |list| new.iter().all(|(it, _)| member(list, &it.as_str().into()).is_some()));
+    let removed = [0, 1].map(|number: usize| {
+        let (server, _) = &new[number];
+        let removed = call(&scratch, &["node", "remove", server, "--authority", KEY]);
+        removed["changes"][0]["epoch"].as_u64().expect("an epoch")
+    });
+    assert_eq!(removed[0], removed[1]);
+    // They know it, and help others for a while.
+    for node in [5, 6] {
+        while newest_stored(&scratch, node) < Some(removed[0]) {
+            std::thread::yield_now();
+        }
+        assert!(has_key(&scratch, node, "epoch-"), "the grace is not over");
+    }
+    kill("TERM", new[0].1);
+    let ended = dev.wait_down(5);
+    assert!(has_no_keys(&scratch, 5), "it was told to stop, and did: {ended}");
+    kill("KILL", new[1].1);
+    dev.wait_down(6);
+    assert!(has_key(&scratch, 6, "epoch-"), "it could erase nothing");
+    let config = "cluster/nodes/6/node.toml";
+    let (code, text) = scratch.fail(&["node", "run", "--config", config]);
+    assert_eq!(code, 16, "{text}");
+    assert!(has_no_keys(&scratch, 6), "it erases them when it is started again");
+    assert_eq!(dev.stop("TERM"), 0);
 }

@@ -5,9 +5,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use quorate_types::{Configuration, MemberRecord};
+use quorate_net::limits::PEERS_MAX;
+use quorate_types::{Configuration, MemberRecord, NodeId};
 
-use super::{Addresses, Lookup, Whereabouts};
+use super::{Addresses, Lookup, Wanted, Whereabouts};
 use crate::crowd::{CROWD_MIN, Crowd};
 use crate::limits::LOOKUP_THREADS_MAX;
 
@@ -66,6 +67,28 @@ fn a_literal_address_is_known_at_once_and_no_thread_is_asked() {
     assert_eq!(servers.len(), configuration.members.len());
     assert_eq!(servers[0].known.address, "127.0.0.1:5".parse().unwrap());
     assert_eq!(servers[1].known.address, "[::1]:5".parse().unwrap());
+}
+
+#[test]
+fn who_is_gone_has_a_link_for_a_while_as_far_as_there_are_links() {
+    let most = u32::try_from(PEERS_MAX).unwrap();
+    for (count, links) in [(CROWD_MIN, CROWD_MIN + 1), (most, most)] {
+        let configuration = Crowd::new(count, here(9)).configuration().configuration().clone();
+        let mut gone = configuration.members[0].clone();
+        let record = Arc::make_mut(&mut gone);
+        record.id = NodeId::new([0x60; 32]);
+        record.address = String::from("gone.example:1");
+        let (lookup, names) = names();
+        let addresses = Addresses::new(lookup, || {});
+        let wanted = Wanted { configuration: &configuration, gone: std::slice::from_ref(&gone) };
+        addresses.follow(wanted, None);
+        addresses.settle(DEADLINE);
+        assert_eq!(names.asked.try_recv().as_deref(), Ok("gone.example:1"));
+        let servers = addresses.servers(wanted);
+        assert_eq!(servers.len(), links as usize);
+        assert_eq!(servers.iter().any(|server| server.id == gone.id), count < most);
+        assert_eq!(addresses.servers(&configuration).len(), count as usize, "later");
+    }
 }
 
 #[test]

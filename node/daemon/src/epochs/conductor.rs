@@ -158,12 +158,22 @@ impl Conductor {
             match said {
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => {}
-                Ok(said) if matches!(said.happening, Happening::Stop) => return Ok(()),
+                Ok(said) if matches!(said.happening, Happening::Stop) => return self.stop(),
                 Ok(said) => {
                     self.note(&said);
                     self.on_happening(said.happening)?;
                 }
             }
+        }
+    }
+
+    /// Who was removed may never be started again, so what it would erase at the end of the grace
+    /// goes now.
+    fn stop(&self) -> Result<(), ServerError> {
+        let ground = &self.all.ground;
+        match ground.removed_in(self.all.turnover.configuration()) {
+            Some(_) => ground.erase_all(),
+            None => Ok(()),
         }
     }
 
@@ -313,11 +323,8 @@ impl Conductor {
         let former = former.unwrap_or_else(|| configuration.into());
         let credential = credential(&certified.certificate, &certified.seed);
         self.all.control.renew(credential, Recogniser::member(former));
-        // Names that are new are looked up meanwhile: the share of the epoch before goes, and the
-        // next group begins, however long that takes.
-        self.all.addresses.follow(configuration.configuration(), Some(ground.me));
-        self.all.control.set_servers(self.all.addresses.servers(configuration.configuration()));
         self.begin_grace(configuration.clone());
+        self.follow_servers();
         drop(self.all.responder.request(ResponderRequest::Adopt(configuration.clone())));
         drop(self.all.disseminator.request(DisseminatorRequest::Adopt(configuration.clone())));
         self.watch_epoch(configuration)?;
@@ -376,6 +383,7 @@ impl Conductor {
         let certified = self.all.ground.certified(configuration.epoch())?;
         let credential = credential(&certified.certificate, &certified.seed);
         self.all.control.renew(credential, Recogniser::member(&configuration));
+        self.follow_servers();
         // The hand-over is over, and much of what it took lies free between what is held.
         heap::give_back();
         Ok(())
