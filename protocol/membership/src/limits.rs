@@ -32,8 +32,8 @@ pub const PENDING_PAGE_MAX: usize = 16;
 pub const COUNCIL_KEYS_MAX: usize = 16;
 /// Most servers that can be in the pool from which the membership group is drawn.
 pub const POOL_SERVERS_MAX: usize = 1024;
-/// A group is drawn if so many of each three servers that are asked for keys have brought them:
-/// fewer bad ones than a third cannot keep the group as it is.
+/// A group is drawn if so many of each three servers that are asked for keys have brought them: bad
+/// and absent ones that are fewer than a third together cannot keep the group as it is.
 pub const BROUGHT_OF_THREE: u8 = 2;
 /// Servers that bring keys to an epoch on average, where there are more and no pool is named.
 pub const SHORTLIST_SERVERS: usize = 1024;

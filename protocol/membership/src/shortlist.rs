@@ -72,24 +72,23 @@ pub struct Turnout {
 
 impl Turnout {
     /// What it was at the end of an epoch, as far as its configuration and the next one tell: who
-    /// lost its duties with the end was not asked, and a pool is as it was marked before.
+    /// lost its duties with the end was not asked. A member of a group that stayed may have brought
+    /// its keys behind the draw, and counts all the same.
     #[must_use]
     pub fn between(former: &EpochConfiguration, next: &Configuration) -> Self {
         let members = &former.configuration().members;
         let list = Shortlist::of(former.header(), members);
-        let has_pool = members.iter().any(|member| member.is_in_pool);
-        let is_listed =
-            |member: &MemberRecord| if has_pool { member.is_in_pool } else { list.has(member) };
-        let is_asked = |member: &&Arc<MemberRecord>| {
-            member.status == MemberStatus::Active && is_listed(member)
-        };
-        let stays = |member: &Arc<MemberRecord>| {
-            next.member(member.id).filter(|record| record.status == MemberStatus::Active)
-        };
+        let has_pool = next.members.iter().any(|member| member.is_in_pool);
+        let is_active = |member: &MemberRecord| member.status == MemberStatus::Active;
         let mut turnout = Self::default();
-        for record in members.iter().filter(is_asked).filter_map(stays) {
-            turnout.asked += 1;
-            turnout.brought += usize::from(record.epoch_key.is_some());
+        for before in members.iter().filter(|member| is_active(member)) {
+            let Some(record) = next.member(before.id).filter(|it| is_active(it)) else { continue };
+            let is_admitted = !has_pool || record.is_in_pool;
+            let is_listed = list.draws(before.id) || has_pool && before.is_in_pool;
+            if is_admitted && is_listed {
+                turnout.asked += 1;
+                turnout.brought += usize::from(record.epoch_key.is_some());
+            }
         }
         turnout
     }

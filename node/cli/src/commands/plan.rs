@@ -8,6 +8,7 @@
 use clap::builder::TypedValueParser;
 use clap::{Args, value_parser};
 use quorate_daemon::founding::ceremony::GROUP_F_MAX;
+use quorate_membership::limits::GROUPS_DRAWN_MAX;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -61,8 +62,9 @@ struct Choice {
     fails: f64,
     /// That a membership group fails in one of the epochs of all the years.
     within_years: f64,
-    /// That a membership group fails whenever somebody holds back keys of as many good servers as
-    /// can be, so that bad ones are a larger part of those that the lot can fall on (MEM-79).
+    /// That a membership group fails with the end of an epoch where somebody holds back keys of as
+    /// many good servers as can be, so that bad ones are a larger part of those that the lot can
+    /// fall on (MEM-79), and has attempts fail until each group is drawn that can be.
     fails_held_back: f64,
     /// The same, in one of the epochs of all the years.
     within_years_held_back: f64,
@@ -73,7 +75,8 @@ struct Choice {
 impl Choice {
     fn new(f: u16, arguments: &PlanArguments) -> Self {
         let fails = odds::group_fails(f, arguments.bad);
-        let fails_held_back = odds::group_fails(f, odds::part_held_back(arguments.bad));
+        let worst = odds::group_fails(f, odds::part_held_back(arguments.bad));
+        let fails_held_back = odds::within(f64::from(GROUPS_DRAWN_MAX), worst);
         let epochs = f64::from(arguments.years) * SECONDS_OF_A_YEAR / arguments.epoch_seconds();
         Self {
             f,
@@ -170,8 +173,8 @@ fn text(
             share(membership.within_years),
         ),
         format!(
-            "  at worst, if a third of the servers is kept from bringing keys at each draw: \
-             once in {},\n  within {years} years with probability {}",
+            "  at worst, if a third of the servers is kept from bringing keys, and each draw made \
+             again that can be:\n  once in {}, within {years} years with probability {}",
             duration(membership.seconds_between_held_back(arguments)),
             share(membership.within_years_held_back),
         ),

@@ -31,7 +31,7 @@ pub(super) fn write_found(page: &mut String, epochs: &EpochView) {
     let Turnout { asked, brought } = epochs.turnout();
     page.push_str(
         "# HELP quorate_keys Servers that were asked for keys of the newest epoch, and those of \
-         them that brought some: below two thirds the membership group stays.\n\
+         them that brought some: below two thirds no other membership group is drawn.\n\
          # TYPE quorate_keys gauge\n",
     );
     for (of, count) in [("asked", asked), ("brought", brought)] {

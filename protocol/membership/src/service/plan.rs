@@ -6,7 +6,7 @@
 //! a member, and so is one that comes back. Whoever is to be removed or evicted is not drawn.
 //!
 //! Removals come first, since the authority's word was accepted when they were recorded; what they
-//! leave of the caps is for evictions, in the order of the log.
+//! leave of the caps is for evictions, in the order of the log, members of the group last.
 //!
 //! Invariants: MEM-10, MEM-45, MEM-46, MEM-49.
 
@@ -84,7 +84,12 @@ impl Plan {
             .partition(|finding| finding.found.is_eviction());
         self.returning = returning.into_iter().map(|finding| finding.server).collect();
         self.evictions = evictions;
-        self.evictions.sort_by_key(|finding| (finding.slot, finding.server));
+        // A member that is silent loses its seat when a group is drawn, whether it is evicted or
+        // not. If it took what the caps let go, and kept its seat since others who are silent are
+        // too many for a draw, they could not be evicted, and it would be so in every epoch.
+        let group = &reader.header().membership_group;
+        let has_seat = |finding: &Finding| group.contains(&finding.server);
+        self.evictions.sort_by_key(|it| (has_seat(it), it.slot, it.server));
         self.hold_back(reader, &members, joining_count);
     }
 
@@ -151,6 +156,11 @@ impl Plan {
     /// Is its eviction held back? Then it is drawn only for want of others.
     pub(super) fn is_held(&self, server: NodeId) -> bool {
         self.held.contains_key(&server)
+    }
+
+    /// Was it proved to lie, and its eviction held back? Then it is not drawn.
+    pub(super) fn is_convicted(&self, server: NodeId) -> bool {
+        self.held.get(&server).is_some_and(|(finding, _)| finding.found == Found::Guilty)
     }
 
     /// Who is evicted with the epoch, and on what finding.

@@ -167,15 +167,21 @@ impl Conductor {
         self.watching.untold = Untold::default();
         self.watching.is_at_risk = false;
         self.all.ground.view.set_members(configuration);
+        let mut turnout = Turnout::default();
         if let Some(former) = self.all.turnover.former() {
-            log_changes(former.configuration(), configuration.configuration());
-            let turnout = Turnout::between(former, configuration.configuration());
-            self.all.ground.view.set_turnout(turnout);
-            if !turnout.is_enough() {
+            let (before, now) = (former.configuration(), configuration.configuration());
+            log_changes(before, now);
+            turnout = Turnout::between(former, now);
+            if !turnout.is_enough() && before.membership_group == now.membership_group {
                 let Turnout { asked, brought } = turnout;
-                tracing::warn!(asked, brought, "too few servers brought keys: the group stays");
+                tracing::warn!(
+                    asked,
+                    brought,
+                    "the group stays: less than two thirds brought keys"
+                );
             }
         }
+        self.all.ground.view.set_turnout(turnout);
         Ok(self.accusing.begin(configuration.epoch())?)
     }
 }

@@ -39,25 +39,30 @@ impl Step<'_> {
         if planted(Plant::EvictedKeepsSeat) && plan.evictions().iter().any(is_seated) {
             return self.staying(number);
         }
-        let mut candidates = plan.staying(&self.reader);
-        candidates.retain(|node| rotation.admits(*node));
         let is_drawable = drawable((&self.reader, self.reader.shortlist()), &rotation);
+        let is_old = |node: &NodeId| header.membership_group.contains(node);
+        // Nobody else is elected, and of many servers these are few.
+        let may_sit = |node: &NodeId| rotation.admits(*node) && (is_drawable(node) || is_old(node));
+        let mut candidates = plan.staying(&self.reader);
+        candidates.retain(|node| may_sit(node) && !plan.is_convicted(*node));
         let asked = candidates.iter().filter(|node| is_drawable(node)).count();
         candidates.retain(|node| self.has_deposited(*node));
-        let brought = candidates.iter().filter(|node| is_drawable(node)).count();
-        // MEM-79: who was silenced counts.
-        let is_enough = Turnout { asked, brought }.is_enough();
-        if !planted(Plant::DrawsFromFew) && !is_enough {
-            return self.staying(number);
-        }
+        let is_enough = |candidates: &[NodeId]| {
+            let brought = candidates.iter().filter(|node| is_drawable(node)).count();
+            Turnout { asked, brought }.is_enough()
+        };
+        let free: Vec<NodeId> =
+            candidates.iter().copied().filter(|node| !plan.is_held(*node)).collect();
         let draw = |candidates: Vec<NodeId>| {
-            let is_old = |node: &NodeId| header.membership_group.contains(node);
+            // MEM-79: who was silenced counts, also who only seems silent to the group.
+            if !planted(Plant::DrawsFromFew) && !is_enough(&candidates) {
+                return None;
+            }
             let old = candidates.iter().copied().filter(is_old).collect();
             let listed = candidates.into_iter().filter(|node| is_drawable(node)).collect();
             let kept = rotation.kept(resilience);
             elect_beside((randomness, number), (listed, (old, kept)), resilience)
         };
-        let free = candidates.iter().copied().filter(|node| !plan.is_held(*node)).collect();
         match draw(free).or_else(|| draw(candidates)) {
             Some(group) => Attempt { number, resilience, seats: seats(&self.reader, &group) },
             None => self.staying(number),

@@ -1,4 +1,5 @@
 //! MEM-79: a group is drawn from two thirds of those who are asked for keys, or not at all.
+use std::collections::BTreeSet;
 use std::vec::Vec;
 
 use quorate_types::NodeId;
@@ -29,6 +30,11 @@ fn finish(town: &mut Town) -> Turnout {
     Turnout::between(&former, town.configuration.configuration())
 }
 
+/// All servers, in the order of their places on the ring.
+fn ring(town: &Town) -> Vec<NodeId> {
+    town.configuration.configuration().members.iter().map(|it| it.id).collect()
+}
+
 /// Whom the lot falls on among these.
 fn lot(town: &Town, candidates: impl IntoIterator<Item = NodeId>) -> Vec<NodeId> {
     let randomness = town.underway().randomness;
@@ -55,7 +61,7 @@ fn mem_79_whoever_holds_back_the_keys_of_others_does_not_choose_the_group() {
     assert_eq!(turnout, Turnout { asked: 12, brought: 7 });
     assert!(!turnout.is_enough());
     assert_eq!(town.group(), group);
-    let all: Vec<_> = town.configuration.configuration().members.iter().map(|it| it.id).collect();
+    let all = ring(&town);
     let drawn = draw(&mut town, all.clone());
     assert_eq!(drawn, lot(&town, all), "in the next epoch it moves");
 }
@@ -73,7 +79,7 @@ fn mem_79_a_third_of_the_servers_keeps_no_group_by_its_silence() {
 fn mem_79_who_leaves_or_is_evicted_is_not_asked() {
     let mut town = Town::new(12, 1);
     let others = town.outsiders();
-    let ring: Vec<_> = town.configuration.configuration().members.iter().map(|it| it.id).collect();
+    let ring = ring(&town);
     // Two that are not near each other on the ring, so that both can go.
     let place = |node: &NodeId| ring.iter().position(|it| it == node).unwrap();
     let gone = others[0];
@@ -93,11 +99,71 @@ fn mem_79_who_leaves_or_is_evicted_is_not_asked() {
 }
 
 #[test]
+fn mem_79_where_most_seem_silent_the_others_are_not_the_urn() {
+    let mut town = Town::new(12, 1);
+    let (group, all) = (town.group(), ring(&town));
+    // Whoever loses what is sent to the probe ports has good servers be called silent, and lets
+    // their keys through. The caps let few of them go.
+    for silent in town.outsiders() {
+        town.evict(silent);
+    }
+    let drawn = draw(&mut town, all.clone());
+    let randomness = town.underway().randomness;
+    finish(&mut town);
+    let evicted = town.inactive();
+    assert!(!evicted.is_empty() && evicted.len() < 6, "{evicted:?}");
+    let staying = all.into_iter().filter(|node| !evicted.contains(node));
+    let resilience = town.configuration.configuration().membership;
+    assert_eq!(drawn, elect((randomness, 0), staying, resilience).unwrap());
+    assert_ne!(drawn, group, "or the test shows nothing");
+}
+
+#[test]
+fn who_was_proved_to_lie_is_drawn_for_want_of_others_neither() {
+    let mut town = Town::new(8, 1);
+    let (group, liars) = (town.group(), town.outsiders());
+    for liar in &liars {
+        assert_eq!(town.accuse(*liar), MembershipReply::Recorded(town.epoch()));
+    }
+    let all = ring(&town);
+    let drawn: BTreeSet<_> = draw(&mut town, all).into_iter().collect();
+    assert_eq!(drawn, group.into_iter().collect(), "nobody else is left");
+    finish(&mut town);
+    assert_eq!(town.inactive().len(), 1, "of eight any two are near, so three have to wait");
+}
+
+#[test]
+fn a_silent_member_does_not_take_the_place_of_others_that_would_be_evicted() {
+    let mut town = Town::new(9, 1);
+    let (group, all) = (town.group(), ring(&town));
+    // Both are near it on the ring, and not near each other: it goes, or both of them.
+    let beside = |member: usize| {
+        [(7, 2), (8, 3), (6, 1)]
+            .map(|(left, right)| [all[(member + left) % 9], all[(member + right) % 9]])
+    };
+    let is_outside = |pair: &[NodeId; 2]| pair.iter().all(|node| !group.contains(node));
+    let found = (0..9).filter(|place| group.contains(&all[*place])).find_map(|place| {
+        beside(place).into_iter().find(is_outside).map(|pair| (all[place], pair))
+    });
+    let (member, pair) = found.expect("four of nine are in the group");
+    let third = *town.outsiders().iter().find(|node| !pair.contains(node)).unwrap();
+    let silent = [member, pair[0], pair[1], third];
+    for server in silent {
+        town.evict(server);
+    }
+    // Five of nine are there. Of eight they would be too few, and of seven they are enough.
+    let brought = all.into_iter().filter(|node| !silent.contains(node));
+    let drawn = draw(&mut town, brought);
+    assert!(!drawn.contains(&member), "the group does not wait for ever for what keeps it");
+    finish(&mut town);
+    assert!(pair.iter().all(|node| town.inactive().contains(node)));
+}
+
+#[test]
 fn mem_79_of_a_pool_its_servers_count_alone() {
     for (count, is_drawn) in [(6, true), (5, false)] {
         let mut town = Town::new(12, 1);
-        let all: Vec<_> =
-            town.configuration.configuration().members.iter().map(|it| it.id).collect();
+        let all = ring(&town);
         let (pool, others) = all.split_at(9);
         let rotation = Rotation { pool: Some(pool.to_vec()), seats_max: None };
         let grant = town.rotation_grant(rotation);
@@ -110,5 +176,7 @@ fn mem_79_of_a_pool_its_servers_count_alone() {
         // The keys of the others change nothing, and one of the pool more or less does.
         let drawn = draw(&mut town, others.iter().chain(&own).copied());
         assert_eq!(drawn, if is_drawn { lot(&town, own) } else { group });
+        let turnout = finish(&mut town);
+        assert_eq!(turnout, Turnout { asked: 9, brought: count });
     }
 }
