@@ -14,6 +14,7 @@ use quorate_client::cluster_file::ClusterFile;
 use quorate_client::error::ClientError;
 use quorate_client::explanation::{Explanation, Kind};
 use quorate_membership::VerifiedConfiguration;
+use quorate_store::directory::{DataDirectory, Expectation};
 use quorate_types::{Configuration, Epoch, IdentityKey, MemberRecord};
 
 use crate::configuration::{NodeConfiguration, Origin};
@@ -48,6 +49,11 @@ pub(crate) async fn identify(settings: &NodeConfiguration) -> Result<Loaded, Ser
     let first = match Chain::stored(&settings.data, &system_key)? {
         Some(stored) if wanted.is_named_by(&stored) => stored,
         Some(stored) => {
+            // Nothing is erased on the word of data of another server, or under a server that runs.
+            let name = wanted.identity_key;
+            let own = Expectation::Existing;
+            let _held = DataDirectory::open(&settings.data, name.as_bytes(), own)
+                .map_err(|source| ServerError::Store { source })?;
             // It may have been stopped before it had erased them.
             keys.erase_all().map_err(|source| ServerError::Keys { source })?;
             let (server, epoch) = (wanted.identity_key.name(), stored.epoch());

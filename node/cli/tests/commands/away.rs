@@ -1,10 +1,13 @@
 //! Servers that are stopped when an epoch ends, or just behind that.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::net::TcpStream;
+use std::process::Command;
 
 use crate::cluster::{Dev, kill};
 use crate::epochs::{metrics_address, newest_stored};
-use crate::replace::{KEY, call, has_key, has_no_keys, member, new_server, wait};
+use crate::replace::{KEY, call, has_key, has_no_keys, member, new_server, remove, wait};
 use crate::support::Scratch;
 
 /// Long beside all that happens here; the number of changes ends an epoch after a quarter of it.
@@ -34,12 +37,13 @@ fn who_missed_an_epoch_and_starts_before_all_others_asks_them_until_they_are_the
     dev.wait(4, "down");
     let (fifth, _) = add(&scratch, &mut dev, 5);
     wait(&scratch, |list| member(list, &fifth.as_str().into()).is_some());
+    while newest_stored(&scratch, 1) <= begun {
+        std::thread::yield_now();
+    }
     let missed = newest_stored(&scratch, 1);
     assert!(newest_stored(&scratch, 4).or(begun) < missed, "it was away");
     for node in 1..=3 {
-        kill("KILL", pids[node - 1]);
-    }
-    for node in 1..=3 {
+        kill("KILL", pids[usize::from(node) - 1]);
         dev.wait(node, "down");
     }
 
@@ -68,8 +72,7 @@ fn key_3_who_was_removed_and_is_stopped_or_killed_before_it_leaves_keeps_no_keys
     let new = [5, 6].map(|number| add(&scratch, &mut dev, number));
     wait(&scratch, |list| new.iter().all(|(it, _)| member(list, &it.as_str().into()).is_some()));
     let removed = [0, 1].map(|number: usize| {
-        let (server, _) = &new[number];
-        let removed = call(&scratch, &["node", "remove", server, "--authority", KEY]);
+        let removed = remove(&scratch, &new[number].0);
         removed["changes"][0]["epoch"].as_u64().expect("an epoch")
     });
     assert_eq!(removed[0], removed[1]);
@@ -90,5 +93,26 @@ fn key_3_who_was_removed_and_is_stopped_or_killed_before_it_leaves_keeps_no_keys
     let (code, text) = scratch.fail(&["node", "run", "--config", config]);
     assert_eq!(code, 16, "{text}");
     assert!(has_no_keys(&scratch, 6), "it erases them when it is started again");
+    nothing_is_erased_on_the_word_of_other_data(&scratch);
     assert_eq!(dev.stop("TERM"), 0);
+}
+
+/// Another server, which is not admitted yet, gets the data of the one that was removed: nobody has
+/// removed it.
+fn nothing_is_erased_on_the_word_of_other_data(scratch: &Scratch) {
+    let made = ["node", "new", "--out", "other", "--listen", "127.0.0.1:1", "--metrics"];
+    let more = ["127.0.0.1:2", "--failure-domain", "7", "--epoch-seconds", EPOCH_SECONDS];
+    call(scratch, &[&made[..], &more].concat());
+    let copy = ["-r", "cluster/nodes/6/data", "other/data"];
+    let status = Command::new("cp").args(copy).current_dir(scratch.join(".")).status();
+    assert!(status.expect("it is called").success(), "{copy:?}");
+    let names = || {
+        let names = std::fs::read_dir(scratch.join("other/keys")).expect("its keys");
+        names.map(|entry| entry.expect("a name").file_name()).collect::<BTreeSet<_>>()
+    };
+    let before = names();
+    let (_, text) = scratch.fail(&["node", "run", "--config", "other/node.toml"]);
+    assert!(text.starts_with("error[data-of-another-node]: "), "{text}");
+    let is_key = |name: &OsString| name.to_string_lossy().starts_with("decryption-");
+    assert!(names() == before && before.iter().any(is_key), "{before:?}");
 }

@@ -138,12 +138,12 @@ fn so_many_changes_end_an_epoch_long_before_its_time() {
 
 /// Removes a server. On a busy machine one of the others may have been found silent a moment ago:
 /// the operator is told that too few servers are left, and waits until it is back.
-fn remove(scratch: &Scratch, server: &str) {
+pub(crate) fn remove(scratch: &Scratch, server: &str) -> Value {
     let words = ["node", "remove", server, "--authority", KEY, "--json"];
     loop {
         let output = scratch.program().args(words).args(CLUSTER).output().expect("it is called");
         if output.status.success() {
-            return;
+            return serde_json::from_slice(&output.stdout).expect("JSON");
         }
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(errors.contains("too-few-servers"), "{errors}");

@@ -180,8 +180,8 @@ impl Conductor {
     fn look_out(&mut self) {
         let ground = &self.all.ground;
         self.lookout.look(&Asker {
-            me: ground.me,
             known: self.all.turnover.configuration(),
+            addresses: &self.all.addresses,
             told: &ground.told,
         });
     }

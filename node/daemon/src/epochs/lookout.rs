@@ -2,9 +2,9 @@
 //!
 //! Whoever was stopped through the end of an epoch, or shows another key than the one that its
 //! record still names, is nobody on the links of the others: what they pass on does not reach it.
-//! So it asks when it starts, and again every few seconds until a quorum has vouched for its epoch
-//! or somebody has given it a later one: that nobody answers says nothing. Later it asks when it
-//! has heard of no other epoch for long.
+//! So it asks when it starts, and again every few seconds until a quorum has vouched for its epoch:
+//! that nobody answers says nothing, and what it is given instead need not be the newest. Later it
+//! asks when it has heard of no other epoch for long.
 
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,11 +13,11 @@ use quorate_client::cluster::{Heard, fetch_as_stranger};
 use quorate_client::error::ClientError;
 use quorate_duties::turnover::Event;
 use quorate_membership::VerifiedConfiguration;
-use quorate_types::NodeId;
+use quorate_runtime::Server;
 
 use super::{Told, say};
+use crate::addresses::Addresses;
 use crate::limits::{LOOKOUT_PAUSE_MAX, LOOKOUT_PAUSE_MIN};
-use crate::server::known_servers;
 
 /// Lengths of an epoch after which one is missed.
 const PATIENCE_EPOCHS: u32 = 2;
@@ -31,16 +31,19 @@ pub(super) struct Lookout {
     next: Instant,
     /// How long it waits when nobody has answered.
     pause: Duration,
+    /// Whether its epoch was the newest when it asked last; it has heard of all others since then.
+    is_sure: bool,
     /// The thread that asks. It says whether the epoch is known to be the newest.
     asking: Option<JoinHandle<bool>>,
 }
 
 /// Who asks, and whom it tells.
 pub(super) struct Asker<'a> {
-    /// This server.
-    pub(super) me: NodeId,
     /// The newest configuration that it has.
     pub(super) known: &'a VerifiedConfiguration,
+    /// Where its servers are. This one is among those that are asked, since without its own word a
+    /// member of the group would have to hear all others.
+    pub(super) addresses: &'a Addresses,
     /// Who hears of a later one.
     pub(super) told: &'a Told,
 }
@@ -50,7 +53,7 @@ impl Lookout {
     pub(super) fn of_length(length: Duration, is_sure: bool) -> Self {
         let first = if is_sure { length * PATIENCE_EPOCHS } else { LOOKOUT_PAUSE_MIN };
         let next = Instant::now() + first;
-        Self { length, next, pause: LOOKOUT_PAUSE_MIN, asking: None }
+        Self { length, next, pause: LOOKOUT_PAUSE_MIN, is_sure, asking: None }
     }
 
     /// When [`Self::look`] has something to do.
@@ -58,16 +61,17 @@ impl Lookout {
         self.next
     }
 
-    /// An epoch has begun: nothing is missed for a while.
+    /// An epoch has begun: nothing is missed for a while, unless it is not the newest.
     pub(super) fn rest(&mut self) {
-        *self = Self::of_length(self.length, true);
+        *self = Self::of_length(self.length, self.is_sure);
     }
 
     /// Asks, if it is time; what it hears comes as an event.
     pub(super) fn look(&mut self, asker: &Asker<'_>) {
         self.look_at(Instant::now(), || {
-            let (me, known, told) = (asker.me, asker.known.clone(), asker.told.clone());
-            let work = move || is_newest(me, &known, &told);
+            let (known, told) = (asker.known.clone(), asker.told.clone());
+            let servers = asker.addresses.servers(known.configuration());
+            let work = move || is_newest(&known, &servers, &told);
             let thread = std::thread::Builder::new().name(String::from("lookout")).spawn(work);
             thread
                 .inspect_err(|error| tracing::warn!(%error, "no thread to ask which epoch it is"))
@@ -86,7 +90,7 @@ impl Lookout {
         // A thread that panicked has heard nothing.
         let is_newest = self.asking.take().is_some_and(|asked| asked.join().unwrap_or(false));
         if is_newest {
-            self.pause = LOOKOUT_PAUSE_MIN;
+            (self.is_sure, self.pause) = (true, LOOKOUT_PAUSE_MIN);
             self.next = now + self.length;
         } else {
             self.asking = ask();
@@ -96,29 +100,28 @@ impl Lookout {
     }
 }
 
-/// Which epoch the others are in, as far as they answer.
+/// Which epoch these servers are in, as far as they answer.
 ///
 /// # Errors
 /// [`ClientError`] if no connection can be made from here.
-pub(super) async fn ask(me: NodeId, known: &VerifiedConfiguration) -> Result<Heard, ClientError> {
-    let mut others = known_servers(known.configuration());
-    others.retain(|server| server.id != me);
-    let key = *known.header().system_key();
-    let heard = fetch_as_stranger(key, known, (&others, ANSWER_TIME)).await?;
+pub(super) async fn ask(
+    known: &VerifiedConfiguration,
+    servers: &[Server],
+) -> Result<Heard, ClientError> {
+    let (key, epoch) = (*known.header().system_key(), known.epoch());
+    let heard = fetch_as_stranger(key, known, (servers, ANSWER_TIME)).await?;
     match &heard {
         Heard::Later(later) => {
             tracing::info!(epoch = %later.epoch(), "the others are in a later epoch");
         }
-        Heard::Newest => tracing::debug!(epoch = %known.epoch(), "the newest epoch"),
-        Heard::Nothing => {
-            tracing::warn!(epoch = %known.epoch(), "too few answer to know if it is the newest");
-        }
+        Heard::Newest => tracing::debug!(%epoch, "the newest epoch"),
+        Heard::Nothing => tracing::info!(%epoch, "too few answer to know if it is the newest"),
     }
     Ok(heard)
 }
 
-fn is_newest(me: NodeId, known: &VerifiedConfiguration, told: &Told) -> bool {
-    match quorate_client::block_on(ask(me, known)) {
+fn is_newest(known: &VerifiedConfiguration, servers: &[Server], told: &Told) -> bool {
+    match quorate_client::block_on(ask(known, servers)) {
         // If it is not heard, it is asked again.
         Ok(Ok(Heard::Later(later))) => say(told, Event::Learned(*later).into()),
         Ok(Ok(Heard::Newest)) => return true,
@@ -188,6 +191,19 @@ mod tests {
         let began = Instant::now();
         lookout.rest();
         assert!(lookout.next() >= began + 2 * LENGTH);
+    }
+
+    #[test]
+    fn a_later_epoch_that_somebody_gives_need_not_be_the_newest() {
+        let mut lookout = Lookout::of_length(LENGTH, false);
+        looks(&mut lookout, 1, false);
+        let given = Instant::now();
+        lookout.rest();
+        assert!(lookout.next() < given + 2 * LOOKOUT_PAUSE_MIN, "nobody has vouched for it");
+        assert_eq!(looks(&mut lookout, 3, true).len(), 2, "it asks until a quorum has");
+        let given = Instant::now();
+        lookout.rest();
+        assert!(lookout.next() >= given + 2 * LENGTH, "from then on it has heard of all others");
     }
 
     #[test]

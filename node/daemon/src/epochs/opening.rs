@@ -34,7 +34,7 @@ use crate::founding::NodeIdentity;
 use crate::host::dissemination::DisseminationHost;
 use crate::limits::{CLOCK_OFF_MAX, HAPPENINGS_MAX};
 use crate::monitoring::Monitoring;
-use crate::server::Intermediary;
+use crate::server::{Intermediary, known_servers};
 
 /// What stands for the length of an epoch that does not end.
 const LENGTH_UNENDING: std::time::Duration = std::time::Duration::from_secs(3600);
@@ -119,7 +119,9 @@ impl Epochs {
         if self.is_sure || self.is_newborn {
             return Ok(());
         }
-        match lookout::ask(self.ground.me, &self.newest).await {
+        let mut others = known_servers(self.newest.configuration());
+        others.retain(|server| server.id != self.ground.me);
+        match lookout::ask(&self.newest, &others).await {
             Ok(Heard::Later(later)) => {
                 self.chain.put(&later)?;
                 self.newest = *later;
