@@ -28,7 +28,6 @@ use crate::election::node_id;
 use crate::handover::{CommitmentBytes, Decided, Stage, Underway};
 use crate::header::{ConfigurationHeader, Lineage};
 use crate::monitor::Finding;
-use crate::monitor::caps::Held;
 use crate::rotation::Rotation;
 use crate::shortlist::active_count;
 
@@ -196,7 +195,7 @@ struct Changeover {
 impl Changeover {
     fn of(reader: &Reader<'_>, randomness: Digest, group: Vec<NodeId>) -> Self {
         // First: it looks at all members itself, and lets go of them.
-        let plan = Plan::of(reader);
+        let plan = Plan::behind_draw(reader, &group);
         let members = reader.members().map(|member| (member.id, member)).collect();
         let (joined, left, succeeded, postponed, switched) = Default::default();
         let mut change = Self {
@@ -214,7 +213,11 @@ impl Changeover {
             let record = reader.key_record(pending.statement.identity_key());
             change.apply(pending, record.unwrap_or_default());
         }
-        plan.evictions().iter().for_each(|finding| change.evict(finding));
+        for finding in plan.evictions() {
+            let has_seat = change.group.contains(&finding.server);
+            assert!(!has_seat, "MEM-51: nobody without duties is in a group");
+            change.switch(finding.server, MemberStatus::Inactive);
+        }
         plan.returning().iter().for_each(|server| change.switch(*server, MemberStatus::Active));
         change.take_deposits(reader);
         change.mark_pool(&reader.rotation_behind(reader.header().epoch).rotation);
@@ -276,15 +279,6 @@ impl Changeover {
                 self.leave(certificate.grant.identity_key, id);
             }
             (Statement::Remove(_), None) => {}
-        }
-    }
-
-    /// Too few candidates, so the group stays as it is, and with it those who are silent.
-    fn evict(&mut self, finding: &Finding) {
-        if self.group.contains(&finding.server) {
-            self.held.push(finding.postponed(Held::Seat));
-        } else {
-            self.switch(finding.server, MemberStatus::Inactive);
         }
     }
 

@@ -6,7 +6,7 @@
 //! a member, and so is one that comes back. Whoever is to be removed or evicted is not drawn.
 //!
 //! Removals come first, since the authority's word was accepted when they were recorded; what they
-//! leave of the caps is for evictions, in the order of the log, members of the group last.
+//! leave of the caps is for evictions, in the order of the log.
 //!
 //! Invariants: MEM-10, MEM-45, MEM-46, MEM-49.
 
@@ -37,7 +37,23 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// What a group is drawn by.
     pub(super) fn of(reader: &Reader<'_>) -> Self {
+        Self::beside(reader, &[])
+    }
+
+    /// The same, where this is the next group. It has members that would go only if it is the old
+    /// one, for want of others. They keep their duties with their seats, so they take nothing of
+    /// what the caps let go: else others who are silent could not be evicted for their sake, nor a
+    /// group be drawn for the sake of those, in every epoch.
+    pub(super) fn behind_draw(reader: &Reader<'_>, group: &[NodeId]) -> Self {
+        let plan = Self::of(reader);
+        let goes = |member: MemberRecord| !plan.stays_active(&member);
+        let is_taken = group.iter().any(|id| reader.member(*id).is_some_and(goes));
+        if is_taken { Self::beside(reader, group) } else { plan }
+    }
+
+    fn beside(reader: &Reader<'_>, group: &[NodeId]) -> Self {
         let epoch = reader.header().epoch;
         let (mut leaving, mut joining_count) = (BTreeSet::new(), 0);
         for change in reader.pending(epoch) {
@@ -57,12 +73,12 @@ impl Plan {
             held: BTreeMap::new(),
             evictions: Vec::new(),
         };
-        plan.judge(reader, joining_count);
+        plan.judge(reader, group, joining_count);
         plan
     }
 
     /// Decides about what was found.
-    fn judge(&mut self, reader: &Reader<'_>, joining_count: usize) {
+    fn judge(&mut self, reader: &Reader<'_>, group: &[NodeId], joining_count: usize) {
         let findings: Vec<_> = reader.findings(reader.header().epoch).collect();
         if findings.is_empty() {
             return;
@@ -83,21 +99,19 @@ impl Plan {
             .copied()
             .partition(|finding| finding.found.is_eviction());
         self.returning = returning.into_iter().map(|finding| finding.server).collect();
-        self.evictions = evictions;
-        // A member that is silent loses its seat when a group is drawn, whether it is evicted or
-        // not. If it took what the caps let go, and kept its seat since others who are silent are
-        // too many for a draw, they could not be evicted, and it would be so in every epoch.
-        let group = &reader.header().membership_group;
         let has_seat = |finding: &Finding| group.contains(&finding.server);
-        self.evictions.sort_by_key(|it| (has_seat(it), it.slot, it.server));
-        self.hold_back(reader, &members, joining_count);
+        let (seated, others): (Vec<_>, Vec<_>) = evictions.into_iter().partition(has_seat);
+        self.evictions = others;
+        self.evictions.sort_by_key(|finding| (finding.slot, finding.server));
+        self.hold_back(reader, (&members, group), joining_count);
+        self.held.extend(seated.into_iter().map(|it| (it.server, (it, Held::Seat))));
     }
 
     /// MEM-45, MEM-46: what the caps hold back waits.
     fn hold_back(
         &mut self,
         reader: &Reader<'_>,
-        members: &[Arc<MemberRecord>],
+        (members, group): (&[Arc<MemberRecord>], &[NodeId]),
         joining_count: usize,
     ) {
         let is_leaving = |member: &&Arc<MemberRecord>| self.leaving.contains(&member.identity_key);
@@ -115,8 +129,10 @@ impl Plan {
             cause: Cause::Eviction,
             is_active: true,
         };
-        let mut departures: Vec<_> =
-            members.iter().filter(is_leaving).filter(|it| is_active(it)).map(removal).collect();
+        let goes = |member: &&Arc<MemberRecord>| {
+            is_leaving(member) && is_active(member) && !group.contains(&member.id)
+        };
+        let mut departures: Vec<_> = members.iter().filter(goes).map(removal).collect();
         departures.extend(self.evictions.iter().map(eviction));
         let stays = |member: &&Arc<MemberRecord>| {
             (is_active(member) || is_back(member)) && !is_leaving(member)

@@ -44,20 +44,18 @@ impl Step<'_> {
         // Nobody else is elected, and of many servers these are few.
         let may_sit = |node: &NodeId| rotation.admits(*node) && (is_drawable(node) || is_old(node));
         let mut candidates = plan.staying(&self.reader);
-        candidates.retain(|node| may_sit(node) && !plan.is_convicted(*node));
+        candidates.retain(may_sit);
         let asked = candidates.iter().filter(|node| is_drawable(node)).count();
-        candidates.retain(|node| self.has_deposited(*node));
-        let is_enough = |candidates: &[NodeId]| {
-            let brought = candidates.iter().filter(|node| is_drawable(node)).count();
-            Turnout { asked, brought }.is_enough()
-        };
+        candidates.retain(|node| self.has_deposited(*node) && !plan.is_convicted(*node));
         let free: Vec<NodeId> =
             candidates.iter().copied().filter(|node| !plan.is_held(*node)).collect();
+        // MEM-79: who was silenced counts, also who only seems silent to the group.
+        let brought = free.iter().filter(|node| is_drawable(node)).count();
+        let is_enough = Turnout { asked, brought }.is_enough();
+        if !planted(Plant::DrawsFromFew) && !is_enough {
+            return self.staying(number);
+        }
         let draw = |candidates: Vec<NodeId>| {
-            // MEM-79: who was silenced counts, also who only seems silent to the group.
-            if !planted(Plant::DrawsFromFew) && !is_enough(&candidates) {
-                return None;
-            }
             let old = candidates.iter().copied().filter(is_old).collect();
             let listed = candidates.into_iter().filter(|node| is_drawable(node)).collect();
             let kept = rotation.kept(resilience);

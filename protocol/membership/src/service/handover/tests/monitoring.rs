@@ -72,7 +72,7 @@ impl Town {
         self.standing(server)?.next
     }
 
-    fn held(&mut self, server: NodeId) -> Option<Held> {
+    pub(super) fn held(&mut self, server: NodeId) -> Option<Held> {
         self.next(server)?.held
     }
 
