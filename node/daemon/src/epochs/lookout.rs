@@ -14,10 +14,12 @@ use quorate_client::error::ClientError;
 use quorate_duties::turnover::Event;
 use quorate_membership::VerifiedConfiguration;
 use quorate_runtime::Server;
+use quorate_types::NodeId;
 
 use super::{Told, say};
 use crate::addresses::Addresses;
-use crate::limits::{LOOKOUT_PAUSE_MAX, LOOKOUT_PAUSE_MIN};
+use crate::limits::{LOOKOUT_OTHERS_MAX, LOOKOUT_PAUSE_MAX, LOOKOUT_PAUSE_MIN};
+use crate::server::random_u64;
 
 /// Lengths of an epoch after which one is missed.
 const PATIENCE_EPOCHS: u32 = 2;
@@ -31,7 +33,7 @@ pub(super) struct Lookout {
     next: Instant,
     /// How long it waits when nobody has answered.
     pause: Duration,
-    /// Whether its epoch was the newest when it asked last; it has heard of all others since then.
+    /// Whether its epoch was the newest when it asked last, and is not being asked for again.
     is_sure: bool,
     /// The thread that asks. It says whether the epoch is known to be the newest.
     asking: Option<JoinHandle<bool>>,
@@ -71,7 +73,7 @@ impl Lookout {
         self.look_at(Instant::now(), || {
             let (known, told) = (asker.known.clone(), asker.told.clone());
             let servers = asker.addresses.servers(known.configuration());
-            let work = move || is_newest(&known, &servers, &told);
+            let work = move || is_newest(&known, servers, &told);
             let thread = std::thread::Builder::new().name(String::from("lookout")).spawn(work);
             thread
                 .inspect_err(|error| tracing::warn!(%error, "no thread to ask which epoch it is"))
@@ -93,6 +95,7 @@ impl Lookout {
             (self.is_sure, self.pause) = (true, LOOKOUT_PAUSE_MIN);
             self.next = now + self.length;
         } else {
+            self.is_sure = false;
             self.asking = ask();
             self.next = now + self.pause;
             self.pause = (self.pause * 2).min(LOOKOUT_PAUSE_MAX);
@@ -100,14 +103,19 @@ impl Lookout {
     }
 }
 
-/// Which epoch these servers are in, as far as they answer.
+/// Which epoch these servers are in, as far as they answer. The group is asked, which can vouch for
+/// the epoch, and some others, which may know a later one: all of them would be a storm where all
+/// start at once.
 ///
 /// # Errors
 /// [`ClientError`] if no connection can be made from here.
 pub(super) async fn ask(
     known: &VerifiedConfiguration,
-    servers: &[Server],
+    servers: Vec<Server>,
 ) -> Result<Heard, ClientError> {
+    // Without randomness the first ones are asked.
+    let lot = random_u64().unwrap_or_default();
+    let servers = &some_of(servers, &known.configuration().membership_group, lot);
     let (key, epoch) = (*known.header().system_key(), known.epoch());
     let heard = fetch_as_stranger(key, known, (servers, ANSWER_TIME)).await?;
     match &heard {
@@ -120,7 +128,19 @@ pub(super) async fn ask(
     Ok(heard)
 }
 
-fn is_newest(known: &VerifiedConfiguration, servers: &[Server], told: &Told) -> bool {
+/// The members of the group, and some of the others.
+fn some_of(servers: Vec<Server>, group: &[NodeId], lot: u64) -> Vec<Server> {
+    let is_member = |server: &Server| group.contains(&server.id);
+    let (mut asked, mut others): (Vec<_>, Vec<_>) = servers.into_iter().partition(is_member);
+    if let Some(first) = lot.checked_rem(others.len() as u64) {
+        others.rotate_left(usize::try_from(first).expect("below the number of servers"));
+    }
+    others.truncate(LOOKOUT_OTHERS_MAX);
+    asked.append(&mut others);
+    asked
+}
+
+fn is_newest(known: &VerifiedConfiguration, servers: Vec<Server>, told: &Told) -> bool {
     match quorate_client::block_on(ask(known, servers)) {
         // If it is not heard, it is asked again.
         Ok(Ok(Heard::Later(later))) => say(told, Event::Learned(*later).into()),
@@ -136,11 +156,17 @@ fn is_newest(known: &VerifiedConfiguration, servers: &[Server], told: &Told) -> 
 mod tests {
     //! Who is not sure asks soon and again; who is sure, when an epoch is missed.
     use std::cell::Cell;
+    use std::collections::BTreeSet;
+    use std::net::SocketAddr;
     use std::thread::JoinHandle;
     use std::time::{Duration, Instant};
 
-    use super::Lookout;
-    use crate::limits::{LOOKOUT_PAUSE_MAX, LOOKOUT_PAUSE_MIN};
+    use quorate_net::{Known, PeerKey};
+    use quorate_runtime::Server;
+    use quorate_types::NodeId;
+
+    use super::{Lookout, some_of};
+    use crate::limits::{LOOKOUT_OTHERS_MAX, LOOKOUT_PAUSE_MAX, LOOKOUT_PAUSE_MIN};
 
     const LENGTH: Duration = Duration::from_secs(3_600);
 
@@ -200,10 +226,36 @@ mod tests {
         let given = Instant::now();
         lookout.rest();
         assert!(lookout.next() < given + 2 * LOOKOUT_PAUSE_MIN, "nobody has vouched for it");
-        assert_eq!(looks(&mut lookout, 3, true).len(), 2, "it asks until a quorum has");
+        assert_eq!(looks(&mut lookout, 2, true).len(), 1, "it asks until a quorum has");
         let given = Instant::now();
         lookout.rest();
-        assert!(lookout.next() >= given + 2 * LENGTH, "from then on it has heard of all others");
+        assert!(lookout.next() >= given + 2 * LENGTH, "it hears of the others' epochs");
+        // Who has missed some, and is given one of them.
+        looks(&mut lookout, 1, false);
+        let given = Instant::now();
+        lookout.rest();
+        assert!(lookout.next() < given + 2 * LOOKOUT_PAUSE_MIN, "nobody has vouched for it");
+    }
+
+    #[test]
+    fn the_group_is_asked_and_of_many_others_some_each_of_them_at_some_time() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 9));
+        let server = |number: u8| {
+            let (id, key) = (NodeId::new([number; 32]), PeerKey::new([number; 32]));
+            Server { id, known: Known { key, address } }
+        };
+        let servers: Vec<_> = (0..200).map(server).collect();
+        let group = [3, 99, 100, 199].map(|number| NodeId::new([number; 32]));
+        let mut met = BTreeSet::new();
+        for lot in 0..servers.len() as u64 {
+            let asked = some_of(servers.clone(), &group, lot);
+            let ids: BTreeSet<_> = asked.iter().map(|server| server.id).collect();
+            assert_eq!(ids.len(), group.len() + LOOKOUT_OTHERS_MAX);
+            assert!(group.iter().all(|member| ids.contains(member)), "they can vouch");
+            met.extend(ids);
+        }
+        assert_eq!(met.len(), servers.len());
+        assert_eq!(some_of(servers[99..101].to_vec(), &group, 7).len(), 2, "no others");
     }
 
     #[test]

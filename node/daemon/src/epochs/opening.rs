@@ -121,7 +121,7 @@ impl Epochs {
         }
         let mut others = known_servers(self.newest.configuration());
         others.retain(|server| server.id != self.ground.me);
-        match lookout::ask(&self.newest, &others).await {
+        match lookout::ask(&self.newest, others).await {
             Ok(Heard::Later(later)) => {
                 self.chain.put(&later)?;
                 self.newest = *later;
