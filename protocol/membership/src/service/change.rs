@@ -145,8 +145,8 @@ impl Statement {
         Ok(())
     }
 
-    /// MEM-45: of its neighbours on the ring no more go than may, with the removals that wait; who
-    /// has no duties any more takes nothing away.
+    /// MEM-45: of its neighbours on the ring no more go than may, with the removals that wait and
+    /// the evictions that are fixed; who has no duties any more takes nothing away.
     fn reject_cap(&self, table: &Reader<'_>) -> Result<(), Refusal> {
         let Self::Remove(RemoveCertificate { grant, .. }) = self else { return Ok(()) };
         let own = table.key_record(grant.identity_key).and_then(|record| record.member);
@@ -158,6 +158,10 @@ impl Statement {
         let (servers, mut gone) = ring_of(&members);
         let stays = |key| table.prospect(key) != Some(MemberStatus::Removed);
         gone.extend(members.iter().filter(|it| !stays(it.identity_key)).map(|member| member.id));
+        // What a freeze has fixed is done before this removal, and makes no room for it.
+        let epoch = table.header().epoch;
+        let fixed = table.findings(epoch).filter(|_| table.open_batch() != epoch);
+        gone.extend(fixed.filter(|it| it.found.is_eviction()).map(|finding| finding.server));
         gone.remove(&own.id);
 
         let cause = Cause::Removal { may_exceed_cap: false };

@@ -42,10 +42,11 @@ impl Plan {
         Self::beside(reader, &[])
     }
 
-    /// The same, where this is the next group. It has members that would go only if it is the old
-    /// one, for want of others. They keep their duties with their seats, so they take nothing of
-    /// what the caps let go: else others who are silent could not be evicted for their sake, nor a
-    /// group be drawn for the sake of those, in every epoch.
+    /// The same, where this is the next group. Where it is the old one, for want of others, members
+    /// that would be evicted keep their duties with their seats. So they take nothing of what the
+    /// caps let go: else others who are silent could not be evicted for their sake, nor a group be
+    /// drawn for the sake of those, in every epoch. A removal takes its room all the same, since it
+    /// comes with the next group, whatever was evicted until then.
     pub(super) fn behind_draw(reader: &Reader<'_>, group: &[NodeId]) -> Self {
         let plan = Self::of(reader);
         let goes = |member: MemberRecord| !plan.stays_active(&member);
@@ -87,7 +88,8 @@ impl Plan {
         let status = |server: NodeId| {
             let place = members.binary_search_by_key(&server, |member| member.id).ok()?;
             let member = &members[place];
-            (!self.leaving.contains(&member.identity_key)).then_some(member.status)
+            let stays = group.contains(&server) || !self.leaving.contains(&member.identity_key);
+            stays.then_some(member.status)
         };
         let is_apt = |finding: &&Finding| match finding.found {
             Found::Silent | Found::Guilty => status(finding.server) == Some(MemberStatus::Active),
@@ -103,7 +105,7 @@ impl Plan {
         let (seated, others): (Vec<_>, Vec<_>) = evictions.into_iter().partition(has_seat);
         self.evictions = others;
         self.evictions.sort_by_key(|finding| (finding.slot, finding.server));
-        self.hold_back(reader, (&members, group), joining_count);
+        self.hold_back(reader, &members, joining_count);
         self.held.extend(seated.into_iter().map(|it| (it.server, (it, Held::Seat))));
     }
 
@@ -111,7 +113,7 @@ impl Plan {
     fn hold_back(
         &mut self,
         reader: &Reader<'_>,
-        (members, group): (&[Arc<MemberRecord>], &[NodeId]),
+        members: &[Arc<MemberRecord>],
         joining_count: usize,
     ) {
         let is_leaving = |member: &&Arc<MemberRecord>| self.leaving.contains(&member.identity_key);
@@ -129,10 +131,8 @@ impl Plan {
             cause: Cause::Eviction,
             is_active: true,
         };
-        let goes = |member: &&Arc<MemberRecord>| {
-            is_leaving(member) && is_active(member) && !group.contains(&member.id)
-        };
-        let mut departures: Vec<_> = members.iter().filter(goes).map(removal).collect();
+        let mut departures: Vec<_> =
+            members.iter().filter(is_leaving).filter(|it| is_active(it)).map(removal).collect();
         departures.extend(self.evictions.iter().map(eviction));
         let stays = |member: &&Arc<MemberRecord>| {
             (is_active(member) || is_back(member)) && !is_leaving(member)

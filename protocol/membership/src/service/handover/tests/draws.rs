@@ -8,7 +8,7 @@ use crate::election::elect;
 use crate::epoch_configuration::EpochConfiguration;
 use crate::monitor::caps::Held;
 use crate::rotation::Rotation;
-use crate::service::MembershipReply;
+use crate::service::{MembershipReply, Refusal};
 use crate::shortlist::Turnout;
 
 /// These bring keys, and the first group is drawn.
@@ -152,6 +152,63 @@ fn a_silent_member_does_not_take_the_place_of_others_that_would_be_evicted() {
     assert!(pair.iter().all(|node| town.inactive().contains(node)), "but kept its seat");
     let drawn = draw(&mut town, there);
     assert!(!drawn.contains(&member), "so the group moves on");
+}
+
+/// A member of the group, a server outside that is near it on the ring, and all who are neither.
+fn near_the_group(town: &Town) -> (NodeId, NodeId, Vec<NodeId>) {
+    let (group, all) = (town.group(), ring(town));
+    let is_near = |place: &usize| {
+        let near = all[(place + 1) % all.len()];
+        group.contains(&all[*place]) && !group.contains(&near)
+    };
+    let place = (0..all.len()).find(is_near).expect("not all are in the group");
+    let (member, near) = (all[place], all[(place + 1) % all.len()]);
+    let others = all.into_iter().filter(|node| *node != member && *node != near).collect();
+    (member, near, others)
+}
+
+#[test]
+fn mem_45_a_removal_that_waits_for_a_group_leaves_no_room_for_an_eviction() {
+    let mut town = Town::new(9, 1);
+    let (member, near, others) = near_the_group(&town);
+    let group = town.group();
+    assert_eq!(town.remove(town.number_of(member)), MembershipReply::Recorded(town.epoch()));
+    town.evict(near);
+    // With these it stays: eight are asked.
+    let brought = others.into_iter().filter(|node| group.contains(node));
+    assert_eq!(draw(&mut town, brought), group);
+    finish(&mut town);
+    let number = town.number_of(member);
+    for _ in 0..2 {
+        assert!(town.inactive().is_empty(), "one of the two goes, and the authority has spoken");
+        town.live_an_epoch();
+    }
+    assert_eq!(town.record_of(number), None);
+    assert_eq!(town.held(near), Some(Held::Window));
+}
+
+#[test]
+fn mem_45_behind_a_freeze_evictions_that_are_fixed_leave_no_room_for_a_removal() {
+    let mut town = Town::new(9, 1);
+    let (member, near, _) = near_the_group(&town);
+    town.evict(near);
+    town.deposit_all();
+    town.freeze();
+    let refused = town.remove(town.number_of(member));
+    assert_eq!(refused, MembershipReply::Refused(Refusal::NeighboursGone));
+}
+
+#[test]
+fn mem_49_who_was_proved_to_lie_is_found_so_also_while_its_removal_waits() {
+    let mut town = Town::new(9, 1);
+    let (member, _, others) = near_the_group(&town);
+    let group = town.group();
+    assert_eq!(town.accuse(member), MembershipReply::Recorded(town.epoch()));
+    assert_eq!(town.remove(town.number_of(member)), MembershipReply::Recorded(town.epoch()));
+    let brought = others.into_iter().filter(|node| group.contains(node));
+    assert_eq!(draw(&mut town, brought), group);
+    finish(&mut town);
+    assert_eq!(town.held(member), Some(Held::Seat));
 }
 
 #[test]
