@@ -9,8 +9,9 @@ pub(crate) const HAPPENINGS_MAX: usize = 4096;
 pub(crate) const LOOKOUT_PAUSE_MIN: Duration = Duration::from_secs(4);
 /// Longest such wait.
 pub(crate) const LOOKOUT_PAUSE_MAX: Duration = Duration::from_secs(30);
-/// Servers outside of the membership group that it asks each time, other ones by lot.
-pub(crate) const LOOKOUT_OTHERS_MAX: usize = 32;
+/// Servers outside of the membership group that it asks each time, other ones by lot: not many more
+/// than can be silent one after the other in the time that servers are given to answer.
+pub(crate) const LOOKOUT_OTHERS_MAX: usize = 16;
 /// How far the clock of a server may be off the times on which the membership group agrees.
 pub(crate) const CLOCK_OFF_MAX: Duration = Duration::from_secs(60);
 /// Windows of the ring, and failure domains, of which the page of metrics has a line each.

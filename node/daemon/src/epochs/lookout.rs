@@ -128,15 +128,18 @@ pub(super) async fn ask(
     Ok(heard)
 }
 
-/// The members of the group, and some of the others.
+/// Some of the others, other ones with each lot, and the members of the group behind them: these
+/// are all asked to vouch, but for a configuration one after the other, and may all be gone.
 fn some_of(servers: Vec<Server>, group: &[NodeId], lot: u64) -> Vec<Server> {
     let is_member = |server: &Server| group.contains(&server.id);
-    let (mut asked, mut others): (Vec<_>, Vec<_>) = servers.into_iter().partition(is_member);
-    if let Some(first) = lot.checked_rem(others.len() as u64) {
-        others.rotate_left(usize::try_from(first).expect("below the number of servers"));
+    let (mut members, mut asked): (Vec<_>, Vec<_>) = servers.into_iter().partition(is_member);
+    for some in [&mut members, &mut asked] {
+        if let Some(first) = lot.checked_rem(some.len() as u64) {
+            some.rotate_left(usize::try_from(first).expect("below the number of servers"));
+        }
     }
-    others.truncate(LOOKOUT_OTHERS_MAX);
-    asked.append(&mut others);
+    asked.truncate(LOOKOUT_OTHERS_MAX);
+    asked.append(&mut members);
     asked
 }
 
@@ -249,6 +252,8 @@ mod tests {
         let mut met = BTreeSet::new();
         for lot in 0..servers.len() as u64 {
             let asked = some_of(servers.clone(), &group, lot);
+            let members = asked[LOOKOUT_OTHERS_MAX..].iter();
+            assert!(members.clone().all(|it| group.contains(&it.id)), "they may all be gone");
             let ids: BTreeSet<_> = asked.iter().map(|server| server.id).collect();
             assert_eq!(ids.len(), group.len() + LOOKOUT_OTHERS_MAX);
             assert!(group.iter().all(|member| ids.contains(member)), "they can vouch");
