@@ -80,9 +80,9 @@ fn m15_r19_a_change_while_a_change_is_pending_takes_effect_once_and_in_the_epoch
         let operation = add(SIX, STRANGERS_FROM + number, (number as u64 + 1, number));
         setting = asked(setting, *at_us, &operation);
     }
-    let leader = FaultKind::Crash { node: Node::at(Setting::seats(SIX).0[0]) };
+    let leader = FaultKind::Crash { node: Node::at(Setting::leader(SIX)) };
     let story = setting.clone().failing((setting.length_us(), 400_000), leader).run();
-    story.assert_withstood("handover.certified");
+    story.assert_withstood("handover.certified").assert_withstood("bft.view_started");
 
     let last = *story.seen.configurations.keys().next_back().expect("epochs have ended");
     let mut pending = 0;

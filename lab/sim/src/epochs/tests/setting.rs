@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use quorate_machine::{Recipients, RecordNumber};
 use quorate_membership::handover::message::Message as HandoverMessage;
+use quorate_membership::handover::vote::EndReason;
 use quorate_membership::handover::{Decided, News, Stage};
 use quorate_membership::{
     ClientOutput, MembershipOperation, Message as Freshness, VerifiedConfiguration, Vouch,
@@ -57,6 +58,14 @@ impl Setting {
         let (kit, servers) = install_ideal(shape);
         let group = &kit.first.configuration().membership_group;
         (0..servers.len()).partition(|place| group.contains(&servers[*place].0))
+    }
+
+    /// The place of the leader of the first membership group, as long as its first view lasts.
+    pub(super) fn leader(shape: Shape) -> usize {
+        let (kit, servers) = install_ideal(shape);
+        let group = &kit.first.configuration().membership_group;
+        let place = servers.iter().position(|(server, _)| *server == group[0]);
+        place.expect("it is a server of the run")
     }
 
     /// Nothing goes wrong in it yet; servers probe each other.
@@ -176,6 +185,8 @@ pub(super) struct Seen {
     pub(super) leases: Vec<(u64, Epoch)>,
     /// Vouches, also of bad servers, and who sent them.
     pub(super) vouches: Vec<(Node, Vouch)>,
+    /// Votes that an epoch ends, also of bad servers: when, of whom, which epoch, and why.
+    pub(super) end_votes: Vec<(u64, Node, Epoch, EndReason)>,
 }
 
 /// Writes down what happens; finds nothing wrong.
@@ -199,6 +210,12 @@ impl Checker<EpochsMachine> for Witness {
     }
 
     fn on_send(&mut self, at: &At, _: &Recipients, message: &Message) -> Verdict {
+        if let Message::Handover(epoch, said) = message
+            && let HandoverMessage::EndVote(vote) = &**said
+        {
+            let vote = (at.time_us, at.node, *epoch, vote.said.reason);
+            self.0.borrow_mut().end_votes.push(vote);
+        }
         match message {
             Message::Handover(epoch, message) if at.is_good() => {
                 self.0.borrow_mut().said.push((*at, *epoch, Arc::clone(message)));
