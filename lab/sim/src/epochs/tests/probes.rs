@@ -2,10 +2,13 @@
 //! is there, ask for signatures and answer for others (M01 to M03; scenarios 10, 11, 12 and 14 of
 //! the specification, section 11): checker C13 watches that no good server loses its duties.
 
+use std::collections::BTreeSet;
+
 use quorate_crypto::Verifiable;
 use quorate_membership::VerifiedConfiguration;
+use quorate_membership::handover::vote::EndReason;
 use quorate_membership::monitor::caps::ring_of;
-use quorate_types::MemberStatus;
+use quorate_types::{Epoch, MemberStatus};
 
 use super::setting::{FIVE, Setting, Story};
 use crate::epochs::Epochs;
@@ -92,6 +95,30 @@ fn c13_sees_that_a_server_that_is_silent_for_longer_has_lost_its_duties() {
 
 const ACTIVE: Option<MemberStatus> = Some(MemberStatus::Active);
 const INACTIVE: Option<MemberStatus> = Some(MemberStatus::Inactive);
+
+#[test]
+fn an_epoch_in_which_a_window_has_f_suspects_ends_before_its_time_and_no_later_one_does() {
+    let silent = Setting::seats(FIVE).1[0];
+    let story = Setting::of(FIVE).with(silent, GONE).lasting(4).run();
+    story.assert_withstood("liar.gone");
+    let length_us = FIVE.length().as_micros();
+    let configurations = &story.seen.configurations;
+    let begun = |epoch: Epoch| configurations.get(&epoch).map(|(at_us, _)| *at_us);
+    let lasted = |epoch: Epoch| Some(begun(epoch.next())? - begun(epoch)?);
+    let good = |node: &Node| node.index() != silent;
+    let votes = story.seen.end_votes.iter().filter(|(_, node, ..)| good(node));
+    let for_risk = votes.filter(|(.., reason)| *reason == EndReason::WindowAtRisk);
+    let at_risk: BTreeSet<Epoch> = for_risk.map(|(_, _, epoch, _)| *epoch).collect();
+    assert_eq!(at_risk.len(), 1, "{at_risk:?}");
+    for epoch in configurations.keys() {
+        let Some(lasted_us) = lasted(*epoch) else { continue };
+        let is_short = lasted_us < length_us;
+        assert_eq!(is_short, at_risk.contains(epoch), "epoch {epoch} lasted {lasted_us} us");
+        // MEM-52: nor is it ended at once.
+        assert!(lasted_us >= length_us / 4, "epoch {epoch} lasted {lasted_us} us");
+    }
+    assert_out(&story, silent);
+}
 
 /// Somebody outside the first group and, if there is one, a liar in it, of five servers, of which
 /// all others are drawn when one is gone: of several layouts the first in which no group has both.
