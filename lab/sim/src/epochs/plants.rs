@@ -11,6 +11,8 @@ pub(super) const KEY_IN_LOG: &str = "key-in-log";
 pub(super) const ANY_SHARE_ABANDONED: &str = "any-share-abandoned";
 pub(super) const ROOT_KEPT: &str = "root-kept";
 pub(super) const SHARE_UNSYNCED: &str = "share-unsynced";
+/// The bug of the seat.
+pub(super) const PARTICIPANT_STAYS: &str = "participant-stays";
 
 pub(super) const PLANTS: &[Plant] = &[
     Plant::hooked(
@@ -173,5 +175,10 @@ pub(super) const PLANTS: &[Plant] = &[
     )
     .told("handover")
     .crashed(),
+    Plant::own(
+        PARTICIPANT_STAYS,
+        "C7",
+        "the participant of an epoch that is over stays, with what was dealt to it",
+    ),
     Plant::own(KEY_IN_LOG, "C7", "the seed of a key stands in the log of a participant"),
 ];

@@ -3,12 +3,13 @@
 //! The servers are those of the system `epochs`, without faults; their keys are production's:
 //! shares of the system's key, identities of full depth, keys of one epoch that sign and that open
 //! what is sealed. In each epoch a thief takes all files of keys that some servers have, from their
-//! disks and as their processes hold them, of as many servers as the membership service tolerates;
-//! it has recorded every message. It searches their logs and states for every secret that was ever
-//! in such a file of any server. Then it tries what it has: it opens what was sealed with every key
-//! that it ever got, puts together every set of `f + 1` shares, of one sharing and of several,
-//! where `f` is 1 or 2; it signs with every key for the epochs before. Nothing of it may verify:
-//! that is what the thief checks after each epoch.
+//! disks and as their processes hold them, and the shares in their machines, of as many servers as
+//! the membership service tolerates; it has recorded every message. It searches their logs and
+//! states for every secret that was ever in such a file of any server. Then it tries what it has:
+//! it opens what was sealed with every key that it ever got, takes the share of a dealer from its
+//! seed and a part that it could open, puts together every set of `f + 1` shares, of one sharing
+//! and of several, where `f` is 1 or 2; it signs with every key for the epochs before. Nothing of
+//! it may verify: that is what the thief checks after each epoch.
 //!
 //! The budget is the one of the membership service: at most `f` members of a group are bad until
 //! the last good one has erased its share. Whoever was robbed counts as bad in the group of the
@@ -16,8 +17,8 @@
 //! is robbed when what it erases is gone: until then it is one of the epoch before.
 //!
 //! # Not here
-//! What the machines of a process hold besides, such as subshares that came. That nothing of it is
-//! of an epoch that is over is judged by the checkers of the system `epochs`.
+//! Parts of shares that came to machines. That they hold none of an epoch that is over, or where
+//! the server has no seat in the group, is judged by the checkers of the system `epochs`, here too.
 //!
 //! The files of production: that they are overwritten, and that nothing of them is left in any
 //! other file, is shown by the tests of the daemon and of its keys.
@@ -46,7 +47,7 @@ mod field;
 mod floor;
 mod loot;
 mod pairs;
-mod secrets;
+pub(in crate::epochs) mod secrets;
 #[cfg(test)]
 mod tests;
 mod thief;

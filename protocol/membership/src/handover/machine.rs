@@ -291,6 +291,20 @@ impl Handover {
         self.setup.member.is_some()
     }
 
+    /// Does it hold secrets that were dealt for the next epoch: subshares, or the share?
+    #[must_use]
+    pub fn holds_dealt(&self) -> bool {
+        self.receiving.holds_secrets()
+    }
+
+    /// Every share of the system's key that this participant holds, and of which epoch.
+    pub fn held_shares(&self) -> impl Iterator<Item = (Epoch, &Arc<KeyShare>)> {
+        let epoch = self.setup.configuration.epoch;
+        let old = self.setup.member.as_ref().and_then(|member| member.share.as_ref());
+        let new = self.receiving.any_share();
+        old.map(|share| (epoch, share)).into_iter().chain(new.map(|share| (epoch.next(), share)))
+    }
+
     /// The attempt that this participant receives dealings of: its number, and the session that
     /// names it, under which a share of it is kept.
     #[must_use]

@@ -18,7 +18,7 @@ impl Cabinet {
     /// Goes by the root that a configuration names: if it is the one that waits, it takes the place
     /// of the old one, of which nothing is left (KEY-5).
     pub(in super::super) fn take_root(&mut self, ink: Ink<'_>, root: IdentityRoot) {
-        if self.held_root() == Some(root) || self.flaw == Some(ROOT_KEPT) {
+        if self.held_root() == Some(root) || self.has_flaw(ROOT_KEPT) {
             return;
         }
         let Some(successor) = self.successor().filter(|it| it.root() == root) else { return };

@@ -142,6 +142,16 @@ fn with_idle_key(seat: &ServerSeat) -> Option<Epoch> {
     seat.signing_epochs().find(is_idle)
 }
 
+/// An epoch for which a machine of the server holds what was dealt, shares or parts of them, and
+/// that is over, or in whose group the server has no seat.
+fn with_old_dealings(seat: &ServerSeat) -> Option<Epoch> {
+    let newest = seat.turnover().configuration();
+    let has_seat = newest.group_member(seat.id()).is_some();
+    let is_overdue = |epoch: Epoch| epoch < newest.epoch() || epoch == newest.epoch() && !has_seat;
+    let holding = seat.handovers().iter().filter(|(_, handover)| handover.holds_dealt());
+    holding.map(|(ended, _)| ended.next()).find(|epoch| is_overdue(*epoch))
+}
+
 /// The epoch in which a server is, if the tree of its identity is another than the root there.
 fn with_old_root(seat: &ServerSeat) -> Option<Epoch> {
     let configuration = seat.turnover().configuration();
@@ -249,9 +259,13 @@ impl Checker<EpochsMachine> for Custody {
         }
         let newest = seat.turnover().configuration().epoch();
         let mut old = seat.handovers().range(..newest);
-        let Some((epoch, _)) = old.find(|(_, it)| it.holds_old_share()) else { return Ok(()) };
-        let what = format!("{:?} is in epoch {newest}, and a machine has the share", at.node);
-        Err(Broken::new(ID, format!("{what} of {epoch}")))
+        if let Some((epoch, _)) = old.find(|(_, it)| it.holds_old_share()) {
+            let what = format!("{:?} is in epoch {newest}, and a machine has the share", at.node);
+            return Err(Broken::new(ID, format!("{what} of {epoch}")));
+        }
+        let Some(epoch) = with_old_dealings(seat) else { return Ok(()) };
+        let what = format!("{:?} is in epoch {newest}, and a machine has what was dealt", at.node);
+        Err(Broken::new(ID, format!("{what} for {epoch}")))
     }
 }
 

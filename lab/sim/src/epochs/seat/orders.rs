@@ -18,6 +18,7 @@ use quorate_threshold::{DecryptionKey, Seed};
 use quorate_types::{Duration, Epoch, Slot};
 
 use super::super::cabinet::Name;
+use super::super::plants::PARTICIPANT_STAYS;
 use super::super::{Base, Output, Record};
 use super::{Member, ServerSeat, Task, Turn};
 
@@ -268,7 +269,9 @@ impl ServerSeat {
     }
 
     fn retire(&mut self, turn: &mut Turn<'_>, epoch: Epoch) {
-        self.handovers.remove(&epoch);
+        if !self.cabinet.has_flaw(PARTICIPANT_STAYS) {
+            self.handovers.remove(&epoch);
+        }
         self.members.remove(&epoch);
         turn.effects.persist(Record::Forgotten(epoch));
     }

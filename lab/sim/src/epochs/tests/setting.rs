@@ -25,6 +25,7 @@ use crate::epochs::disk::Disks;
 use crate::epochs::founding::{Kit, Shape, install_ideal};
 use crate::epochs::host::EpochsHost;
 use crate::epochs::system::checkers;
+use crate::epochs::year::secrets::Secrets;
 use crate::epochs::{Epochs, EpochsMachine, Message, Output, Record, decided};
 use crate::node::{Node, Nodes};
 use crate::report::Report;
@@ -161,6 +162,7 @@ impl Setting {
         judges.retain(|checker| !self.unjudged.contains(&checker.id()));
         let founded = kit.first.clone();
         seen.borrow_mut().configurations.insert(founded.epoch(), (0, founded));
+        seen.borrow_mut().secrets = Secrets::of_founders(&disks);
         judges.push(Box::new(Witness(Rc::clone(&seen))));
         let report = Simulation::new(scenario.clone(), host, judges).run(&Limits::SETTLED);
         let seen = seen.take();
@@ -185,6 +187,8 @@ pub(super) struct Seen {
     pub(super) leases: Vec<(u64, Epoch)>,
     /// Vouches, also of bad servers, and who sent them.
     pub(super) vouches: Vec<(Node, Vouch)>,
+    /// Every secret that a server ever had in a file.
+    pub(super) secrets: Secrets,
     /// Votes that an epoch ends, also of bad servers: when, of whom, which epoch, and why.
     pub(super) end_votes: Vec<(u64, Node, Epoch, EndReason)>,
 }
@@ -198,6 +202,9 @@ impl Checker<EpochsMachine> for Witness {
     }
 
     fn on_durable(&mut self, at: &At, _: RecordNumber, record: &Record) -> Verdict {
+        if let Record::File(name, bytes) = record {
+            self.0.borrow_mut().secrets.note(at.node.index(), *name, bytes);
+        }
         let Record::Adopted(configuration) = record else { return Ok(()) };
         if at.is_good() {
             let mut seen = self.0.borrow_mut();

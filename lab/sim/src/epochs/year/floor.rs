@@ -26,6 +26,7 @@ impl Tally {
             ),
             (missed > missed_max, format!("{missed} of {planned} robberies came too late")),
             (self.files < robberies, format!("{} files in {robberies} robberies", self.files)),
+            (self.held == 0, String::from("no share was taken from a machine")),
             (sets == 0, String::from("no shares were put together")),
             (self.signatures == 0, String::from("no signature was tried")),
         ];
@@ -46,6 +47,7 @@ mod tests {
             robberies: 9,
             missed: 1,
             files: 50,
+            held: 9,
             pairs: 4,
             signatures: 30,
             ..Tally::default()
@@ -70,6 +72,7 @@ mod tests {
         let late = |it: &mut Tally| (it.robberies, it.missed) = (8, 2);
         assert_eq!(lacking(late), "2 of 10 robberies came too late");
         assert_eq!(lacking(|it| it.files = 8), "8 files in 9 robberies");
+        assert_eq!(lacking(|it| it.held = 0), "no share was taken from a machine");
         assert_eq!(lacking(|it| it.pairs = 0), "no shares were put together");
         assert_eq!(
             lacking(|it| (it.pairs, it.triples) = (0, 4)),
@@ -84,6 +87,6 @@ mod tests {
         let nothing = Tally { epochs: 48, ..Tally::default() };
         let lacking = nothing.lacking(&Plan::of(48));
         assert_eq!(lacking.first().map(String::as_str), Some("0 robberies planned of 48 possible"));
-        assert_eq!(lacking.len(), 3, "{lacking:?}");
+        assert_eq!(lacking.len(), 4, "{lacking:?}");
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Loot {
     pub(super) shares: BTreeMap<(Epoch, u16), Number>,
     /// By epoch: seeds that open what was sealed for a server.
     pub(super) openers: BTreeMap<Epoch, Vec<(NodeId, [u8; 32])>>,
+    /// Seeds that the dealings of a server at the end of an epoch follow from.
+    pub(super) dealers: BTreeMap<(Epoch, NodeId), [u8; 32]>,
     /// Every seed that was ever taken, and of which file.
     seeds: BTreeMap<[u8; 32], (NodeId, Name)>,
     /// What is public of each key that signs, and which file its seed was in.
@@ -48,7 +50,11 @@ impl Loot {
                 }
                 self.note(owner, name, seed)
             }
-            Name::Signing(_) | Name::Dealing(_) => self.note(owner, name, seed(bytes)),
+            Name::Dealing(epoch) => {
+                self.dealers.insert((epoch, owner), seed(bytes));
+                self.note(owner, name, seed(bytes))
+            }
+            Name::Signing(_) => self.note(owner, name, seed(bytes)),
             Name::Identity(_) | Name::Successor(_) | Name::Certificate(_) | Name::RootProof(_) => {
                 None
             }

@@ -1,6 +1,7 @@
 //! Every secret of 32 bytes that a server ever had in a file, to be found where it must not be.
 
 use crate::epochs::Name;
+use crate::epochs::disk::Disks;
 use crate::fast::FastMap;
 
 /// Bytes of a seed, and of the number in a share.
@@ -8,12 +9,21 @@ const SECRET_BYTES: usize = 32;
 
 /// Secrets, with whose they are or were; none is forgotten when its file is erased.
 #[derive(Default, Debug)]
-pub(super) struct Secrets(FastMap<[u8; SECRET_BYTES], (usize, Name)>);
+pub(in crate::epochs) struct Secrets(FastMap<[u8; SECRET_BYTES], (usize, Name)>);
 
 impl Secrets {
+    /// What the founders have from the beginning.
+    pub(in crate::epochs) fn of_founders(disks: &Disks) -> Self {
+        let mut secrets = Self::default();
+        for (index, disk) in disks.borrow().iter().enumerate() {
+            disk.files.iter().for_each(|(name, bytes)| secrets.note(index, *name, bytes));
+        }
+        secrets
+    }
+
     /// Notes what a file of a server holds, if that is a secret. Trees are none: of what they hold
     /// nothing stands for itself.
-    pub(super) fn note(&mut self, server: usize, name: Name, bytes: &[u8]) {
+    pub(in crate::epochs) fn note(&mut self, server: usize, name: Name, bytes: &[u8]) {
         if name.is_secret() && !name.is_tree() {
             let secret = bytes.last_chunk().expect("a secret has 32 bytes");
             self.0.insert(*secret, (server, name));
@@ -21,7 +31,7 @@ impl Secrets {
     }
 
     /// Whose secret stands in a text, anywhere, and which file it is or was in.
-    pub(super) fn find(&self, text: &[u8]) -> Option<(usize, Name)> {
+    pub(in crate::epochs) fn find(&self, text: &[u8]) -> Option<(usize, Name)> {
         let mut places = text.windows(SECRET_BYTES);
         let found = places.find_map(|part| self.0.get::<[u8]>(part));
         found.copied()

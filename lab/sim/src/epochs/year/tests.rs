@@ -58,6 +58,14 @@ fn a_thief_of_f_servers_in_each_epoch_finds_nothing() {
     assert!(year.violation.is_none(), "{:?}", year.violation);
     assert_eq!(year.tally.epochs, 3);
     assert_eq!(year.tally.lacking(&Plan::of(3)), Vec::<String>::new(), "{:?}", year.tally);
+    assert!(year.tally.held > 0, "machines hold shares: {:?}", year.tally);
+}
+
+#[test]
+fn the_seed_of_a_dealer_and_a_part_that_it_dealt_tell_its_share() {
+    let year = live(&Plan { seed: 5, ..Plan::of(8) }, Box::new(|_| {}));
+    assert!(year.violation.is_none(), "{:?}", year.violation);
+    assert!(year.tally.unmasked > 0, "it can find a share in that way: {:?}", year.tally);
 }
 
 #[test]

@@ -9,13 +9,10 @@ use quorate_crypto::Verifier;
 use quorate_history::Prng;
 use quorate_machine::{Recipients, RecordNumber};
 use quorate_membership::VerifiedConfiguration;
-use quorate_membership::handover::attempt::Occasion;
-use quorate_membership::handover::dealing::sharing;
+use quorate_membership::handover::machine::Handover;
 use quorate_membership::handover::message::Message as HandoverMessage;
 use quorate_membership::handover::{Decided, PublishedDealing};
-use quorate_threshold::{
-    Commitment, DecryptionKey, GroupKey, KeyShare, Opened, PublicKey, Seed, Subshare,
-};
+use quorate_threshold::{KeyShare, PublicKey};
 use quorate_types::{Epoch, IdentityRoot, NodeId, SystemId};
 
 use super::field::{Number, Weights, interpolate};
@@ -32,6 +29,7 @@ use crate::epochs::keys::Keys;
 use crate::epochs::{EpochsMachine, Message, Name, Output, Record, ServerSeat, decided};
 
 mod keys;
+mod sealed;
 mod sets;
 
 const ID: &str = "C7";
@@ -55,8 +53,12 @@ pub struct Tally {
     pub missed: u64,
     /// Files that were taken.
     pub files: u64,
+    /// Shares that machines held.
+    pub held: u64,
     /// Shares that were put together from sealed dealings and stolen keys.
     pub opened: u64,
+    /// Shares that seeds of dealings told, with a part of a dealing that was opened.
+    pub unmasked: u64,
     /// Dealings that a stolen key was tried on in vain.
     pub closed: u64,
     /// Sets of shares that were interpolated.
@@ -132,7 +134,7 @@ impl Thief {
             system_key: kit.system_key,
             prng: Prng::from_seed(plan.seed).fork("thief"),
             loot: Loot::default(),
-            secrets: secrets_of(&host.disks()),
+            secrets: Secrets::of_founders(&host.disks()),
             weights: Weights::new(),
             pairs: Pairs::of(secret),
             triples: Triples::of(secret),
@@ -148,12 +150,12 @@ impl Thief {
             tally,
             tell,
         };
-        thief.begin(0, &kit.first);
+        thief.begin(0, &kit.first).expect("nothing was taken yet");
         thief
     }
 
     /// An epoch has begun: what can be put together now, and who is robbed in it.
-    fn begin(&mut self, time_us: u64, configuration: &VerifiedConfiguration) {
+    fn begin(&mut self, time_us: u64, configuration: &VerifiedConfiguration) -> Verdict {
         let epoch = configuration.epoch();
         self.newest = epoch;
         self.configurations.insert(epoch, configuration.clone());
@@ -165,7 +167,7 @@ impl Thief {
         }
         self.note_roots(configuration);
         self.forget();
-        self.open_sealed(epoch);
+        self.open_sealed(epoch)?;
         let group = servers.membership_group.clone();
         let (inside, outside): (Vec<_>, Vec<_>) =
             self.servers.iter().partition(|server| group.contains(server));
@@ -181,6 +183,7 @@ impl Thief {
         for (_, at_us) in &mut self.planned {
             *at_us += time_us;
         }
+        Ok(())
     }
 
     /// As many as are robbed in an epoch, of whom so many may be members of its group.
@@ -207,49 +210,7 @@ impl Thief {
         self.dealings = self.dealings.split_off(&first);
         self.loot.robbed = self.loot.robbed.split_off(&first);
         self.loot.openers = self.loot.openers.split_off(&first);
-    }
-
-    /// Puts together the shares of an epoch whose dealings it can open.
-    fn open_sealed(&mut self, epoch: Epoch) {
-        for (server, seed) in self.loot.openers.get(&epoch).cloned().unwrap_or_default() {
-            if let Some(share) = self.opened((server, &seed), epoch) {
-                self.tally.borrow_mut().opened += 1;
-                self.loot.put_share(epoch, &share);
-            }
-        }
-    }
-
-    /// The share of a server in an epoch, from what was sealed for it.
-    fn opened(&self, (server, seed): (NodeId, &[u8; 32]), epoch: Epoch) -> Option<KeyShare> {
-        let former = Epoch::new(epoch.get().checked_sub(1)?);
-        let decided = self.decisions.get(&epoch)?;
-        let index = decided.attempt.index_of(server)?;
-        let old = self.group_key(former);
-        let occasion =
-            Occasion { system: decided.header.system, epoch, system_key: Some(self.system_key) };
-        let place = (decided.attempt.session(&occasion), decided.attempt.parameters());
-        let sharing = sharing(&decided.dealings, place, old.as_ref()).ok()?;
-        let key = DecryptionKey::derive(&Seed::new(*seed));
-        let recorded = self.dealings.get(&former)?;
-        let mut subshares: Vec<Subshare> = Vec::new();
-        for chosen in &decided.dealings {
-            let is_it = |it: &&PublishedDealing| it.chosen() == *chosen;
-            let published = recorded.iter().find(is_it)?;
-            let checked = chosen.checked(place, old.as_ref()).ok()?;
-            let sealed = published.sealed(place.1).ok()?;
-            let Ok(Opened::Owed(subshare)) = key.open(&checked, &sealed, index) else {
-                return None;
-            };
-            subshares.push(subshare);
-        }
-        sharing.assemble_share(index, &subshares).ok()
-    }
-
-    /// The public side of the sharing of an epoch; none of the founding's.
-    fn group_key(&self, epoch: Epoch) -> Option<GroupKey> {
-        let decided = self.decisions.get(&epoch)?;
-        let parameters = decided.attempt.parameters();
-        GroupKey::new(Commitment::decode(&decided.sharing.0, parameters).ok()?).ok()
+        self.loot.dealers.retain(|(epoch, _), _| *epoch >= first);
     }
 
     /// Takes all that a server has.
@@ -270,6 +231,7 @@ impl Thief {
             self.try_file((server, *name), bytes)?;
         }
         self.search(&disks[index])?;
+        self.take_from_machines(seat);
         let ahead = self.newest.next();
         for epoch in [self.newest, ahead] {
             self.loot.robbed.entry(epoch).or_default().insert(server);
@@ -280,6 +242,14 @@ impl Thief {
         self.tally.borrow_mut().between += u64::from(is_decided && has_share);
         let new = self.loot.shares.len() - before;
         self.mix(new)
+    }
+
+    /// Takes what the machines of a server hold besides: shares, whatever files there are.
+    fn take_from_machines(&mut self, seat: &ServerSeat) {
+        for (epoch, share) in seat.handovers().values().flat_map(Handover::held_shares) {
+            self.tally.borrow_mut().held += 1;
+            self.loot.put_share(epoch, share);
+        }
     }
 
     /// Is what a server has on its disk what it works with, and has it ended the epoch before? In
@@ -317,15 +287,6 @@ impl Thief {
         *self.tally.borrow_mut().known.entry(known).or_default() += 1;
         assert!(known <= self.plan.robbed, "the thief keeps to its budget");
     }
-}
-
-/// What the founders have from the beginning.
-fn secrets_of(disks: &Disks) -> Secrets {
-    let mut secrets = Secrets::default();
-    for (index, disk) in disks.borrow().iter().enumerate() {
-        disk.files.iter().for_each(|(name, bytes)| secrets.note(index, *name, bytes));
-    }
-    secrets
 }
 
 /// The system's key, which nobody knows: the shares of the founders make it.
@@ -396,7 +357,7 @@ impl Checker<EpochsMachine> for Thief {
             return Ok(());
         }
         let former = self.newest;
-        self.begin(at.time_us, configuration);
+        self.begin(at.time_us, configuration)?;
         self.try_found_signing(configuration)?;
         self.try_old_trees()?;
         let opened = self.loot.places(self.newest).len();

@@ -77,6 +77,16 @@ impl Receiving {
         of_attempt.map(|(_, share)| share)
     }
 
+    /// The share of whatever attempt.
+    pub(super) fn any_share(&self) -> Option<&Arc<KeyShare>> {
+        self.share.as_ref().map(|(_, share)| share)
+    }
+
+    pub(super) fn holds_secrets(&self) -> bool {
+        let is_opened = |held: &Held| matches!(held.inside, Inside::Subshare(_));
+        self.share.is_some() || !self.help.is_empty() || self.held.values().any(is_opened)
+    }
+
     pub(super) fn replay_dealing(&mut self, published: SignedDealing) {
         let PublishedDealing { session, dealer, .. } = published.dealing;
         self.durable.insert((session, dealer), published);
