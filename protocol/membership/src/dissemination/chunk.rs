@@ -121,3 +121,38 @@ impl Decode for Chunk {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! The longest delta that goes over links, and one key more.
+    use quorate_types::PublicKey;
+    use quorate_wire::encode;
+
+    use super::{CHUNK_BYTES, CHUNKS_MAX, DELTA_BYTES_MAX, EncodedDelta};
+    use crate::delta::Delta;
+    use crate::testing::World;
+
+    #[test]
+    fn a_delta_that_is_longer_than_may_be_is_not_cut() {
+        let world = World::new(12, 1);
+        let mut delta = Delta::between(&world.first, &world.following(&world.first)).unwrap();
+        let key: PublicKey = delta.keys[0].1;
+        delta.keys.clear();
+        let empty_bytes = encode(&delta).len();
+        delta.keys.push((0, key));
+        let key_bytes = encode(&delta).len() - empty_bytes;
+
+        let count = (DELTA_BYTES_MAX - empty_bytes) / key_bytes;
+        delta.keys = (0..).map(|place| (place, key)).take(count).collect();
+        let longest = EncodedDelta::of(&delta).expect("it is as long as may be");
+        assert_eq!(longest.chunks().len(), CHUNKS_MAX);
+        for (place, chunk) in longest.chunks().iter().enumerate() {
+            assert_eq!(chunk.place(), Some((place, CHUNKS_MAX)));
+        }
+        let last = longest.chunks().last().unwrap();
+        assert!(last.bytes.len() + key_bytes > CHUNK_BYTES, "nothing more goes in");
+
+        delta.keys.push((0, key));
+        assert_eq!(EncodedDelta::of(&delta), None);
+    }
+}
