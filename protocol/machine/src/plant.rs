@@ -139,6 +139,8 @@ pub enum Plant {
     ShareKept,
     /// A server that was not drawn in the end keeps what attempts that failed have dealt it.
     FailedAttemptKept,
+    /// Its participant keeps in memory what those attempts have dealt.
+    FailedAttemptHeld,
     /// The participant of an epoch that is over is not told so, and keeps the share.
     ParticipantKeepsShare,
     /// A server does not erase its keys of epochs that are over.

@@ -28,6 +28,13 @@ pub(super) const PLANTS: &[Plant] = &[
         "what attempts that failed have dealt stays where there is no seat",
     ),
     Plant::hooked(
+        Bug::FailedAttemptHeld,
+        "failed-attempt-held",
+        "C7",
+        "the participant holds what attempts that failed have dealt, where there is no seat",
+    )
+    .told("redraw"),
+    Plant::hooked(
         Bug::ParticipantKeepsShare,
         "participant-keeps-share",
         "C7",

@@ -143,7 +143,9 @@ fn with_idle_key(seat: &ServerSeat) -> Option<Epoch> {
 }
 
 /// An epoch for which a machine of the server holds what was dealt, shares or parts of them, and
-/// that is over, or in whose group the server has no seat.
+/// that is over, or in whose group the server has no seat. A participant asks whether the signed
+/// header names it; a seat that a header names and no key goes with had no deposit, and so nothing
+/// was ever dealt to it.
 fn with_old_dealings(seat: &ServerSeat) -> Option<Epoch> {
     let newest = seat.turnover().configuration();
     let has_seat = newest.group_member(seat.id()).is_some();

@@ -37,10 +37,12 @@ fn scenario_04_one_member_ends_no_epoch_early() {
     let bad = Setting::seats(FIVE).0[0];
     let story = with_bad_member("early-ender", 3);
     story.assert_withstood("handover.end_voted");
-    let begun = |epoch: &Epoch| story.seen.configurations[epoch].0;
-    let is_early = |at_us: u64, epoch| at_us < begun(epoch) + FIVE.length().as_micros() / 2;
+    let begun = |epoch: &Epoch| story.seen.configurations.get(epoch).map(|(at_us, _)| *at_us);
+    let half_us = FIVE.length().as_micros() / 2;
     let votes = story.seen.end_votes.iter();
-    let early = votes.filter(|(at_us, _, epoch, _)| is_early(*at_us, epoch));
+    let early = votes.filter(|(at_us, _, epoch, _)| {
+        begun(epoch).is_some_and(|begun_us| *at_us < begun_us + half_us)
+    });
     let early: Vec<usize> = early.map(|(_, node, ..)| node.index()).collect();
     assert!(!early.is_empty(), "it asks for the end long before the time");
     assert!(early.iter().all(|node| *node == bad), "and nobody else does: {early:?}");

@@ -6,6 +6,8 @@ use super::{Plan, Tally};
 /// than a group has members, whoever is robbed is spared in the next epoch, in which it counts as
 /// bad already; in all other systems somebody is robbed in every epoch.
 const PLANNED_ONE_IN: u64 = 3;
+/// Epochs in which some dealer that is robbed deals to itself, and is chosen.
+const UNMASKED_FROM: u64 = 48;
 /// Of the planned robberies at most one in so many comes too late.
 const MISSED_ONE_IN: u64 = 10;
 
@@ -28,6 +30,10 @@ impl Tally {
             (self.files < robberies, format!("{} files in {robberies} robberies", self.files)),
             (self.held == 0, String::from("no share was taken from a machine")),
             (sets == 0, String::from("no shares were put together")),
+            (
+                self.unmasked == 0 && self.epochs >= UNMASKED_FROM,
+                String::from("no seed of a dealer was tried"),
+            ),
             (self.signatures == 0, String::from("no signature was tried")),
         ];
         faults.into_iter().filter(|(is_lacking, _)| *is_lacking).map(|(_, what)| what).collect()
@@ -80,6 +86,8 @@ mod tests {
             "of three, where three make the key"
         );
         assert_eq!(lacking(|it| it.signatures = 0), "no signature was tried");
+        let long = |it: &mut Tally| it.epochs = 48;
+        assert_eq!(lacking(long), "no seed of a dealer was tried", "in ten it may be none");
     }
 
     #[test]
@@ -87,6 +95,6 @@ mod tests {
         let nothing = Tally { epochs: 48, ..Tally::default() };
         let lacking = nothing.lacking(&Plan::of(48));
         assert_eq!(lacking.first().map(String::as_str), Some("0 robberies planned of 48 possible"));
-        assert_eq!(lacking.len(), 4, "{lacking:?}");
+        assert_eq!(lacking.len(), 5, "{lacking:?}");
     }
 }

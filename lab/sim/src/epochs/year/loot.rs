@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_threshold::KeyShare;
+use quorate_threshold::{KeyShare, Subshare};
 use quorate_types::{Epoch, IdentityRoot, NodeId, PublicKey};
 
 use super::field::Number;
@@ -17,6 +17,12 @@ pub(super) type Share = (Epoch, u16, Number);
 pub(super) struct Loot {
     /// Shares by epoch and place, taken or put together.
     pub(super) shares: BTreeMap<(Epoch, u16), Number>,
+    /// Those of them that were not put together with others yet.
+    fresh: Vec<Share>,
+    /// Parts of dealings that were opened, by the epoch that they ended.
+    pub(super) parts: BTreeMap<Epoch, Vec<Subshare>>,
+    /// Whose share of an epoch was put together from parts.
+    pub(super) opened: BTreeSet<(Epoch, NodeId)>,
     /// By epoch: seeds that open what was sealed for a server.
     pub(super) openers: BTreeMap<Epoch, Vec<(NodeId, [u8; 32])>>,
     /// Seeds that the dealings of a server at the end of an epoch follow from.
@@ -69,7 +75,18 @@ impl Loot {
     pub(super) fn put_share(&mut self, epoch: Epoch, share: &KeyShare) {
         let encoded = share.encode();
         let value = encoded.last_chunk().expect("a scalar has 32 bytes");
-        self.shares.insert((epoch, share.index().get()), Number::read(value));
+        self.put_value((epoch, share.index().get(), Number::read(value)));
+    }
+
+    pub(super) fn put_value(&mut self, (epoch, place, value): Share) {
+        if self.shares.insert((epoch, place), value) != Some(value) {
+            self.fresh.push((epoch, place, value));
+        }
+    }
+
+    /// The shares that are new since this was asked last.
+    pub(super) fn take_fresh(&mut self) -> Vec<Share> {
+        std::mem::take(&mut self.fresh)
     }
 
     /// The places of an epoch whose shares are known.

@@ -32,9 +32,13 @@ impl Secrets {
 
     /// Whose secret stands in a text, anywhere, and which file it is or was in.
     pub(in crate::epochs) fn find(&self, text: &[u8]) -> Option<(usize, Name)> {
-        let mut places = text.windows(SECRET_BYTES);
-        let found = places.find_map(|part| self.0.get::<[u8]>(part));
-        found.copied()
+        self.all(text).next()
+    }
+
+    /// Whose secrets stand in a text.
+    pub(in crate::epochs) fn all(&self, text: &[u8]) -> impl Iterator<Item = (usize, Name)> {
+        let places = text.windows(SECRET_BYTES);
+        places.filter_map(|part| self.0.get::<[u8]>(part).copied())
     }
 }
 

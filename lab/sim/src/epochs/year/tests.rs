@@ -58,7 +58,6 @@ fn a_thief_of_f_servers_in_each_epoch_finds_nothing() {
     assert!(year.violation.is_none(), "{:?}", year.violation);
     assert_eq!(year.tally.epochs, 3);
     assert_eq!(year.tally.lacking(&Plan::of(3)), Vec::<String>::new(), "{:?}", year.tally);
-    assert!(year.tally.held > 0, "machines hold shares: {:?}", year.tally);
 }
 
 #[test]

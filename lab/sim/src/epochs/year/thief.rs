@@ -9,10 +9,11 @@ use quorate_crypto::Verifier;
 use quorate_history::Prng;
 use quorate_machine::{Recipients, RecordNumber};
 use quorate_membership::VerifiedConfiguration;
+use quorate_membership::handover::attempt::parameters;
 use quorate_membership::handover::machine::Handover;
 use quorate_membership::handover::message::Message as HandoverMessage;
 use quorate_membership::handover::{Decided, PublishedDealing};
-use quorate_threshold::{KeyShare, PublicKey};
+use quorate_threshold::{GroupKey, KeyShare, PublicKey};
 use quorate_types::{Epoch, IdentityRoot, NodeId, SystemId};
 
 use super::field::{Number, Weights, interpolate};
@@ -93,6 +94,8 @@ pub(super) struct Thief {
     keys: Keys,
     verifier: std::sync::Arc<dyn Verifier>,
     system_key: PublicKey,
+    /// The public side of the first sharing.
+    founded: GroupKey,
     prng: Prng,
     loot: Loot,
     /// What it looks for in logs, though it knows only those that it took.
@@ -132,6 +135,10 @@ impl Thief {
             keys: kit.keys.clone(),
             verifier: std::sync::Arc::clone(&kit.schemes.signatures),
             system_key: kit.system_key,
+            founded: sealed::group_key(
+                &kit.sharing,
+                parameters(kit.first.configuration().membership),
+            ),
             prng: Prng::from_seed(plan.seed).fork("thief"),
             loot: Loot::default(),
             secrets: Secrets::of_founders(&host.disks()),
@@ -168,6 +175,7 @@ impl Thief {
         self.note_roots(configuration);
         self.forget();
         self.open_sealed(epoch)?;
+        self.try_dealers()?;
         let group = servers.membership_group.clone();
         let (inside, outside): (Vec<_>, Vec<_>) =
             self.servers.iter().partition(|server| group.contains(server));
@@ -210,7 +218,7 @@ impl Thief {
         self.dealings = self.dealings.split_off(&first);
         self.loot.robbed = self.loot.robbed.split_off(&first);
         self.loot.openers = self.loot.openers.split_off(&first);
-        self.loot.dealers.retain(|(epoch, _), _| *epoch >= first);
+        self.loot.parts = self.loot.parts.split_off(&first);
     }
 
     /// Takes all that a server has.
@@ -222,7 +230,6 @@ impl Thief {
         for (name, bytes) in disks[index].files.iter().chain(seat.files()) {
             files.insert((*name, bytes.clone()));
         }
-        let before = self.loot.shares.len();
         for (name, bytes) in &files {
             self.tally.borrow_mut().files += 1;
             if let Some(other) = self.loot.take(server, *name, bytes) {
@@ -240,8 +247,9 @@ impl Thief {
         let is_decided = self.decisions.contains_key(&self.newest.next());
         let has_share = files.iter().any(|(name, _)| *name == Name::Share(self.newest));
         self.tally.borrow_mut().between += u64::from(is_decided && has_share);
-        let new = self.loot.shares.len() - before;
-        self.mix(new)
+        self.open_sealed(self.newest)?;
+        self.try_dealers()?;
+        self.mix()
     }
 
     /// Takes what the machines of a server hold besides: shares, whatever files there are.
@@ -360,8 +368,7 @@ impl Checker<EpochsMachine> for Thief {
         self.begin(at.time_us, configuration)?;
         self.try_found_signing(configuration)?;
         self.try_old_trees()?;
-        let opened = self.loot.places(self.newest).len();
-        self.mix(opened)?;
+        self.mix()?;
         self.settle(former);
         self.tally.borrow_mut().epochs = self.newest.get();
         (self.tell)(&self.tally.borrow());

@@ -3,7 +3,7 @@
 
 use quorate_membership::handover::attempt::Occasion;
 use quorate_membership::handover::dealing::sharing;
-use quorate_membership::handover::{Decided, PublishedDealing};
+use quorate_membership::handover::{CommitmentBytes, Decided, PublishedDealing};
 use quorate_threshold::{
     Commitment, Dealer, DecryptionKey, GroupKey, KeyShare, Opened, Parameters, Seed, Session,
     Subshare,
@@ -18,13 +18,22 @@ use crate::epochs::year::field::Number;
 type Place = (Session, Parameters);
 
 impl Thief {
-    /// Puts together the shares of an epoch whose dealings it can open, and those of their dealers.
+    /// Puts together the shares of an epoch whose dealings it can open, and keeps their parts.
     pub(super) fn open_sealed(&mut self, epoch: Epoch) -> Verdict {
+        let Some(former) = epoch.get().checked_sub(1).map(Epoch::new) else { return Ok(()) };
         for (server, seed) in self.loot.openers.get(&epoch).cloned().unwrap_or_default() {
-            let Some((share, subshares)) = self.opened((server, &seed), epoch) else { continue };
+            if self.loot.opened.contains(&(epoch, server)) {
+                continue;
+            }
+            let Some((share, parts)) = self.opened((server, &seed), epoch) else { continue };
+            let public = self.group_key(epoch).map(|key| key.public_share(share.index()));
+            if public != Some(Ok(share.public_share())) {
+                return broken(&format!("the dealings for {epoch} make another share"));
+            }
             self.tally.borrow_mut().opened += 1;
+            self.loot.opened.insert((epoch, server));
             self.loot.put_share(epoch, &share);
-            self.try_dealers(epoch, &subshares)?;
+            self.loot.parts.entry(former).or_default().extend(parts);
         }
         Ok(())
     }
@@ -62,32 +71,52 @@ impl Thief {
         (decided.attempt.session(&occasion), decided.attempt.parameters())
     }
 
-    /// With the seed of a dealer a part of its dealing tells the share that it dealt. The seed goes
-    /// with the share, so that is one that was taken, too: which shows that the trial is one.
-    fn try_dealers(&mut self, epoch: Epoch, subshares: &[Subshare]) -> Verdict {
-        let Some(former) = epoch.get().checked_sub(1).map(Epoch::new) else { return Ok(()) };
-        let group = self.configurations[&former].configuration().membership_group.clone();
-        let place = self.place(&self.decisions[&epoch], epoch);
-        for subshare in subshares {
-            let index = subshare.dealer();
-            let dealer = group[usize::from(index.get()) - 1];
-            let Some(seed) = self.loot.dealers.get(&(former, dealer)) else { continue };
-            let told = dealt(&Seed::new(*seed), place, subshare);
-            if self.loot.shares.get(&(former, index.get())) != Some(&told) {
-                let what = format!("the seed of {dealer} tells a share of epoch {former}");
-                return broken(&format!("{what} that is none that it had beside it"));
+    /// With the seed of a dealer any part of its dealing tells the share that it dealt. Where that
+    /// was taken too, as the seed goes with it, this shows that the trial is one; where it was not,
+    /// there is a share more.
+    pub(super) fn try_dealers(&mut self) -> Verdict {
+        for (former, parts) in std::mem::take(&mut self.loot.parts) {
+            let ended = (self.configurations.get(&former), self.decisions.get(&former.next()));
+            let (Some(configuration), Some(decided)) = ended else { continue };
+            let group = configuration.configuration().membership_group.clone();
+            let place = self.place(decided, former.next());
+            let mut untold = Vec::new();
+            for part in parts {
+                let index = part.dealer().get();
+                let dealer = group[usize::from(index) - 1];
+                let Some(seed) = self.loot.dealers.get(&(former, dealer)) else {
+                    untold.push(part);
+                    continue;
+                };
+                let told = dealt(&Seed::new(*seed), place, &part);
+                let known = self.loot.shares.get(&(former, index));
+                if known.is_some_and(|known| *known != told) {
+                    return broken(&format!(
+                        "{dealer} dealt another share of {former} than its own"
+                    ));
+                }
+                self.tally.borrow_mut().unmasked += 1;
+                self.loot.put_value((former, index, told));
             }
-            self.tally.borrow_mut().unmasked += 1;
+            self.loot.parts.insert(former, untold);
         }
         Ok(())
     }
 
-    /// The public side of the sharing of an epoch; none of the founding's.
+    /// The public side of the sharing of an epoch.
     pub(super) fn group_key(&self, epoch: Epoch) -> Option<GroupKey> {
+        if epoch == Epoch::ZERO {
+            return Some(self.founded.clone());
+        }
         let decided = self.decisions.get(&epoch)?;
-        let parameters = decided.attempt.parameters();
-        GroupKey::new(Commitment::decode(&decided.sharing.0, parameters).ok()?).ok()
+        Some(group_key(&decided.sharing, decided.attempt.parameters()))
     }
+}
+
+/// The public side of a sharing, from what is public of it.
+pub(super) fn group_key(sharing: &CommitmentBytes, parameters: Parameters) -> GroupKey {
+    let commitment = Commitment::decode(&sharing.0, parameters).expect("it was decided on");
+    GroupKey::new(commitment).expect("there is a key")
 }
 
 /// The share that a dealer dealt, from its seed and a part: with the same seed, parts of two shares

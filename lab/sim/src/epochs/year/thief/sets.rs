@@ -7,15 +7,17 @@ use crate::epochs::year::field::{Number, interpolate};
 use crate::epochs::year::loot::Share;
 
 impl Thief {
-    /// Puts the newest shares together with all of their own sharing and with those of others.
-    pub(super) fn mix(&mut self, new: usize) -> Verdict {
-        let latest = self.loot.latest(MIXED_MAX + new);
+    /// Puts the shares that are new together with all of their own sharing and with those of
+    /// others, whatever epochs they are of.
+    pub(super) fn mix(&mut self) -> Verdict {
+        let new = self.loot.take_fresh();
+        let latest = self.loot.latest(MIXED_MAX + new.len());
         let threshold = usize::from(self.plan.f) + 1;
-        for place in 0..new.min(latest.len()) {
-            let (own, others) = (latest[place], &latest[place + 1..]);
+        for own in new {
             let is_own = |other: &&Share| other.0 == own.0;
-            let mut pool: Vec<Share> = others.iter().filter(is_own).copied().collect();
-            pool.extend(others.iter().filter(|other| !is_own(other)));
+            let others = || latest.iter().filter(|other| (other.0, other.1) != (own.0, own.1));
+            let mut pool: Vec<Share> = others().filter(is_own).copied().collect();
+            pool.extend(others().filter(|other| !is_own(other)));
             for set in sets(own, &pool, threshold) {
                 self.try_set(&set)?;
             }
@@ -76,4 +78,44 @@ fn sets(own: Share, pool: &[Share], count: usize) -> Vec<Vec<Share>> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    //! A share counts whenever it is found.
+    use std::rc::Rc;
+
+    use quorate_threshold::KeyShare;
+    use quorate_types::Epoch;
+
+    use super::Thief;
+    use crate::epochs::Name;
+    use crate::epochs::cabinet::share_in;
+    use crate::epochs::host::EpochsHost;
+    use crate::epochs::keys::Keys;
+    use crate::epochs::year::field::Number;
+    use crate::epochs::year::{Plan, scenario};
+
+    #[test]
+    fn a_share_that_is_found_late_is_put_together_with_those_of_its_epoch() {
+        let plan = Plan::of(3);
+        let host = EpochsHost::with_keys(&scenario(&plan), Keys::ideal());
+        let disks = host.disks();
+        let share_on = |files: &std::collections::BTreeMap<Name, Vec<u8>>| {
+            files.get(&Name::Share(Epoch::ZERO)).map(|bytes| share_in(bytes).1)
+        };
+        let shares: Vec<KeyShare> =
+            disks.borrow().iter().filter_map(|disk| share_on(&disk.files)).collect();
+        let mut thief = Thief::new(&plan, &host, (Rc::default(), Box::new(|_| {})));
+        thief.loot.put_share(Epoch::ZERO, &shares[0]);
+        assert_eq!(thief.mix(), Ok(()));
+        // Of the epochs behind it, others are known meanwhile.
+        for epoch in 1..3 {
+            thief.loot.put_value((Epoch::new(epoch), 1, Number::small(7 + epoch)));
+            assert_eq!(thief.mix(), Ok(()));
+        }
+        thief.loot.put_share(Epoch::ZERO, &shares[1]);
+        let found = thief.mix().expect_err("two shares of one sharing are known");
+        assert!(found.detail.contains("make the system's key"), "{found:?}");
+    }
 }
