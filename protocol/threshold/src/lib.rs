@@ -41,6 +41,7 @@
 //! THR-12  an encryption key comes with the proof of its other half          sealing
 //! THR-13  complaints convict the one who lied                               complaint
 //! THR-14  an envelope is opened only if its dealer made the ephemeral point sealing
+//! THR-15  partials found right together are right one by one                signature
 //! ```
 //!
 //! # Deviations

@@ -35,6 +35,20 @@ pub trait ThresholdScheme {
         group.verify_partial(domain, message, partial)
     }
 
+    /// Whether all of these partial signatures are right; see [`GroupKey::verify_partials`].
+    ///
+    /// # Errors
+    /// Why the first that is wrong is.
+    fn verify_partials(
+        &self,
+        group: &GroupKey,
+        domain: Domain,
+        message: &[u8],
+        partials: &[PartialSignature],
+    ) -> Result<(), Rejected> {
+        group.verify_partials(domain, message, partials)
+    }
+
     /// The signature of the group; see [`GroupKey::combine`].
     ///
     /// # Errors

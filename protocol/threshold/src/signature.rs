@@ -11,8 +11,13 @@
 //! Errors of bad partials may cancel in the sum. Then the result is the true signature, for it
 //! verifies and no other does; nobody is named, and nothing is lost.
 //!
+//! Who has to know that each partial is right asks [`GroupKey::verify_partials`], where errors
+//! cannot cancel: Bellare, Garay and Rabin 1998 (section 3, the test of random weights), with
+//! weights that follow from all that is checked (Fiat and Shamir 1986).
+//!
 //! # Invariants
 //! - THR-9: what combine returns verifies under the public key.
+//! - THR-15: partials that are found right together are right one by one.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -25,7 +30,11 @@ use crate::parameters::ShareIndex;
 use crate::point::SignaturePoint;
 use crate::public::{Signature, exactly};
 use crate::rejected::Rejected;
+use crate::scalar::Scalar;
 use crate::sizes::{INDEX_BYTES, PARTIAL_SIGNATURE_BYTES};
+
+/// Names the derivation for BLAKE3.
+const WEIGHT_DERIVATION: &str = "quorate 2026-11-24 threshold weight of a partial v1";
 
 /// The signature of one share. Plain bytes beside an index; every use checks the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,16 +50,15 @@ impl PartialSignature {
         Self { index, signature }
     }
 
-    /// Reads what [`Self::encode`] wrote and checks that it is a point of the subgroup.
+    /// Reads what [`Self::encode`] wrote. Whether it is a point at all is seen where it is used.
     ///
     /// # Errors
-    /// [`Rejected::WrongLength`], [`Rejected::IndexZero`], [`Rejected::IndexTooLarge`], or what a
-    /// point may be refused for.
+    /// [`Rejected::WrongLength`], [`Rejected::IndexZero`], [`Rejected::IndexTooLarge`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Rejected> {
         let bytes: &[u8; PARTIAL_SIGNATURE_BYTES] = exactly(bytes)?;
         let (index, signature) = bytes.split_at(INDEX_BYTES);
         let index = ShareIndex::decode(*exactly(index)?)?;
-        Ok(Self { index, signature: Signature::decode(signature)? })
+        Ok(Self { index, signature: Signature::new(*exactly(signature)?) })
     }
 
     /// Index, big-endian, and compressed point.
@@ -113,6 +121,24 @@ impl GroupKey {
         } else {
             Err(Rejected::PartialInvalid { index: partial.index })
         }
+    }
+
+    /// Whether all `partials` are the signatures of their shares on `message` for the purpose
+    /// `domain`: one pairing check for all of them if they are.
+    ///
+    /// # Errors
+    /// What [`Self::verify_partial`] says of the first that is wrong.
+    pub fn verify_partials(
+        &self,
+        domain: Domain,
+        message: &[u8],
+        partials: &[PartialSignature],
+    ) -> Result<(), Rejected> {
+        let statement = Statement { group: self, domain, message };
+        if partials.len() > 1 && statement.hold_together(partials) {
+            return Ok(());
+        }
+        partials.iter().try_for_each(|partial| self.verify_partial(domain, message, partial))
     }
 
     /// The signature of the group on `message` for the purpose `domain`, if enough `partials` are
@@ -217,6 +243,36 @@ impl Statement<'_> {
             }
         }
         good
+    }
+
+    // THR-15: errors cancel only for weights that are known before the errors are chosen.
+    /// Is the weighted sum of the partials the signature of the weighted sum of their shares?
+    fn hold_together(&self, partials: &[PartialSignature]) -> bool {
+        let weighted = partials.iter().zip(self.weights(partials)).map(|(partial, weight)| {
+            let public_share = self.group.public_point(partial.index).ok()?;
+            let point = SignaturePoint::decode(partial.signature.as_bytes()).ok()?;
+            Some((public_share.mul(&weight), point.mul(&weight)))
+        });
+        let Some(weighted) = weighted.collect::<Option<Vec<_>>>() else { return false };
+        let sum = weighted.into_iter().reduce(|sum, term| (sum.0.add(&term.0), sum.1.add(&term.1)));
+        sum.is_some_and(|(key, sum)| key.verifies(self.domain.tag(), self.message, &sum))
+    }
+
+    /// One weight for each partial, which nobody knows who has not fixed all of them.
+    fn weights(&self, partials: &[PartialSignature]) -> impl Iterator<Item = Scalar> {
+        let mut hasher = blake3::Hasher::new_derive_key(WEIGHT_DERIVATION);
+        hasher.update(&self.group.parameters().encode());
+        hasher.update(&self.group.commitment().encode());
+        hasher.update(blake3::hash(self.domain.tag()).as_bytes());
+        hasher.update(blake3::hash(self.message).as_bytes());
+        partials.iter().for_each(|partial| {
+            hasher.update(&partial.encode());
+        });
+        (0..partials.len() as u64).map(move |place| {
+            let mut of_place = hasher.clone();
+            of_place.update(&place.to_be_bytes());
+            Scalar::from_hash(&of_place)
+        })
     }
 
     fn holds(&self, signature: &SignaturePoint) -> bool {

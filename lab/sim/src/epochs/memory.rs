@@ -173,6 +173,17 @@ impl ThresholdScheme for RememberedScheme {
         PARTIALS.recall(&question, || Bls12381.verify_partial(group, domain, message, partial))
     }
 
+    fn verify_partials(
+        &self,
+        group: &GroupKey,
+        domain: Purpose,
+        message: &[u8],
+        partials: &[PartialSignature],
+    ) -> Result<(), Rejected> {
+        let mut partials = partials.iter();
+        partials.try_for_each(|partial| self.verify_partial(group, domain, message, partial))
+    }
+
     fn combine(
         &self,
         group: &GroupKey,

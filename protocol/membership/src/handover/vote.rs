@@ -64,10 +64,10 @@ impl ShareProof {
         Self(partial.encode())
     }
 
-    /// The partial signature.
+    /// The partial signature, which whoever verifies it looks at.
     ///
     /// # Errors
-    /// What a partial signature may be refused for.
+    /// [`Rejected::IndexZero`], [`Rejected::IndexTooLarge`].
     pub fn partial(&self) -> Result<PartialSignature, Rejected> {
         PartialSignature::decode(&self.0)
     }

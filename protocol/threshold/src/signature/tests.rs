@@ -12,6 +12,7 @@ use crate::limits::PARTIALS_MAX;
 use crate::point::SignaturePoint;
 use crate::public::Signature;
 use crate::rejected::Rejected;
+use crate::scalar::Scalar;
 use crate::testing::{Committee, GROUPS, committee, index};
 
 const DOMAIN: Domain = Domain::Configuration;
@@ -44,7 +45,7 @@ fn cancel(
     let indices: Vec<_> = liars.iter().chain(others).map(|member| index(*member)).collect();
     let weights = weights_at_zero(&indices).unwrap();
     let error = error(committee);
-    let minus = crate::scalar::Scalar::from_u16(0).sub(&weights[1].invert());
+    let minus = Scalar::from_u16(0).sub(&weights[1].invert());
     let honest = sign(committee, &liars);
     let left = with_error(&honest[0], &error.mul(&weights[0].invert()));
     let right = with_error(&honest[1], &error.mul(&minus));
@@ -206,6 +207,96 @@ fn more_partials_than_the_bound_are_refused_unseen() {
     let failure = committee.group.combine(DOMAIN, MESSAGE, &partials).unwrap_err();
     let refused = Rejected::TooManyPartials { max: PARTIALS_MAX, got: PARTIALS_MAX + 1 };
     assert_eq!(failure.reason, refused);
+}
+
+#[test]
+fn thr_15_partials_that_are_right_are_right_together() {
+    for (threshold, share_count) in GROUPS {
+        let committee = committee(threshold, share_count);
+        let all = sign(&committee, &(1..=share_count).collect::<Vec<_>>());
+        for count in 0..=all.len() {
+            let verified = committee.group.verify_partials(DOMAIN, MESSAGE, &all[..count]);
+            assert_eq!(verified, Ok(()), "{count}");
+        }
+    }
+}
+
+#[test]
+fn thr_15_the_first_that_is_wrong_is_named() {
+    let committee = committee(3, 7);
+    let good = sign(&committee, &[1, 2, 3, 4, 5]);
+    let verify = |partials: &[_]| committee.group.verify_partials(DOMAIN, MESSAGE, partials);
+    for place in 0..good.len() {
+        let mut partials = good.clone();
+        partials[place] = with_error(&partials[place], &error(&committee));
+        let invalid = Rejected::PartialInvalid { index: good[place].index };
+        assert_eq!(verify(&partials), Err(invalid));
+        partials[place] = PartialSignature::new(index(6), *good[place].signature());
+        let of_another = Rejected::PartialInvalid { index: index(6) };
+        assert_eq!(verify(&partials), Err(of_another), "the signature of another share");
+        partials[place] = PartialSignature::new(index(8), *good[place].signature());
+        assert_eq!(verify(&partials), Err(Rejected::IndexTooLarge { index: 8, max: 7 }));
+        partials[place] = PartialSignature::new(good[place].index, Signature::new([7; 96]));
+        assert_eq!(verify(&partials), Err(Rejected::BadPointEncoding));
+    }
+    let elsewhere = committee.group.verify_partials(Domain::Group, MESSAGE, &good);
+    assert_eq!(elsewhere, Err(Rejected::PartialInvalid { index: index(1) }));
+}
+
+/// Errors of two that cancel in the sum with these weights.
+fn cancelling(
+    committee: &Committee,
+    honest: &[PartialSignature],
+    weights: [&Scalar; 2],
+) -> Vec<PartialSignature> {
+    let (error, minus) = (error(committee), Scalar::from_u16(0).sub(&weights[1].invert()));
+    let mut partials = honest.to_vec();
+    partials[0] = with_error(&honest[0], &error.mul(&weights[0].invert()));
+    partials[1] = with_error(&honest[1], &error.mul(&minus));
+    partials
+}
+
+#[test]
+fn thr_15_errors_do_not_cancel() {
+    let committee = committee(3, 7);
+    let honest = sign(&committee, &[1, 2, 3, 4, 5]);
+    let statement = super::Statement { group: &committee.group, domain: DOMAIN, message: MESSAGE };
+    let one = Scalar::from_u16(1);
+    let of_honest: Vec<_> = statement.weights(&honest).collect();
+    let plain = cancelling(&committee, &honest, [&one, &one]);
+    let of_plain: Vec<_> = statement.weights(&plain).collect();
+    // What cancels with equal weights, and with those of what others or the liars showed before.
+    for weights in [[&one, &one], [&of_honest[0], &of_honest[1]], [&of_plain[0], &of_plain[1]]] {
+        let partials = cancelling(&committee, &honest, weights);
+        assert!(!statement.hold_together(&partials), "THR-15");
+        let refused = committee.group.verify_partials(DOMAIN, MESSAGE, &partials);
+        assert_eq!(refused, Err(Rejected::PartialInvalid { index: index(1) }), "THR-15");
+    }
+}
+
+#[test]
+fn thr_15_weights_follow_from_all_that_is_checked() {
+    let (first, second) = (committee(3, 7), committee(3, 6));
+    let partials = sign(&first, &[1, 2, 3]);
+    let weights = |group, domain, message, partials: &[_]| -> Vec<_> {
+        let statement = super::Statement { group, domain, message };
+        statement.weights(partials).map(|weight| weight.encode()).collect()
+    };
+    let expected = weights(&first.group, DOMAIN, MESSAGE, &partials);
+    assert_eq!(expected, weights(&first.group, DOMAIN, MESSAGE, &partials));
+    let mut other = partials.clone();
+    other[2] = with_error(&other[2], &error(&first));
+    let others = [
+        weights(&first.group, DOMAIN, MESSAGE, &other),
+        weights(&first.group, DOMAIN, b"another message", &partials),
+        weights(&first.group, Domain::Group, MESSAGE, &partials),
+        weights(&second.group, DOMAIN, MESSAGE, &partials),
+    ];
+    for other in others {
+        let are_apart = expected.iter().all(|weight| !other.contains(weight));
+        assert!(are_apart, "THR-15");
+    }
+    assert!(expected.windows(2).all(|pair| pair[0] != pair[1]), "each has its own");
 }
 
 #[test]

@@ -5,8 +5,8 @@
 use alloc::vec::Vec;
 
 use quorate_machine::{Plant, planted};
-use quorate_threshold::Domain;
-use quorate_types::{Digest, NodeId};
+use quorate_threshold::{Domain, PartialSignature};
+use quorate_types::NodeId;
 
 use super::{Handover, Timer, Topic, Turn};
 use crate::handover::dealing::choice_digest;
@@ -44,15 +44,7 @@ impl Handover {
         if self.completions.len() < needed {
             return;
         }
-        let unchecked = self.completions.iter().filter(|(_, (_, is_right))| is_right.is_none());
-        let unchecked: Vec<_> = unchecked.map(|(node, (word, _))| (*node, word.clone())).collect();
-        for (node, word) in unchecked {
-            let is_right = self.is_complete(&word);
-            if !is_right {
-                turn.mark("handover.completion_rejected");
-            }
-            self.completions.insert(node, (word, Some(is_right)));
-        }
+        self.check_completions(turn);
         let right = self.completions.values().filter(|(_, is_right)| *is_right == Some(true));
         let words: Vec<_> = right.map(|(word, _)| word.clone()).collect();
         if words.len() >= needed {
@@ -60,24 +52,45 @@ impl Handover {
         }
     }
 
-    /// Does the recipient hold its share of the sharing that the choice makes?
-    fn is_complete(&mut self, word: &Word<Completion>) -> bool {
-        let Some(sharing) = self.sharing() else { return false };
-        let (Some(session), Some(choice)) = (self.session(), self.choice()) else { return false };
-        let Some(attempt) = self.attempt() else { return false };
-        let Completion { session: named, choice: chosen, commitments, proof } = &word.said;
-        let session = Digest::new(*session.as_bytes());
-        let group_key = sharing.group_key();
-        let is_of_this = *named == session
-            && *chosen == choice_digest(choice)
-            && *commitments == commitment_digest(group_key.commitment());
-        let Some(key) = attempt.key_of(word.by).filter(|_| is_of_this) else { return false };
-        let Ok(partial) = proof.partial() else { return false };
-        let scheme = &*self.setup.schemes.threshold;
-        let verified = scheme.verify_partial(group_key, Domain::Share, named.as_bytes(), &partial);
-        attempt.index_of(word.by) == Some(partial.index())
-            && self.setup.schemes.signatures.is_valid(&word.check(key))
-            && verified.is_ok()
+    /// Finds out which of those that were not looked at yet are right: together, since they are if
+    /// nobody lies, and one by one otherwise.
+    fn check_completions(&mut self, turn: &mut Turn<'_>) {
+        let unchecked = self.completions.iter().filter(|(_, (_, is_right))| is_right.is_none());
+        let unchecked: Vec<_> = unchecked.map(|(node, (word, _))| (*node, word.clone())).collect();
+        let shown: Vec<_> = unchecked.iter().map(|(_, word)| self.shown(word)).collect();
+        let partials: Vec<_> = shown.iter().flatten().copied().collect();
+        let all_are_right = self.are_of_shares(&partials);
+        for ((node, word), partial) in unchecked.into_iter().zip(shown) {
+            let is_right =
+                partial.is_some_and(|partial| all_are_right || self.are_of_shares(&[partial]));
+            if !is_right {
+                turn.mark("handover.completion_rejected");
+            }
+            self.completions.insert(node, (word, Some(is_right)));
+        }
+    }
+
+    /// What a recipient shows to prove that it holds its share of the sharing that the choice
+    /// makes, if that is what it says.
+    fn shown(&mut self, word: &Word<Completion>) -> Option<PartialSignature> {
+        let sharing = self.sharing()?;
+        let (session, attempt) = (self.session()?, self.attempt()?);
+        let Completion { session: named, choice, commitments, proof } = &word.said;
+        let is_of_this = named.as_bytes() == session.as_bytes()
+            && *choice == choice_digest(self.choice()?)
+            && *commitments == commitment_digest(sharing.group_key().commitment());
+        let key = attempt.key_of(word.by).filter(|_| is_of_this)?;
+        let partial = proof.partial().ok()?;
+        let is_own = attempt.index_of(word.by) == Some(partial.index())
+            && self.setup.schemes.signatures.is_valid(&word.check(key));
+        is_own.then_some(partial)
+    }
+
+    /// Were these made with shares of the sharing that the choice makes?
+    fn are_of_shares(&mut self, partials: &[PartialSignature]) -> bool {
+        let (Some(session), Some(sharing)) = (self.session(), self.sharing()) else { return false };
+        let (scheme, group_key) = (&*self.setup.schemes.threshold, sharing.group_key());
+        scheme.verify_partials(group_key, Domain::Share, session.as_bytes(), partials).is_ok()
     }
 
     /// Sets the alarm of an attempt, each twice as long as the one before it.

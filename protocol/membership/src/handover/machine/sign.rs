@@ -60,19 +60,30 @@ impl Handover {
         }
         // MEM-15, MEM-16: what the own replica has executed, not what others tell.
         let Some(due) = self.own.as_ref().and_then(|news| Due::of(&news.stage)) else { return };
-        let message = due.message();
-        if let Some(share) = self.signing_share() {
-            let scheme = &*self.setup.schemes.threshold;
-            let partial = scheme.sign_partial(share, due.domain(), message.as_bytes());
-            self.parts.insert(self.setup.me, (message, partial));
-            if self.says(Topic::Part(message)) {
-                let part = Part { message, partial: partial.encode() };
-                self.tell_members(turn, &Message::Part(part));
-            }
+        if let Some((message, partial)) = self.own_part(&due)
+            && self.says(Topic::Part(message))
+        {
+            let part = Part { message, partial: partial.encode() };
+            self.tell_members(turn, &Message::Part(part));
         }
         if let Some(signature) = self.combine(turn, &due) {
             self.on_signature(turn, due, signature);
         }
+    }
+
+    /// The own part of what is due, made once: a step comes with every message, and a part costs
+    /// more than the rest of the step.
+    fn own_part(&mut self, due: &Due) -> Option<(Digest, PartialSignature)> {
+        let (me, message) = (self.setup.me, due.message());
+        let share = self.signing_share()?;
+        let known = self.parts.get(&me).filter(|(of, _)| *of == message);
+        if let Some(part) = known {
+            return Some(*part);
+        }
+        let scheme = &*self.setup.schemes.threshold;
+        let part = (message, scheme.sign_partial(share, due.domain(), message.as_bytes()));
+        self.parts.insert(me, part);
+        Some(part)
     }
 
     /// The share that signs: of the epoch that ends. The first configuration of a system is signed

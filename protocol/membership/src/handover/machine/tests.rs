@@ -1,5 +1,6 @@
 //! An epoch ends, whatever gets lost, whoever crashes, and however some of them lie.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a villain changes one kind of message")]
+mod costs;
 mod liars;
 mod log;
 mod network;

@@ -6,6 +6,7 @@
 //! Invariants: MEM-20, MEM-21, MEM-24, MEM-56.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use quorate_machine::{Plant, planted};
 use quorate_threshold::{Domain, GroupKey, Session};
@@ -57,14 +58,16 @@ impl Step<'_> {
         (underway, session): (&Underway, Session),
         sharing: &GroupKey,
     ) -> Result<(), HandoverRefusal> {
-        let scheme = &self.schemes.threshold;
-        let is_shown = |word: &Word<Completion>| {
-            let Ok(partial) = word.said.proof.partial() else { return false };
-            let verified =
-                scheme.verify_partial(sharing, Domain::Share, session.as_bytes(), &partial);
-            underway.attempt.index_of(word.by) == Some(partial.index()) && verified.is_ok()
+        let own = |word: &Word<Completion>| {
+            let partial = word.said.proof.partial().ok()?;
+            (underway.attempt.index_of(word.by) == Some(partial.index())).then_some(partial)
         };
-        let is_good = completions.iter().all(is_shown);
+        let partials = completions.iter().map(own).collect::<Option<Vec<_>>>();
+        let is_good = partials.is_some_and(|partials| {
+            let scheme = &self.schemes.threshold;
+            let message = session.as_bytes();
+            scheme.verify_partials(sharing, Domain::Share, message, &partials).is_ok()
+        });
         if is_good { Ok(()) } else { Err(HandoverRefusal::BadShare) }
     }
 }
