@@ -62,6 +62,9 @@ fn assert_same_answers(group: &GroupKey, message: &[u8], partials: &[PartialSign
             let expected = real.verify(&key, domain, message, signature);
             assert_eq!(RememberedScheme.verify(&key, domain, message, signature), expected);
         }
+        let expected = real.verify_partials(group, domain, message, partials);
+        let said = RememberedScheme.verify_partials(group, domain, message, partials);
+        assert_eq!(said, expected);
         let expected = real.combine(group, domain, message, partials);
         assert_eq!(RememberedScheme.combine(group, domain, message, partials), expected);
         if let Ok(combined) = expected {

@@ -54,18 +54,23 @@ pub(super) struct Setting {
 }
 
 impl Setting {
+    /// The servers that a run of this shape has, in their places, and their first group.
+    fn founders(shape: Shape) -> (Vec<NodeId>, Vec<NodeId>) {
+        let (kit, servers) = install_ideal(shape);
+        let group = kit.first.configuration().membership_group.clone();
+        (servers.into_iter().map(|(server, _)| server).collect(), group)
+    }
+
     /// Places of the servers of the first membership group, and of the others.
     pub(super) fn seats(shape: Shape) -> (Vec<usize>, Vec<usize>) {
-        let (kit, servers) = install_ideal(shape);
-        let group = &kit.first.configuration().membership_group;
-        (0..servers.len()).partition(|place| group.contains(&servers[*place].0))
+        let (servers, group) = Self::founders(shape);
+        (0..servers.len()).partition(|place| group.contains(&servers[*place]))
     }
 
     /// The place of the leader of the first membership group, as long as its first view lasts.
     pub(super) fn leader(shape: Shape) -> usize {
-        let (kit, servers) = install_ideal(shape);
-        let group = &kit.first.configuration().membership_group;
-        let place = servers.iter().position(|(server, _)| *server == group[0]);
+        let (servers, group) = Self::founders(shape);
+        let place = servers.iter().position(|server| *server == group[0]);
         place.expect("it is a server of the run")
     }
 
@@ -287,11 +292,17 @@ impl Story {
         })
     }
 
-    /// No checker found anything, the run went to its end, and the villain has done this.
-    pub(super) fn assert_withstood(&self, deed: &str) -> &Self {
+    /// No checker found anything, and the run went to its end.
+    pub(super) fn assert_good(&self) -> &Self {
         assert!(self.is_within_budget(), "too many are bad: the test shows nothing");
         assert_eq!(self.report.violation, None);
         assert!(self.report.counts.is_complete);
+        self
+    }
+
+    /// All went well, and the villain has done this.
+    pub(super) fn assert_withstood(&self, deed: &str) -> &Self {
+        self.assert_good();
         assert!(self.hits(deed) > 0, "{deed} was not done: {:?}", self.report.marks);
         self
     }
