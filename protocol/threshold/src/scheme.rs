@@ -2,8 +2,11 @@
 //!
 //! Which scheme runs is injected as one object; the data types are the same for all.
 
+use alloc::collections::BTreeSet;
+
 use crate::domain::Domain;
 use crate::group::GroupKey;
+use crate::parameters::ShareIndex;
 use crate::public::{PublicKey, Signature};
 use crate::rejected::Rejected;
 use crate::sealing::EncryptionKey;
@@ -21,32 +24,15 @@ pub trait ThresholdScheme {
         share.sign(domain, message)
     }
 
-    /// Whether a partial signature is right; see [`GroupKey::verify_partial`].
-    ///
-    /// # Errors
-    /// Why it is not.
-    fn verify_partial(
-        &self,
-        group: &GroupKey,
-        domain: Domain,
-        message: &[u8],
-        partial: &PartialSignature,
-    ) -> Result<(), Rejected> {
-        group.verify_partial(domain, message, partial)
-    }
-
-    /// Whether all of these partial signatures are right; see [`GroupKey::verify_partials`].
-    ///
-    /// # Errors
-    /// Why the first that is wrong is.
-    fn verify_partials(
+    /// Which of these partial signatures are wrong; see [`GroupKey::wrong_partials`].
+    fn wrong_partials(
         &self,
         group: &GroupKey,
         domain: Domain,
         message: &[u8],
         partials: &[PartialSignature],
-    ) -> Result<(), Rejected> {
-        group.verify_partials(domain, message, partials)
+    ) -> BTreeSet<ShareIndex> {
+        group.wrong_partials(domain, message, partials)
     }
 
     /// The signature of the group; see [`GroupKey::combine`].

@@ -11,7 +11,7 @@
 //! Errors of bad partials may cancel in the sum. Then the result is the true signature, for it
 //! verifies and no other does; nobody is named, and nothing is lost.
 //!
-//! Who has to know that each partial is right asks [`GroupKey::verify_partials`], where errors
+//! Who has to know that each partial is right asks [`GroupKey::wrong_partials`], where errors
 //! cannot cancel: Bellare, Garay and Rabin 1998 (section 3, the test of random weights), with
 //! weights that follow from all that is checked (Fiat and Shamir 1986).
 //!
@@ -123,22 +123,22 @@ impl GroupKey {
         }
     }
 
-    /// Whether all `partials` are the signatures of their shares on `message` for the purpose
-    /// `domain`: one pairing check for all of them if they are.
-    ///
-    /// # Errors
-    /// What [`Self::verify_partial`] says of the first that is wrong.
-    pub fn verify_partials(
+    /// The indices of those `partials` that [`Self::verify_partial`] refuses: none, after one
+    /// pairing check, if nobody lies; otherwise after one more for each.
+    #[must_use]
+    pub fn wrong_partials(
         &self,
         domain: Domain,
         message: &[u8],
         partials: &[PartialSignature],
-    ) -> Result<(), Rejected> {
+    ) -> BTreeSet<ShareIndex> {
         let statement = Statement { group: self, domain, message };
         if partials.len() > 1 && statement.hold_together(partials) {
-            return Ok(());
+            return BTreeSet::new();
         }
-        partials.iter().try_for_each(|partial| self.verify_partial(domain, message, partial))
+        let is_wrong =
+            |partial: &&PartialSignature| self.verify_partial(domain, message, partial).is_err();
+        partials.iter().filter(is_wrong).map(PartialSignature::index).collect()
     }
 
     /// The signature of the group on `message` for the purpose `domain`, if enough `partials` are

@@ -17,7 +17,8 @@ use quorate_crypto::real::RealVerifier;
 use quorate_crypto::{Domain, SignatureCheck, Verifier, hash};
 use quorate_threshold::{
     Bls12381, CombineFailure, Combined, Domain as Purpose, EncryptionKey, GroupKey, KeyShare,
-    PUBLIC_KEY_BYTES, PartialSignature, PublicKey, Rejected, Signature, ThresholdScheme,
+    PUBLIC_KEY_BYTES, PartialSignature, PublicKey, Rejected, ShareIndex, Signature,
+    ThresholdScheme,
 };
 use quorate_types::Digest;
 
@@ -81,7 +82,7 @@ static MADE: Memory<Signature> = Memory::new();
 static PUBLIC: Memory<PublicKey> = Memory::new();
 static SIGNED: Memory<PartialSignature> = Memory::new();
 static VERIFIED: Memory<Result<(), Rejected>> = Memory::new();
-static PARTIALS: Memory<Result<(), Rejected>> = Memory::new();
+static WRONG: Memory<BTreeSet<ShareIndex>> = Memory::new();
 static COMBINED: Memory<Result<Combined, CombineFailure>> = Memory::new();
 static PROVED: Memory<Result<EncryptionKey, Rejected>> = Memory::new();
 static VALID: Memory<bool> = Memory::new();
@@ -159,29 +160,19 @@ impl ThresholdScheme for RememberedScheme {
         })
     }
 
-    fn verify_partial(
-        &self,
-        group: &GroupKey,
-        domain: Purpose,
-        message: &[u8],
-        partial: &PartialSignature,
-    ) -> Result<(), Rejected> {
-        if is_known_partial(group, domain, message, partial) {
-            return Ok(());
-        }
-        let question = [&group_bytes(group)[..], &[domain as u8], message, &partial.encode()];
-        PARTIALS.recall(&question, || Bls12381.verify_partial(group, domain, message, partial))
-    }
-
-    fn verify_partials(
+    fn wrong_partials(
         &self,
         group: &GroupKey,
         domain: Purpose,
         message: &[u8],
         partials: &[PartialSignature],
-    ) -> Result<(), Rejected> {
-        let mut partials = partials.iter();
-        partials.try_for_each(|partial| self.verify_partial(group, domain, message, partial))
+    ) -> BTreeSet<ShareIndex> {
+        if partials.iter().all(|partial| is_known_partial(group, domain, message, partial)) {
+            return BTreeSet::new();
+        }
+        let said = partials.iter().flat_map(PartialSignature::encode).collect::<Vec<_>>();
+        let question = [&group_bytes(group)[..], &[domain as u8], message, &said];
+        WRONG.recall(&question, || Bls12381.wrong_partials(group, domain, message, partials))
     }
 
     fn combine(

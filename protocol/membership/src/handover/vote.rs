@@ -64,7 +64,7 @@ impl ShareProof {
         Self(partial.encode())
     }
 
-    /// The partial signature, which whoever verifies it looks at.
+    /// The partial signature, unchecked: verifying it checks the point.
     ///
     /// # Errors
     /// [`Rejected::IndexZero`], [`Rejected::IndexTooLarge`].

@@ -13,7 +13,8 @@ use crate::point::SignaturePoint;
 use crate::public::Signature;
 use crate::rejected::Rejected;
 use crate::scalar::Scalar;
-use crate::testing::{Committee, GROUPS, committee, index};
+use crate::sharing::Sharing;
+use crate::testing::{Committee, GROUPS, committee, deal_fresh, index, parameters, session};
 
 const DOMAIN: Domain = Domain::Configuration;
 const MESSAGE: &[u8] = b"cluster, key, epoch, committee";
@@ -157,7 +158,7 @@ fn bad_shares_whose_plain_sum_cancels_are_named() {
     // Without weights the sum of the two is right; a check of the mere sum would pass them.
     let committee = committee(2, 4);
     let error = error(&committee);
-    let minus = crate::scalar::Scalar::from_u16(0).sub(&crate::scalar::Scalar::from_u16(1));
+    let minus = Scalar::from_u16(0).sub(&Scalar::from_u16(1));
     let mut partials = sign(&committee, &[1, 2, 3, 4]);
     let sum = point(&partials[0]).add(&point(&partials[1]));
     partials[0] = with_error(&partials[0], &error);
@@ -209,38 +210,53 @@ fn more_partials_than_the_bound_are_refused_unseen() {
     assert_eq!(failure.reason, refused);
 }
 
+fn wrong(committee: &Committee, partials: &[PartialSignature]) -> Vec<u16> {
+    let wrong = committee.group.wrong_partials(DOMAIN, MESSAGE, partials);
+    wrong.iter().map(|index| index.get()).collect()
+}
+
 #[test]
 fn thr_15_partials_that_are_right_are_right_together() {
     for (threshold, share_count) in GROUPS {
         let committee = committee(threshold, share_count);
-        let all = sign(&committee, &(1..=share_count).collect::<Vec<_>>());
+        let mut all = sign(&committee, &(1..=share_count).collect::<Vec<_>>());
+        all.push(all[0]);
+        let group = &committee.group;
+        let statement = super::Statement { group, domain: DOMAIN, message: MESSAGE };
         for count in 0..=all.len() {
-            let verified = committee.group.verify_partials(DOMAIN, MESSAGE, &all[..count]);
-            assert_eq!(verified, Ok(()), "{count}");
+            assert_eq!(wrong(&committee, &all[..count]), [], "{count}");
+            assert_eq!(statement.hold_together(&all[..count]), count > 0, "one pairing check");
         }
     }
 }
 
 #[test]
-fn thr_15_the_first_that_is_wrong_is_named() {
+fn thr_15_all_that_are_wrong_are_named() {
     let committee = committee(3, 7);
     let good = sign(&committee, &[1, 2, 3, 4, 5]);
-    let verify = |partials: &[_]| committee.group.verify_partials(DOMAIN, MESSAGE, partials);
+    let mut identity = [0; 96];
+    identity[0] = 0xc0;
     for place in 0..good.len() {
-        let mut partials = good.clone();
-        partials[place] = with_error(&partials[place], &error(&committee));
-        let invalid = Rejected::PartialInvalid { index: good[place].index };
-        assert_eq!(verify(&partials), Err(invalid));
-        partials[place] = PartialSignature::new(index(6), *good[place].signature());
-        let of_another = Rejected::PartialInvalid { index: index(6) };
-        assert_eq!(verify(&partials), Err(of_another), "the signature of another share");
-        partials[place] = PartialSignature::new(index(8), *good[place].signature());
-        assert_eq!(verify(&partials), Err(Rejected::IndexTooLarge { index: 8, max: 7 }));
-        partials[place] = PartialSignature::new(good[place].index, Signature::new([7; 96]));
-        assert_eq!(verify(&partials), Err(Rejected::BadPointEncoding));
+        let own = good[place].index;
+        let others = [
+            with_error(&good[place], &error(&committee)),
+            PartialSignature::new(index(6), *good[place].signature()),
+            PartialSignature::new(index(8), *good[place].signature()),
+            PartialSignature::new(own, Signature::new([7; 96])),
+            PartialSignature::new(own, Signature::new(identity)),
+            committee.shares[place].sign(DOMAIN, b"another message"),
+            committee.shares[place].sign(Domain::Group, MESSAGE),
+        ];
+        for other in others {
+            let mut partials = good.clone();
+            partials[place] = other;
+            assert_eq!(wrong(&committee, &partials), [other.index.get()]);
+            partials.push(good[place]);
+            assert_eq!(wrong(&committee, &partials), [other.index.get()], "beside the right one");
+        }
     }
-    let elsewhere = committee.group.verify_partials(Domain::Group, MESSAGE, &good);
-    assert_eq!(elsewhere, Err(Rejected::PartialInvalid { index: index(1) }));
+    let elsewhere = committee.group.wrong_partials(Domain::Group, MESSAGE, &good);
+    assert_eq!(elsewhere, good.iter().map(PartialSignature::index).collect());
 }
 
 /// Errors of two that cancel in the sum with these weights.
@@ -269,14 +285,16 @@ fn thr_15_errors_do_not_cancel() {
     for weights in [[&one, &one], [&of_honest[0], &of_honest[1]], [&of_plain[0], &of_plain[1]]] {
         let partials = cancelling(&committee, &honest, weights);
         assert!(!statement.hold_together(&partials), "THR-15");
-        let refused = committee.group.verify_partials(DOMAIN, MESSAGE, &partials);
-        assert_eq!(refused, Err(Rejected::PartialInvalid { index: index(1) }), "THR-15");
+        assert_eq!(wrong(&committee, &partials), [1, 2], "THR-15");
     }
 }
 
 #[test]
 fn thr_15_weights_follow_from_all_that_is_checked() {
-    let (first, second) = (committee(3, 7), committee(3, 6));
+    let (first, smaller) = (committee(3, 7), committee(3, 6));
+    let dealt = deal_fresh(parameters(3, 7), 2);
+    let checked = dealt.dealing.check_fresh(session(1), parameters(3, 7)).unwrap();
+    let second = Sharing::fresh(vec![checked]).unwrap();
     let partials = sign(&first, &[1, 2, 3]);
     let weights = |group, domain, message, partials: &[_]| -> Vec<_> {
         let statement = super::Statement { group, domain, message };
@@ -290,7 +308,8 @@ fn thr_15_weights_follow_from_all_that_is_checked() {
         weights(&first.group, DOMAIN, MESSAGE, &other),
         weights(&first.group, DOMAIN, b"another message", &partials),
         weights(&first.group, Domain::Group, MESSAGE, &partials),
-        weights(&second.group, DOMAIN, MESSAGE, &partials),
+        weights(&smaller.group, DOMAIN, MESSAGE, &partials),
+        weights(second.group_key(), DOMAIN, MESSAGE, &partials),
     ];
     for other in others {
         let are_apart = expected.iter().all(|weight| !other.contains(weight));

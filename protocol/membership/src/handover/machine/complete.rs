@@ -2,10 +2,11 @@
 //!
 //! Settled points 1, 10, 14. Completions start nothing by themselves; DONE does.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use quorate_machine::{Plant, planted};
-use quorate_threshold::{Domain, PartialSignature};
+use quorate_threshold::{Domain, PartialSignature, ShareIndex};
 use quorate_types::NodeId;
 
 use super::{Handover, Timer, Topic, Turn};
@@ -52,17 +53,17 @@ impl Handover {
         }
     }
 
-    /// Finds out which of those that were not looked at yet are right: together, since they are if
-    /// nobody lies, and one by one otherwise.
+    /// Finds out which of those that were not looked at yet are right, all of them together.
     fn check_completions(&mut self, turn: &mut Turn<'_>) {
         let unchecked = self.completions.iter().filter(|(_, (_, is_right))| is_right.is_none());
         let unchecked: Vec<_> = unchecked.map(|(node, (word, _))| (*node, word.clone())).collect();
+        if unchecked.is_empty() {
+            return;
+        }
         let shown: Vec<_> = unchecked.iter().map(|(_, word)| self.shown(word)).collect();
-        let partials: Vec<_> = shown.iter().flatten().copied().collect();
-        let all_are_right = self.are_of_shares(&partials);
+        let wrong = self.wrong_partials(&shown.iter().flatten().copied().collect::<Vec<_>>());
         for ((node, word), partial) in unchecked.into_iter().zip(shown) {
-            let is_right =
-                partial.is_some_and(|partial| all_are_right || self.are_of_shares(&[partial]));
+            let is_right = partial.is_some_and(|partial| !wrong.contains(&partial.index()));
             if !is_right {
                 turn.mark("handover.completion_rejected");
             }
@@ -86,11 +87,13 @@ impl Handover {
         is_own.then_some(partial)
     }
 
-    /// Were these made with shares of the sharing that the choice makes?
-    fn are_of_shares(&mut self, partials: &[PartialSignature]) -> bool {
-        let (Some(session), Some(sharing)) = (self.session(), self.sharing()) else { return false };
+    /// Which of these were not made with shares of the sharing that the choice makes?
+    fn wrong_partials(&mut self, partials: &[PartialSignature]) -> BTreeSet<ShareIndex> {
+        let (Some(session), Some(sharing)) = (self.session(), self.sharing()) else {
+            return partials.iter().map(PartialSignature::index).collect();
+        };
         let (scheme, group_key) = (&*self.setup.schemes.threshold, sharing.group_key());
-        scheme.verify_partials(group_key, Domain::Share, session.as_bytes(), partials).is_ok()
+        scheme.wrong_partials(group_key, Domain::Share, session.as_bytes(), partials)
     }
 
     /// Sets the alarm of an attempt, each twice as long as the one before it.
@@ -123,20 +126,22 @@ impl Handover {
 
     pub(super) fn vote_abort(&mut self, turn: &mut Turn<'_>) {
         let Some(number) = self.underway().map(|underway| underway.attempt.number) else { return };
-        if let Some(member) = &self.setup.member
-            && self.abort_wish == Some(number)
-        {
-            let word = Word::sign(self.abort(number), self.setup.me, &*member.signer);
-            if self.says(Topic::AbortVote) {
-                turn.mark("handover.abort_voted");
-                self.abort_votes.insert(self.setup.me, word.clone());
-                self.tell_members(turn, &Message::AbortVote(word));
-            }
+        if self.abort_wish == Some(number) {
+            self.say_abort_vote(turn, number);
         }
         if self.abort_votes.len() >= self.resilience().quorum() {
             let votes = self.abort_votes.values().cloned().collect();
             self.announce(turn, HandoverOperation::Abort(Words(votes)));
         }
+    }
+
+    fn say_abort_vote(&mut self, turn: &mut Turn<'_>, number: u32) {
+        let is_due = self.setup.member.is_some() && self.says(Topic::AbortVote);
+        let Some(member) = self.setup.member.as_ref().filter(|_| is_due) else { return };
+        let word = Word::sign(self.abort(number), self.setup.me, &*member.signer);
+        turn.mark("handover.abort_voted");
+        self.abort_votes.insert(self.setup.me, word.clone());
+        self.tell_members(turn, &Message::AbortVote(word));
     }
 
     fn abort(&self, attempt: u32) -> AbortVote {

@@ -93,18 +93,17 @@ impl Handover {
     }
 
     fn say_end_vote(&mut self, turn: &mut Turn<'_>, reason: EndReason) {
-        let Some(member) = &self.setup.member else { return };
+        let is_due = self.setup.member.is_some() && self.says(Topic::EndVote);
+        let Some(member) = self.setup.member.as_ref().filter(|_| is_due) else { return };
         let configuration = &self.setup.configuration;
         let (system, epoch) = (configuration.system, configuration.epoch);
         let said = EndVote { system, epoch, reason };
         let word = Word::sign(said, self.setup.me, &*member.signer);
-        if self.says(Topic::EndVote) {
-            turn.mark("handover.end_voted");
-            self.note_end();
-            self.end_votes.insert(self.setup.me, word.clone());
-            self.tell_members(turn, &Message::EndVote(word));
-            self.arm_repeat(turn);
-        }
+        turn.mark("handover.end_voted");
+        self.note_end();
+        self.end_votes.insert(self.setup.me, word.clone());
+        self.tell_members(turn, &Message::EndVote(word));
+        self.arm_repeat(turn);
     }
 
     pub(super) fn on_end_vote(&mut self, turn: &mut Turn<'_>, word: Word<EndVote>) {

@@ -105,7 +105,7 @@ impl Handover {
     }
 
     pub(super) fn on_part(&mut self, turn: &mut Turn<'_>, from: NodeId, part: &Part) {
-        let index = self.index_of(from);
+        let index = self.index_of(from).filter(|_| from != self.setup.me);
         let partial = PartialSignature::decode(&part.partial).ok();
         let Some(partial) = partial.filter(|partial| Some(partial.index()) == index) else {
             return turn.mark("handover.part_rejected");

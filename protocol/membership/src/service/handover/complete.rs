@@ -58,15 +58,14 @@ impl Step<'_> {
         (underway, session): (&Underway, Session),
         sharing: &GroupKey,
     ) -> Result<(), HandoverRefusal> {
-        let own = |word: &Word<Completion>| {
+        let shown = |word: &Word<Completion>| {
             let partial = word.said.proof.partial().ok()?;
             (underway.attempt.index_of(word.by) == Some(partial.index())).then_some(partial)
         };
-        let partials = completions.iter().map(own).collect::<Option<Vec<_>>>();
+        let partials = completions.iter().map(shown).collect::<Option<Vec<_>>>();
         let is_good = partials.is_some_and(|partials| {
-            let scheme = &self.schemes.threshold;
-            let message = session.as_bytes();
-            scheme.verify_partials(sharing, Domain::Share, message, &partials).is_ok()
+            let (scheme, message) = (&self.schemes.threshold, session.as_bytes());
+            scheme.wrong_partials(sharing, Domain::Share, message, &partials).is_empty()
         });
         if is_good { Ok(()) } else { Err(HandoverRefusal::BadShare) }
     }

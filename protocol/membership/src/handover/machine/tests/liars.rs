@@ -5,22 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::vec::Vec;
 
+use quorate_crypto::Signer;
 use quorate_threshold::{
     CheckedDealing, Commitment, Dealer, Dealing, KeyShare, PUBLIC_KEY_BYTES, PartialSignature,
-    PublicKey, SEALED_PREFIX_BYTES, Seed, ShareIndex, Sharing,
+    PublicKey, SEALED_PREFIX_BYTES, Seed, ShareIndex, Sharing, Signature,
 };
 use quorate_types::{Digest, NodeId};
 
 use super::super::Record;
 use super::network::Network;
-use super::{assert_handed_over, assert_one_dealing_each, drawn};
+use super::{aborts, assert_handed_over, assert_one_dealing_each, drawn};
 use crate::handover::attempt::{Attempt, Occasion};
 use crate::handover::dealing::{CertifiedDealing, PublishedDealing};
 use crate::handover::message::{Help, Message};
 use crate::handover::operation::HandoverOperation;
 use crate::handover::signed_dealing::SignedDealing;
 use crate::handover::stage::Stage;
-use crate::handover::word::Words;
+use crate::handover::vote::{Completion, ShareProof};
+use crate::handover::word::{Word, Words};
 use crate::monitor::{Accusation, Known};
 use crate::testing::{decryption_key, registry};
 
@@ -149,14 +151,14 @@ fn acknowledge(
     network: &Network,
     villain: NodeId,
     published: &PublishedDealing,
-) -> crate::handover::word::Word<crate::handover::Acknowledgement> {
+) -> Word<crate::handover::Acknowledgement> {
     let signer = network.world.signer(villain, network.log.news.epoch.next());
     let said = crate::handover::Acknowledgement {
         session: published.session,
         dealer: published.dealer,
         digest: published.digest(),
     };
-    crate::handover::word::Word::sign(said, villain, &*signer)
+    Word::sign(said, villain, &*signer)
 }
 
 #[test]
@@ -327,13 +329,14 @@ fn a_recipient_whose_key_is_not_the_one_that_it_deposited_accuses_nobody_mem_54(
 
 #[test]
 fn parts_that_are_wrong_are_named_and_the_others_suffice() {
-    for seed in 0..3_u8 {
-        let mut network = Network::new(4, 1, u64::from(seed));
-        let villain = network.members()[usize::from(seed)];
-        let place = u16::from(seed) + 1;
+    for (seed, is_point) in [(0, true), (1, true), (2, true), (0, false), (1, false)] {
+        let mut network = Network::new(4, 1, seed);
+        let place = u16::try_from(seed).unwrap();
+        let villain = network.members()[usize::from(place)];
         let wrong = network.world.founding.shares[0].1.sign(quorate_threshold::Domain::Group, b"");
-        let index = ShareIndex::new(place).unwrap();
-        let wrong = PartialSignature::new(index, *wrong.signature()).encode();
+        let signature = if is_point { *wrong.signature() } else { Signature::new([7; 96]) };
+        let index = ShareIndex::new(place + 1).unwrap();
+        let wrong = PartialSignature::new(index, signature).encode();
         network.rule = Box::new(move |from, _, message| match message {
             Message::Part(mut part) if from == villain => {
                 part.partial = wrong;
@@ -344,6 +347,56 @@ fn parts_that_are_wrong_are_named_and_the_others_suffice() {
         network.run();
         assert_handed_over(&network);
     }
+}
+
+/// A recipient shows something else than its share, and another one is late, so that a quorum is
+/// there only with the liar.
+fn assert_found_out(lie: impl Fn(&mut Word<Completion>, &dyn Signer) + 'static) {
+    let (mut network, seats) = drawn(10, 3);
+    // A member takes its own word as it is.
+    let members = network.members();
+    let strangers: Vec<_> = seats.into_iter().filter(|seat| !members.contains(seat)).collect();
+    let [villain, late, ..] = strangers[..] else { panic!("two recipients are no members") };
+    let signer = network.world.signer(villain, network.world.first.epoch().next());
+    let mut lost = BTreeSet::new();
+    network.rule = Box::new(move |from, to, message| match message {
+        Message::Completion(_) if from == late && lost.insert(to) => Vec::new(),
+        Message::Completion(mut word) if from == villain => {
+            lie(&mut word, &*signer);
+            Vec::from([Message::Completion(word)])
+        }
+        message => Vec::from([message]),
+    });
+    network.run();
+    assert!(network.marks["handover.completion_rejected"] >= 1);
+    let mut completed = network.log.executed.iter().filter_map(|operation| match operation {
+        HandoverOperation::Complete(words) => Some(words),
+        _ => None,
+    });
+    let is_honest = |words: &Words<Completion>| words.0.iter().all(|word| word.by != villain);
+    assert!(completed.all(is_honest), "members bring only what they found right");
+    assert_eq!(aborts(&network), 0, "the honest ones are enough");
+    assert_handed_over(&network);
+}
+
+#[test]
+fn a_recipient_that_shows_no_share_of_its_own_is_found_out_by_every_member() {
+    let show = |index: fn(u16) -> u16, signature: [u8; 96]| {
+        move |word: &mut Word<Completion>, signer: &dyn Signer| {
+            let index = index(word.said.proof.partial().unwrap().index().get());
+            let index = ShareIndex::new(index).unwrap();
+            let partial = PartialSignature::new(index, Signature::new(signature));
+            let said = Completion { proof: ShareProof::new(&partial), ..word.said.clone() };
+            *word = Word::sign(said, word.by, signer);
+        }
+    };
+    let (network, _) = drawn(7, 3);
+    let of_another = network.world.founding.shares[0].1.sign(quorate_threshold::Domain::Share, b"");
+    let of_another = *of_another.signature().as_bytes();
+    assert_found_out(show(|own| own, of_another));
+    assert_found_out(show(|own| own, [7; 96]));
+    assert_found_out(show(|own| own % 4 + 1, of_another));
+    assert_found_out(|word, signer| word.signature = signer.sign(&Digest::ZERO));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Each reason against a step, and that it changes nothing (MEM-8: [`Town::take`] looks).
 use std::vec::Vec;
 
-use quorate_threshold::Domain;
+use quorate_threshold::{Domain, PartialSignature, Signature};
 use quorate_types::{Digest, Epoch, NodeId, SystemId};
 
 use super::harness::Town;
@@ -227,20 +227,22 @@ fn whoever_completes_shows_the_share_that_the_choice_gives_it() {
     let of_another = town.share_proof(by[0]);
     let old = town.shares[&town.group()[0]].sign(Domain::Share, town.session().as_bytes());
     let stale = town.next_share(by[2]).sign(Domain::Share, &[0; 32]);
+    let no_point = PartialSignature::new(stale.index(), Signature::new([7; 96]));
+    let replaced = |proof: &PartialSignature| {
+        with(&|id, said| {
+            if id == by[2] {
+                said.proof = ShareProof::new(proof);
+            }
+        })
+    };
     let table = [
         (with(&|_, said| said.session = Digest::ZERO), HandoverRefusal::OtherSubject),
         (with(&|_, said| said.choice = Digest::ZERO), HandoverRefusal::OtherSubject),
         (with(&|_, said| said.commitments = Digest::ZERO), HandoverRefusal::OtherSubject),
         (with(&|_, said| said.proof = ShareProof::new(&of_another)), HandoverRefusal::BadShare),
         (with(&|_, said| said.proof = ShareProof::new(&old)), HandoverRefusal::BadShare),
-        (
-            with(&|id, said| {
-                if id == by[2] {
-                    said.proof = ShareProof::new(&stale);
-                }
-            }),
-            HandoverRefusal::BadShare,
-        ),
+        (replaced(&stale), HandoverRefusal::BadShare),
+        (replaced(&no_point), HandoverRefusal::BadShare),
     ];
     let good = town.complete(&by);
     for (step, refusal) in table {
